@@ -1,0 +1,67 @@
+# kinbind. `make` alone lists what there is. Needs make and Python 3.11 or later with its venv, nothing else.
+
+# The first Python that is new enough; PYTHON=... names another.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && break; done)
+BIN := .venv/bin
+# Only what the lock names, by its hash, as a wheel; no cache, since HOME may be empty or closed.
+INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: \
+	--no-cache-dir --no-input --disable-pip-version-check
+SOURCES := $(wildcard workflows tasks models policies gateways api cli embedded migrations tests bench)
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format drills bench lock clean
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: .venv/requirements.lock ## Everything on this machine, with a family's story (ARGS=--exit: and end)
+	@$(BIN)/python -m cli.main demo $(ARGS)
+
+test: .venv/requirements-dev.lock ## All tests, on real servers (ARGS="-k face": some)
+	@$(BIN)/python -m pytest $(ARGS)
+
+drills: .venv/requirements-dev.lock ## Only the tests in which things are killed, lost, doubled or late
+	@$(BIN)/python -m pytest -m "drills or workers" $(ARGS)
+
+lint: .venv/requirements-dev.lock ## Style, layout, types and the direction of imports
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: .venv/requirements-dev.lock ## Lays the code out, and mends what can be mended
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+bench: .venv/requirements-dev.lock ## How fast this machine is, as ratios (ARGS for bench)
+	@$(BIN)/python -m bench $(ARGS)
+
+# universal: one lock for every platform and Python; no address of a package index gets in.
+COMPILE := $(BIN)/uv --no-cache pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+lock: $(BIN)/python ## Pins what the *.in files ask for (ARGS=--upgrade: anew)
+	$(INSTALL) -r .ci/requirements.lock
+	$(COMPILE) $(ARGS) -o requirements.lock requirements.in
+	$(COMPILE) $(ARGS) -o requirements-dev.lock requirements-dev.in
+	$(COMPILE) $(ARGS) -o .ci/requirements.lock .ci/requirements.in
+
+clean: ## Takes away what make made; var/, which holds data, stays
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later with venv was not found; try PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+
+# The copy of a lock in .venv/ says what was installed; it is installed again only when the lock differs.
+.venv/requirements.lock: requirements.lock | $(BIN)/python
+	@cmp -s $< $@ || { echo "Installing $< into .venv ..." && $(INSTALL) -r $<; }
+	@cp $< $@
+
+.venv/requirements-dev.lock: requirements-dev.lock .venv/requirements.lock | $(BIN)/python
+	@cmp -s $< $@ || { echo "Installing $< into .venv ..." && $(INSTALL) -r requirements.lock -r $<; }
+	@cp $< $@
