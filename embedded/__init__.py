@@ -1,0 +1,1 @@
+"""The servers that kinbind brings along, and the one who keeps everything running."""

@@ -1,0 +1,71 @@
+"""Where the servers are: as the environment says, else as the supervisor wrote down in var/."""
+
+import contextlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+VAR, DATABASE, READER, BROKER = (
+    "KINBIND_VAR",
+    "KINBIND_DATABASE_URL",
+    "KINBIND_READER_URL",
+    "KINBIND_BROKER_URL",
+)
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """`reader_url` None: views read through `database_url`."""
+
+    database_url: str
+    broker_url: str
+    reader_url: str | None = None
+
+    def environment(self) -> dict[str, str]:
+        """The variables that tell a child process."""
+        named = {DATABASE: self.database_url, BROKER: self.broker_url, READER: self.reader_url}
+        return {name: url for name, url in named.items() if url}
+
+
+def var_folder() -> Path:
+    """`KINBIND_VAR`, else ./var, as an absolute path; need not exist."""
+    return Path(os.environ.get(VAR) or "var").resolve()
+
+
+def given(name: str) -> str | None:
+    """The URL in the environment; an empty one is none."""
+    return os.environ.get(name) or None
+
+
+def running(var: Path | None = None) -> Addresses | None:
+    """The servers to talk to at this moment; None: no URLs are set and no supervisor runs on `var`."""
+    database, broker = given(DATABASE), given(BROKER)
+    noted = _read(var or var_folder())
+    database, broker = database or noted.get("database_url"), broker or noted.get("broker_url")
+    if not database or not broker:
+        return None
+    return Addresses(database, broker, given(READER) or noted.get("reader_url"))
+
+
+def note(var: Path, addresses: Addresses) -> None:
+    """Writes the addresses down for other commands on this machine; passwords, so for this account only."""
+    partial = _file(var).with_suffix(".partial")
+    partial.touch(mode=0o600)
+    partial.write_text(json.dumps(asdict(addresses)))
+    partial.replace(_file(var))
+
+
+def forget(var: Path) -> None:
+    _file(var).unlink(missing_ok=True)
+
+
+def _file(var: Path) -> Path:
+    return var / "addresses.json"
+
+
+def _read(var: Path) -> dict[str, str | None]:
+    with contextlib.suppress(OSError, ValueError):
+        noted: dict[str, str | None] = json.loads(_file(var).read_text())
+        return noted
+    return {}
