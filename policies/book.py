@@ -1,0 +1,157 @@
+"""The law book: all packs, and which of them is in force where and when."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+from policies.loader import SHIPPED, Law, PackError, PackFile, Problem, join, read_folder
+from policies.pack import Notice, Pack
+from policies.plan import NoticeRef
+from policies.refusals import NotAllowed
+
+
+@dataclass(frozen=True, slots=True)
+class ShownNotice:
+    """A notice as applicants see it."""
+
+    notice: str
+    version: str
+    title: str
+    text: str
+
+
+class LawBook:
+    """Every version of every pack. Pure and immutable: the same question has the same answer for ever."""
+
+    def __init__(self, files: Iterable[PackFile]) -> None:
+        """Check that all packs resolve on every day on which one changes. Raises `PackError`."""
+        self.files = tuple(sorted(files, key=lambda f: (f.name, f.effective_from)))
+        self._laws: dict[tuple[PackFile, ...], Law] = {}
+        self._notices: dict[tuple[str, str], Notice] = {}
+        _refuse(_doubles(self.files))
+        problems = [problem for law_or_problems in self._every() for problem in self._learn(law_or_problems)]
+        _refuse(list(dict.fromkeys(problems)))
+
+    def pack_for(self, region: str, product: str, day: date) -> Pack:
+        """Return the pack of the longest prefix of `region` that offers `product` on `day` (Asia/Shanghai).
+
+        `region` is the holder's insured region, 6 digits. Raises `NotAllowed("region_not_allowed")` where
+        nobody offers it.
+        """
+        return self.law_for(region, product, day).pack
+
+    def law_for(self, region: str, product: str, day: date) -> Law:
+        """As `pack_for`, with the files and facts behind the pack."""
+        offers = [f for f in self._in_force(day) if f.product == product and region.startswith(f.region)]
+        if not offers:
+            raise NotAllowed("region_not_allowed", "/holder/insured_region")
+        return self._law(max(offers, key=lambda f: len(f.region)), day)
+
+    def law(self, pack: str, product: str, version: str) -> Law:
+        """Return the law of a pack's version as it was on its first day: the one that a running case names.
+
+        Raises `KeyError` when no file has it any more.
+        """
+        for file in self.files:
+            if (file.pack, file.product, file.version) == (pack, product, version):
+                return self._law(file, file.effective_from)
+        raise KeyError(f"{pack}/{product} {version}")
+
+    def notices(self, refs: Iterable[NoticeRef], language: str = "zh") -> list[ShownNotice]:
+        """Return the texts of notices in "zh" or "en", in order. Raises `KeyError` for unknown ones."""
+        found = []
+        for ref in refs:
+            notice = self._notices[ref.notice, ref.version]
+            title, text = (
+                (notice.title.en, notice.text.en) if language == "en" else (notice.title.zh, notice.text.zh)
+            )
+            found.append(ShownNotice(ref.notice, ref.version, title, text))
+        return found
+
+    def knows_notice(self, notice: str, version: str) -> bool:
+        """Tell whether such a notice was ever published."""
+        return (notice, version) in self._notices
+
+    def laws_on(self, day: date) -> list[Law]:
+        """Return every law in force on `day`, by name."""
+        return [self._law(file, day) for file in self._in_force(day)]
+
+    def _in_force(self, day: date) -> list[PackFile]:
+        """Return of each pack the latest version whose day has come (the files are sorted by it)."""
+        latest = {file.name: file for file in self.files if file.effective_from <= day}
+        return list(latest.values())
+
+    def _law(self, file: PackFile, day: date) -> Law:
+        chain = self._chain(file, day)
+        if chain not in self._laws:
+            self._laws[chain] = join(chain)
+        return self._laws[chain]
+
+    def _chain(self, file: PackFile, day: date) -> tuple[PackFile, ...]:
+        """Return the file and its ancestors in force on `day`: a national change reaches regions that day."""
+        by_name = {f.name: f for f in self._in_force(day)}
+        chain = [file]
+        while (parent := chain[-1].inherits) is not None:
+            if parent not in by_name:
+                what = f"nothing of that name is in force on {day}: {parent}"
+                raise PackError([Problem(chain[-1].file, "inherits", what)])
+            if by_name[parent] in chain:
+                raise PackError([Problem(chain[-1].file, "inherits", f"inherits itself through {parent}")])
+            chain.append(by_name[parent])
+        return tuple(chain)
+
+    def _every(self) -> Iterable[Law | tuple[Problem, ...]]:
+        for file in self.files:
+            for day in sorted({f.effective_from for f in self.files}):
+                if file not in self._in_force(day):
+                    continue
+                try:
+                    yield self._law(file, day)
+                except PackError as error:
+                    yield error.problems
+
+    def _learn(self, found: Law | tuple[Problem, ...]) -> tuple[Problem, ...]:
+        """Remember a law's notices: one name and version is one text, so that consents stay clear."""
+        if not isinstance(found, Law):
+            return found
+        problems = []
+        for name, notice in found.pack.notices.items():
+            if self._notices.setdefault((name, notice.version), notice) != notice:
+                path = f"notices.{name}"
+                problems.append(
+                    Problem(found.origin(path).file, path, f"another text has version {notice.version}")
+                )
+        return tuple(problems)
+
+
+@cache
+def lawbook() -> LawBook:
+    """Return the shipped packs and those of the folder that `KINBIND_PACKS` names; read once."""
+    extra = os.environ.get("KINBIND_PACKS")
+    return load(SHIPPED, *([Path(extra)] if extra else []))
+
+
+def load(*folders: Path) -> LawBook:
+    """Return the book of all packs in the folders. Raises `PackError`."""
+    return LawBook(file for folder in folders for file in read_folder(folder))
+
+
+def _doubles(files: tuple[PackFile, ...]) -> list[Problem]:
+    first: dict[tuple[str, object], PackFile] = {}
+    found = []
+    for file in files:
+        for key in ((file.name, file.version), (file.name, file.effective_from)):
+            other = first.setdefault(key, file)
+            if other is not file:
+                found.append(Problem(file.file, "", f"{file.name} {key[1]} is in {other.file} too"))
+    return found
+
+
+def _refuse(problems: list[Problem]) -> None:
+    if problems:
+        raise PackError(problems)

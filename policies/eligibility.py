@@ -1,0 +1,106 @@
+"""What registries' answers mean under a plan: may an application go on, is a binding still insured.
+
+An answer is, for each party, `{known, name_matches, insured: {scheme, status, region} | None,
+credential_active}`, beside `birth_certificate: {found, mother_matches} | None` and `prior_filing`. Status
+words: `normal`, `suspended`, `terminated`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from policies.plan import Insured, Plan
+
+Verdict = Literal["ok", "suspended", "ended"]
+_Standing = Literal["fits", "none", "suspended", "terminated", "elsewhere"]
+_Party = Literal["holder", "member"]
+
+_REASONS: dict[_Standing, str] = {
+    "none": "not_insured",
+    "suspended": "insurance_suspended",
+    "terminated": "insurance_suspended",
+    "elsewhere": "region_not_allowed",
+}
+_NOBODY = {"known": False, "name_matches": False, "insured": None, "credential_active": False}
+
+
+def judge(plan: Plan, answers: Mapping[str, Any]) -> str | None:
+    """Return the reason for which the registries' answers refuse the application, or None.
+
+    Who it is comes first (`name_id_mismatch`, `birth_cert_not_found`, `birth_cert_mother_mismatch`), then
+    whether he is insured (`not_insured`, `insurance_suspended`, `region_not_allowed`; F67, F81, F154), then
+    the holder's credential (`holder_credential_inactive`, F116) and filing (`prior_filing_missing`, F35).
+    Whom no registry knows is `not_insured`.
+    """
+    reasons = (
+        _who(plan, answers, "holder"),
+        _who(plan, answers, "member"),
+        _birth_certificate(plan, answers),
+        _REASONS.get(_standing(plan, answers, "holder")),
+        _REASONS.get(_standing(plan, answers, "member")),
+        _credential(plan, answers, "holder"),
+        _credential(plan, answers, "member"),
+        _filing(plan, answers),
+    )
+    return next((reason for reason in reasons if reason is not None), None)
+
+
+def insurance_verdict(plan: Plan, answers: Mapping[str, Any]) -> Verdict:
+    """Return what the daily look means for an active binding: the worse of both parties.
+
+    `ended` where the insurance that the plan demands is no more: none found, terminated, moved out of the
+    area, of another scheme (W6); `suspended` where it rests and the plan demands that it runs.
+    """
+    found = {_standing(plan, answers, "holder"), _standing(plan, answers, "member")}
+    if found == {"fits"}:
+        return "ok"
+    return "suspended" if found <= {"fits", "suspended"} else "ended"
+
+
+def _answer(answers: Mapping[str, Any], party: _Party) -> Mapping[str, Any]:
+    return answers.get(party) or _NOBODY
+
+
+def _demand(plan: Plan, party: _Party) -> Insured:
+    return plan.registry.holder if party == "holder" else plan.registry.member
+
+
+def _who(plan: Plan, answers: Mapping[str, Any], party: _Party) -> str | None:
+    answer = _answer(answers, party)
+    if not answer["known"]:
+        # A newborn may be in no registry yet: there the certificate speaks (F18-F22).
+        return None if _demand(plan, party).status == "any" else "not_insured"
+    return None if answer["name_matches"] else "name_id_mismatch"
+
+
+def _birth_certificate(plan: Plan, answers: Mapping[str, Any]) -> str | None:
+    if not plan.registry.birth_certificate:
+        return None
+    answer = answers.get("birth_certificate")
+    if not answer or not answer["found"]:
+        return "birth_cert_not_found"
+    return None if answer["mother_matches"] else "birth_cert_mother_mismatch"
+
+
+def _standing(plan: Plan, answers: Mapping[str, Any], party: _Party) -> _Standing:
+    demand = _demand(plan, party)
+    if demand.status == "any":
+        return "fits"
+    insured = _answer(answers, party)["insured"]
+    if insured is None or demand.scheme not in (None, insured["scheme"]):
+        return "none"
+    if insured["status"] == "terminated":
+        return "terminated"
+    if insured["status"] != "normal" and demand.status == "normal":
+        return "suspended"
+    return "fits" if str(insured["region"]).startswith(plan.registry.region) else "elsewhere"
+
+
+def _credential(plan: Plan, answers: Mapping[str, Any], party: _Party) -> str | None:
+    wanting = _demand(plan, party).credential_active and not _answer(answers, party)["credential_active"]
+    return f"{party}_credential_inactive" if wanting else None
+
+
+def _filing(plan: Plan, answers: Mapping[str, Any]) -> str | None:
+    return "prior_filing_missing" if plan.registry.prior_filing and not answers.get("prior_filing") else None

@@ -1,0 +1,31 @@
+"""What an active binding entitles to, asked at the moment of use (C6, C7, F52, F110)."""
+
+from __future__ import annotations
+
+from policies.book import LawBook
+from policies.parts import Text
+from policies.plan import Plan
+
+PURPOSES = ("show_code", "activate_credential", "query_usage", "query_expenses", "pay_from_account")
+
+
+def refusal(plan: Plan, purpose: str, patient: str | None = None, region: str | None = None) -> str | None:
+    """Return why an active binding with this plan does not allow the use, or None where it does.
+
+    `patient` is who is being treated, "member" where nobody says; `region` the six digits of the place of
+    use, the insured place where nobody says. Reasons: `wrong_product` (money asked of a binding that shares
+    none, F34, F63), `purpose_not_allowed`, `not_own_code` (another person's code than the patient's, F52) and
+    `region_not_allowed` (shared money outside its area, F110).
+    """
+    if purpose not in plan.purposes:
+        return "wrong_product" if purpose == "pay_from_account" else "purpose_not_allowed"
+    if purpose == "show_code" and plan.own_code_only and (patient or "member") != plan.shown_credential:
+        return "not_own_code"
+    if purpose == "pay_from_account":
+        return None if region is None or region.startswith(plan.registry.region) else "region_not_allowed"
+    return None
+
+
+def care_warning(book: LawBook, plan: Plan) -> Text:
+    """Return the warning to show with every code (F53, W16). Raises `KeyError` for a pack that is gone."""
+    return book.law(plan.pack, plan.product, plan.version).pack.care_warning

@@ -1,0 +1,241 @@
+"""Reading packs and joining each with what it inherits; errors name file, key path and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from policies.pack import Pack
+
+SHIPPED = Path(__file__).parent / "packs"
+# About the file itself, not part of the law that it is merged into.
+_OWN_KEYS = frozenset({"inherits", "replaces", "sources", "facts", "unconfirmed"})
+_REQUIRED = ("pack", "version", "effective_from", "region", "product")
+# Members of these are taken whole: half a term or channel of the parent's makes no sense beside the child's.
+_WHOLE = frozenset({"deadlines", "channels.open", "papers", "notices", "agencies", "reasons", "help"})
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a pack: `path` is the key path, "" for the file as a whole."""
+
+    file: str
+    path: str
+    what: str
+
+    def __str__(self) -> str:
+        """File, key path and what is wrong, in one line."""
+        return f"{self.file}: {self.path or '(file)'}: {self.what}"
+
+
+class PackError(Exception):
+    """The packs cannot be used; `problems` lists everything that was found."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        """Keep the problems; the message has one line for each."""
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PackFile:
+    """One file as it was read, before inheritance; two are equal only if they are the same."""
+
+    file: str
+    pack: str
+    version: str
+    effective_from: date
+    region: str
+    product: str
+    inherits: str | None  # "CN-national/family_account"
+    replaces: tuple[str, ...]
+    sources: tuple[str, ...]
+    facts: Mapping[str, tuple[str, ...]]
+    unconfirmed: tuple[str, ...]
+    body: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """What other packs inherit it by."""
+        return f"{self.pack}/{self.product}"
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """A resolved pack, the files that it came from (nearest first) and which of them set each key path."""
+
+    pack: Pack
+    chain: tuple[PackFile, ...]
+    origins: Mapping[str, PackFile]
+
+    def origin(self, path: str) -> PackFile:
+        """Return the nearest file that set the key path or something below it, else what is above it."""
+        return _origin(self.origins, self.chain, path)
+
+    def facts(self, path: str) -> tuple[str, ...]:
+        """Return the marks of DOMAIN.md on which the key path stands, as the file that set it says."""
+        said = self.origin(path).facts
+        while path and path not in said:
+            path = path.rpartition(".")[0]
+        return said.get(path, ())
+
+    def is_unconfirmed(self, path: str) -> bool:
+        """Tell whether the file that set the key path says that no source confirms it."""
+        marked = self.origin(path).unconfirmed
+        return any(path == mark or path.startswith(mark + ".") for mark in marked)
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML in which a key said twice is an error, not the last one silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"key said twice: {key}", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def read_folder(folder: Path) -> list[PackFile]:
+    """Read every `*.yaml` of a folder, sorted by name. Raises `PackError` with all that is wrong in them."""
+    found: list[PackFile] = []
+    problems: list[Problem] = []
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            found.append(read_pack(path.name, path.read_text("utf-8")))
+        except PackError as error:
+            problems += error.problems
+    if problems:
+        raise PackError(problems)
+    return found
+
+
+def read_pack(file: str, text: str) -> PackFile:
+    """Read one pack; `file` is the name for errors. Raises `PackError`."""
+    try:
+        body = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        raise PackError([Problem(file, "", " ".join(str(error).split()))]) from error
+    if not isinstance(body, dict):
+        raise PackError([Problem(file, "", "not a mapping")])
+    problems = [Problem(file, key, "missing") for key in _REQUIRED if key not in body]
+    problems += _wrong_heads(file, body)
+    if problems:
+        raise PackError(problems)
+    made = PackFile(
+        file=file,
+        **{key: body[key] for key in _REQUIRED},
+        inherits=body.get("inherits"),
+        replaces=tuple(body.get("replaces") or ()),
+        sources=tuple(body.get("sources") or ()),
+        facts={path: tuple(marks) for path, marks in (body.get("facts") or {}).items()},
+        unconfirmed=tuple(body.get("unconfirmed") or ()),
+        body={key: value for key, value in body.items() if key not in _OWN_KEYS},
+    )
+    missing = [path for path in made.replaces if not _has(made.body, path)]
+    if missing:
+        raise PackError([Problem(file, "replaces", f"not in this file: {path}") for path in missing])
+    return made
+
+
+def join(chain: tuple[PackFile, ...]) -> Law:
+    """Join a pack (first) with its ancestors into the law that it makes. Raises `PackError`.
+
+    Mappings are merged, everything else is replaced; a path under `replaces` is replaced with all below it.
+    """
+    body: dict[str, Any] = {}
+    origins: dict[str, PackFile] = {}
+    for file in reversed(chain):
+        body = _merged(body, file.body, file, "", origins)
+    try:
+        pack = Pack.model_validate(body)
+    except ValidationError as error:
+        raise PackError(_problems(error, origins, chain)) from error
+    law = Law(pack, chain, origins)
+    problems = _unknown_paths(chain[0], body)
+    if problems:
+        raise PackError(problems)
+    return law
+
+
+def _wrong_heads(file: str, body: dict[str, Any]) -> list[Problem]:
+    kinds = {
+        **dict.fromkeys(("pack", "version", "region", "product"), str),
+        **dict.fromkeys(("replaces", "sources", "unconfirmed"), list),
+        "effective_from": date,
+        "facts": dict,
+    }
+    found = [
+        Problem(file, key, f"must be a {kind.__name__} (quote it?)")
+        for key, kind in kinds.items()
+        if body.get(key) is not None and not isinstance(body[key], kind)
+    ]
+    if body.get("inherits") is not None and "/" not in str(body["inherits"]):
+        found.append(Problem(file, "inherits", "write it as <pack>/<product>"))
+    return found
+
+
+def _merged(
+    old: Mapping[str, Any], new: Mapping[str, Any], file: PackFile, above: str, origins: dict[str, PackFile]
+) -> dict[str, Any]:
+    """Return `old` overlaid with `new`, noting in `origins` which file set what."""
+    result = dict(old)
+    for key, value in new.items():
+        path = f"{above}.{key}" if above else str(key)
+        before = result.get(key)
+        whole = above in _WHOLE or path in file.replaces
+        if isinstance(value, dict) and isinstance(before, dict) and not whole:
+            result[key] = _merged(before, value, file, path, origins)
+            continue
+        for stale in [known for known in origins if known.startswith(path + ".")]:
+            del origins[stale]
+        origins[path] = file
+        result[key] = value
+        if value is None and above in _WHOLE:
+            del result[key]  # null takes an inherited member away
+    return result
+
+
+def _origin(origins: Mapping[str, PackFile], chain: tuple[PackFile, ...], path: str) -> PackFile:
+    while path:
+        setters = [file for set_, file in origins.items() if f"{set_}.".startswith(f"{path}.")]
+        if setters:
+            return min(setters, key=chain.index)
+        path = path.rpartition(".")[0]
+    return chain[0]
+
+
+def _problems(
+    error: ValidationError, origins: Mapping[str, PackFile], chain: tuple[PackFile, ...]
+) -> list[Problem]:
+    found = []
+    for one in error.errors():
+        path = ".".join(str(part) for part in one["loc"])
+        what = "unknown key" if one["type"] == "extra_forbidden" else one["msg"].removeprefix("Value error, ")
+        found.append(Problem(_origin(origins, chain, path).file, path, what))
+    return found
+
+
+def _unknown_paths(file: PackFile, body: Mapping[str, Any]) -> list[Problem]:
+    """Facts and doubts must be about keys that exist, or they would quietly speak of nothing."""
+    return [
+        Problem(file.file, f"{key}.{path}", "speaks of a key that the pack does not have")
+        for key, paths in (("facts", file.facts), ("unconfirmed", file.unconfirmed))
+        for path in paths
+        if not _has(body, path)
+    ]
+
+
+def _has(body: Mapping[str, Any], path: str) -> bool:
+    here: Any = body
+    for part in path.split("."):
+        if not isinstance(here, Mapping) or part not in here:
+            return False
+        here = here[part]
+    return True

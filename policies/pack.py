@@ -1,0 +1,230 @@
+"""The shape of one resolved pack: what a file of `packs/` may say, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from policies.parts import Age, LimitRule, Part, Term, Text
+from policies.plan import AgeGroup
+from policies.relations import RELATIONSHIPS
+from policies.words import (
+    DEADLINES,
+    AgencyLevel,
+    Capability,
+    ChannelName,
+    Condition,
+    IdType,
+    Initiator,
+    Kind,
+    Method,
+    Product,
+    Purpose,
+    Subject,
+)
+
+
+class Paper(Part):
+    """A group of materials that plans ask for by its name in the pack."""
+
+    label: str
+    any_of: Annotated[tuple[tuple[Kind, ...], ...], Field(min_length=1)]
+
+
+class Branch(Part):
+    """What one age group must bring and show."""
+
+    papers: tuple[str, ...] = ()
+    face: tuple[Subject, ...] = ()
+    face_at_age: tuple[Subject, ...] = ()
+
+
+class InsuredRule(Part):
+    """What the insurance registry must say of one party."""
+
+    status: Literal["any", "normal", "not_terminated"]
+    scheme: Literal["employee", "resident"] | None = None
+    credential_active: bool = False
+
+
+class MethodRule(Part):
+    """One way to name the member (F10, F11, F47): which documents it takes, and what each age group owes."""
+
+    id_types: Annotated[tuple[IdType, ...], Field(min_length=1)]
+    branches: Annotated[dict[AgeGroup, Branch], Field(min_length=1)]
+    birth_certificate: bool = False
+    member_insured: InsuredRule | None = None  # instead of eligibility.member
+
+
+class Relations(Part):
+    """Which relationships may be bound, and what some of them must prove besides."""
+
+    allowed: Annotated[tuple[str, ...], Field(min_length=1)]
+    papers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _known(self) -> Relations:
+        unknown = {*self.allowed, *self.papers} - set(RELATIONSHIPS)
+        if unknown:
+            raise ValueError(f"no such relationship: {', '.join(sorted(unknown))}")
+        return self
+
+
+class Eligibility(Part):
+    """Who may bind whom, as far as registries know (C8)."""
+
+    holder: InsuredRule
+    member: InsuredRule
+    same_region: Literal["china", "province", "pooling_area"]
+    prior_filing: bool = False
+    holder_min_age: int
+
+
+class Face(Part):
+    """How long a face may take, and whose document it can be compared with."""
+
+    window_hours: float
+    grace_minutes: float
+    max_attempts: int | None
+    document_types: tuple[IdType, ...]
+
+
+class Review(Part):
+    """Whether an agency reviews, and with which words it may say no (C4)."""
+
+    mode: Literal["none", "auto_then_sample", "manual"]
+    agency_level: AgencyLevel
+    sample_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    reject_reasons: tuple[str, ...]
+    return_reasons: tuple[str, ...]
+
+
+class Counter(Part):
+    """Where offline cases go (W1, B.7)."""
+
+    agency_of: Literal["holder", "member"]
+    agency_level: AgencyLevel
+    bring: tuple[str, ...]
+    refuse_reasons: tuple[str, ...]
+
+
+class Unbind(Part):
+    """Who may end a binding, and how he shows that it is he (C13)."""
+
+    initiators: tuple[Literal["holder", "member", "guardian", "agency"], ...]
+    authentication: tuple[Literal["pay_password", "face"], ...]
+    min_age_days: int = 0
+
+
+class Channel(Part):
+    """One door: open everywhere, open by city, or named only to send people to the right product."""
+
+    entry: Text
+    as_of: date
+    everywhere: Capability | None = None
+    cities: dict[Annotated[str, Field(pattern=r"^\d{4}$")], Capability] | None = None
+    refuses: Literal["wrong_product"] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Channel:
+        if sum(said is not None for said in (self.everywhere, self.cities, self.refuses)) != 1:
+            raise ValueError("exactly one of everywhere, cities and refuses")
+        return self
+
+
+class Channels(Part):
+    """The doors of a product, and what a door must be able to do for it (F100-F103)."""
+
+    needs: Literal["bind", "bind_and_show"]
+    open: dict[ChannelName, Channel]
+
+
+class Notice(Part):
+    """A text to be accepted, known everywhere by its name and version (§C.10: one consent per purpose)."""
+
+    version: str
+    when: Condition
+    title: Text
+    text: Text
+
+
+class Documents(Part):
+    """How much may be uploaded."""
+
+    max_files: int
+    max_file_bytes: int
+    max_pages: int
+    max_megapixels: int
+
+
+class Agency(Part):
+    """The name and address of an agency, where they are not the ordinary ones."""
+
+    name: str
+    address: str
+
+
+def _deadlines(terms: dict[str, Term]) -> dict[str, Term]:
+    missing, unknown = set(DEADLINES) - set(terms), set(terms) - set(DEADLINES)
+    if missing or unknown:
+        raise ValueError(f"missing: {sorted(missing)}; unknown: {sorted(unknown)}")
+    return terms
+
+
+class Pack(Part):
+    """One pack with all that it inherits: the whole law for one product in one region on one day."""
+
+    pack: str
+    version: str
+    effective_from: date
+    region: Annotated[str, Field(pattern=r"^(\d{2}|\d{4}|\d{6})?$")]
+    product: Product
+    title: Text
+    shown_credential: Literal["member", "holder"]
+    fund_source: Literal["member_own", "holder_personal_account"]
+    own_code_only: bool
+    requires_active: Product | None = None
+    authorisation: bool = False
+    initiators: Annotated[tuple[Initiator, ...], Field(min_length=1)]
+    purposes: tuple[Purpose, ...]
+    age: Age
+    relations: Relations
+    papers: dict[str, Paper]
+    methods: Annotated[dict[Method, MethodRule], Field(min_length=1)]
+    eligibility: Eligibility
+    face: Face
+    review: Review
+    counter: Counter
+    deadlines: Annotated[dict[str, Term], AfterValidator(_deadlines)]
+    warning_days: tuple[int, ...]
+    limits: LimitRule
+    unbind: Unbind
+    channels: Channels
+    notices: dict[str, Notice]
+    documents: Documents
+    care_warning: Text
+    help: dict[str, Text]
+    reasons: dict[str, Text]
+    agencies: dict[Annotated[str, Field(pattern=r"^\d{6}$")], Agency] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Pack:
+        """Every name that one part uses is defined in another."""
+        branches = [branch for rule in self.methods.values() for branch in rule.branches.values()]
+        used = {name for branch in branches for name in branch.papers}
+        used |= {name for names in self.relations.papers.values() for name in names}
+        _all_in("papers", used, self.papers)
+        said = {*self.review.reject_reasons, *self.review.return_reasons, *self.counter.refuse_reasons}
+        _all_in("reasons", said, self.reasons)
+        if any(branch.face for branch in branches):
+            _all_in("notices", {"face"}, self.notices)
+        return self
+
+
+def _all_in(part: str, used: set[str], known: Collection[str]) -> None:
+    missing = used - set(known)
+    if missing:
+        raise ValueError(f"{part} used but not defined: {', '.join(sorted(missing))}")

@@ -1,0 +1,85 @@
+"""The small parts of a pack that plans keep in a shape of their own."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+
+from policies.plan import AgeRule, Limits, Span
+
+
+class Part(BaseModel):
+    """A part of a pack: unknown keys are errors, nothing is converted, nothing changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+# YAML folds a line break into a space, which Chinese does not have.
+_FOLDED = re.compile(r"(?<=[\u3001-\u9fff\uff01-\uff60“”]) (?=[\u3001-\u9fff\uff01-\uff60“”])")
+
+
+class Text(Part):
+    """A text for people, Chinese first."""
+
+    zh: Annotated[str, AfterValidator(lambda text: _FOLDED.sub("", text))]
+    en: str
+
+
+class Term(Part):
+    """A length of time: exactly one of minutes, hours, days (of the clock) and working days."""
+
+    minutes: float | None = None
+    hours: float | None = None
+    days: float | None = None
+    working_days: int | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Term:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("exactly one of minutes, hours, days and working_days")
+        return self
+
+    @property
+    def span(self) -> Span:
+        """The same as plans write it."""
+        if self.working_days is not None:
+            return Span(working_days=self.working_days)
+        return Span(hours=(self.minutes or 0) / 60 + (self.hours or 0) + (self.days or 0) * 24)
+
+
+class Age(Part):
+    """The border between minor and adult, and the day on which an age is reached (C1, §C.7)."""
+
+    minor_max_exclusive: int | None = None
+    minor_max_inclusive: int | None = None
+    reached_on: Literal["birthday", "day_after"]
+    feb29_in_common_year: Literal["feb28", "mar01"]
+
+    @model_validator(mode="after")
+    def _one(self) -> Age:
+        if (self.minor_max_exclusive is None) == (self.minor_max_inclusive is None):
+            raise ValueError("exactly one of minor_max_exclusive and minor_max_inclusive (C1)")
+        return self
+
+    @property
+    def rule(self) -> AgeRule:
+        """The same as plans keep it."""
+        return AgeRule(**self.model_dump())
+
+
+class LimitRule(Part):
+    """Number limits; null is unlimited (C10-C12)."""
+
+    members_per_holder: int | None
+    holder_scope: Literal["all_channels", "per_channel"]
+    binders_per_member: int | None
+    member_window: Literal["calendar_month"]
+    count_ended: bool
+    per_relation: dict[str, int] = {}
+
+    @property
+    def limits(self) -> Limits:
+        """The same as plans keep it."""
+        return Limits(**self.model_dump())

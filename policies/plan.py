@@ -1,0 +1,176 @@
+"""What one application must go through: the part of the law that is pinned at submission.
+
+A plan names a *class* of cases, never a person: the same answers from the law give the same plan, stored
+once under its hash. What belongs to one person (the day a child reaches the face age) stays with the case.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+import orjson
+
+Step = Literal["face_check", "authorisation", "agency_review"]
+AgeGroup = Literal["newborn", "minor", "adult"]
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One group of materials: met when every kind of one alternative is there."""
+
+    label: str
+    any_of: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A length of time as packs write it: exactly one of clock `hours` or `working_days`."""
+
+    hours: float | None = None
+    working_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FacePlan:
+    """Whose faces, in which order, and how long each has (C5, F29)."""
+
+    subjects: tuple[str, ...] = ()  # of holder, member, mother; in this order
+    window_hours: float = 24
+    grace_minutes: float = 30
+    max_attempts: int | None = None  # that a provider's answer used up; None: as many as the window holds
+    document_types: tuple[str, ...] = ("resident_id",)  # id_types whose face a provider can compare
+
+
+@dataclass(frozen=True, slots=True)
+class Insured:
+    """What the insurance registry must say of one party."""
+
+    status: Literal["any", "normal", "not_terminated"] = "normal"
+    scheme: str | None = None  # "employee", "resident"; None: either
+    credential_active: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryPlan:
+    """What the registries are asked after hand-in, and what they must answer (F67, F81, F110, F116, F154)."""
+
+    holder: Insured
+    member: Insured
+    same_region: Literal["china", "province", "pooling_area"] = "china"
+    region: str = ""  # digits that both insured regions begin with, where same_region is narrower than china
+    prior_filing: bool = False
+    birth_certificate: bool = False  # ask the certificate registry, and let the applicant confirm its record
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewPlan:
+    """Who reviews and what he may say (C4)."""
+
+    mode: Literal["none", "auto_then_sample", "manual"] = "none"
+    agency: str | None = None  # 6-digit region code of the agency whose queue it enters
+    sample_share: float = 0.0  # auto_then_sample: the share looked at by a person
+    reject_reasons: tuple[str, ...] = ()
+    return_reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CounterPlan:
+    """Where an offline case goes and what to bring."""
+
+    agency: str  # 6-digit region code
+    agency_name: str
+    address: str
+    bring: tuple[str, ...]
+    refuse_reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Number limits; None is unlimited (F50, F51, C10–C12)."""
+
+    members_per_holder: int | None
+    holder_scope: Literal["all_channels", "per_channel"] = "all_channels"
+    binders_per_member: int | None = None
+    member_window: Literal["calendar_month"] = "calendar_month"
+    count_ended: bool = True
+    per_relation: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class UnbindPlan:
+    """Who may end it and how he shows that it is he (F131, C13)."""
+
+    initiators: tuple[str, ...]
+    authentication: tuple[str, ...]
+    min_age_days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AgeRule:
+    """Where the minor branch ends (C1) and on which day an age is reached (§C.7)."""
+
+    minor_max_exclusive: int | None = None
+    minor_max_inclusive: int | None = None
+    reached_on: Literal["birthday", "day_after"] = "birthday"
+    feb29_in_common_year: Literal["feb28", "mar01"] = "mar01"
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRef:
+    """A notice that the applicant must have accepted, by name and version."""
+
+    notice: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything the desk needs of the law for one case, for the whole of its life."""
+
+    pack: str
+    version: str
+    product: str
+    method: str
+    shown_credential: Literal["member", "holder"]
+    fund_source: Literal["member_own", "holder_personal_account"]
+    age_group: AgeGroup
+    materials: tuple[Requirement, ...]
+    steps: tuple[Step, ...]
+    face: FacePlan
+    registry: RegistryPlan
+    review: ReviewPlan
+    counter: CounterPlan
+    deadlines: dict[str, Span]  # by the names of DESIGN §2
+    limits: Limits
+    unbind: UnbindPlan
+    notices: tuple[NoticeRef, ...]
+    age: AgeRule
+    purposes: tuple[str, ...]  # what an active binding entitles the holder to (F7, F60–F62)
+    face_at_age: tuple[str, ...] = ()  # whose faces are asked when a minor has reached the face age; (): none
+    own_code_only: bool = True  # only the patient's own code may be shown (F52, C6)
+    requires_active: str | None = None  # the product that must be active between the same two
+    warning_days: tuple[int, ...] = (30, 7)  # both sides are told so many days before suspended_to_ended
+    max_files: int = 30
+    max_file_bytes: int = 10_485_760
+    max_pages: int = 20
+    max_megapixels: int = 50
+
+    def to_json(self) -> bytes:
+        """Canonical JSON: sorted keys, so that equal plans have equal bytes."""
+        return orjson.dumps(self, option=orjson.OPT_SORT_KEYS)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the canonical JSON, hex: the name under which the plan is stored."""
+        return hashlib.sha256(self.to_json()).hexdigest()
+
+
+def plan_from_json(body: bytes | str) -> Plan:
+    """Rebuild a pinned plan. Raises `msgspec.ValidationError` when the stored body is not of this shape."""
+    return _DECODER.decode(body)
+
+
+_DECODER = msgspec.json.Decoder(Plan)

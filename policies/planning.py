@@ -1,0 +1,271 @@
+"""From the law and the facts of one application to its plan, or to the rule that refuses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from policies.ages import age_group, age_on, face_age_day
+from policies.book import LawBook
+from policies.pack import Branch, InsuredRule, MethodRule, Pack
+from policies.plan import (
+    AgeGroup,
+    CounterPlan,
+    FacePlan,
+    Insured,
+    NoticeRef,
+    Plan,
+    RegistryPlan,
+    Requirement,
+    ReviewPlan,
+    Span,
+    Step,
+    UnbindPlan,
+)
+from policies.refusals import NotAllowed
+from policies.regions import agency_name, agency_of, area_of, city_of, is_region
+from policies.words import Condition
+
+__all__ = [
+    "ApplicationFacts",
+    "PersonFacts",
+    "age_group",
+    "check_consents",
+    "face_age_day",
+    "plan_for",
+]
+
+ADULT_AT_LAW = 18  # 民法典 §17: until then, and for wards, a guardian may act (§B.6)
+GUARDIAN_CONSENT_BELOW = 14  # PIPL §31; not the border of the face check
+
+
+@dataclass(frozen=True, slots=True)
+class PersonFacts:
+    """What the law needs to know of a party; `birth_date` None where it is not known (yet)."""
+
+    id_type: str
+    insured_region: str
+    birth_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationFacts:
+    """What the law needs to know of an application; no `channel` or `initiator` where nobody applies yet."""
+
+    product: str
+    method: str
+    relationship: str
+    channel: str | None
+    initiator: str | None
+    holder: PersonFacts
+    member: PersonFacts
+
+
+def plan_for(book: LawBook, facts: ApplicationFacts, day: date) -> Plan:
+    """Return the plan of an application made on `day` (Asia/Shanghai).
+
+    The channel decides only whether, never what: the same application has the same plan through every door.
+    Raises `NotAllowed`: 422 `region_not_allowed`, `method_not_allowed`, `relation_not_allowed`,
+    `initiator_not_allowed`, `holder_under_age`, `birth_date_required`, `birth_date_invalid`,
+    `channel_not_open`, `wrong_product`; 409 `channel_unknown` for a city that no source lists (C14).
+    """
+    _check_regions(facts)
+    pack = book.pack_for(facts.holder.insured_region, facts.product, day)
+    _check_channel(pack, facts)
+    rule = _method(pack, facts)
+    born = _member_born(facts, day)
+    _check_people(pack, facts, born, day)
+    return _plan(pack, rule, _group(pack, rule, born, day), facts, age_on(pack.age.rule, born, day))
+
+
+def check_consents(plan: Plan, consents: Iterable[Mapping[str, Any]]) -> None:
+    """Let pass who has accepted every notice of the plan, in its version (F89, F118, §C.10).
+
+    Consents to notices that the plan does not have are let be. Raises `NotAllowed` with `consent_missing` or
+    `consent_version_unknown`.
+    """
+    wanted = {ref.notice: ref.version for ref in plan.notices}
+    for place, consent in enumerate(consents):
+        version = wanted.get(consent["notice"])
+        if version is None:
+            continue
+        if consent["version"] != version:
+            raise NotAllowed("consent_version_unknown", f"/consents/{place}/version")
+        del wanted[consent["notice"]]
+    if wanted:
+        raise NotAllowed("consent_missing", "/consents")
+
+
+def _check_regions(facts: ApplicationFacts) -> None:
+    for role, person in (("holder", facts.holder), ("member", facts.member)):
+        if not is_region(person.insured_region):
+            raise NotAllowed("region_not_allowed", f"/{role}/insured_region")
+
+
+def _check_channel(pack: Pack, facts: ApplicationFacts) -> None:
+    """Channels are open by city (F100-F103); `counter` always is, and nobody asks while `channel` is None."""
+    if facts.channel in (None, "counter"):
+        return
+    channel = next((said for name, said in pack.channels.open.items() if name == facts.channel), None)
+    if channel is None:
+        raise NotAllowed("channel_not_open", "")
+    if channel.refuses is not None:
+        raise NotAllowed(channel.refuses, "/product")
+    city = city_of(facts.holder.insured_region)
+    can = channel.everywhere or (channel.cities or {}).get(city)
+    # No source lists the city on any channel: that is "we do not know", not "no" (C14).
+    listed = any(city in (other.cities or {}) for other in pack.channels.open.values())
+    if can == "unknown" or (can is None and not listed):
+        raise NotAllowed("channel_unknown", "/holder/insured_region", 409)
+    if can is None or (pack.channels.needs == "bind_and_show" and can == "bind"):
+        raise NotAllowed("channel_not_open", "/holder/insured_region")
+
+
+def _method(pack: Pack, facts: ApplicationFacts) -> MethodRule:
+    rule = next((said for name, said in pack.methods.items() if name == facts.method), None)
+    if rule is None or facts.member.id_type not in rule.id_types:
+        raise NotAllowed("method_not_allowed", "/method")
+    return rule
+
+
+def _member_born(facts: ApplicationFacts, day: date) -> date:
+    born = facts.member.birth_date
+    if born is None:
+        raise NotAllowed("birth_date_required", "/member/birth_date")
+    if born > day:
+        raise NotAllowed("birth_date_invalid", "/member/birth_date")
+    return born
+
+
+def _check_people(pack: Pack, facts: ApplicationFacts, born: date, day: date) -> None:
+    holder, member = facts.holder, facts.member
+    if facts.relationship not in pack.relations.allowed:
+        raise NotAllowed("relation_not_allowed", "/relationship")
+    area = area_of(holder.insured_region, pack.eligibility.same_region)
+    if not member.insured_region.startswith(area):
+        raise NotAllowed("region_not_allowed", "/member/insured_region")
+    rule = pack.age.rule
+    if (
+        holder.birth_date is not None
+        and age_on(rule, holder.birth_date, day) < pack.eligibility.holder_min_age
+    ):
+        raise NotAllowed("holder_under_age", "/holder")
+    if facts.initiator is None:
+        return
+    in_care = facts.relationship == "WARD" or age_on(rule, born, day) < ADULT_AT_LAW
+    if facts.initiator not in pack.initiators or (facts.initiator == "guardian" and not in_care):
+        raise NotAllowed("initiator_not_allowed", "/initiator")
+
+
+def _group(pack: Pack, rule: MethodRule, born: date, day: date) -> AgeGroup:
+    group: AgeGroup = age_group(pack.age.rule, born, day)
+    if group == "minor" and "newborn" in rule.branches:
+        group = "newborn"
+    if group not in rule.branches:  # a method for newborns alone takes no adults
+        raise NotAllowed("method_not_allowed", "/method")
+    return group
+
+
+def _plan(pack: Pack, rule: MethodRule, group: AgeGroup, facts: ApplicationFacts, years: int) -> Plan:
+    branch = rule.branches[group]
+    materials = _materials(pack, branch, facts.relationship)
+    steps = _steps(pack, branch)
+    return Plan(
+        pack=pack.pack,
+        version=pack.version,
+        product=pack.product,
+        method=facts.method,
+        shown_credential=pack.shown_credential,
+        fund_source=pack.fund_source,
+        age_group=group,
+        materials=materials,
+        steps=steps,
+        face=FacePlan(subjects=branch.face, **pack.face.model_dump()),
+        registry=_registry(pack, rule, facts),
+        review=_review(pack, facts),
+        counter=_counter(pack, materials, facts),
+        deadlines=_deadlines(pack),
+        limits=pack.limits.limits,
+        unbind=UnbindPlan(**pack.unbind.model_dump()),
+        notices=_notices(pack, materials, steps, years),
+        age=pack.age.rule,
+        purposes=pack.purposes,
+        face_at_age=branch.face_at_age,
+        own_code_only=pack.own_code_only,
+        requires_active=pack.requires_active,
+        warning_days=pack.warning_days,
+        **pack.documents.model_dump(),
+    )
+
+
+def _materials(pack: Pack, branch: Branch, relationship: str) -> tuple[Requirement, ...]:
+    papers = dict.fromkeys((*branch.papers, *pack.relations.papers.get(relationship, ())))
+    return tuple(Requirement(pack.papers[name].label, pack.papers[name].any_of) for name in papers)
+
+
+def _steps(pack: Pack, branch: Branch) -> tuple[Step, ...]:
+    asked: tuple[tuple[Step, bool], ...] = (
+        ("face_check", bool(branch.face)),
+        ("authorisation", pack.authorisation),  # after the faces (F98)
+        ("agency_review", pack.review.mode != "none"),
+    )
+    return tuple(step for step, wanted in asked if wanted)
+
+
+def _registry(pack: Pack, rule: MethodRule, facts: ApplicationFacts) -> RegistryPlan:
+    said = pack.eligibility
+    return RegistryPlan(
+        holder=_insured(said.holder),
+        member=_insured(rule.member_insured or said.member),
+        same_region=said.same_region,
+        region=area_of(facts.holder.insured_region, said.same_region),
+        prior_filing=said.prior_filing,
+        birth_certificate=rule.birth_certificate,
+    )
+
+
+def _insured(rule: InsuredRule) -> Insured:
+    return Insured(**rule.model_dump())
+
+
+def _review(pack: Pack, facts: ApplicationFacts) -> ReviewPlan:
+    """Reviews lie with the agency of the holder's insured place: his account, his agency (F86, F91)."""
+    said = pack.review
+    if said.mode == "none":
+        return ReviewPlan()
+    return ReviewPlan(
+        mode=said.mode,
+        agency=agency_of(facts.holder.insured_region, said.agency_level),
+        sample_share=said.sample_share,
+        reject_reasons=said.reject_reasons,
+        return_reasons=said.return_reasons,
+    )
+
+
+def _counter(pack: Pack, materials: tuple[Requirement, ...], facts: ApplicationFacts) -> CounterPlan:
+    said = pack.counter
+    party = facts.holder if said.agency_of == "holder" else facts.member
+    agency = agency_of(party.insured_region, said.agency_level)
+    called = pack.agencies.get(agency) or agency_name(agency)
+    bring = dict.fromkeys((*said.bring, *(group.label for group in materials)))
+    return CounterPlan(agency, called.name, called.address, tuple(bring), said.refuse_reasons)
+
+
+def _deadlines(pack: Pack) -> dict[str, Span]:
+    spans = {name: term.span for name, term in pack.deadlines.items()}
+    return {**spans, "first_attempt_to_pass": Span(hours=pack.face.window_hours)}
+
+
+def _notices(
+    pack: Pack, materials: tuple[Requirement, ...], steps: tuple[Step, ...], years: int
+) -> tuple[NoticeRef, ...]:
+    holds: dict[Condition, bool] = {
+        "always": True,
+        "face": "face_check" in steps,
+        "materials": bool(materials),
+        "agency": "agency_review" in steps or "face_check" in steps,  # every face may end at a counter
+        "under_14": years < GUARDIAN_CONSENT_BELOW,
+    }
+    return tuple(NoticeRef(name, said.version) for name, said in pack.notices.items() if holds[said.when])

@@ -1,0 +1,62 @@
+"""The closed lists of words that packs may use: those of API.md."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Product = Literal["family_account", "account_sharing", "code_display"]
+Method = Literal["id_number", "other_document", "birth_certificate"]
+Initiator = Literal["holder", "member", "guardian"]
+Subject = Literal["holder", "member", "mother"]
+Purpose = Literal["show_code", "activate_credential", "query_usage", "query_expenses", "pay_from_account"]
+IdType = Literal[
+    "resident_id", "hmt_residence_permit", "foreign_permanent_resident", "passport", "travel_permit"
+]
+Kind = Literal[
+    "commitment_letter",
+    "household_register_first_page",
+    "household_register_member_page",
+    "household_register_holder_page",
+    "birth_certificate",
+    "notarised_relationship",
+    "marriage_certificate",
+    "guardianship_proof",
+    "holder_id_front",
+    "holder_id_back",
+    "member_id_front",
+    "member_id_back",
+    "other",
+]
+ChannelName = Literal[
+    "national_app",
+    "alipay",
+    "wechat",
+    "yueyibao_alipay",
+    "yueyibao_wechat",
+    "jiangsu_yibaoyun",
+    "suzhou_yibao_oa",
+    "nhsa_oa",
+    "counter",
+]
+Capability = Literal["bind", "bind_and_show", "unknown"]
+AgencyLevel = Literal["county", "prefecture", "province"]
+Condition = Literal["always", "face", "materials", "agency", "under_14"]
+# `materials_to_offline` is the whole time that the watch `materials_to_checked` may take.
+# `first_attempt_to_pass` is not here: it is `face.window_hours`, said once.
+DEADLINES = (
+    "submitted_to_materials",
+    "materials_to_checked",
+    "materials_to_offline",
+    "record_to_confirmed",
+    "passed_to_authorised",
+    "face_to_first_attempt",
+    "session_to_answer",
+    "review_to_decision",
+    "returned_to_corrected",
+    "offline_to_counter",
+    "unbind_to_confirmed",
+    "member_to_age",
+    "reverification_to_done",
+    "insurance_to_rechecked",
+    "suspended_to_ended",
+)

@@ -1,0 +1,253 @@
+"""Real pictures and papers, whole, cut, huge and disguised."""
+
+import hashlib
+import io
+import subprocess
+import zipfile
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import pillow_heif
+import pytest
+from PIL import Image, ImageDraw
+from pypdf import PdfWriter
+from pypdf.generic import DictionaryObject, NameObject, TextStringObject
+
+from gateways import inspection
+from gateways.inspection import BadDocument, inspect
+
+pillow_heif.register_heif_opener()
+PICTURES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "HEIF": "image/heic"}
+
+
+def picture(form: str, size: tuple[int, int] = (320, 200), mode: str = "RGB", **options: Any) -> bytes:
+    image = Image.new(mode, size, "white")
+    if mode == "RGB":
+        ImageDraw.Draw(image).rectangle((20, 20, size[0] // 2, size[1] // 2), fill="red")
+    file = io.BytesIO()
+    image.save(file, form, **options)
+    return file.getvalue()
+
+
+def paper(pages: int = 1, change: Callable[[PdfWriter], Any] | None = None) -> bytes:
+    writer = PdfWriter()
+    for _ in range(pages):
+        writer.add_blank_page(595, 842)
+    if change:
+        change(writer)
+    file = io.BytesIO()
+    writer.write(file)
+    return file.getvalue()
+
+
+def scan(pages: int = 1) -> bytes:
+    images = [Image.effect_noise((600, 800), 60).convert("RGB") for _ in range(pages)]
+    file = io.BytesIO()
+    images[0].save(file, "PDF", save_all=True, append_images=images[1:])
+    return file.getvalue()
+
+
+def opening(writer: PdfWriter, kind: str, what: str) -> None:
+    """Let the paper do something when it is opened."""
+    action = {NameObject("/S"): NameObject(kind), NameObject(what): TextStringObject("app.alert(1)")}
+    writer.root_object[NameObject("/OpenAction")] = DictionaryObject(action)
+
+
+def refusal(data: bytes) -> tuple[str, int]:
+    with pytest.raises(BadDocument) as bad:
+        inspect(data)
+    return bad.value.code, bad.value.status
+
+
+UNREADABLE = ("document_unreadable", 422)
+TOO_LARGE = ("document_too_large", 422)
+UNSUPPORTED = ("media_type_unsupported", 415)
+
+
+@pytest.mark.parametrize("form", PICTURES)
+def test_a_picture_is_known_by_its_content(form):
+    data = picture(form)
+    found = inspect(data)
+    assert (found.media_type, found.pages, found.pixels) == (PICTURES[form], 1, 320 * 200)
+    assert (found.size, found.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+
+
+def test_papers_are_counted_by_the_page():
+    assert inspect(scan(3)).pages == 3
+    assert inspect(scan()).pixels >= 600 * 800
+    assert inspect(paper(20)).media_type == "application/pdf"
+
+
+@pytest.mark.parametrize("form", PICTURES)
+@pytest.mark.parametrize("left", [0.3, 0.9, -1])
+def test_a_picture_cut_short_is_unreadable(form, left):
+    data = picture(form)
+    assert refusal(data[: int(len(data) * left)] if left > 0 else data[:-1]) == UNREADABLE
+
+
+@pytest.mark.parametrize("left", [0.3, 0.9, 0.99])
+@pytest.mark.parametrize("options", [{}, {"restart_marker_rows": 1}, {"progressive": True}])
+def test_a_jpeg_cut_short_and_given_an_end_again_is_unreadable(left, options):
+    file = io.BytesIO()
+    Image.effect_noise((640, 480), 60).convert("RGB").save(file, "JPEG", **options)
+    whole = file.getvalue()
+    assert inspect(whole).pixels == 640 * 480
+    assert refusal(whole[: int(len(whole) * left)].rstrip(b"\xff") + b"\xff\xd9") == UNREADABLE
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("colour", [0, 128, 255])
+def test_a_flat_picture_is_whole(mode, colour):
+    file = io.BytesIO()
+    bands = len(Image.new(mode, (1, 1)).getbands())
+    Image.new(mode, (333, 77), (colour,) * bands if bands > 1 else colour).save(file, "JPEG")
+    assert inspect(file.getvalue()).pages == 1
+
+
+def test_a_changed_byte_in_a_png_is_unreadable():
+    data = bytearray(picture("PNG"))
+    data[data.index(b"IDAT") + 9] ^= 0xFF
+    assert refusal(bytes(data)) == UNREADABLE
+
+
+def test_a_paper_cut_short_is_unreadable():
+    assert refusal(scan()[:-600]) == UNREADABLE
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"hello",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"\x00" * 64,
+        b"MZ" + b"\x00" * 64,
+        b" %PDF-1.4\n",
+        b"\x00\x00\x00\x1cftypavif\x00\x00\x00\x00mif1avif",
+    ],
+)
+def test_other_content_is_no_document(data):
+    assert refusal(data) == UNSUPPORTED
+
+
+@pytest.mark.parametrize("form", ["GIF", "TIFF", "BMP"])
+def test_other_pictures_are_no_documents(form):
+    assert refusal(picture(form)) == UNSUPPORTED
+
+
+def test_too_many_bytes_are_refused_before_anything_is_looked_at():
+    assert refusal(picture("JPEG").ljust(inspection.MAX_BYTES + 1, b"\0")) == ("file_too_large", 413)
+
+
+def test_too_many_pages():
+    assert refusal(paper(21)) == TOO_LARGE
+
+
+def test_a_decompression_bomb_is_told_from_its_header():
+    assert refusal(picture("PNG", (20_000, 20_000), "1")) == TOO_LARGE
+
+
+def test_fifty_megapixels_pass_and_one_row_more_does_not():
+    assert inspect(picture("PNG", (10_000, 5_000), "L")).pixels == 50_000_000
+    assert refusal(picture("PNG", (10_000, 5_001), "L")) == TOO_LARGE
+
+
+def test_a_picture_bomb_within_a_paper():
+    def bomb(writer):
+        from pypdf.generic import NumberObject, StreamObject
+
+        image = StreamObject()
+        image._data = zlib.compress(b"\0" * 100_000)
+        image.update(
+            {
+                NameObject("/Type"): NameObject("/XObject"),
+                NameObject("/Subtype"): NameObject("/Image"),
+                NameObject("/Width"): NumberObject(30_000),
+                NameObject("/Height"): NumberObject(30_000),
+                NameObject("/Filter"): NameObject("/FlateDecode"),
+            }
+        )
+        writer._add_object(image)
+
+    assert refusal(paper(change=bomb)) == TOO_LARGE
+
+
+def test_a_png_whose_header_lies_about_its_size():
+    data = bytearray(picture("PNG"))
+    header = data.index(b"IHDR")
+    data[header + 4 : header + 8] = (640).to_bytes(4)
+    data[header + 17 : header + 21] = zlib.crc32(data[header : header + 17]).to_bytes(4)
+    assert refusal(bytes(data)) == UNREADABLE
+
+
+@pytest.mark.parametrize("form", PICTURES)
+@pytest.mark.parametrize("other", ["zip", "html", "pdf"])
+def test_nobody_hides_in_a_picture(form, other):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("a.txt", "a")
+    hidden = {"zip": archive.getvalue(), "html": b"<script>alert(1)</script>", "pdf": paper()}[other]
+    assert refusal(picture(form) + hidden) == UNREADABLE
+
+
+def test_a_paper_that_is_an_archive_too():
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("a.txt", "a")
+    assert refusal(paper() + archive.getvalue()) == UNREADABLE
+
+
+def test_a_photograph_with_its_previews_is_one_page():
+    data = picture("MPO", save_all=True, append_images=[Image.new("RGB", (80, 50))])
+    assert inspect(data).pages == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda writer: opening(writer, "/JavaScript", "/JS"),
+        lambda writer: writer.add_attachment("a.txt", b"a"),
+        lambda writer: writer.encrypt("secret"),
+        lambda writer: writer.encrypt("", "owner"),
+        lambda writer: opening(writer, "/Launch", "/F"),
+    ],
+    ids=["script", "attachment", "password", "owner_password", "launch"],
+)
+def test_encrypted_and_active_papers_are_unreadable(change):
+    assert refusal(paper(change=change)) == UNREADABLE
+
+
+def child(monkeypatch: pytest.MonkeyPatch, returncode: int, stdout: bytes = b"") -> dict[str, Any]:
+    """Put a child in the place of ours; what it was started with is noted."""
+    seen: dict[str, Any] = {}
+
+    def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
+        seen.update(options)
+        return subprocess.CompletedProcess(command, returncode, stdout)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return seen
+
+
+def test_the_child_gets_neither_our_keys_nor_our_urls(monkeypatch):
+    seen = child(monkeypatch, 0, b'{"pages": 1, "pixels": 1}')
+    inspect(b"%PDF-")
+    assert seen["env"] == {}
+
+
+@pytest.mark.parametrize("returncode", [-9, -11, 1])
+def test_a_child_that_dies_found_it_unreadable(monkeypatch, returncode):
+    child(monkeypatch, returncode)
+    assert refusal(b"%PDF-") == UNREADABLE
+
+
+def test_a_child_without_decoders_is_our_fault_not_the_familys(monkeypatch):
+    child(monkeypatch, 3)
+    with pytest.raises(RuntimeError):
+        inspect(b"%PDF-")
+
+
+def test_a_child_that_takes_too_long_is_ended(monkeypatch):
+    monkeypatch.setattr(inspection, "_SECONDS", 0.001)
+    assert refusal(picture("PNG", (4000, 4000))) == UNREADABLE

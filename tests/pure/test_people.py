@@ -1,0 +1,196 @@
+"""Numbers of documents: the standard's own vectors, the traps of ready-made validators, and what is shown."""
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.people import (
+    check_digit,
+    make_id_number,
+    mask_name,
+    mask_number,
+    normalise_name,
+    parse_birth_certificate,
+    parse_for_search,
+    parse_identity,
+    upgrade_legacy,
+)
+from policies.refusals import NotAllowed
+
+TODAY = date(2026, 11, 21)
+BODIES = st.text("0123456789", min_size=17, max_size=17)
+
+
+@pytest.mark.parametrize(
+    ("number", "born", "sex"),
+    [
+        ("11010519491231002X", date(1949, 12, 31), "female"),  # printed in GB 11643
+        ("440524188001010014", date(1880, 1, 1), "male"),  # likewise; the county is no more
+        ("320581196201010019", date(1962, 1, 1), "male"),  # Changshu, a city since 1983 only
+        ("110112198301010011", date(1983, 1, 1), "male"),  # Tongzhou, a district since 1997 only
+        ("330702198301010012", date(1983, 1, 1), "male"),
+        ("500103197501010018", date(1975, 1, 1), "male"),  # Chongqing, a province since 1997 only
+    ],
+)
+def test_citizens_of_every_age_and_place_are_read(number, born, sex):
+    found = parse_identity("resident_id", number, None, TODAY)
+    assert (found.number, found.birth_date, found.sex, found.family) == (number, born, sex, "citizen18")
+
+
+@pytest.mark.parametrize("number", ["810000199001010019", "820000199001010010", "830000199001010012"])
+def test_permits_are_read_as_permits_only(number):
+    assert parse_identity("hmt_residence_permit", number, None, TODAY).birth_date == date(1990, 1, 1)
+    with pytest.raises(NotAllowed, match="id_number_invalid"):
+        parse_identity("resident_id", number, None, TODAY)
+
+
+def test_foreign_residents_have_two_kinds_of_number():
+    card = parse_identity("foreign_permanent_resident", "911222199001010012", None, TODAY)
+    assert (card.family, card.birth_date) == ("citizen18", date(1990, 1, 1))
+    old = parse_identity("foreign_permanent_resident", "usa110119900101", date(1990, 1, 1), TODAY)
+    assert (old.family, old.number, old.sex) == ("foreign_permanent_resident15", "USA110119900101", None)
+
+
+@pytest.mark.parametrize(
+    "written", ["11010519491231002x", "１１０１０５１９４９１２３１００２Ｘ", " 110105 19491231 002X "]
+)
+def test_a_number_is_normalised_before_anything_else(written):
+    assert parse_identity("resident_id", written, None, TODAY).number == "11010519491231002X"
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "110105194912310021",  # check digit
+        "11010519491231002",  # too short
+        "1101051949123100200",  # too long
+        "1101051949123100 X",
+        "A1010519491231002X",
+        make_id_number("110105", date(2026, 11, 22), 1),  # not born yet
+        make_id_number("110105", date(1849, 12, 31), 1),
+        make_id_number("660105", date(1990, 1, 1), 1),  # no such province
+        "110105490231002",  # 15 digits are for searches
+        "11010519900230001" + check_digit("11010519900230001"),  # 30 February
+        "",
+    ],
+)
+def test_what_is_no_resident_number_is_refused(number):
+    with pytest.raises(NotAllowed) as refused:
+        parse_identity("resident_id", number, None, TODAY, "/member")
+    assert (refused.value.code, refused.value.pointer, refused.value.status) == (
+        "id_number_invalid", "/member/id_number", 422,
+    )  # fmt: skip
+
+
+def test_today_and_the_first_day_are_inside_the_range():
+    for born in (TODAY, date(1850, 1, 1)):
+        assert (
+            parse_identity("resident_id", make_id_number("110105", born, 1), None, TODAY).birth_date == born
+        )
+
+
+def test_a_refusal_names_no_number():
+    with pytest.raises(NotAllowed) as refused:
+        parse_identity("resident_id", "110105194912310021", None, TODAY, "/holder")
+    assert "1101" not in str(refused.value)
+
+
+def test_birth_dates_agree_with_the_number_or_stand_for_it():
+    number = "11010519491231002X"
+    assert parse_identity("resident_id", number, date(1949, 12, 31), TODAY).sex == "female"
+    for id_type, written, born, code in [
+        ("resident_id", number, date(1949, 12, 30), "birth_date_mismatch"),
+        ("passport", "E12345678", None, "birth_date_required"),
+        ("passport", "E12345678", TODAY + timedelta(days=1), "birth_date_invalid"),
+        ("passport", "E123", date(1990, 1, 1), "id_number_invalid"),
+        ("travel_permit", "H1234567-8", date(1990, 1, 1), "id_number_invalid"),
+        ("library_card", "12345678", date(1990, 1, 1), "id_number_invalid"),
+    ]:
+        with pytest.raises(NotAllowed) as refused:
+            parse_identity(id_type, written, born, TODAY)
+        assert refused.value.code == code
+    assert parse_identity("travel_permit", "h12345678", date(1990, 1, 1), TODAY).family == "travel_permit"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("110105491231002", "11010519491231002X"), ("440524800101996", "440524188001019967")],
+)
+def test_fifteen_digits_are_found_in_searches(old, new):
+    assert upgrade_legacy(old) == new
+    assert [found.number for found in parse_for_search(old, TODAY)] == [new]
+
+
+def test_a_search_returns_all_whom_a_number_may_name():
+    assert [f.id_type for f in parse_for_search("810000199001010019", TODAY)] == ["hmt_residence_permit"]
+    assert [f.id_type for f in parse_for_search("e12345678", TODAY)] == ["passport", "travel_permit"]
+    assert [f.id_type for f in parse_for_search("X320101001", TODAY)][-1] == "birth_certificate"
+    assert parse_for_search("USA110119900101", TODAY)[0].id_type == "foreign_permanent_resident"
+    for nobody in ("张三", "", "110105194912310021"):
+        with pytest.raises(NotAllowed, match="id_number_invalid"):
+            parse_for_search(nobody, TODAY)
+
+
+def test_birth_certificates_are_a_letter_and_nine_digits():
+    assert parse_birth_certificate("x320101001").number == "X320101001"
+    for wrong in ("3201010012", "X32010100", "XX20101001"):
+        with pytest.raises(NotAllowed, match="birth_certificate/number"):
+            parse_birth_certificate(wrong)
+
+
+@given(BODIES, st.integers(0, 16), st.integers(1, 9))
+def test_one_wrong_digit_never_passes(body, place, by):
+    wrong = body[:place] + str((int(body[place]) + by) % 10) + body[place + 1 :]
+    assert check_digit(wrong) != check_digit(body)
+
+
+@given(BODIES, st.integers(0, 15))
+def test_two_neighbours_changing_places_never_pass(body, place):
+    swapped = body[:place] + body[place + 1] + body[place] + body[place + 2 :]
+    assert (check_digit(swapped) == check_digit(body)) == (body[place] == body[place + 1])
+
+
+@given(BODIES)
+def test_check_digits_agree_with_the_other_form_of_the_standard(body):
+    assert check_digit(body) == "0123456789X"[(1 - 2 * int(body, 13)) % 11]
+
+
+@given(st.dates(date(1850, 1, 1), TODAY), st.integers(0, 999))
+def test_what_is_made_is_read_back(born, sequence):
+    found = parse_identity("resident_id", make_id_number("320581", born, sequence), born, TODAY)
+    assert (found.birth_date, found.sex) == (born, "male" if sequence % 2 else "female")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("张三", "张*"), ("司马相如", "司***"), ("张", "*"), ("", ""), ("Ann Lee", "A******")]
+)
+def test_names_keep_their_first_character(name, shown):
+    assert mask_name(name) == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        ("440106199001011234", "4401**********1234"),
+        ("USA110119900101", "USA1*******0101"),
+        ("E12345678", "E******78"),
+        ("X320101001", "X*******01"),
+        ("ABC", "***"),
+    ],
+)
+def test_numbers_keep_their_ends(number, shown):
+    assert mask_number(number) == shown
+
+
+@given(st.text("ABC0123456789", max_size=25))
+def test_a_masked_number_keeps_its_length_and_hides_at_least_as_much_as_it_shows_of_short_ones(number):
+    shown = mask_number(number)
+    assert len(shown) == len(number)
+    assert number == "" or "*" in shown
+
+
+def test_names_are_compared_without_their_dress():
+    assert normalise_name("  张　三 ") == "张 三"
+    assert normalise_name("Ａｎｎ  Lee") == "Ann Lee"

@@ -1,0 +1,166 @@
+"""What registries' answers mean, and what an active binding entitles to."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from policies.book import lawbook
+from policies.eligibility import insurance_verdict, judge
+from policies.entitlements import care_warning, refusal
+from policies.relations import RELATIONSHIPS, from_gbt4761, mirror, to_gbt4761
+from tests.pure.policy_cases import CHANGSHU, plan
+
+FAMILY = plan()
+SHARING = plan("account_sharing")
+DISPLAY = plan("code_display")
+JIANGSU = plan("account_sharing", region=CHANGSHU)
+NEWBORN = plan(method="birth_certificate", relationship="CHILD", born=date(2026, 10, 1))
+
+
+def person(status="normal", scheme="employee", region="440100", **other):
+    insured = {"scheme": scheme, "status": status, "region": region}
+    return {"known": True, "name_matches": True, "insured": insured, "credential_active": True, **other}
+
+
+def answers(holder=None, member=None, **other):
+    return {"holder": holder or person(), "member": member or person(scheme="resident"), **other}
+
+
+UNKNOWN = {"known": False, "name_matches": False, "insured": None, "credential_active": False}
+
+
+@pytest.mark.parametrize(
+    ("law", "found", "reason"),
+    [
+        (FAMILY, answers(), None),
+        (FAMILY, answers(member=person(region="650100")), None),  # anywhere in China (F67)
+        (FAMILY, answers(holder=UNKNOWN), "not_insured"),
+        (FAMILY, answers(member=UNKNOWN), "not_insured"),
+        (FAMILY, {"holder": person(), "member": None}, "not_insured"),
+        (FAMILY, answers(member=person(name_matches=False)), "name_id_mismatch"),
+        (FAMILY, answers(holder=person(insured=None), member=person(name_matches=False)), "name_id_mismatch"),
+        (FAMILY, answers(member=person(insured=None)), "not_insured"),
+        (FAMILY, answers(member=person("suspended")), "insurance_suspended"),
+        (FAMILY, answers(holder=person("terminated")), "insurance_suspended"),
+        (FAMILY, answers(holder=person(credential_active=False)), "holder_credential_inactive"),
+        (FAMILY, answers(member=person(credential_active=False)), None),  # to activate it is why one binds
+        (SHARING, answers(), None),
+        (SHARING, answers(holder=person(credential_active=False)), None),
+        (SHARING, answers(holder=person(scheme="resident")), "not_insured"),  # F104
+        (SHARING, answers(member=person(region="440400")), "region_not_allowed"),  # F110
+        (
+            SHARING,
+            answers(holder=person(region="110105"), member=person(region="110105")),
+            "region_not_allowed",
+        ),
+        (DISPLAY, answers(holder=person(credential_active=False)), "holder_credential_inactive"),
+        (JIANGSU, answers(person(region="320581"), person(region="320100")), None),
+        (JIANGSU, answers(person("suspended", region="320581"), person(region="320100")), None),  # F154
+        (
+            JIANGSU,
+            answers(person("terminated", region="320581"), person(region="320100")),
+            "insurance_suspended",
+        ),
+        (JIANGSU, answers(person(region="320581"), person(region="440100")), "region_not_allowed"),
+        (NEWBORN, answers(member=UNKNOWN, birth_certificate={"found": True, "mother_matches": True}), None),
+        (NEWBORN, answers(member=UNKNOWN, birth_certificate=None), "birth_cert_not_found"),
+        (
+            NEWBORN,
+            answers(birth_certificate={"found": False, "mother_matches": False}),
+            "birth_cert_not_found",
+        ),
+        (
+            NEWBORN,
+            answers(birth_certificate={"found": True, "mother_matches": False}),
+            "birth_cert_mother_mismatch",
+        ),
+    ],
+)
+def test_registries_judge(law, found, reason):
+    assert judge(law, found) == reason
+
+
+def test_prior_filing_is_asked_where_the_law_says_so():
+    beijing = replace(FAMILY, registry=replace(FAMILY.registry, prior_filing=True))
+    assert judge(beijing, answers(prior_filing=True)) is None
+    assert judge(beijing, answers()) == "prior_filing_missing"
+
+
+@pytest.mark.parametrize(
+    ("law", "found", "verdict"),
+    [
+        (FAMILY, answers(), "ok"),
+        (FAMILY, answers(member=person("suspended")), "suspended"),
+        (FAMILY, answers(holder=person("suspended"), member=person("terminated")), "ended"),
+        (FAMILY, answers(member=person(insured=None)), "ended"),
+        (FAMILY, answers(holder=person(credential_active=False)), "ok"),
+        (JIANGSU, answers(person("suspended", region="320100"), person(region="320100")), "ok"),
+        (JIANGSU, answers(person(region="310000"), person(region="320100")), "ended"),  # moved out (W6)
+        (NEWBORN, answers(member=UNKNOWN), "ok"),
+    ],
+)
+def test_the_daily_look(law, found, verdict):
+    assert insurance_verdict(law, found) == verdict
+
+
+@pytest.mark.parametrize(
+    ("law", "purpose", "patient", "region", "reason"),
+    [
+        (FAMILY, "show_code", "member", None, None),
+        (FAMILY, "show_code", None, None, None),
+        (FAMILY, "show_code", "holder", None, "not_own_code"),
+        (FAMILY, "pay_from_account", "member", None, "wrong_product"),
+        (FAMILY, "query_expenses", None, None, None),
+        (SHARING, "show_code", "member", None, "purpose_not_allowed"),
+        (SHARING, "query_expenses", None, None, "purpose_not_allowed"),
+        (SHARING, "pay_from_account", "member", "440106", None),
+        (SHARING, "pay_from_account", None, None, None),
+        (SHARING, "pay_from_account", "member", "440400", "region_not_allowed"),
+        (DISPLAY, "show_code", "member", None, None),  # F99, against F52
+        (DISPLAY, "pay_from_account", "member", "330100", "region_not_allowed"),
+        (JIANGSU, "pay_from_account", "member", "320100", None),
+        (JIANGSU, "pay_from_account", "member", "310000", "region_not_allowed"),
+    ],
+)
+def test_entitlements(law, purpose, patient, region, reason):
+    assert refusal(law, purpose, patient, region) == reason
+
+
+def test_every_plan_has_its_warning():
+    for law in (FAMILY, SHARING, DISPLAY, JIANGSU):
+        assert "骗取医疗保障基金" in care_warning(lawbook(), law).zh
+
+
+# -- relationships --
+
+
+@pytest.mark.parametrize(
+    ("code", "word"),
+    [
+        ("10", "SPOUSE"), ("1", "SPOUSE"), ("27", "CHILD"), ("28", "OTHER"), ("37", "CHILD"), ("38", "OTHER"),
+        ("52", "PARENT"), ("53", "PARENT_IN_LAW"), ("56", "PARENT_IN_LAW"), ("57", "PARENT"), ("5", "PARENT"),
+        ("64", "GRANDPARENT"), ("44", "GRANDCHILD"), ("77", "SIBLING"), ("97", "OTHER"), ("8", "OTHER"),
+    ],
+)  # fmt: skip
+def test_gbt_4761_codes(code, word):
+    assert from_gbt4761(code) == word
+
+
+@pytest.mark.parametrize("code", ["0", "01", "", "本人"])
+def test_nobody_is_his_own_relative(code):
+    with pytest.raises(ValueError, match="no relationship"):
+        from_gbt4761(code)
+
+
+def test_words_and_codes_agree_both_ways():
+    assert to_gbt4761("WARD") is None
+    for word in set(RELATIONSHIPS) - {"WARD"}:
+        assert from_gbt4761(to_gbt4761(word) or "") == word
+
+
+def test_a_relationship_mirrored_twice_is_itself_where_it_has_a_mirror():
+    for word in ("SPOUSE", "CHILD", "PARENT", "SIBLING", "GRANDPARENT", "GRANDCHILD"):
+        assert mirror(mirror(word)) == word
+    assert mirror("CHILD") == "PARENT"
+    assert (mirror("PARENT_IN_LAW"), mirror("WARD")) == ("OTHER", "OTHER")
