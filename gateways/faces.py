@@ -1,0 +1,122 @@
+"""What a face provider is to kinbind: begin a session, hear that something happened, ask for the truth.
+
+All vendors share one skeleton (DOMAIN §D): the server begins and gets an opaque reference, the person does
+it on the vendor's page or SDK, the server asks for the truth. A redirect or a callback is a hint only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class FaceStatus(StrEnum):
+    """The normalised status of a session (DOMAIN §D.6); the values are the API's."""
+
+    PENDING = "pending"
+    PASSED = "passed"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose face: the identity the provider compares with; `repr` hides it from logs and tracebacks."""
+
+    name: str
+    id_type: str
+    id_number: str
+
+    def __repr__(self) -> str:
+        """Say only the kind of document."""
+        return f"Subject(id_type={self.id_type!r})"
+
+    def is_same(self, other: Subject) -> bool:
+        """Whether two identities are one: type, name, and number with `x` as `X` (DOMAIN §D.2, §F 7)."""
+        return (self.id_type, self.name.strip(), self.id_number.strip().upper()) == (
+            other.id_type,
+            other.name.strip(),
+            other.id_number.strip().upper(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FaceStart:
+    """A session the provider has opened, and where the person does it: a page or an SDK token."""
+
+    reference: str
+    url: str | None
+    token: str | None
+    expires_at: datetime  # half-open: from this moment on an unanswered session is EXPIRED
+
+
+@dataclass(frozen=True, slots=True)
+class FaceAnswer:
+    """What the provider knows of a session, in our words (DOMAIN §D.6)."""
+
+    status: FaceStatus
+    reason: str | None = None  # `face_…`; None while pending and when passed
+    retryable: bool = False  # a new session may end otherwise
+    uses_attempt: bool = False
+    go_offline: bool = False  # no retry can mend it: a counter can
+    next_retry_at: datetime | None = None  # not before this moment (rate limits)
+    finished_at: datetime | None = (
+        None  # the provider's own time, else the time of asking; None while pending
+    )
+
+
+class ProviderDown(Exception):
+    """The provider could not be reached or did not know better: nothing is said about the person."""
+
+
+class ProviderRefused(Exception):
+    """The provider would not begin a session for this person; `reason` says why, as in `FaceAnswer`."""
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        retryable: bool = False,
+        go_offline: bool = False,
+        next_retry_at: datetime | None = None,
+    ) -> None:
+        """Hold the reason and what helps: a later retry (`next_retry_at`) or a counter (`go_offline`)."""
+        super().__init__(reason)
+        self.reason = reason
+        self.retryable = retryable
+        self.go_offline = go_offline
+        self.next_retry_at = next_retry_at
+
+
+class Forged(Exception):
+    """A callback whose signature, time or form is not the provider's."""
+
+
+class FaceProvider(Protocol):
+    """One vendor's product. Calls take seconds at most and keep no state in the process."""
+
+    @property
+    def name(self) -> str:
+        """The word that stands in paths and in session rows: `sandbox`, `alibaba`."""
+
+    def begin(self, session_id: str, subject: Subject) -> FaceStart:
+        """Open a session for `session_id` (ours, unique); said twice for one id, it is the same session.
+
+        Raises `ProviderDown` and `ProviderRefused`.
+        """
+
+    def ask(self, reference: str, expect: Subject) -> FaceAnswer:
+        """Ask for the truth of a session. PASSED only if the provider echoes the identity of `expect`.
+
+        Raises `ProviderDown`.
+        """
+
+    def read_callback(self, headers: Mapping[str, str], body: bytes, query: Mapping[str, str]) -> str:
+        """Verify a callback as this provider signs and name the reference it is about; then `ask`.
+
+        Raises `Forged`.
+        """

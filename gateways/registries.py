@@ -1,0 +1,65 @@
+"""What the identity, insurance and birth registries and the payment-password service are to kinbind."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any, Protocol
+
+
+class Unanswered(Exception):
+    """A registry did not answer; nothing is known, and it is asked again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Insured:
+    """Where and how a person is insured (DOMAIN §E: 参保状态)."""
+
+    scheme: str  # "employee", "resident"
+    status: str  # "normal", "suspended", "terminated"
+    region: str  # 6-digit area code
+
+
+@dataclass(frozen=True, slots=True)
+class PersonAnswer:
+    """What the registries say of one person: facts only, the desk judges them."""
+
+    known: bool
+    name_matches: bool
+    insured: Insured | None  # None: no insurance found
+    credential_active: bool  # 医保电子凭证 (F116)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON and for guards."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class BirthRecord:
+    """What the birth-certificate registry says of one certificate (F22)."""
+
+    found: bool
+    mother_matches: bool = False
+    child_name: str | None = None  # None too where the mother does not match: it is not hers to read
+    child_birth_date: date | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; the date as ISO 8601."""
+        born = self.child_birth_date
+        return asdict(self) | {"child_birth_date": born.isoformat() if born else None}
+
+
+class Registries(Protocol):
+    """The registries behind one opening. Every method raises `Unanswered` where there is no answer."""
+
+    def person(self, name: str, id_type: str, number: str, region: str) -> PersonAnswer:
+        """What is known of a person who says to be insured in `region` (6-digit area code)."""
+
+    def birth_certificate(self, number: str, mother_name: str, mother_number: str) -> BirthRecord:
+        """The record of a birth certificate, and whether the mother is the one it names."""
+
+    def pay_password_right(self, number: str, password: str) -> bool:
+        """Whether this is that person's payment password; attempts are counted by the desk."""
+
+    def prior_filing(self, holder_number: str, member_number: str) -> bool:
+        """Whether the two have been filed with the agency beforehand (F35, Beijing)."""

@@ -1,0 +1,42 @@
+"""All windows of one process, opened once at its start."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateways.documents import DocumentStore, open_documents
+from gateways.sandbox.faces import SandboxFaces
+from gateways.sandbox.registries import SandboxRegistries
+
+if TYPE_CHECKING:
+    from gateways.faces import FaceProvider
+    from gateways.registries import Registries
+    from gateways.sandbox import Pool
+
+
+class NotConfigured(Exception):
+    """The windows cannot be opened; the message names each that has no adapter and what to set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Every opening to the outside: face providers by name, the registries, the documents."""
+
+    faces: dict[str, FaceProvider]
+    registries: Registries
+    documents: DocumentStore
+
+
+def open_windows(pool: Pool) -> Windows:
+    """Open the stand-ins when `KINBIND_SANDBOX=1`; refuse otherwise, for no real adapter is written yet.
+
+    `pool` gives autocommit connections, apart from those of the desk. Raises `NotConfigured`.
+    """
+    if os.environ.get("KINBIND_SANDBOX") != "1":
+        missing = "no face provider (DOMAIN §D) and no registries (DOMAIN §C.8) are configured"
+        message = f"{missing}: set KINBIND_SANDBOX=1 for the stand-ins, never in production"
+        raise NotConfigured(message)
+    faces = SandboxFaces(pool)
+    return Windows({faces.name: faces}, SandboxRegistries(pool), open_documents())
