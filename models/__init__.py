@@ -1,0 +1,1 @@
+"""The ledger: tables, sessions and the only commit; knows no rule."""

@@ -1,0 +1,108 @@
+"""Keys that seal names and numbers, and the blind index by which a sealed number is still found.
+
+Fields are AES-256-GCM: `key id (4 bytes) · nonce (12) · ciphertext and tag`. The blind index is
+HMAC-SHA-256 under a key of its own, cut to 128 bits: equal numbers give equal indexes, nothing more.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from functools import lru_cache
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_NONCE = 12
+_KEY_ID = 4
+
+
+class KeyUnknownError(LookupError):
+    """The field was sealed with a key that this keyring does not hold."""
+
+
+class SealBrokenError(ValueError):
+    """The sealed bytes were changed, or belong to another row."""
+
+
+class Keyring:
+    """Sealing keys by id, the current one among them, and the index key."""
+
+    def __init__(self, keys: dict[str, bytes], current: str, index_key: bytes) -> None:
+        """Hold the keys; `keys` maps 4-character ids to 32 bytes each."""
+        self._keys = {key_id.encode(): AESGCM(key) for key_id, key in keys.items()}
+        self._current = current.encode()
+        self._index_key = index_key
+
+    @property
+    def key_ids(self) -> list[str]:
+        """Ids of the sealing keys held, for backups to name."""
+        return sorted(key_id.decode() for key_id in self._keys)
+
+    def seal(self, text: bytes, context: str) -> bytes:
+        """Encrypt `text`, bound to `context` (row and field), so that it opens nowhere else."""
+        nonce = os.urandom(_NONCE)
+        return self._current + nonce + self._keys[self._current].encrypt(nonce, text, context.encode())
+
+    def open(self, sealed: bytes, context: str) -> bytes:
+        """Decrypt what `seal` made for the same `context`.
+
+        Raises `KeyUnknownError` and `SealBrokenError`.
+        """
+        key_id, nonce = bytes(sealed[:_KEY_ID]), bytes(sealed[_KEY_ID : _KEY_ID + _NONCE])
+        key = self._keys.get(key_id)
+        if key is None:
+            raise KeyUnknownError(key_id.decode(errors="replace"))
+        try:
+            return key.decrypt(nonce, bytes(sealed[_KEY_ID + _NONCE :]), context.encode())
+        except InvalidTag as broken:
+            raise SealBrokenError(context) from broken
+
+    def person(self, family: str, number: str) -> str:
+        """The blind index of a person: 32 hex characters for (document family, normalised number)."""
+        message = f"{family}:{number}".encode()
+        return hmac.digest(self._index_key, message, hashlib.sha256)[:16].hex()
+
+
+def make(path: Path) -> None:
+    """Write a fresh keyring file, readable by its owner alone; an existing one is left as it is."""
+    body = {
+        "current": "k001",
+        "keys": {"k001": base64.b64encode(secrets.token_bytes(32)).decode()},
+        "index_key": base64.b64encode(secrets.token_bytes(32)).decode(),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(handle, "w") as file:
+        json.dump(body, file, indent=2)
+
+
+def read(path: Path) -> Keyring:
+    """Read a keyring file made by `make`."""
+    body = json.loads(path.read_text())
+    keys = {key_id: base64.b64decode(key) for key_id, key in body["keys"].items()}
+    return Keyring(keys, body["current"], base64.b64decode(body["index_key"]))
+
+
+def keys_file() -> Path:
+    """Where the keyring lies: `KINBIND_KEYS_FILE`, else `keys.json` in `KINBIND_VAR`."""
+    return Path(os.environ.get("KINBIND_KEYS_FILE") or Path(os.environ.get("KINBIND_VAR", "var")) / "keys.json")
+
+
+@lru_cache(maxsize=4)
+def _read_cached(path: Path) -> Keyring:
+    make(path)
+    return read(path)
+
+
+def keyring() -> Keyring:
+    """The process's keyring; made on first use where there is none."""
+    return _read_cached(keys_file())

@@ -1,0 +1,117 @@
+"""The sessions with the database, and the only place that commits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+from sqlalchemy import Engine, Executable, RowMapping, create_engine, event
+from sqlalchemy.engine import make_url
+
+ROOT = Path(__file__).parent.parent
+
+# The desk's statements are few and prepared; a generic plan by primary key is always the right one.
+_DESK_OPTIONS = (
+    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off "
+    "-c idle_in_transaction_session_timeout=60000 -c lock_timeout=10000 -c timezone=UTC -c jit=off"
+)
+_READER_OPTIONS = "-c default_transaction_read_only=on -c statement_timeout=30000 -c timezone=UTC -c jit=off"
+
+
+class LedgerNotSetError(RuntimeError):
+    """`KINBIND_DATABASE_URL` is not set."""
+
+
+def database_url() -> str:
+    """The ledger's address from `KINBIND_DATABASE_URL`.
+
+    Raises `LedgerNotSetError`.
+    """
+    url = os.environ.get("KINBIND_DATABASE_URL")
+    if not url:
+        raise LedgerNotSetError
+    return url
+
+
+class Ledger:
+    """A pool that writes for the desk, and one that only reads, for views."""
+
+    def __init__(self, url: str, reader_url: str | None = None, size: int = 4) -> None:
+        """Open both pools; `size` is the most connections of the desk's."""
+        self.url = url
+        self.pool = ConnectionPool(
+            url,
+            min_size=1,
+            max_size=size,
+            open=True,
+            kwargs={"autocommit": True, "prepare_threshold": 0, "options": _DESK_OPTIONS},
+        )
+        self._reader = _reader_engine(reader_url or os.environ.get("KINBIND_READER_URL") or url, size)
+
+    def close(self) -> None:
+        """Close both pools."""
+        self.pool.close()
+        self._reader.dispose()
+
+    @contextmanager
+    def desk(self) -> Iterator[Connection[Any]]:
+        """A writing connection on which every statement commits by itself."""
+        with self.pool.connection() as conn:
+            yield conn
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection[Any]]:
+        """A writing connection whose statements commit together at the end of the block."""
+        with self.pool.connection() as conn, conn.transaction():
+            yield conn
+
+    def read(self, statement: Executable, parameters: dict[str, Any] | None = None) -> Sequence[RowMapping]:
+        """Run a query on the reading side and return its rows as mappings."""
+        with self._reader.connect() as conn:
+            return conn.execute(statement, parameters or {}).mappings().all()
+
+    def now(self) -> datetime:
+        """The service clock: the database's real time plus what the sandbox has added (UTC)."""
+        with self.desk() as conn:
+            row = conn.execute("select kinbind_now()").fetchone()
+        assert row is not None  # noqa: S101  a select without a table always answers
+        moment: datetime = row[0]
+        return moment
+
+
+def _reader_engine(url: str, size: int) -> Engine:
+    engine = create_engine(
+        make_url(url).set(drivername="postgresql+psycopg"),
+        pool_size=size,
+        max_overflow=size,
+        pool_pre_ping=True,
+        isolation_level="AUTOCOMMIT",
+        connect_args={"options": _READER_OPTIONS},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare_early(connection: Any, _record: Any) -> None:
+        connection.prepare_threshold = 2
+
+    return engine
+
+
+def alembic_config(url: str) -> Config:
+    """Alembic's configuration for this repository and `url`."""
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "migrations"))
+    config.attributes["url"] = make_url(url).set(drivername="postgresql+psycopg")
+    return config
+
+
+def migrate(url: str) -> None:
+    """Bring the schema at `url` to the newest version; harmless when it is there already."""
+    command.upgrade(alembic_config(url), "head")

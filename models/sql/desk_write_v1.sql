@@ -1,0 +1,251 @@
+-- One commit of the desk: all steps of a batch, a verdict for each.
+--
+-- The order of the statements is the order of the locks: bindings by id, then persons by key, then their keys.
+-- `batch` holds a list of rows under each name; a name that is absent costs nothing. Whoever comes late drops
+-- out before any key is touched, whoever misses a key writes nothing, and the others go on.
+--
+-- Verdicts: done · stale · duplicate_binding · holder_limit · holder_relation_limit · member_binder_limit ·
+-- sharing_not_active
+create or replace function desk_write_v1(batch jsonb) returns table (binding_id text, verdict text)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+  won text[];
+  refused text[] := '{}';
+  refused_why text[] := '{}';
+  late text[];
+  late_why text[];
+  kept int;
+begin
+  if batch ? 'plans' then
+    insert into plans (hash, body)
+    select p.hash, p.body from jsonb_to_recordset(batch -> 'plans') as p(hash text, body jsonb)
+    order by p.hash
+    on conflict do nothing;
+  end if;
+
+  -- 1 · bindings, at the version that was read, and under the lease that was read
+  select coalesce(array_agg(locked.id), '{}') into won from (
+    select b.id
+    from jsonb_to_recordset(batch -> 'steps') as s(id text, expected int, epoch bigint)
+    join bindings b on b.id = s.id and b.version = s.expected
+    where s.epoch is null
+       or exists (select from review_cases r where r.binding_id = s.id and r.epoch = s.epoch)
+    order by b.id
+    for no key update of b
+  ) as locked;
+  if batch ? 'applications' then
+    won := won || array(select a.binding_id from jsonb_to_recordset(batch -> 'applications') as a(binding_id text));
+  end if;
+
+  if batch ? 'persons' then
+    -- 2 · persons whose keys are freed or taken
+    insert into persons (key)
+    select distinct p.key from jsonb_array_elements_text(batch -> 'persons') as p(key) order by p.key
+    on conflict do nothing;
+    perform from persons
+    where key in (select jsonb_array_elements_text(batch -> 'persons'))
+    order by key
+    for no key update;
+  end if;
+
+  -- 3 · keys: endings give back, activations take a month's place, submissions take a seat
+  if batch ? 'freed' then
+    delete from seats where binding_id in (
+      select f.binding_id from jsonb_to_recordset(batch -> 'freed') as f(binding_id text) where f.binding_id = any (won));
+    delete from month_seats where binding_id in (
+      select f.binding_id from jsonb_to_recordset(batch -> 'freed') as f(binding_id text, months boolean)
+      where f.months and f.binding_id = any (won));
+  end if;
+
+  if batch ? 'month_seats' then
+    insert into month_seats (member, product, month, n, holder, binding_id)
+    select t.member, t.product, t.month, free.n, t.holder, t.binding_id
+    from jsonb_to_recordset(batch -> 'month_seats')
+      as t(binding_id text, member text, holder text, product text, month text, max_n int)
+    cross join lateral (
+      select min(n) as n from generate_series(1, t.max_n) as n
+      where not exists (
+        select from month_seats m
+        where m.member = t.member and m.product = t.product and m.month = t.month and m.n = n)
+    ) as free
+    where t.binding_id = any (won) and free.n is not null
+    on conflict do nothing;
+    select array_agg(t.binding_id), array_agg('member_binder_limit'::text) into late, late_why
+    from jsonb_to_recordset(batch -> 'month_seats')
+      as t(binding_id text, member text, holder text, product text, month text)
+    where t.binding_id = any (won) and not exists (
+      select from month_seats m
+      where m.member = t.member and m.product = t.product and m.month = t.month and m.holder = t.holder);
+    refused := refused || coalesce(late, '{}');
+    refused_why := refused_why || coalesce(late_why, '{}');
+  end if;
+
+  if batch ? 'seats' then
+    select array_agg(judged.binding_id), array_agg(judged.why) into late, late_why from (
+      select t.binding_id, case
+        when exists (select from seats s where s.holder = t.holder and s.member = t.member and s.product = t.product)
+          then 'duplicate_binding'
+        when t.max_n is not null
+          and (select count(*) from seats s where s.scope = t.scope and s.holder = t.holder) >= t.max_n
+          then 'holder_limit'
+        when t.relation_max is not null
+          and (select count(*) from seats s where s.holder = t.holder and s.product = t.product
+               and s.relationship = t.relationship) >= t.relation_max
+          then 'holder_relation_limit'
+        when t.month_max is not null
+          and (select count(*) from month_seats m where m.member = t.member and m.product = t.product
+               and m.month = t.month and m.holder <> t.holder) >= t.month_max
+          then 'member_binder_limit'
+        when t.requires is not null and not exists (
+          select from seats s join bindings b on b.id = s.binding_id
+          where s.holder = t.holder and s.member = t.member and s.product = t.requires and b.state = 'active')
+          then 'sharing_not_active'
+        end as why
+      from jsonb_to_recordset(batch -> 'seats')
+        as t(binding_id text, scope text, holder text, member text, product text, relationship text,
+             max_n int, relation_max int, month text, month_max int, requires text)
+    ) as judged
+    where judged.why is not null;
+    refused := refused || coalesce(late, '{}');
+    refused_why := refused_why || coalesce(late_why, '{}');
+    insert into seats (scope, holder, n, member, product, relationship, binding_id)
+    select t.scope, t.holder, free.n, t.member, t.product, t.relationship, t.binding_id
+    from jsonb_to_recordset(batch -> 'seats')
+      as t(binding_id text, scope text, holder text, member text, product text, relationship text)
+    cross join lateral (
+      select min(n) as n
+      from generate_series(1, 1 + (select count(*) from seats s where s.scope = t.scope and s.holder = t.holder)) as n
+      where not exists (select from seats s where s.scope = t.scope and s.holder = t.holder and s.n = n)
+    ) as free
+    where t.binding_id <> all (refused);
+  end if;
+
+  if cardinality(refused) > 0 then
+    won := array(select w from unnest(won) as w where w <> all (refused));
+  end if;
+
+  -- 4 · the bindings that won, and what goes with them
+  update bindings b
+  set state = s.state, version = s.version, state_since = s.since, head = decode(s.head, 'hex'), progress = s.progress
+  from jsonb_to_recordset(batch -> 'steps')
+    as s(id text, expected int, state text, version int, since timestamptz, head text, progress jsonb)
+  where b.id = s.id and s.expected > 0 and b.id = any (won);
+
+  if batch ? 'applications' then
+    insert into bindings (id, state, version, state_since, head, progress, plan)
+    select s.id, s.state, s.version, s.since, decode(s.head, 'hex'), s.progress, s.plan
+    from jsonb_to_recordset(batch -> 'steps')
+      as s(id text, expected int, state text, version int, since timestamptz, head text, progress jsonb, plan text)
+    where s.expected = 0 and s.id = any (won);
+    insert into applications (binding_id, product, method, channel, channel_reference, region, relationship,
+      initiator, holder, member, sealed, consents, face_age_day, created_at)
+    select a.binding_id, a.product, a.method, a.channel, a.channel_reference, a.region, a.relationship,
+      a.initiator, a.holder, a.member, decode(a.sealed, 'base64'), a.consents, a.face_age_day, a.created_at
+    from jsonb_to_recordset(batch -> 'applications')
+      as a(binding_id text, product text, method text, channel text, channel_reference text, region text,
+           relationship text, initiator text, holder text, member text, sealed text, consents jsonb,
+           face_age_day date, created_at timestamptz)
+    where a.binding_id = any (won);
+    insert into person_channels (person, channel, since)
+    select distinct on (p.person, a.channel) p.person, a.channel, a.created_at
+    from jsonb_to_recordset(batch -> 'applications')
+      as a(binding_id text, channel text, initiator text, holder text, member text, created_at timestamptz)
+    cross join lateral (select case a.initiator when 'member' then a.member else a.holder end as person) as p
+    where a.binding_id = any (won)
+    order by p.person, a.channel
+    on conflict do nothing;
+  end if;
+
+  insert into history (binding_id, sequence, event, from_state, to_state, at, actor, reason, note, after, hash, channel)
+  select l.binding_id, l.sequence, l.event, l.from_state, l.to_state, l.at, l.actor, l.reason, l.note, l.after,
+    decode(l.hash, 'hex'), l.channel
+  from jsonb_to_recordset(batch -> 'lines')
+    as l(binding_id text, sequence int, event text, from_state text, to_state text, at timestamptz, actor text,
+         reason text, note text, after jsonb, hash text, channel text)
+  where l.binding_id = any (won);
+
+  if batch ? 'disarmed' then
+    delete from deadlines d
+    using jsonb_to_recordset(batch -> 'disarmed') as g(binding_id text, name text)
+    where d.binding_id = g.binding_id and d.name = g.name and g.binding_id = any (won);
+  end if;
+  if batch ? 'armed' then
+    insert into deadlines (binding_id, name, due_at, watch)
+    select g.binding_id, g.name, g.due_at, g.watch
+    from jsonb_to_recordset(batch -> 'armed') as g(binding_id text, name text, due_at timestamptz, watch boolean)
+    where g.binding_id = any (won)
+    on conflict (binding_id, name) do update set due_at = excluded.due_at, attempts = 0, parked = null;
+  end if;
+
+  if batch ? 'reviews_closed' then
+    delete from review_cases where binding_id = any (won)
+      and binding_id in (select jsonb_array_elements_text(batch -> 'reviews_closed'));
+  end if;
+  if batch ? 'reviews' then
+    insert into review_cases (binding_id, agency, entered_at, due_at, escalations)
+    select r.binding_id, r.agency, r.entered_at, r.due_at, r.escalations
+    from jsonb_to_recordset(batch -> 'reviews')
+      as r(binding_id text, agency text, entered_at timestamptz, due_at timestamptz, escalations int)
+    where r.binding_id = any (won)
+    on conflict (binding_id) do update
+    set agency = excluded.agency, due_at = excluded.due_at, escalations = excluded.escalations;
+  end if;
+  if batch ? 'tickets_closed' then
+    delete from counter_tickets where binding_id = any (won)
+      and binding_id in (select jsonb_array_elements_text(batch -> 'tickets_closed'));
+  end if;
+  if batch ? 'tickets' then
+    insert into counter_tickets (binding_id, code, agency, opened_at, due_at)
+    select t.binding_id, t.code, t.agency, t.opened_at, t.due_at
+    from jsonb_to_recordset(batch -> 'tickets')
+      as t(binding_id text, code text, agency text, opened_at timestamptz, due_at timestamptz)
+    where t.binding_id = any (won)
+    on conflict (binding_id) do update set agency = excluded.agency, due_at = excluded.due_at;
+  end if;
+
+  if batch ? 'sessions' then
+    insert into face_sessions (id, binding_id, subject, provider, reference, purpose, started_at, expires_at,
+      status, reason, uses_attempt, finished_at, poll_at)
+    select f.id, f.binding_id, f.subject, f.provider, f.reference, f.purpose, f.started_at, f.expires_at,
+      f.status, f.reason, f.uses_attempt, f.finished_at, f.poll_at
+    from jsonb_to_recordset(batch -> 'sessions')
+      as f(id text, binding_id text, subject text, provider text, reference text, purpose text,
+           started_at timestamptz, expires_at timestamptz, status text, reason text, uses_attempt boolean,
+           finished_at timestamptz, poll_at timestamptz)
+    where f.binding_id = any (won)
+    on conflict (id) do update
+    set status = excluded.status, reason = excluded.reason, uses_attempt = excluded.uses_attempt,
+        finished_at = excluded.finished_at, poll_at = excluded.poll_at;
+  end if;
+  if batch ? 'handed_in' then
+    update materials set handed_in = true
+    where binding_id in (select jsonb_array_elements_text(batch -> 'handed_in'))
+      and binding_id = any (won) and removed_at is null and not handed_in;
+  end if;
+
+  if batch ? 'answers' then
+    insert into idempotency (principal, key, fingerprint, status, headers, body, created_at)
+    select i.principal, i.key, i.fingerprint, i.status, i.headers, i.body, i.created_at
+    from jsonb_to_recordset(batch -> 'answers')
+      as i(binding_id text, principal text, key text, fingerprint text, status int, headers jsonb, body text,
+           created_at timestamptz)
+    where i.binding_id = any (won)
+    on conflict (principal, key) do update
+    set status = excluded.status, headers = excluded.headers, body = excluded.body
+    where idempotency.status is null;
+    get diagnostics kept = row_count;
+    if kept < (select count(*) from jsonb_to_recordset(batch -> 'answers') as i(binding_id text)
+               where i.binding_id = any (won)) then
+      -- a copy of this request has just been answered: read again, and give that answer
+      raise exception 'idempotency key answered meanwhile' using errcode = 'serialization_failure';
+    end if;
+  end if;
+
+  -- 5
+  return query
+    select s.id, coalesce(refused_why[array_position(refused, s.id)],
+                          case when s.id = any (won) then 'done' else 'stale' end)
+    from jsonb_to_recordset(batch -> 'steps') as s(id text);
+end
+$$;
