@@ -1,0 +1,52 @@
+"""What one process has open: the desk on its ledger, and the windows to the outside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from psycopg_pool import ConnectionPool
+
+from gateways.windows import Windows, open_windows
+from models.keyring import keyring
+from models.ledger import Ledger, database_url
+from policies.book import lawbook
+from workflows.engine import Desk
+
+
+class SandboxInProductionError(RuntimeError):
+    """`KINBIND_SANDBOX=1` and `KINBIND_ENV=production` exclude each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Everything that an errand or a door needs."""
+
+    ledger: Ledger
+    desk: Desk
+    windows: Windows
+
+
+def sandbox() -> bool:
+    """Whether this process runs in the sandbox. Raises `SandboxInProductionError`."""
+    on = os.environ.get("KINBIND_SANDBOX") == "1"
+    if on and os.environ.get("KINBIND_ENV") == "production":
+        raise SandboxInProductionError
+    return on
+
+
+@contextmanager
+def open_office(url: str | None = None, size: int = 4) -> Iterator[Office]:
+    """Open an office on `url` (else `KINBIND_DATABASE_URL`) with at most `size` connections for the desk."""
+    sandbox()
+    url = url or database_url()
+    ledger = Ledger(url, size=size)
+    # the windows have connections of their own: they are never used inside a transaction of the desk
+    pool = ConnectionPool(url, min_size=1, max_size=size, open=True, kwargs={"autocommit": True})
+    try:
+        yield Office(ledger, Desk(ledger, lawbook(), keyring()), open_windows(pool))
+    finally:
+        pool.close()
+        ledger.close()

@@ -1,0 +1,311 @@
+"""The whole machine: every move that a binding may make, while what, by whom, and to which state.
+
+`MOVES` is the law; everything else here makes `transitions` obey it. A move whose `becomes` lists pairs goes to the
+first state whose condition holds. `SAME` stays where it is. After a command the desk makes the moves of `FOLLOW_UPS`
+whose conditions hold, said by the system in the same commit: approve, then activate.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from transitions import Machine, MachineError
+from transitions.core import EventData
+
+from workflows import effects, guards
+from workflows.case import (
+    ACTIVE,
+    AGENCY_REVIEW,
+    EXPIRED,
+    FACE_CHECK,
+    MATERIALS_UPLOADED,
+    NOT_YET_IN_FORCE,
+    OFFLINE_FALLBACK,
+    REJECTED,
+    RETURNED,
+    REVERIFICATION,
+    STATES,
+    SUBMITTED,
+    SUSPENDED,
+    UNBINDING,
+    UNBOUND,
+    WITHDRAWN,
+    Actor,
+    Cursor,
+)
+from workflows.deadlines import reverification_asked
+from workflows.errors import Refused
+from workflows.guards import Condition, Guard, needs
+
+NOWHERE = "nowhere"  # before submission: the machine's initial state, never in the ledger
+SAME = "="
+Becomes = str | tuple[tuple[str, Condition | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One row of the law."""
+
+    said: str
+    while_: tuple[str, ...]
+    becomes: Becomes
+    by: frozenset[str]
+    event: str
+    guards: tuple[Guard, ...] = ()  # asked also when the actions of the moment are listed
+    checks: tuple[Guard, ...] = ()  # look at what was sent along
+    effect: effects.Effect | None = None
+
+
+def _by(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+def _reverifying(cursor: Cursor) -> bool:
+    return reverification_asked(cursor.case)
+
+
+def _suspended_for_face(cursor: Cursor) -> bool:
+    return cursor.progress.suspended_for == REVERIFICATION
+
+
+BESIDE = (ACTIVE, SUSPENDED, UNBINDING)  # where a face may run beside the state
+FACE_NEXT: Becomes = ((FACE_CHECK, guards.at_the_face), (SAME, None))
+BACK: Becomes = ((SUSPENDED, guards.was_suspended), (ACTIVE, None))
+CHANGED: Becomes = ((UNBOUND, guards.died), (SUSPENDED, None))
+HAND_IN: tuple[Guard, ...] = (guards.materials_complete,)
+DECIDES: tuple[Guard, ...] = (guards.not_own_case, guards.lease_held)
+
+MOVES = (
+    Move("submit", (NOWHERE,), SUBMITTED, _by("channel counter"), "submitted"),
+    Move("submit_materials", (SUBMITTED, RETURNED), MATERIALS_UPLOADED, _by("channel counter system"),
+         "materials_submitted", HAND_IN, effect=effects.hand_in),
+    Move("registries_answered", (MATERIALS_UPLOADED,),
+         ((MATERIALS_UPLOADED, guards.record_to_confirm), *FACE_NEXT), _by("system"),
+         "registry_answered", (guards.registries_being_asked,), effect=effects.take_registry_answer),
+    Move("registry_refused", (MATERIALS_UPLOADED,), REJECTED, _by("system"),
+         "registry_refused", (guards.registries_being_asked,), effect=effects.end_application),
+    Move("confirm_registry_record", (MATERIALS_UPLOADED,), FACE_NEXT, _by("channel"),
+         "registry_confirmed", (needs(guards.record_to_confirm),), effect=effects.confirm_record),
+
+    Move("face_started", (FACE_CHECK, *BESIDE), SAME, _by("channel"),
+         "face_check_started", (guards.may_start_face,), (guards.right_subject,), effects.start_face),
+    Move("face_failed", (FACE_CHECK, *BESIDE), SAME, _by("system"),
+         "face_check_failed", checks=(guards.right_subject,), effect=effects.fail_face),
+    Move("face_passed", (FACE_CHECK, OFFLINE_FALLBACK), FACE_NEXT, _by("system"),
+         "face_check_passed", checks=(guards.pass_counts,), effect=effects.pass_face),
+    Move("face_passed", (ACTIVE, SUSPENDED), ACTIVE, _by("system"),
+         "face_check_passed", (needs(_reverifying),), (guards.pass_counts,), effects.verified_again),
+    Move("face_passed", (UNBINDING,), UNBOUND, _by("system"),
+         "unbound", checks=(guards.pass_counts,), effect=effects.end_binding),
+    Move("confirm_authorisation", (FACE_CHECK,), SAME, _by("channel"),
+         "authorisation_confirmed", (needs(lambda c: c.case.open_step == "authorisation"),),
+         effect=effects.authorise),
+    Move("extend_window", (FACE_CHECK,), SAME, _by("system"),
+         "window_extended", effect=effects.extend_window),
+
+    Move("route_offline", (MATERIALS_UPLOADED, FACE_CHECK), OFFLINE_FALLBACK, _by("clock system operator"),
+         "routed_offline", checks=(guards.is_due,), effect=effects.go_offline),
+    Move("route_offline", (MATERIALS_UPLOADED, FACE_CHECK), OFFLINE_FALLBACK, _by("channel"),
+         "routed_offline", (needs(guards.has_face_step),), effect=effects.go_offline),
+    Move("resume_online", (OFFLINE_FALLBACK,), FACE_CHECK, _by("channel"),
+         "resumed_online", (guards.registry_settled, guards.window_still_open), effect=effects.back_online),
+    Move("counter_verified", (OFFLINE_FALLBACK,), FACE_NEXT, _by("counter"),
+         "counter_verified", (guards.not_own_case, guards.materials_complete), (guards.registry_settled,),
+         effects.decide_at_counter),
+    Move("counter_verified", (SUSPENDED,), ACTIVE, _by("counter"),
+         "counter_verified", (guards.not_own_case, needs(_suspended_for_face)), effect=effects.verified_again),
+    Move("counter_refused", (OFFLINE_FALLBACK,), REJECTED, _by("counter"),
+         "counter_refused", (guards.not_own_case,), (guards.reason_listed("refuse_reasons"),),
+         effects.refuse_at_counter),
+    Move("counter_refused", (SUSPENDED,), SUSPENDED, _by("counter"),
+         "counter_refused", (guards.not_own_case, needs(_suspended_for_face)),
+         (guards.reason_listed("refuse_reasons"),), effects.refuse_at_counter),
+    Move("hand_over", (OFFLINE_FALLBACK,), SAME, _by("counter"),
+         "routed_offline", effect=effects.hand_over),
+
+    Move("begin_review", (MATERIALS_UPLOADED, FACE_CHECK, OFFLINE_FALLBACK), AGENCY_REVIEW, _by("system"),
+         "review_begun", effect=effects.begin_review),
+    Move("approve", (AGENCY_REVIEW,), SAME, _by("reviewer system"),
+         "approved", DECIDES, effect=effects.approve),
+    Move("reject", (AGENCY_REVIEW,), REJECTED, _by("reviewer"),
+         "rejected", DECIDES, (guards.reason_listed("reject_reasons"),), effects.end_application),
+    Move("return_for_correction", (AGENCY_REVIEW,), RETURNED, _by("reviewer"),
+         "returned", DECIDES, (guards.reason_listed("return_reasons"),), effects.return_for_correction),
+    Move("escalate", (AGENCY_REVIEW,), SAME, _by("clock reviewer"),
+         "review_escalated", checks=(guards.is_due,), effect=effects.escalate),
+    Move("limit_refused", (MATERIALS_UPLOADED, FACE_CHECK, OFFLINE_FALLBACK, AGENCY_REVIEW),
+         REJECTED, _by("system"), "rejected", effect=effects.end_application),
+    Move("activate", (MATERIALS_UPLOADED, FACE_CHECK, OFFLINE_FALLBACK, AGENCY_REVIEW),
+         ACTIVE, _by("system"), "activated", effect=effects.activate),
+
+    Move("withdraw", NOT_YET_IN_FORCE, WITHDRAWN, _by("channel counter"),
+         "withdrawn", effect=effects.end_application),
+    Move("expire", (SUBMITTED, MATERIALS_UPLOADED, FACE_CHECK, RETURNED, OFFLINE_FALLBACK), EXPIRED, _by("clock"),
+         "expired", checks=(guards.is_due,), effect=effects.end_application),
+
+    Move("ask_reverification", (ACTIVE,), SAME, _by("clock"),
+         "reverification_due", checks=(guards.is_due,), effect=effects.ask_reverification),
+    Move("report_change", (ACTIVE, SUSPENDED), CHANGED, _by("channel counter"),
+         "change_reported", effect=effects.report_change),
+    Move("suspend", (ACTIVE,), SUSPENDED, _by("supervisor system clock"),
+         "suspended", (guards.not_own_case,), (guards.is_due,), effects.suspend),
+    Move("resume", (SUSPENDED,), ACTIVE, _by("supervisor system clock"),
+         "resumed", (guards.not_own_case, guards.suspicion_only_by_supervisor), (guards.is_due,),
+         effects.back_in_force),
+
+    Move("request_unbind", (ACTIVE, SUSPENDED), UNBINDING, _by("channel counter"),
+         "unbind_requested", checks=(guards.may_unbind,), effect=effects.ask_unbind),
+    Move("confirm_unbind", (UNBINDING,), UNBOUND, _by("channel counter"),
+         "unbound", (guards.confirms_without_face,), effect=effects.end_binding),
+    Move("cancel_unbind", (UNBINDING,), BACK, _by("channel clock"),
+         "unbind_cancelled", checks=(guards.is_due,), effect=effects.forget_unbinding),
+    Move("end", (ACTIVE, SUSPENDED), UNBOUND, _by("supervisor system clock"),
+         "unbound", (guards.not_own_case,), (guards.is_due,), effects.end_binding),
+)  # fmt: skip
+
+
+# -- what the system says next, in the same commit ----------------------------------------------------------------
+
+
+def _own_work_done(cursor: Cursor) -> bool:
+    """What this state is for has been settled, so that the case can go on."""
+    progress, state = cursor.progress, cursor.state
+    if state == MATERIALS_UPLOADED:
+        return progress.registry_answered and not guards.record_to_confirm(cursor)
+    return (
+        state == FACE_CHECK
+        or (state == OFFLINE_FALLBACK and progress.counter_decided)
+        or (state == AGENCY_REVIEW and progress.reviewed)
+    )
+
+
+def _review_open(cursor: Cursor) -> bool:
+    return cursor.state != AGENCY_REVIEW and cursor.case.open_step == "agency_review" and _own_work_done(cursor)
+
+
+def _nothing_open(cursor: Cursor) -> bool:
+    return cursor.case.open_step is None and _own_work_done(cursor)
+
+
+def _passes_by_itself(cursor: Cursor) -> bool:
+    review, progress = cursor.case.plan.review, cursor.progress
+    if cursor.state != AGENCY_REVIEW or review.mode != "auto_then_sample" or progress.reviewed:
+        return False
+    # the sample is drawn by the case's own id: nobody chooses it, and it can be drawn again
+    return zlib.crc32(cursor.case.id.encode()) / 2**32 >= review.sample_share
+
+
+def _camera_cannot_read(cursor: Cursor) -> bool:
+    subject = cursor.case.next_subject
+    return cursor.state == FACE_CHECK and subject is not None and not guards.readable(cursor, subject)
+
+
+def _camera_gave_up(cursor: Cursor) -> bool:
+    """No retry can mend it, or the attempts of the pack are used up."""
+    subject = cursor.case.next_subject
+    if cursor.state != FACE_CHECK or subject is None or not cursor.lines:
+        return False
+    window, most = cursor.progress.windows.get(subject), cursor.case.plan.face.max_attempts
+    spent = most is not None and window is not None and window.used >= most
+    return cursor.lines[-1].event == "face_check_failed" and (spent or bool(cursor.facts.get("go_offline")))
+
+
+FOLLOW_UPS: tuple[tuple[Condition, str, str | None], ...] = (
+    (lambda c: c.state == SUBMITTED and not c.case.plan.materials, "submit_materials", None),
+    (_camera_cannot_read, "route_offline", "document_not_readable"),
+    (_camera_gave_up, "route_offline", None),
+    (_passes_by_itself, "approve", "automatic"),
+    (_review_open, "begin_review", None),
+    (lambda c: c.limit_met is not None and _nothing_open(c), "limit_refused", None),
+    (_nothing_open, "activate", None),
+)
+
+
+# -- the machine of `transitions`, made from the table -------------------------------------------------------------
+
+
+def _cursor(event: EventData) -> Cursor:
+    return cast("Cursor", event.model)
+
+
+def _said_by_one_who_may(move: Move) -> Callable[[EventData], bool]:
+    return lambda event: _cursor(event).actor.kind in move.by
+
+
+def _obeyed(move: Move) -> Callable[[EventData], bool]:
+    def obeyed(event: EventData) -> bool:
+        cursor = _cursor(event)
+        if cursor.move is move:  # asked once more, for the next of the states it may lead to
+            return True
+        for refuse in (*move.guards, *move.checks):
+            refuse(cursor)
+        cursor.move = move
+        # before the state is picked: where a case goes depends on what has just been settled
+        if move.effect is not None:
+            move.effect(cursor)
+        return True
+
+    return obeyed
+
+
+def _holds(condition: Condition) -> Callable[[EventData], bool]:
+    return lambda event: condition(_cursor(event))
+
+
+def _machine() -> Machine:
+    machine = Machine(model=None, states=[NOWHERE, *STATES], initial=NOWHERE, auto_transitions=False, send_event=True)
+    for move in MOVES:
+        pairs = ((move.becomes, None),) if isinstance(move.becomes, str) else move.becomes
+        for state, condition in pairs:
+            conditions: list[Any] = [_said_by_one_who_may(move), _obeyed(move)]
+            if condition is not None:
+                conditions.append(_holds(condition))
+            machine.add_transition(move.said, list(move.while_), state, conditions=conditions)
+    return machine
+
+
+_MACHINE = _machine()
+BY_NAME: dict[str, tuple[Move, ...]] = {
+    said: tuple(move for move in MOVES if move.said == said) for said in dict.fromkeys(m.said for m in MOVES)
+}
+
+
+def obey(cursor: Cursor, said: str, actor: Actor, facts: Mapping[str, Any]) -> Move:
+    """Make one move on the cursor: guards, effect, state. Return the row of the law that was obeyed.
+
+    Raises `Refused`: by the guard's own code, else `action_not_available`.
+    """
+    cursor.actor, cursor.facts, cursor.move = actor, facts, None
+    try:
+        moved = _MACHINE.events[said].trigger(cursor)
+    except MachineError:
+        moved = False
+    if not moved or cursor.move is None:
+        raise guards.out_of_turn()
+    move: Move = cursor.move
+    return move
+
+
+def next_said(cursor: Cursor) -> tuple[str, str | None] | None:
+    """What the system says next and why; None when nothing follows."""
+    found = next(((said, why) for holds, said, why in FOLLOW_UPS if holds(cursor)), None)
+    if found is not None and found[0] == "route_offline" and found[1] is None:
+        return found[0], str(cursor.facts.get("reason"))
+    return found
+
+
+def may(cursor: Cursor, said: str, actor: Actor) -> bool:
+    """Whether this actor's saying so would be accepted at this moment, as far as it depends on the case."""
+    cursor.actor, cursor.facts = actor, {}
+    for move in BY_NAME[said]:
+        if cursor.state in move.while_ and actor.kind in move.by:
+            try:
+                for refuse in move.guards:
+                    refuse(cursor)
+            except Refused:
+                continue
+            return True
+    return False

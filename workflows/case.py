@@ -1,0 +1,275 @@
+"""One binding as the desk has it before it: what was applied for, how far it has come, and who is asking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from policies.plan import Plan
+
+# States are plain strings: they are the API, the database's CHECK and the machine's names at once.
+SUBMITTED = "submitted"
+MATERIALS_UPLOADED = "materials_uploaded"
+FACE_CHECK = "face_check"
+OFFLINE_FALLBACK = "offline_fallback"
+AGENCY_REVIEW = "agency_review"
+RETURNED = "returned"
+ACTIVE = "active"
+SUSPENDED = "suspended"
+UNBINDING = "unbinding"
+UNBOUND = "unbound"
+REJECTED = "rejected"
+WITHDRAWN = "withdrawn"
+EXPIRED = "expired"
+
+NOT_YET_IN_FORCE = (SUBMITTED, MATERIALS_UPLOADED, FACE_CHECK, OFFLINE_FALLBACK, AGENCY_REVIEW, RETURNED)
+FINAL = (UNBOUND, REJECTED, WITHDRAWN, EXPIRED)
+STATES = (*NOT_YET_IN_FORCE, ACTIVE, SUSPENDED, UNBINDING, *FINAL)
+
+REVERIFICATION = "reverification"  # why it is suspended, and the key of its face window
+
+
+class Window(msgspec.Struct, omit_defaults=True):
+    """The retry window of one subject: from the provider's first answer, `[opened, closes)`."""
+
+    opened: datetime
+    closes: datetime
+    used: int = 0  # attempts that a provider's answer used up
+    not_before: datetime | None = None  # the provider's own limit: no new attempt earlier
+
+
+class Review(msgspec.Struct, omit_defaults=True):
+    """The review clock: working days, stopped while the case is returned."""
+
+    entered: datetime
+    due: datetime
+    days_left: int  # working days still to use, as of `entered`
+    provisional: bool = False  # counted into a year whose calendar is not yet known
+    escalations: int = 0
+
+
+class Correction(msgspec.Struct, omit_defaults=True):
+    """What the applicant must mend."""
+
+    reason: str
+    items: list[dict[str, str]]
+    note: str | None = None
+
+
+class Offline(msgspec.Struct, omit_defaults=True):
+    """The counter ticket: why, where, since when, and the short code for the window."""
+
+    reason: str
+    agency: str
+    code: str
+    since: datetime
+
+
+class Unbinding(msgspec.Struct, omit_defaults=True):
+    """Who asked for the end, and how he shows that it is he."""
+
+    by: str  # holder, member, guardian or counter
+    method: str  # pay_password or face
+    reason: str | None = None
+
+
+class Progress(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """How far a case has come: all that changes in it besides its state. Stored with the row and with each line."""
+
+    windows: dict[str, Window] = {}
+    passed: list[str] = []  # subjects whose face is settled, by camera or at the counter
+    turn_since: datetime | None = None  # since when the next subject may begin; then, the authorisation be given
+    grown: bool = False  # the child reached the face age on the way: its face is asked besides
+    registry_answered: bool = False
+    record: dict[str, Any] | None = None  # the birth registry's record, masked
+    record_confirmed: bool = False
+    authorised: bool = False
+    reviewed: bool = False
+    counter_decided: bool = False
+    review: Review | None = None
+    correction: Correction | None = None
+    offline: Offline | None = None
+    reason: str | None = None
+    active_since: datetime | None = None
+    suspended_for: str | None = None
+    resting_since: datetime | None = None  # since when active or suspended; unbinding does not interrupt it
+    reverify_since: datetime | None = None
+    unbinding: Unbinding | None = None
+
+
+@dataclass(slots=True)
+class Application:
+    """What was applied for; never changes. `sealed` holds the parties' names, numbers and birth dates."""
+
+    product: str
+    method: str
+    channel: str
+    channel_reference: str | None
+    region: str
+    relationship: str
+    initiator: str
+    holder: str  # blind index
+    member: str
+    sealed: bytes
+    face_age_day: date | None
+    created_at: datetime
+    parties: dict[str, Any]  # opened from `sealed`: holder, member and, for a newborn, mother
+
+
+@dataclass(slots=True)
+class Lease:
+    """The review case's lease: who holds it, until when, and the epoch that fences it."""
+
+    claimed_by: str | None
+    until: datetime | None
+    epoch: int
+
+    def held_by(self, staff: str, now: datetime) -> bool:
+        """Whether it is this person's at this moment; an expired lease is nobody's even before it is swept."""
+        return self.claimed_by == staff and self.until is not None and now < self.until
+
+
+@dataclass(slots=True)
+class Case:
+    """One binding, read whole by one statement."""
+
+    id: str
+    state: str
+    version: int
+    since: datetime
+    head: bytes
+    progress: Progress
+    plan: Plan
+    application: Application
+    materials: list[dict[str, Any]] = field(default_factory=list)
+    lease: Lease | None = None
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Whose faces are asked, in order."""
+        planned = self.plan.face.subjects
+        return (*planned, "member") if self.progress.grown and "member" not in planned else planned
+
+    @property
+    def next_subject(self) -> str | None:
+        """The first subject whose face is not settled."""
+        return next((who for who in self.subjects if who not in self.progress.passed), None)
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The plan's steps, with the face step put first where the child has grown into it."""
+        steps = self.plan.steps
+        return ("face_check", *steps) if self.progress.grown and "face_check" not in steps else steps
+
+    @property
+    def open_step(self) -> str | None:
+        """The first step of the plan that is not done yet."""
+        done = {
+            "face_check": self.next_subject is None,
+            "authorisation": self.progress.authorised,
+            "agency_review": self.progress.reviewed,
+        }
+        return next((step for step in self.steps if not done[step]), None)
+
+    @property
+    def materials_complete(self) -> bool:
+        """Whether every group of the plan is met by what is there."""
+        kinds = {material["kind"] for material in self.materials}
+        return all(any(kinds.issuperset(some) for some in group.any_of) for group in self.plan.materials)
+
+    @property
+    def review_agency(self) -> str:
+        """The agency that reviews: the plan's, else the holder's own region."""
+        return self.plan.review.agency or self.application.region
+
+    @property
+    def counter_agency(self) -> str:
+        """The agency that holds the ticket, or would."""
+        return self.progress.offline.agency if self.progress.offline else self.plan.counter.agency
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who says it: the kind that the table of moves knows, and whom he acts for."""
+
+    kind: str  # channel, counter, reviewer, supervisor, operator, system, clock
+    id: str = ""  # the principal; for a channel its name
+    acting_for: str | None = None  # the blind index of the person signed in at the channel
+    regions: tuple[str, ...] = ()
+    person: str | None = None  # staff: the blind index of his own number
+
+    def sees(self, region: str) -> bool:
+        """Whether a region lies in the grants; a province's grant covers its cities."""
+        return any(region.startswith(region_prefix(grant)) for grant in self.regions)
+
+    def party(self, case: Case) -> str | None:
+        """For which party a channel speaks: the person it names, else the one who applied."""
+        if self.kind != "channel":
+            return None
+        if self.acting_for is None:
+            return case.application.initiator
+        if self.acting_for == case.application.member:
+            return "member"
+        return "holder" if self.acting_for == case.application.holder else None
+
+    def __str__(self) -> str:
+        """As it stands in the history."""
+        return f"{self.kind}:{self.id}" if self.id else self.kind
+
+
+def region_prefix(region: str) -> str:
+    """The digits that every place in `region` begins with."""
+    # 440000 is Guangdong, 440100 its city of Guangzhou, 000000 the whole country: pairs of noughts say "all of"
+    while region.endswith("00"):
+        region = region[:-2]
+    return region
+
+
+SYSTEM = Actor("system")
+CLOCK = Actor("clock")
+
+
+@dataclass(slots=True)
+class Line:
+    """One line of the history."""
+
+    event: str
+    from_state: str | None
+    to_state: str
+    at: datetime
+    actor: str
+    reason: str | None
+    note: str | None
+    since: datetime
+    progress: bytes  # as of this line
+
+
+class Cursor:
+    """A case while the desk works on it: the machine moves `state`, effects change `case.progress`."""
+
+    __slots__ = ("actor", "case", "changes", "facts", "limit_met", "lines", "move", "now", "state")
+
+    def __init__(self, case: Case, now: datetime, *, limit_met: str | None = None) -> None:
+        """Begin at the state in which the case was read."""
+        self.case = case
+        self.now = now
+        self.state = case.state
+        self.limit_met = limit_met
+        self.actor: Actor = SYSTEM
+        self.facts: Mapping[str, Any] = {}
+        self.move: Any = None  # the row of the law that was obeyed
+        self.lines: list[Line] = []
+        self.changes: dict[str, list[dict[str, Any]]] = {}  # rows for the write besides state and lines
+
+    @property
+    def progress(self) -> Progress:
+        """How far the case has come."""
+        return self.case.progress
+
+    def also(self, table: str, row: dict[str, Any]) -> None:
+        """Let the write carry one more row."""
+        self.changes.setdefault(table, []).append({"binding_id": self.case.id, **row})

@@ -1,0 +1,77 @@
+"""What is said to the desk, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from workflows import views
+from workflows.case import Actor, Case
+from workflows.errors import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """Under which key the answer is kept, and what was asked."""
+
+    principal: str
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer as it leaves the door, byte for byte."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+    replayed: bool = False
+
+
+Answering = Callable[[Case, Actor, datetime], Reply]
+
+
+def show_binding(case: Case, actor: Actor, now: datetime) -> Reply:
+    """Answer with the view of the binding."""
+    body = views.dumps(views.binding_view(case, actor, now))
+    return Reply(200, body, {"ETag": f'"{case.version}"'})
+
+
+def show_created(case: Case, actor: Actor, now: datetime) -> Reply:
+    """Answer with the view of a binding just made."""
+    shown = show_binding(case, actor, now)
+    return Reply(201, shown.body, shown.headers | {"Location": f"/v1/bindings/{case.id}"})
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Who says what of which binding, with which version in mind."""
+
+    said: str
+    binding_id: str
+    actor: Actor
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    if_match: int | None = None
+    idempotency: Idempotency | None = None
+    malformed: Refused | None = None  # found at the door; told only to one who may see the binding
+    in_scope: Callable[[Case, Actor], bool] | None = None
+    answering: Answering = show_binding
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a command: a case moved (or replayed, with the reply only), or why not."""
+
+    reply: Reply | None = None
+    case: Case | None = None
+    refused: Exception | None = None
+    now: datetime | None = None
+
+    def unwrap(self) -> Outcome:
+        """Return itself, or raise what stood in the way."""
+        if self.refused is not None:
+            raise self.refused
+        return self

@@ -1,0 +1,161 @@
+"""Every deadline: while it runs, when it is due, and what the clock then says.
+
+A deadline is not remembered but derived: from the state, from how far the case has come and from its pinned plan.
+The table `deadlines` is the index that the sweep reads; each step brings it in line with what is derived here.
+Names say from what to what. Lengths live in packs, in clock hours or working days of Asia/Shanghai.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from policies.calendar import Due, start_of_day, working_day_due
+from workflows.case import (
+    ACTIVE,
+    AGENCY_REVIEW,
+    FACE_CHECK,
+    MATERIALS_UPLOADED,
+    OFFLINE_FALLBACK,
+    RETURNED,
+    REVERIFICATION,
+    SUBMITTED,
+    SUSPENDED,
+    UNBINDING,
+    Case,
+)
+
+A_DAY = 86_400  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """One row of the table: a step that the clock may make, or a watch that asks and counts without a step."""
+
+    name: str
+    runs: Callable[[Case], bool]
+    due: Callable[[Case], Due]
+    move: str | None  # what the clock says when it is due; None: a watch, an errand of the hands
+    then: str  # the word for `waiting_on.then`
+
+    @property
+    def watch(self) -> bool:
+        """Whether it only asks: attempts are counted on the row, no line is written."""
+        return self.move is None
+
+
+def span(case: Case, name: str, start: datetime) -> Due:
+    """`start` plus the length that the plan gives this deadline."""
+    length = case.plan.deadlines[name]
+    if length.working_days is not None:
+        return working_day_due(start, length.working_days)
+    return _certain(start + timedelta(hours=length.hours or 0))
+
+
+def _certain(at: datetime) -> Due:
+    return Due(at, provisional=False)
+
+
+def confirming(case: Case) -> bool:
+    """The registry has answered with a record that the applicant must confirm."""
+    return case.plan.registry.birth_certificate and case.progress.registry_answered
+
+
+def _since(name: str) -> Callable[[Case], Due]:
+    return lambda case: span(case, name, case.since)
+
+
+def _turn(name: str) -> Callable[[Case], Due]:
+    return lambda case: span(case, name, case.progress.turn_since or case.since)
+
+
+def _face_to_begin(case: Case) -> bool:
+    return case.state == FACE_CHECK and case.next_subject is not None and case.next_subject not in case.progress.windows
+
+
+def _window_runs(case: Case) -> bool:
+    return case.state == FACE_CHECK and case.next_subject in case.progress.windows
+
+
+def _window_closes(case: Case) -> Due:
+    return _certain(case.progress.windows[case.next_subject or ""].closes)
+
+
+def _review_due(case: Case) -> Due:
+    review = case.progress.review
+    assert review is not None  # noqa: S101  entering the state sets it
+    return Due(review.due, review.provisional)
+
+
+def _at_rest(case: Case, state: str) -> bool:
+    # the deadlines of `active` and `suspended` stay armed through unbinding and wait for its end
+    came_from = SUSPENDED if case.progress.suspended_for else ACTIVE
+    return case.state == state or (case.state == UNBINDING and came_from == state)
+
+
+def _grows(case: Case) -> bool:
+    grows = case.application.face_age_day is not None and "member" not in case.progress.passed
+    return _at_rest(case, ACTIVE) and grows and case.progress.reverify_since is None
+
+
+def _face_age_day(case: Case) -> Due:
+    day = case.application.face_age_day
+    assert day is not None  # noqa: S101  `_grows` has looked
+    return _certain(start_of_day(day))
+
+
+def _recheck(case: Case) -> Due:
+    # spread over the day by the case's own id, so that no hour carries the whole country
+    first = span(case, "insurance_to_rechecked", case.progress.active_since or case.since).at
+    return _certain(first + timedelta(seconds=zlib.crc32(case.id.encode()) % A_DAY))
+
+
+def _resting(name: str) -> Callable[[Case], Due]:
+    return lambda case: span(case, name, case.progress.resting_since or case.since)
+
+
+DEADLINES = (
+    Deadline("submitted_to_materials", lambda c: c.state == SUBMITTED,
+             _since("submitted_to_materials"), "expire", "expired"),
+    Deadline("materials_to_checked", lambda c: c.state == MATERIALS_UPLOADED and not confirming(c),
+             lambda c: _certain(c.since), None, "asked_again"),
+    Deadline("record_to_confirmed", lambda c: c.state == MATERIALS_UPLOADED and confirming(c),
+             _turn("record_to_confirmed"), "expire", "expired"),
+    Deadline("face_to_first_attempt", _face_to_begin,
+             _turn("face_to_first_attempt"), "route_offline", OFFLINE_FALLBACK),
+    Deadline("first_attempt_to_pass", _window_runs,
+             _window_closes, "route_offline", OFFLINE_FALLBACK),
+    Deadline("passed_to_authorised", lambda c: c.state == FACE_CHECK and c.open_step == "authorisation",
+             _turn("passed_to_authorised"), "expire", "expired"),
+    Deadline("review_to_decision", lambda c: c.state == AGENCY_REVIEW,
+             _review_due, "escalate", "escalated"),
+    Deadline("returned_to_corrected", lambda c: c.state == RETURNED,
+             _since("returned_to_corrected"), "expire", "expired"),
+    Deadline("offline_to_counter", lambda c: c.state == OFFLINE_FALLBACK,
+             lambda c: span(c, "offline_to_counter", c.progress.offline.since if c.progress.offline else c.since),
+             "expire", "expired"),
+    Deadline("unbind_to_confirmed", lambda c: c.state == UNBINDING,
+             _since("unbind_to_confirmed"), "cancel_unbind", ""),
+    Deadline("member_to_age", _grows,
+             _face_age_day, "ask_reverification", ACTIVE),
+    Deadline("reverification_to_done", lambda c: _at_rest(c, ACTIVE) and c.progress.reverify_since is not None,
+             lambda c: span(c, "reverification_to_done", c.progress.reverify_since or c.since), "suspend", SUSPENDED),
+    Deadline("insurance_to_rechecked", lambda c: _at_rest(c, ACTIVE),
+             _recheck, None, ACTIVE),
+    Deadline("suspended_to_ended", lambda c: _at_rest(c, SUSPENDED),
+             _resting("suspended_to_ended"), "end", "unbound"),
+)  # fmt: skip
+BY_NAME = {deadline.name: deadline for deadline in DEADLINES}
+
+
+def armed(case: Case) -> dict[str, Due]:
+    """What must be armed for this case as it stands now, by name."""
+    return {deadline.name: deadline.due(case) for deadline in DEADLINES if deadline.runs(case)}
+
+
+def reverification_asked(case: Case) -> bool:
+    """Whether a face is asked of a binding in force or suspended (the child has grown, the identity changed)."""
+    due = case.state == ACTIVE and case.progress.reverify_since is not None
+    return due or (case.state == SUSPENDED and case.progress.suspended_for == REVERIFICATION)

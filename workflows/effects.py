@@ -1,0 +1,287 @@
+"""What a move changes in a case besides its state: how far it has come, and the rows that go with the step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from models.ids import short_code
+from policies.calendar import shanghai_day, working_day_due, working_days_between
+from workflows.case import (
+    REVERIFICATION,
+    SUSPENDED,
+    Correction,
+    Cursor,
+    Offline,
+    Review,
+    Unbinding,
+    Window,
+)
+from workflows.guards import face_purpose, face_subject, window_key
+
+Effect = Callable[[Cursor], None]
+
+
+def hand_in(cursor: Cursor) -> None:
+    """The materials are in: the registries are asked, also again after a correction."""
+    progress = cursor.progress
+    progress.registry_answered = False
+    progress.record_confirmed = False
+    progress.correction = None
+    cursor.changes.setdefault("handed_in", []).append(cursor.case.id)  # type: ignore[arg-type]
+
+
+def take_registry_answer(cursor: Cursor) -> None:
+    """The registries said yes; a birth record is shown to the applicant before it counts."""
+    cursor.progress.registry_answered = True
+    cursor.progress.record = cursor.facts.get("record")
+    your_turn(cursor)
+
+
+def confirm_record(cursor: Cursor) -> None:
+    """The applicant says that the record is his child's."""
+    cursor.progress.record_confirmed = True
+    your_turn(cursor)
+
+
+def your_turn(cursor: Cursor) -> None:
+    """The next subject's time to begin starts now; a child who has grown meanwhile is asked first."""
+    cursor.progress.turn_since = cursor.now
+    look_at_age(cursor)
+
+
+def look_at_age(cursor: Cursor) -> None:
+    """A child who has reached the face age on the way gets the face step."""
+    day = cursor.case.application.face_age_day
+    if day is not None and shanghai_day(cursor.now) >= day and "member" not in cursor.case.plan.face.subjects:
+        cursor.progress.grown = True
+
+
+def start_face(cursor: Cursor) -> None:
+    """An attempt began at the provider; the first one opens the subject's window."""
+    key, purpose = window_key(cursor), face_purpose(cursor)
+    if key not in cursor.progress.windows:
+        length = timedelta(hours=cursor.case.plan.face.window_hours)
+        cursor.progress.windows = {**cursor.progress.windows, key: Window(cursor.now, cursor.now + length)}
+    session = cursor.facts["session"]
+    cursor.also("sessions", {
+        **session, "subject": face_subject(cursor), "purpose": purpose, "started_at": cursor.now,
+        "status": "pending", "uses_attempt": False, "poll_at": session["expires_at"],
+    })  # fmt: skip
+
+
+def _settle_session(cursor: Cursor, status: str) -> None:
+    session: dict[str, Any] = dict(cursor.facts["session"])
+    uses_attempt = bool(cursor.facts.get("uses_attempt"))
+    reason = cursor.facts.get("reason")
+    cursor.also(
+        "sessions",
+        {**session, "status": status, "reason": reason, "uses_attempt": uses_attempt,
+         "finished_at": cursor.facts.get("finished_at"), "poll_at": None},
+    )  # fmt: skip
+
+
+def fail_face(cursor: Cursor) -> None:
+    """An attempt came to nothing; what it used up and when the next may begin is the provider's word."""
+    _settle_session(cursor, cursor.facts.get("status", "failed"))
+    key = window_key(cursor)
+    window = cursor.progress.windows.get(key)
+    if window is None:
+        return
+    used = window.used + bool(cursor.facts.get("uses_attempt"))
+    not_before = cursor.facts.get("next_retry_at") or window.not_before
+    fresh = Window(window.opened, window.closes, used, not_before)
+    cursor.progress.windows = {**cursor.progress.windows, key: fresh}
+
+
+def pass_face(cursor: Cursor) -> None:
+    """A face passed: the next subject's turn."""
+    _settle_session(cursor, "passed")
+    if cursor.facts["purpose"] == "binding":
+        cursor.progress.passed = [*cursor.progress.passed, cursor.facts["subject"]]
+        your_turn(cursor)
+        if cursor.progress.offline is not None:
+            cursor.progress.offline = None
+
+
+def verified_again(cursor: Cursor) -> None:
+    """A re-verification is done, by camera or at the counter."""
+    if cursor.facts.get("session"):
+        _settle_session(cursor, "passed")
+    progress = cursor.progress
+    if "member" not in progress.passed:
+        progress.passed = [*progress.passed, "member"]
+    progress.reverify_since = None
+    progress.offline = None
+    progress.windows = {key: window for key, window in progress.windows.items() if key != REVERIFICATION}
+    if cursor.case.state == SUSPENDED:
+        back_in_force(cursor)
+
+
+def authorise(cursor: Cursor) -> None:
+    """The holder confirms the authorisation after all faces have passed."""
+    cursor.progress.authorised = True
+
+
+def go_offline(cursor: Cursor) -> None:
+    """A ticket is opened at the member's agency: never a dead end, never a punishment."""
+    reason = cursor.facts.get("reason") or cursor.facts.get("deadline") or "other"
+    cursor.progress.offline = Offline(reason, cursor.case.counter_agency, short_code(), cursor.now)
+
+
+def back_online(cursor: Cursor) -> None:
+    """Back to the camera; an open window goes on, it does not start again."""
+    cursor.progress.offline = None
+    cursor.progress.turn_since = cursor.now
+
+
+def decide_at_counter(cursor: Cursor) -> None:
+    """The clerk's word stands for every face still open."""
+    progress = cursor.progress
+    progress.counter_decided = True
+    progress.passed = [*progress.passed, *(who for who in cursor.case.subjects if who not in progress.passed)]
+    progress.registry_answered = True
+    progress.record_confirmed = True
+    progress.turn_since = cursor.now
+    progress.offline = None
+
+
+def refuse_at_counter(cursor: Cursor) -> None:
+    """The clerk refuses; for a suspended binding only the ticket is settled."""
+    cursor.progress.counter_decided = cursor.case.state != SUSPENDED
+    cursor.progress.offline = None if cursor.case.state != SUSPENDED else cursor.progress.offline
+    take_reason(cursor)
+
+
+def begin_review(cursor: Cursor) -> None:
+    """The review clock starts, or goes on after a correction with what is left of it."""
+    before = cursor.progress.review
+    days = cursor.case.plan.deadlines["review_to_decision"].working_days or 1
+    left = max(1, before.days_left) if before else days
+    due = working_day_due(cursor.now, left)
+    cursor.progress.offline = None
+    cursor.progress.review = Review(cursor.now, due.at, left, due.provisional)
+
+
+def escalate(cursor: Cursor) -> None:
+    """Overdue or asked for: a supervisor sees it, and it is due again the next working day."""
+    review = cursor.progress.review
+    assert review is not None  # noqa: S101  the state has it
+    due = working_day_due(cursor.now, 1)
+    at, provisional = (due.at, due.provisional) if cursor.actor.kind == "clock" else (review.due, review.provisional)
+    cursor.progress.review = Review(review.entered, at, review.days_left, provisional, review.escalations + 1)
+
+
+def approve(cursor: Cursor) -> None:
+    """The agency says yes."""
+    cursor.progress.reviewed = True
+
+
+def return_for_correction(cursor: Cursor) -> None:
+    """All faults in one notice; the review clock stops with the days used up to and including today."""
+    review = cursor.progress.review
+    assert review is not None  # noqa: S101  the state has it
+    used = working_days_between(shanghai_day(review.entered), shanghai_day(cursor.now))
+    review = Review(review.entered, review.due, review.days_left - used, review.provisional, review.escalations)
+    cursor.progress.review = review
+    facts = cursor.facts
+    cursor.progress.correction = Correction(facts["reason"], list(facts["items"]), facts.get("note"))
+
+
+def take_reason(cursor: Cursor) -> None:
+    """Keep why."""
+    cursor.progress.reason = cursor.facts.get("reason") or cursor.limit_met or cursor.facts.get("deadline")
+
+
+def end_application(cursor: Cursor) -> None:
+    """An application ends without ever being in force."""
+    take_reason(cursor)
+    cursor.progress.offline = None
+    cursor.progress.correction = None
+
+
+def activate(cursor: Cursor) -> None:
+    """In force from now."""
+    cursor.progress.active_since = cursor.now
+    cursor.progress.resting_since = cursor.now
+    cursor.progress.offline = None
+
+
+def ask_reverification(cursor: Cursor) -> None:
+    """The child has reached the face age: its own face is asked within the grace."""
+    cursor.progress.reverify_since = cursor.now
+
+
+def suspend(cursor: Cursor) -> None:
+    """Not in force, not ended."""
+    facts, progress = cursor.facts, cursor.progress
+    by_kind = {"clock": REVERIFICATION, "system": "insurance", "supervisor": "decision"}
+    progress.suspended_for = facts.get("suspended_for") or by_kind.get(cursor.actor.kind, "decision")
+    progress.reason = facts.get("reason") or facts.get("deadline")
+    progress.resting_since = cursor.now
+    if progress.suspended_for == REVERIFICATION:
+        progress.reverify_since = None
+        progress.passed = [who for who in progress.passed if who != "member"]
+        agency = cursor.case.plan.counter.agency
+        progress.offline = Offline(REVERIFICATION, agency, short_code(), cursor.now)
+
+
+def report_change(cursor: Cursor) -> None:
+    """Identity, region or relation changed: it rests until it is verified again or decided."""
+    what = cursor.facts["what"]
+    again = what in ("name", "id_number")
+    cursor.facts = {
+        "reason": what,
+        "suspended_for": REVERIFICATION if again else "insurance" if what == "insurance_ended" else "decision",
+    }
+    suspend(cursor)
+
+
+def back_in_force(cursor: Cursor) -> None:
+    """Whatever it was suspended for is settled."""
+    cursor.progress.suspended_for = None
+    cursor.progress.reason = None
+    cursor.progress.offline = None
+    cursor.progress.resting_since = cursor.now
+
+
+def ask_unbind(cursor: Cursor) -> None:
+    """Somebody with the right to it asks for the end, and must show that it is he."""
+    facts = cursor.facts
+    by = facts.get("initiator") or ("counter" if cursor.actor.kind == "counter" else "holder")
+    cursor.progress.unbinding = Unbinding(by, facts.get("method", "face"), facts.get("reason"))
+
+
+def forget_unbinding(cursor: Cursor) -> None:
+    """It goes on as before."""
+    cursor.progress.unbinding = None
+    cursor.progress.windows = {key: window for key, window in cursor.progress.windows.items() if key != "unbinding"}
+
+
+def end_binding(cursor: Cursor) -> None:
+    """It is over, from now on and for good."""
+    if cursor.facts.get("session"):
+        _settle_session(cursor, "passed")
+    unbinding = cursor.progress.unbinding
+    said = cursor.facts.get("reason") if not cursor.facts.get("session") else None
+    cursor.progress.reason = (
+        said or cursor.facts.get("what") or cursor.facts.get("deadline")
+        or (unbinding and (unbinding.reason or f"by_{unbinding.by}")) or None
+    )  # fmt: skip
+    cursor.progress.offline = None
+
+
+def extend_window(cursor: Cursor) -> None:
+    """The provider was down: the window moves by the overlap."""
+    subject = cursor.facts["subject"]
+    window = cursor.progress.windows[subject]
+    longer = Window(window.opened, window.closes + cursor.facts["by"], window.used, window.not_before)
+    cursor.progress.windows = {**cursor.progress.windows, subject: longer}
+
+
+def hand_over(cursor: Cursor) -> None:
+    """Another agency takes the ticket; the due time stays."""
+    offline = cursor.progress.offline
+    assert offline is not None  # noqa: S101  the state has it
+    cursor.progress.offline = Offline(offline.reason, cursor.facts["agency"], offline.code, offline.since)

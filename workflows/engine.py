@@ -1,0 +1,274 @@
+"""The desk: the only writer of state. It reads a batch, decides each case in memory, and writes all in one commit.
+
+Callers differ only in how many commands they bring. A step that fails does not fail its neighbours; whoever comes
+late is read and decided again; a number limit met at activation turns into a refusal of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import psycopg
+import structlog
+from psycopg import Connection
+from psycopg.errors import DeadlockDetected, SerializationFailure
+from psycopg.pq import TransactionStatus
+
+from models.keyring import Keyring
+from models.ledger import Ledger
+from policies.book import LawBook
+from policies.refusals import NotAllowed
+from workflows import binding, submission, views
+from workflows.case import FINAL, SUSPENDED, SYSTEM, Actor, Case, Cursor, Line
+from workflows.commands import Command, Outcome, Reply
+from workflows.errors import Refused, not_found
+from workflows.reading import Answered, Read, Reader
+from workflows.writing import Answer, Before, Step, write
+
+TRIES = 3  # readings of a case that others keep moving
+_AGAIN = (DeadlockDetected, SerializationFailure)
+log = structlog.get_logger()
+
+
+class Desk:
+    """Serves commands on one ledger under one law book."""
+
+    def __init__(self, ledger: Ledger, book: LawBook, keys: Keyring) -> None:
+        """Take a place at the desk; any number of desks may share a ledger."""
+        self.ledger = ledger
+        self.book = book
+        self.keys = keys
+        self.reader = Reader(keys)
+
+    # -- for those who bring commands ------------------------------------------------------------------------
+
+    def serve(self, commands: Sequence[Command]) -> list[Outcome]:
+        """Carry out commands, each in a step of its own; outcomes come in the order of the commands."""
+        with self.ledger.desk() as conn:
+            return self.serve_on(conn, commands)
+
+    def say(self, command: Command) -> Outcome:
+        """Carry out one command. Raises `Refused`."""
+        return self.serve([command])[0].unwrap()
+
+    def look(self, binding_id: str) -> tuple[Case, datetime]:
+        """Read one case as it is now. Raises `Refused` with `not_found`."""
+        with self.ledger.desk() as conn:
+            read = self.reader.read(conn, [(binding_id, None, None)])[0]
+        if read.case is None:
+            raise not_found()
+        return read.case, read.now
+
+    def rehearse(self, command: Command) -> Outcome:
+        """Decide a command without writing it: what must be known before a window is opened for it.
+
+        The outcome's case is as it stands, untouched; a `reply` is there only for a replay. Raises what `say` would.
+        """
+        with self.ledger.desk() as conn:
+            untouched, tried = self.reader.read(conn, [_key(command), _key(command)])
+        decided = self._decide(_Ticket(command), tried)
+        if isinstance(decided, Outcome):
+            return decided.unwrap()
+        return Outcome(case=untouched.case, now=untouched.now)
+
+    # -- the batch -------------------------------------------------------------------------------------------
+
+    def serve_on(self, conn: Connection[Any], commands: Sequence[Command]) -> list[Outcome]:
+        """Carry out commands on this connection, in as many rounds as it takes."""
+        tickets = [_Ticket(command) for command in commands]
+        waiting = tickets
+        while waiting:
+            self._round(conn, _one_per_binding(waiting))
+            waiting = [ticket for ticket in waiting if ticket.outcome is None]
+        return [ticket.outcome for ticket in tickets if ticket.outcome is not None]
+
+    def _round(self, conn: Connection[Any], batch: list[_Ticket]) -> None:
+        """Read, decide and write one batch; what must be decided again is left without an outcome."""
+        reads = self.reader.read(conn, [_key(ticket.command) for ticket in batch])
+        steps: list[tuple[_Ticket, Step]] = []
+        persons: set[str] = set()
+        for ticket, read in zip(batch, reads, strict=True):
+            decided = self._decide(ticket, read)
+            if isinstance(decided, Outcome):
+                ticket.outcome = decided
+            elif persons.isdisjoint(decided.persons):  # one taking command per person in a batch; the next one waits
+                persons |= decided.persons
+                steps.append((ticket, decided))
+        verdicts = self._write(conn, [step for _, step in steps]) if steps else {}
+        for ticket, step in steps:
+            _settle(ticket, step, verdicts[step.cursor.case.id])
+
+    # -- deciding --------------------------------------------------------------------------------------------
+
+    def _decide(self, ticket: _Ticket, read: Read) -> Step | Outcome:
+        command = ticket.command
+        try:
+            return self._replay(command, read) or self._step(ticket, read)
+        except NotAllowed as no:
+            refused: Exception = Refused(no.code, no.status, no.pointer)
+        except Refused as no:
+            if no.code == "action_not_available" and read.case is not None:
+                actions = views.available_actions(read.case, command.actor, read.now)
+                no.extra |= {"state": read.case.state, "available_actions": actions}
+            refused = no
+        except Exception as fault:
+            log.exception("command_failed", said=command.said, binding_id=command.binding_id)
+            refused = fault
+        return Outcome(refused=refused, case=read.case, now=read.now)
+
+    def _replay(self, command: Command, read: Read) -> Outcome | None:
+        """Whoever may not see the binding learns nothing; a key used before gives its first answer again."""
+        if command.said != "submit":
+            seen = read.case is not None and (command.in_scope is None or command.in_scope(read.case, command.actor))
+            if not seen:
+                raise not_found()
+        asked, answered = command.idempotency, read.answered
+        if asked is None or answered is None or answered.status is None:
+            return None
+        if answered.fingerprint != asked.fingerprint:
+            raise Refused("idempotency_key_reused", 422)
+        return Outcome(reply=_first_answer(answered), case=read.case, now=read.now)
+
+    def _step(self, ticket: _Ticket, read: Read) -> Step:
+        command, case, now = ticket.command, read.case, read.now
+        if command.malformed is not None:
+            raise command.malformed
+        submits = command.said == "submit"
+        if submits:
+            case = submission.prepare(
+                command.facts["request"],
+                command.facts["channel"],
+                command.binding_id,
+                now,
+                self.book,
+                self.keys,
+            )
+        assert case is not None  # noqa: S101  `_replay` has refused what is nowhere
+        if command.if_match is not None and command.if_match != case.version:
+            raise Refused("stale_version", 412, version=case.version)
+        before, cursor = Before.of(case), Cursor(case, now, limit_met=ticket.limit_met)
+        make_move(cursor, command.said, command.actor, command.facts)
+        if submits:
+            submission.rows(cursor, command.facts["request"])
+        while follows := binding.next_said(cursor):
+            make_move(cursor, follows[0], SYSTEM, {"reason": follows[1]})
+        if cursor.lines[-1].event == "activated":
+            submission.month_seat(cursor)
+        fenced = command.actor.kind == "reviewer" and case.lease is not None
+        step = Step(cursor, before, epoch=case.lease.epoch if fenced and case.lease else None)
+        ticket.reply = command.answering(case, command.actor, now)
+        if command.idempotency is not None:
+            key = command.idempotency
+            step.answer = Answer(key.principal, key.key, key.fingerprint, ticket.reply.status,
+                                 ticket.reply.headers, ticket.reply.body.decode())  # fmt: skip
+        return step
+
+    # -- writing ---------------------------------------------------------------------------------------------
+
+    def _write(self, conn: Connection[Any], steps: list[Step]) -> dict[str, str | Exception]:
+        """Write a batch; where it fails as a whole, again, then one by one, so that a bad step fails alone."""
+        plans = {
+            step.cursor.case.plan.hash: step.cursor.case.plan
+            for step in steps
+            if step.before.version == 0 and not self.reader.knows(step.cursor.case.plan.hash)
+        }
+        bodies = {name: plan.to_json() for name, plan in plans.items()}
+        try:
+            verdicts: dict[str, str | Exception] = dict(write(conn, steps, bodies))
+        except psycopg.Error as fault:
+            # in the sweep's own transaction nothing can be tried again: the sweep does it
+            if conn.info.transaction_status != TransactionStatus.IDLE:
+                raise
+            if len(steps) == 1 and not isinstance(fault, _AGAIN):
+                log.exception("step_failed", binding_id=steps[0].cursor.case.id)
+                return {steps[0].cursor.case.id: fault}
+            return self._one_by_one(conn, steps)
+        for name, plan in plans.items():
+            self.reader.remember(name, plan)
+        return verdicts
+
+    def _one_by_one(self, conn: Connection[Any], steps: list[Step]) -> dict[str, str | Exception]:
+        """Leave the steps to a later reading if they only collided; single out the one that is broken."""
+        if len(steps) == 1:
+            return {steps[0].cursor.case.id: "stale"}
+        verdicts: dict[str, str | Exception] = {}
+        for step in steps:
+            verdicts |= self._write(conn, [step])
+        return verdicts
+
+
+def make_move(cursor: Cursor, said: str, actor: Actor, facts: Mapping[str, Any]) -> None:
+    """Make one move and write its line: the only place where a case changes its state.
+
+    Raises `Refused` before anything is changed.
+    """
+    came_from = cursor.state
+    move = binding.obey(cursor, said, actor, facts)
+    case = cursor.case
+    case.state = cursor.state
+    case.version += 1
+    if cursor.state != came_from:
+        case.since = cursor.now
+    reason = cursor.facts.get("reason") or cursor.facts.get("deadline")
+    if cursor.state in (*FINAL, SUSPENDED):
+        reason = case.progress.reason or reason
+    cursor.lines.append(Line(
+        event=move.event, from_state=None if came_from == binding.NOWHERE else came_from, to_state=cursor.state,
+        at=cursor.now, actor=str(actor), reason=reason, note=facts.get("note"), since=case.since,
+        progress=msgspec.json.encode(case.progress),
+    ))  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Ticket:
+    """One command on its way through the rounds."""
+
+    command: Command
+    tries: int = 0  # readings that others overtook
+    limit_met: str | None = None
+    reply: Reply | None = None
+    outcome: Outcome | None = None
+
+
+def _key(command: Command) -> tuple[str, str | None, str | None]:
+    key = command.idempotency
+    return command.binding_id, key.principal if key else None, key.key if key else None
+
+
+def _one_per_binding(waiting: list[_Ticket]) -> list[_Ticket]:
+    """At most one command per binding, and per idempotency key, is in a batch; the others wait for the next."""
+    taken: set[tuple[str | None, ...]] = set()
+    batch = []
+    for ticket in waiting:
+        binding_id, *key = _key(ticket.command)
+        names = {(binding_id,), *([tuple(key)] if key[0] else [])}
+        if taken.isdisjoint(names):
+            taken |= names
+            batch.append(ticket)
+    return batch
+
+
+def _settle(ticket: _Ticket, step: Step, verdict: str | Exception) -> None:
+    """Turn a verdict into an outcome, or leave the ticket open to be decided again."""
+    command, case = ticket.command, step.cursor.case
+    if isinstance(verdict, Exception):
+        ticket.outcome = Outcome(refused=verdict)
+    elif verdict == "done":
+        ticket.outcome = Outcome(ticket.reply, case, now=step.cursor.now)
+    elif verdict == "stale" or (command.idempotency is not None and ticket.tries == 0 and command.said == "submit"):
+        # overtaken; or perhaps by its own copy, whose answer the next reading finds
+        ticket.tries += 1
+        if ticket.tries >= TRIES:
+            ticket.outcome = Outcome(refused=Refused("busy", 409))
+    elif command.said == "submit":
+        ticket.outcome = Outcome(refused=Refused(verdict, 409))
+    else:
+        ticket.limit_met = verdict
+
+
+def _first_answer(answered: Answered) -> Reply:
+    return Reply(answered.status or 200, answered.body.encode(), answered.headers, replayed=True)

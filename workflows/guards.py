@@ -1,0 +1,270 @@
+"""What must hold before a move is made.
+
+A *condition* answers yes or no and picks between the states a move may lead to. A *guard* refuses by name and is
+asked too when the actions of the moment are listed; a *check* refuses what was sent along and is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from policies.calendar import shanghai_day
+from workflows.case import ACTIVE, MATERIALS_UPLOADED, REVERIFICATION, SUSPENDED, UNBINDING, Cursor
+from workflows.deadlines import armed, confirming, reverification_asked
+from workflows.errors import Refused
+
+Guard = Callable[[Cursor], None]
+Condition = Callable[[Cursor], bool]
+
+
+def out_of_turn() -> Refused:
+    """The move does not fit the moment."""
+    return Refused("action_not_available")
+
+
+def needs(condition: Condition) -> Guard:
+    """Refuse as out of turn unless the condition holds."""
+
+    def guard(cursor: Cursor) -> None:
+        if not condition(cursor):
+            raise out_of_turn()
+
+    return guard
+
+
+# -- conditions ------------------------------------------------------------------------------------------------
+
+
+def at_the_face(cursor: Cursor) -> bool:
+    """A face, or the authorisation after the faces, is what the plan asks next."""
+    return cursor.case.open_step in ("face_check", "authorisation")
+
+
+def record_to_confirm(cursor: Cursor) -> bool:
+    """The birth registry's record awaits the applicant's word."""
+    return confirming(cursor.case) and not cursor.progress.record_confirmed
+
+
+def has_face_step(cursor: Cursor) -> bool:
+    """The plan has a face step still open."""
+    return cursor.case.open_step == "face_check"
+
+
+def was_suspended(cursor: Cursor) -> bool:
+    """The unbinding goes back to `suspended`, whence it came."""
+    return cursor.progress.suspended_for is not None
+
+
+def died(cursor: Cursor) -> bool:
+    """The change reported is a death."""
+    return cursor.facts.get("what") == "death"
+
+
+# -- guards ----------------------------------------------------------------------------------------------------
+
+
+def materials_complete(cursor: Cursor) -> None:
+    """Every group of the plan is met."""
+    if not cursor.case.materials_complete:
+        raise Refused("material_incomplete")
+
+
+def registry_settled(cursor: Cursor) -> None:
+    """The registries have answered, or the clerk says that he has checked."""
+    if not (cursor.progress.registry_answered or cursor.facts.get("registry_checked")):
+        raise Refused("registry_unanswered")
+
+
+def _beside(cursor: Cursor) -> str | None:
+    """Which face runs beside the state: of a re-verification or of an unbinding."""
+    unbinding = cursor.progress.unbinding
+    if cursor.state == UNBINDING and unbinding is not None and unbinding.method == "face":
+        return UNBINDING
+    return REVERIFICATION if reverification_asked(cursor.case) else None
+
+
+def face_purpose(cursor: Cursor) -> str:
+    """What a face would be checked for now: binding, reverification or unbinding.
+
+    Raises `Refused` where no face is asked.
+    """
+    if cursor.state in (ACTIVE, SUSPENDED, UNBINDING):
+        beside = _beside(cursor)
+        if beside is None:
+            raise out_of_turn()
+        return beside
+    if cursor.case.next_subject is None:
+        raise out_of_turn()
+    return "binding"
+
+
+def face_subject(cursor: Cursor) -> str:
+    """Whose face is asked now."""
+    purpose = face_purpose(cursor)
+    if purpose == "binding":
+        return cursor.case.next_subject or ""
+    if purpose == UNBINDING and cursor.progress.unbinding is not None:
+        return "member" if cursor.progress.unbinding.by == "member" else "holder"
+    return "member"
+
+
+def window_key(cursor: Cursor) -> str:
+    """Under which key the attempts of the face asked now are counted."""
+    purpose = face_purpose(cursor)
+    return face_subject(cursor) if purpose == "binding" else purpose
+
+
+def may_start_face(cursor: Cursor) -> None:
+    """The window is open or not yet begun, attempts are left, and the provider's own limit is over."""
+    window = cursor.progress.windows.get(window_key(cursor))
+    if window is None:
+        return
+    if window.not_before is not None and cursor.now < window.not_before:
+        raise Refused("face_rate_limited", next_retry_at=window.not_before)
+    most = cursor.case.plan.face.max_attempts
+    spent = most is not None and window.used >= most
+    if face_purpose(cursor) == "binding" and (cursor.now >= window.closes or spent):
+        raise out_of_turn()
+
+
+def right_subject(cursor: Cursor) -> None:
+    """The face asked for is the one whose turn it is."""
+    subject = cursor.facts.get("subject")
+    if subject is not None and subject != face_subject(cursor):
+        raise Refused("face_subject_not_next", 409, "/subject", subject=face_subject(cursor))
+
+
+def pass_counts(cursor: Cursor) -> None:
+    """A pass counts by the provider's finish time: in the window, or in its grace of a session begun inside."""
+    subject = cursor.facts["subject"]
+    if cursor.state in (ACTIVE, SUSPENDED, UNBINDING):
+        wanted = face_purpose(cursor)
+        if cursor.facts["purpose"] != wanted or subject != face_subject(cursor):
+            raise out_of_turn()
+        return
+    window = cursor.progress.windows.get(subject)
+    late = cursor.case.plan.face.grace_minutes
+    if (
+        cursor.progress.counter_decided
+        or cursor.facts["purpose"] != "binding"
+        or subject != cursor.case.next_subject
+        or window is None
+        or cursor.facts["started_at"] >= window.closes
+        or cursor.facts["finished_at"] > window.closes + timedelta(minutes=late)
+    ):
+        raise out_of_turn()
+
+
+def window_still_open(cursor: Cursor) -> None:
+    """Back to the camera only while the window is open or never began, and the camera can read the document."""
+    subject = cursor.case.next_subject
+    window = cursor.progress.windows.get(subject or "")
+    closed = window is not None and cursor.now >= window.closes
+    if subject is None or closed or cursor.progress.counter_decided or not readable(cursor, subject):
+        raise out_of_turn()
+    may_start_face(cursor)
+
+
+def readable(cursor: Cursor, subject: str) -> bool:
+    """Whether a provider can compare the face on this subject's document."""
+    id_type = cursor.case.application.parties[subject]["id_type"]
+    return id_type in cursor.case.plan.face.document_types
+
+
+def lease_held(cursor: Cursor) -> None:
+    """A reviewer decides only the case that he holds."""
+    if cursor.actor.kind != "reviewer":
+        return
+    lease = cursor.case.lease
+    if lease is None or not lease.held_by(cursor.actor.id, cursor.now):
+        raise Refused("lease_required")
+
+
+def not_own_case(cursor: Cursor) -> None:
+    """Nobody decides a case in which he is a party."""
+    person = cursor.actor.person
+    if person is not None and person in (cursor.case.application.holder, cursor.case.application.member):
+        raise Refused("own_case")
+
+
+def is_due(cursor: Cursor) -> None:
+    """The clock speaks only for a deadline that is armed and due: a deadline that lost its race is no step."""
+    if cursor.actor.kind != "clock":
+        return
+    due = armed(cursor.case).get(cursor.facts["deadline"])
+    if due is None or cursor.now < due.at:
+        raise Refused("deadline_gone")
+
+
+def reason_listed(name: str) -> Guard:
+    """The reason is one of the list that the plan gives for this decision."""
+
+    def check(cursor: Cursor) -> None:
+        if cursor.actor.kind in ("system", "clock"):
+            return
+        owner = cursor.case.plan.counter if name == "refuse_reasons" else cursor.case.plan.review
+        listed = getattr(owner, name)
+        if cursor.facts.get("reason") not in listed:
+            raise Refused("reason_not_listed", 422, "/reason", reasons=list(listed))
+
+    return check
+
+
+def may_unbind(cursor: Cursor) -> None:
+    """The initiator and the method are the plan's, and the binding is old enough."""
+    plan = cursor.case.plan.unbind
+    by = cursor.facts.get("initiator", "holder")
+    if cursor.actor.kind == "channel":
+        if by not in plan.initiators or not speaks_for(cursor, by):
+            raise Refused("initiator_not_allowed", 422, "/initiator")
+        if by == "guardian" and not guarded(cursor):
+            raise Refused("initiator_not_allowed", 422, "/initiator")
+        if cursor.facts.get("method") not in plan.authentication:
+            raise Refused("method_not_allowed", 422, "/method")
+    since = cursor.progress.active_since
+    if since is not None and cursor.now < since + timedelta(days=plan.min_age_days):
+        raise Refused("unbind_too_early", not_before=since + timedelta(days=plan.min_age_days))
+
+
+def confirms_without_face(cursor: Cursor) -> None:
+    """Who asked confirms: at a channel by the payment password, at the counter by the clerk who knows him."""
+    unbinding = cursor.progress.unbinding
+    assert unbinding is not None  # noqa: S101  the state has it
+    if cursor.actor.kind == "counter":
+        right = unbinding.by == "counter"
+    else:
+        right = unbinding.method == "pay_password" and speaks_for(cursor, unbinding.by)
+    if not right:
+        raise out_of_turn()
+
+
+def speaks_for(cursor: Cursor, by: str) -> bool:
+    """Whether a channel speaks for this initiator: a guardian is the holder, acting for the member."""
+    holder = ("holder", "guardian")
+    party = cursor.actor.party(cursor.case)
+    return party == by or (party in holder and by in holder)
+
+
+def guarded(cursor: Cursor) -> bool:
+    """Whether a guardian may act: the member is under 18, or a ward."""
+    if cursor.case.application.relationship == "WARD":
+        return True
+    born = cursor.case.application.parties["member"].get("birth_date")
+    if born is None:
+        return False
+    today = shanghai_day(cursor.now)
+    year, month, day = (int(part) for part in born.split("-"))
+    return (today.year - year, today.month, today.day) < (18, month, day)
+
+
+def suspicion_only_by_supervisor(cursor: Cursor) -> None:
+    """A suspicion is lifted by a supervisor only; an insurance stop by the registry or a supervisor."""
+    if cursor.actor.kind != "supervisor" and cursor.progress.suspended_for != "insurance":
+        raise out_of_turn()
+
+
+def registries_being_asked(cursor: Cursor) -> None:
+    """The registries answer once for each hand-in."""
+    if cursor.state == MATERIALS_UPLOADED and cursor.progress.registry_answered:
+        raise out_of_turn()

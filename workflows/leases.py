@@ -1,0 +1,87 @@
+"""Leases of review cases: who works on which, for fifteen minutes at a time, kept alive by work.
+
+A lease is no step: no line, no version, no event. Every change of hands raises the epoch, and the write of a
+decision names the epoch under which it was decided, so that whoever lost his lease cannot decide late. An expired
+lease is nobody's by its time alone; nothing has to sweep it first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workflows import scopes, views
+from workflows.case import AGENCY_REVIEW, Actor, Case
+from workflows.engine import Desk
+from workflows.errors import Refused, not_found
+
+LEASE_SECONDS = 900
+
+_CLAIM = """
+update review_cases r
+set claimed_by = %(staff)s, lease_until = clock.now + make_interval(secs => %(seconds)s),
+    epoch = r.epoch + case when r.claimed_by = %(staff)s and r.lease_until > clock.now then 0 else 1 end
+from (select kinbind_now() as now) as clock
+where r.binding_id = %(binding)s
+  and (r.claimed_by is null or r.claimed_by = %(staff)s or r.lease_until <= clock.now)
+returning r.lease_until
+"""
+_RELEASE = """
+update review_cases set claimed_by = null, lease_until = null, epoch = epoch + 1
+where binding_id = %(binding)s and claimed_by = %(staff)s
+"""
+_KEEP = """
+update review_cases r set lease_until = clock.now + make_interval(secs => %(seconds)s)
+from (select kinbind_now() as now) as clock
+where r.binding_id = %(binding)s and r.claimed_by = %(staff)s and r.lease_until > clock.now
+"""
+
+
+def claim(desk: Desk, binding_id: str, actor: Actor) -> Case:
+    """Take the lease, or take it again; the case as it is then.
+
+    Raises `Refused` with `not_found`, `action_not_available`, `own_case` or `claimed_by_other`.
+    """
+    case = _open_case(desk, binding_id, actor)
+    if actor.person is not None and actor.person in (case.application.holder, case.application.member):
+        raise Refused("own_case")
+    if not _changed(desk, _CLAIM, binding_id, actor):
+        # between our reading and our writing it was decided, or another was faster
+        _open_case(desk, binding_id, actor)
+        raise Refused("claimed_by_other")
+    return desk.look(binding_id)[0]
+
+
+def release(desk: Desk, binding_id: str, actor: Actor) -> Case:
+    """Give the lease back; giving back what nobody holds is no error.
+
+    Raises `Refused` with `not_found`, `action_not_available` or `claimed_by_other`.
+    """
+    case, now = _open_case(desk, binding_id, actor), desk.ledger.now()
+    lease = case.lease
+    held = lease is not None and lease.claimed_by is not None and lease.until is not None and now < lease.until
+    if held and lease is not None and lease.claimed_by != actor.id:
+        raise Refused("claimed_by_other")
+    _changed(desk, _RELEASE, binding_id, actor)
+    return desk.look(binding_id)[0]
+
+
+def keep_alive(desk: Desk, binding_id: str, actor: Actor) -> None:
+    """Work on a case that one holds prolongs the lease; for all others this does nothing."""
+    if actor.kind == "reviewer":
+        _changed(desk, _KEEP, binding_id, actor)
+
+
+def _open_case(desk: Desk, binding_id: str, actor: Actor) -> Case:
+    case, now = desk.look(binding_id)
+    if not scopes.reviews(case, actor):
+        raise not_found()
+    if case.state != AGENCY_REVIEW:
+        actions = views.available_actions(case, actor, now)
+        raise Refused("action_not_available", state=case.state, available_actions=actions)
+    return case
+
+
+def _changed(desk: Desk, statement: str, binding_id: str, actor: Actor) -> bool:
+    named: dict[str, Any] = {"binding": binding_id, "staff": actor.id, "seconds": LEASE_SECONDS}
+    with desk.ledger.desk() as conn:
+        return conn.execute(statement, named).rowcount > 0

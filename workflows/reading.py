@@ -1,0 +1,106 @@
+"""One statement that reads every case of a batch, with the clock and what was answered before under the same key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import orjson
+from psycopg import Connection
+
+from models.keyring import Keyring
+from policies.plan import Plan, plan_from_json
+from workflows.case import Application, Case, Lease, Progress
+from workflows.submission import context
+
+_READ = """
+select b.id, b.state, b.version, b.state_since, b.head, b.progress::text, b.plan,
+  a.product, a.method, a.channel, a.channel_reference, a.region, a.relationship, a.initiator, a.holder, a.member,
+  a.sealed, a.face_age_day, a.created_at,
+  (select jsonb_agg(jsonb_build_object('id', m.id, 'kind', m.kind, 'sha256', m.sha256, 'size', m.size,
+                                       'media_type', m.media_type) order by m.id)
+   from materials m where m.binding_id = b.id and m.removed_at is null)::text,
+  r.claimed_by, r.lease_until, r.epoch,
+  i.fingerprint, i.status, i.headers, i.body,
+  (select kinbind_now())
+from unnest(%s::text[], %s::text[], %s::text[]) with ordinality as c(id, principal, key, place)
+left join bindings b on b.id = c.id
+left join applications a on a.binding_id = b.id
+left join review_cases r on r.binding_id = b.id
+left join idempotency i on i.principal = c.principal and i.key = c.key
+order by c.place
+"""
+_PLANS = "select hash, body::text from plans where hash = any(%s)"
+
+
+@dataclass(slots=True)
+class Answered:
+    """What was answered before under this key; `status` is None while the first still runs."""
+
+    fingerprint: str
+    status: int | None
+    headers: dict[str, str]
+    body: str
+
+
+@dataclass(slots=True)
+class Read:
+    """One row of the read: the case (None where there is none), the earlier answer, and the time."""
+
+    case: Case | None
+    answered: Answered | None
+    now: datetime
+
+
+class Reader:
+    """Turns rows into cases; keeps plans, which never change, in the process."""
+
+    def __init__(self, keys: Keyring) -> None:
+        """Open sealed parties with these keys."""
+        self._keys = keys
+        self._plans: dict[str, Plan] = {}
+        self._progress = msgspec.json.Decoder(Progress)
+
+    def knows(self, plan_hash: str) -> bool:
+        """Whether this plan is known to be stored."""
+        return plan_hash in self._plans
+
+    def remember(self, plan_hash: str, plan: Plan) -> None:
+        """Keep a plan that has been stored."""
+        self._plans[plan_hash] = plan
+
+    def read(self, conn: Connection[Any], asked: Sequence[tuple[str, str | None, str | None]]) -> list[Read]:
+        """Read `(binding id, principal, idempotency key)` of each; the answers come in the same order."""
+        ids, principals, keys = ([one[n] for one in asked] for n in range(3))
+        rows = conn.execute(_READ, (ids, principals, keys), prepare=True).fetchall()
+        self._learn(conn, {row[6] for row in rows if row[6] and row[6] not in self._plans})
+        return [self._row(row) for row in rows]
+
+    def _learn(self, conn: Connection[Any], hashes: set[str]) -> None:
+        if hashes:
+            for name, body in conn.execute(_PLANS, (list(hashes),)).fetchall():
+                self._plans[name] = plan_from_json(body)
+
+    def _row(self, row: Any) -> Read:
+        answered = Answered(row[23], row[24], row[25] or {}, row[26] or "") if row[23] is not None else None
+        return Read(self.case(row) if row[0] is not None else None, answered, row[27])
+
+    def case(self, row: Any) -> Case:
+        """The case of one row of the statement."""
+        parties = orjson.loads(self._keys.open(row[16], context(row[0])))
+        application = Application(*(*row[7:19], parties))
+        return Case(
+            id=row[0],
+            state=row[1],
+            version=row[2],
+            since=row[3],
+            head=row[4],
+            progress=self._progress.decode(row[5]),
+            plan=self._plans[row[6]],
+            application=application,
+            materials=orjson.loads(row[19]) if row[19] else [],
+            lease=Lease(row[20], row[21], row[22]) if row[22] is not None else None,
+        )

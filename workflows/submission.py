@@ -1,0 +1,195 @@
+"""From an application as a family makes it to a case that can be submitted, or to the reason why not."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+
+from models.keyring import Keyring
+from policies.book import LawBook
+from policies.calendar import month_of, shanghai_day
+from policies.people import Identity, normalise_name, parse_birth_certificate, parse_identity
+from policies.plan import Plan
+from policies.planning import ApplicationFacts, PersonFacts, check_consents, face_age_day, plan_for
+from workflows.binding import NOWHERE
+from workflows.case import Application, Case, Cursor, Progress
+from workflows.errors import Refused
+
+NO_HEAD = bytes(32)  # what the first line of a history is chained to
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A party as the applicant names it."""
+
+    name: str
+    id_type: str
+    id_number: str | None
+    insured_region: str
+    birth_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BirthCertificate:
+    """The newborn method's own facts (F18)."""
+
+    number: str
+    mother_name: str
+    mother_id_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An application as it came through a door."""
+
+    product: str
+    method: str
+    holder: Person
+    member: Person
+    relationship: str
+    initiator: str
+    consents: list[dict[str, Any]] = field(default_factory=list)
+    channel_reference: str | None = None
+    birth_certificate: BirthCertificate | None = None
+
+
+def context(binding_id: str) -> str:
+    """What the sealed parties of a binding are bound to."""
+    return f"parties:{binding_id}"
+
+
+def prepare(request: Request, channel: str, binding_id: str, now: datetime, book: LawBook, keys: Keyring) -> Case:
+    """Make the case that `submit` begins with: people known, plan computed, parties sealed.
+
+    Raises `NotAllowed` and `Refused` with the codes of API.md's refusals.
+    """
+    today = shanghai_day(now)
+    holder = _identity(request.holder, today, "/holder")
+    member = _member_identity(request, today)
+    if (holder.family, holder.number) == (member.family, member.number):
+        raise Refused("self_binding", 422, "/member/id_number")
+    plan = plan_for(book, _facts(request, channel, holder, member), today)
+    check_consents(plan, request.consents)
+    parties = _parties(request, holder, member, today)
+    sealed = keys.seal(orjson.dumps(parties), context(binding_id))
+    application = Application(
+        product=request.product,
+        method=request.method,
+        channel=channel,
+        channel_reference=request.channel_reference,
+        region=request.holder.insured_region,
+        relationship=request.relationship,
+        initiator=request.initiator,
+        holder=keys.person(holder.family, holder.number),
+        member=keys.person(member.family, member.number),
+        sealed=sealed,
+        face_age_day=_face_age_day(plan, member),
+        created_at=now,
+        parties=parties,
+    )
+    return Case(binding_id, NOWHERE, 0, now, NO_HEAD, Progress(), plan, application)
+
+
+def _face_age_day(plan: Plan, member: Identity) -> date | None:
+    """The day on which a face will be asked of a child that today needs none."""
+    if not plan.face_at_age or plan.age_group == "adult" or member.birth_date is None:
+        return None
+    return face_age_day(plan.age, member.birth_date)
+
+
+def rows(cursor: Cursor, request: Request) -> None:
+    """Let the write carry what only a submission brings: the application, its plan and the seat it takes."""
+    case, plan = cursor.case, cursor.case.plan
+    application = case.application
+    cursor.also("applications", {
+        "product": application.product, "method": application.method, "channel": application.channel,
+        "channel_reference": application.channel_reference, "region": application.region,
+        "relationship": application.relationship, "initiator": application.initiator,
+        "holder": application.holder, "member": application.member,
+        "sealed": base64.b64encode(application.sealed).decode(), "consents": request.consents,
+        "face_age_day": application.face_age_day, "created_at": application.created_at,
+    })  # fmt: skip
+    limits = plan.limits
+    per_channel = limits.holder_scope == "per_channel"
+    cursor.also("seats", {
+        "scope": f"{application.product}/{application.channel}" if per_channel else application.product,
+        "holder": application.holder, "member": application.member, "product": application.product,
+        "relationship": application.relationship, "max_n": limits.members_per_holder,
+        "relation_max": limits.per_relation.get(application.relationship),
+        "month": month_of(cursor.now), "month_max": limits.binders_per_member,
+        "requires": plan.requires_active,
+    })  # fmt: skip
+
+
+def month_seat(cursor: Cursor) -> None:
+    """Let the write take the month's place of an activation, where the plan counts binders."""
+    limits, application = cursor.case.plan.limits, cursor.case.application
+    if limits.binders_per_member is not None:
+        cursor.also("month_seats", {
+            "member": application.member, "holder": application.holder, "product": application.product,
+            "month": month_of(cursor.now), "max_n": limits.binders_per_member,
+        })  # fmt: skip
+
+
+def _identity(person: Person, today: date, pointer: str) -> Identity:
+    if not person.id_number:
+        raise Refused("id_number_required", 422, f"{pointer}/id_number")
+    return parse_identity(person.id_type, person.id_number, person.birth_date, today, pointer)
+
+
+def _member_identity(request: Request, today: date) -> Identity:
+    """A newborn without a number is its certificate's number until the registry links the two."""
+    if request.method != "birth_certificate":
+        return _identity(request.member, today, "/member")
+    if request.birth_certificate is None:
+        raise Refused("birth_certificate_required", 422, "/birth_certificate")
+    certificate = parse_birth_certificate(request.birth_certificate.number)
+    if request.member.id_number:
+        return _identity(request.member, today, "/member")
+    if request.member.birth_date is None:
+        raise Refused("birth_date_required", 422, "/member/birth_date")
+    return Identity(request.member.id_type, certificate.family, certificate.number, request.member.birth_date)
+
+
+def _facts(request: Request, channel: str, holder: Identity, member: Identity) -> ApplicationFacts:
+    return ApplicationFacts(
+        product=request.product,
+        method=request.method,
+        relationship=request.relationship,
+        channel=channel,
+        initiator=request.initiator,
+        holder=PersonFacts(holder.id_type, request.holder.insured_region, holder.birth_date),
+        member=PersonFacts(member.id_type, request.member.insured_region, member.birth_date),
+    )
+
+
+def _parties(request: Request, holder: Identity, member: Identity, today: date) -> dict[str, Any]:
+    parties = {
+        role: {
+            "name": normalise_name(person.name),
+            "id_type": identity.id_type,
+            "id_number": identity.number if person.id_number else None,
+            "insured_region": person.insured_region,
+            "birth_date": identity.birth_date.isoformat() if identity.birth_date else None,
+        }
+        for role, person, identity in (("holder", request.holder, holder), ("member", request.member, member))
+    }
+    if request.method == "birth_certificate" and request.birth_certificate is not None:
+        given = request.birth_certificate
+        mother = parse_identity("resident_id", given.mother_id_number, None, today, "/birth_certificate/mother")
+        parties["mother"] = {
+            "name": normalise_name(given.mother_name),
+            "id_type": mother.id_type,
+            "id_number": mother.number,
+            "certificate": parse_birth_certificate(given.number).number,
+        }
+    return parties
+
+
+def plan_of(book: LawBook, facts: ApplicationFacts, now: datetime) -> Plan:
+    """The plan that an application would get at this moment. Raises `NotAllowed`."""
+    return plan_for(book, facts, shanghai_day(now))

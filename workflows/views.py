@@ -1,0 +1,143 @@
+"""What may be seen of a binding, and what the one who looks may do: read-only, masked by default."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from policies.people import mask_name, mask_number
+from workflows import binding
+from workflows.case import (
+    OFFLINE_FALLBACK,
+    RETURNED,
+    SUBMITTED,
+    SUSPENDED,
+    Actor,
+    Case,
+    Cursor,
+)
+from workflows.deadlines import confirming
+from workflows.waiting import waiting_on
+
+# What a caller may say at a door, by his kind: (action, the move that it makes).
+ACTIONS: dict[str, tuple[tuple[str, str], ...]] = {
+    "channel": (
+        ("submit_materials", "submit_materials"),
+        ("confirm_registry_record", "confirm_registry_record"),
+        ("start_face_check", "face_started"),
+        ("choose_offline", "route_offline"),
+        ("resume_online", "resume_online"),
+        ("confirm_authorisation", "confirm_authorisation"),
+        ("withdraw", "withdraw"),
+        ("request_unbind", "request_unbind"),
+        ("confirm_unbind", "confirm_unbind"),
+        ("cancel_unbind", "cancel_unbind"),
+        ("report_change", "report_change"),
+    ),
+    "counter": (
+        ("submit_materials", "submit_materials"),
+        ("verify", "counter_verified"),
+        ("refuse", "counter_refused"),
+        ("hand_over", "hand_over"),
+        ("withdraw", "withdraw"),
+        ("request_unbind", "request_unbind"),
+        ("confirm_unbind", "confirm_unbind"),
+        ("report_change", "report_change"),
+    ),
+    "reviewer": (
+        ("approve", "approve"),
+        ("reject", "reject"),
+        ("return", "return_for_correction"),
+        ("escalate", "escalate"),
+    ),
+    "supervisor": (("suspend", "suspend"), ("resume", "resume"), ("unbind", "end")),
+    "operator": (("route_offline", "route_offline"),),
+}
+# These end or put off what a notice consented to; withdrawing the consent says one of them.
+_CONSENT = ("choose_offline", "withdraw", "request_unbind")
+_UPLOADS = {"channel": (SUBMITTED, RETURNED), "counter": (SUBMITTED, RETURNED, OFFLINE_FALLBACK)}
+
+
+def available_actions(case: Case, actor: Actor, now: datetime) -> list[str]:
+    """What this caller may do now: what is listed is accepted, what is not listed is refused."""
+    cursor = Cursor(case, now)
+    found = [action for action, said in ACTIONS.get(actor.kind, ()) if binding.may(cursor, said, actor)]
+    if case.state in _UPLOADS.get(actor.kind, ()):
+        found.insert(0, "upload_material")
+    if actor.kind == "channel" and any(action in found for action in _CONSENT):
+        found.append("withdraw_consent")
+    return found
+
+
+def binding_view(case: Case, actor: Actor, now: datetime) -> dict[str, Any]:
+    """The binding view of API.md, for this caller at this moment."""
+    view = public_view(case, now)
+    view["available_actions"] = available_actions(case, actor, now)
+    return view
+
+
+def public_view(case: Case, now: datetime) -> dict[str, Any]:
+    """The view without what depends on who looks: what a webhook carries."""
+    application, plan, progress = case.application, case.plan, case.progress
+    return {
+        "id": case.id, "product": application.product, "method": application.method,
+        "channel": application.channel, "region": application.region,
+        "policy": {"pack": plan.pack, "version": plan.version},
+        "state": case.state, "state_since": case.since, "version": case.version, "reason": progress.reason,
+        "holder": party_view(case, "holder"), "member": party_view(case, "member"),
+        "relationship": application.relationship, "shown_credential": plan.shown_credential,
+        "fund_source": plan.fund_source, "channel_reference": application.channel_reference,
+        "plan": plan_view(case), "materials": case.materials,
+        "correction": correction_view(case), "registry_record": progress.record if confirming(case) else None,
+        "counter_ticket": ticket_view(case), "waiting_on": waiting_on(case, now),
+    }  # fmt: skip
+
+
+def party_view(case: Case, role: str) -> dict[str, Any]:
+    """One party, masked."""
+    party = case.application.parties[role]
+    number = party["id_number"]
+    return {"name": mask_name(party["name"]), "id_type": party["id_type"],
+            "id_number": mask_number(number) if number else None,
+            "insured_region": party["insured_region"]}  # fmt: skip
+
+
+def plan_view(case: Case) -> dict[str, Any]:
+    """The pinned plan as API.md shows it; a child who has grown meanwhile sees its face step."""
+    plan = case.plan
+    return {
+        "materials": [{"label": group.label, "any_of": group.any_of} for group in plan.materials],
+        "steps": case.steps, "face_subjects": case.subjects,
+        "face_window_seconds": int(plan.face.window_hours * 3600),
+    }  # fmt: skip
+
+
+def correction_view(case: Case) -> dict[str, Any] | None:
+    """What is to be mended, while returned."""
+    correction = case.progress.correction
+    if case.state != RETURNED or correction is None:
+        return None
+    return {"reason": correction.reason, "items": correction.items, "note": correction.note}
+
+
+def ticket_view(case: Case) -> dict[str, Any] | None:
+    """The ticket to show at the window, while offline."""
+    offline, counter = case.progress.offline, case.plan.counter
+    if offline is None or case.state not in (OFFLINE_FALLBACK, SUSPENDED):
+        return None
+    own = offline.agency == counter.agency
+    return {"code": offline.code, "agency": offline.agency, "agency_name": counter.agency_name if own else None,
+            "address": counter.address if own else None, "bring": list(counter.bring)}  # fmt: skip
+
+
+def dumps(body: Any) -> bytes:
+    """JSON as every door sends it: UTF-8, times in RFC 3339 UTC with a Z."""
+    return orjson.dumps(body, option=orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    raise TypeError(type(value).__name__)

@@ -1,0 +1,186 @@
+"""From the steps of a batch to the one document that `desk_write_v1` writes in one commit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from psycopg import Connection
+
+from policies.calendar import Due
+from workflows.case import AGENCY_REVIEW, FINAL, Case, Cursor, Line
+from workflows.deadlines import BY_NAME, armed
+
+_WRITE = "select binding_id, verdict from desk_write_v1(%s::jsonb)"
+
+
+@dataclass(slots=True)
+class Before:
+    """How a case stood when it was read: what the step is a difference to."""
+
+    version: int
+    armed: dict[str, Due]
+    review: dict[str, Any] | None
+    ticket: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, case: Case) -> Before:
+        """Look at a case before anything is said of it."""
+        if case.version == 0:
+            return cls(0, {}, None, None)
+        return cls(case.version, armed(case), review_row(case), ticket_row(case))
+
+
+@dataclass(slots=True)
+class Answer:
+    """What is kept under an idempotency key, its bytes built when the step was decided."""
+
+    principal: str
+    key: str
+    fingerprint: str
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+@dataclass(slots=True)
+class Step:
+    """One decided step: the cursor at its end, how it stood before, and the answer to keep."""
+
+    cursor: Cursor
+    before: Before
+    epoch: int | None = None  # the lease under which it was decided
+    answer: Answer | None = None
+    head: bytes = b""  # the chain's hash before this step
+
+    def __post_init__(self) -> None:
+        """Remember what the new lines are chained to: a write that is repeated begins there again."""
+        self.head = self.cursor.case.head
+
+    @property
+    def persons(self) -> set[str]:
+        """Whose keys are taken or given back: they are locked in the write."""
+        application, changes = self.cursor.case.application, self.cursor.changes
+        touches = "seats" in changes or "month_seats" in changes or self.cursor.case.state in FINAL
+        return {application.holder, application.member} if touches else set()
+
+
+def instant(at: datetime) -> str:
+    """RFC 3339 in UTC, always with six decimals: the form that the hash chain is computed over."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def chain(head: bytes, binding_id: str, sequence: int, line: dict[str, Any]) -> bytes:
+    """The hash of a line: SHA-256 over the hash before it and the line's canonical JSON."""
+    told = [line[name] for name in ("event", "from_state", "to_state", "at", "actor", "reason", "note", "after")]
+    body = orjson.dumps([binding_id, sequence, *told], option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(head + body).digest()
+
+
+def review_row(case: Case) -> dict[str, Any] | None:
+    """The reviewer's work item of a case, while there is one."""
+    review = case.progress.review
+    if case.state != AGENCY_REVIEW or review is None:
+        return None
+    return {"agency": case.review_agency, "entered_at": review.entered, "due_at": review.due,
+            "escalations": review.escalations}  # fmt: skip
+
+
+def ticket_row(case: Case) -> dict[str, Any] | None:
+    """The counter's work item of a case, while there is one."""
+    offline = case.progress.offline
+    if offline is None:
+        return None
+    ends = armed(case)
+    due = ends.get("offline_to_counter") or ends.get("suspended_to_ended")
+    return {"code": offline.code, "agency": offline.agency, "opened_at": offline.since,
+            "due_at": due.at if due else offline.since}  # fmt: skip
+
+
+def write(conn: Connection[Any], steps: Iterable[Step], plans: dict[str, bytes]) -> dict[str, str]:
+    """Write all steps in one commit and return the verdict of each by binding id; `plans` are new ones by hash."""
+    batch: dict[str, Any] = {"steps": [], "lines": []}
+    for step in steps:
+        _add(batch, step)
+    if plans:
+        batch["plans"] = [{"hash": name, "body": orjson.Fragment(body)} for name, body in plans.items()]
+    rows = conn.execute(_WRITE, (orjson.dumps(batch).decode(),), prepare=True).fetchall()
+    return dict(rows)
+
+
+def _add(batch: dict[str, Any], step: Step) -> None:
+    cursor, case, before = step.cursor, step.cursor.case, step.before
+    case.head = _add_lines(batch, step)
+    row = {"id": case.id, "expected": before.version, "state": case.state, "version": case.version,
+           "since": case.since, "head": case.head.hex(), "progress": orjson.Fragment(cursor.lines[-1].progress),
+           "epoch": step.epoch}  # fmt: skip
+    if before.version == 0:
+        row["plan"] = case.plan.hash
+    batch["steps"].append(row)
+    for table, rows in cursor.changes.items():
+        batch.setdefault(table, []).extend(rows)
+    _add_deadlines(batch, case, before.armed)
+    _add_work(batch, case.id, "reviews", before.review, review_row(case))
+    _add_work(batch, case.id, "tickets", before.ticket, ticket_row(case))
+    if case.state in FINAL:
+        freed = {"binding_id": case.id, "months": not case.plan.limits.count_ended}
+        batch.setdefault("freed", []).append(freed)
+    if persons := step.persons:
+        batch.setdefault("persons", []).extend(persons)
+    if answer := step.answer:
+        batch.setdefault("answers", []).append({
+            "binding_id": case.id, "principal": answer.principal, "key": answer.key,
+            "fingerprint": answer.fingerprint, "status": answer.status, "headers": answer.headers,
+            "body": answer.body, "created_at": cursor.now,
+        })  # fmt: skip
+
+
+def _add_lines(batch: dict[str, Any], step: Step) -> bytes:
+    head, case = step.head, step.cursor.case
+    for sequence, line in enumerate(step.cursor.lines, step.before.version + 1):
+        row = line_row(line)
+        head = chain(head, case.id, sequence, row)
+        row |= {
+            "binding_id": case.id,
+            "sequence": sequence,
+            "hash": head.hex(),
+            "channel": case.application.channel,
+        }
+        batch["lines"].append(row)
+    return head
+
+
+def line_row(line: Line) -> dict[str, Any]:
+    """A line as it is hashed and stored."""
+    after = {"since": instant(line.since), "progress": orjson.loads(line.progress)}
+    return {"event": line.event, "from_state": line.from_state, "to_state": line.to_state, "at": instant(line.at),
+            "actor": line.actor, "reason": line.reason, "note": line.note, "after": after}  # fmt: skip
+
+
+def _add_deadlines(batch: dict[str, Any], case: Case, before: dict[str, Due]) -> None:
+    after = armed(case)
+    for name, due in after.items():
+        if before.get(name) != due:
+            row = {"binding_id": case.id, "name": name, "due_at": due.at, "watch": BY_NAME[name].watch}
+            batch.setdefault("armed", []).append(row)
+    for name in before.keys() - after.keys():
+        batch.setdefault("disarmed", []).append({"binding_id": case.id, "name": name})
+
+
+def _add_work(
+    batch: dict[str, Any],
+    binding_id: str,
+    table: str,
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+) -> None:
+    if after == before:
+        return
+    if after is None:
+        batch.setdefault(f"{table}_closed", []).append(binding_id)
+    else:
+        batch.setdefault(table, []).append({"binding_id": binding_id, **after})
