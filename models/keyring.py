@@ -12,6 +12,8 @@ import hmac
 import json
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -71,18 +73,25 @@ class Keyring:
 
 def make(path: Path) -> None:
     """Write a fresh keyring file, readable by its owner alone; an existing one is left as it is."""
+    if path.exists():
+        return
     body = {
         "current": "k001",
         "keys": {"k001": base64.b64encode(secrets.token_bytes(32)).decode()},
         "index_key": base64.b64encode(secrets.token_bytes(32)).decode(),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Beside its place and then linked there: processes that start together never read half a file, nor two keys.
+    handle, beside = tempfile.mkstemp(dir=path.parent)  # 0600
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
-    with os.fdopen(handle, "w") as file:
-        json.dump(body, file, indent=2)
+        with os.fdopen(handle, "w") as file:
+            json.dump(body, file, indent=2)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(beside, path)
+    finally:
+        Path(beside).unlink()
 
 
 def read(path: Path) -> Keyring:

@@ -128,7 +128,7 @@ MOVES = (
 
     Move("begin_review", (MATERIALS_UPLOADED, FACE_CHECK, OFFLINE_FALLBACK), AGENCY_REVIEW, _by("system"),
          "review_begun", effect=effects.begin_review),
-    Move("approve", (AGENCY_REVIEW,), SAME, _by("reviewer system"),
+    Move("approve", (AGENCY_REVIEW,), FACE_NEXT, _by("reviewer system"),
          "approved", DECIDES, effect=effects.approve),
     Move("reject", (AGENCY_REVIEW,), REJECTED, _by("reviewer"),
          "rejected", DECIDES, (guards.reason_listed("reject_reasons"),), effects.end_application),
@@ -142,7 +142,7 @@ MOVES = (
          ACTIVE, _by("system"), "activated", effect=effects.activate),
 
     Move("withdraw", NOT_YET_IN_FORCE, WITHDRAWN, _by("channel counter"),
-         "withdrawn", effect=effects.end_application),
+         "withdrawn", effect=effects.withdraw),
     Move("expire", (SUBMITTED, MATERIALS_UPLOADED, FACE_CHECK, RETURNED, OFFLINE_FALLBACK), EXPIRED, _by("clock"),
          "expired", checks=(guards.is_due,), effect=effects.end_application),
 
@@ -157,7 +157,7 @@ MOVES = (
          effects.back_in_force),
 
     Move("request_unbind", (ACTIVE, SUSPENDED), UNBINDING, _by("channel counter"),
-         "unbind_requested", checks=(guards.may_unbind,), effect=effects.ask_unbind),
+         "unbind_requested", (guards.old_enough,), (guards.may_unbind,), effect=effects.ask_unbind),
     Move("confirm_unbind", (UNBINDING,), UNBOUND, _by("channel counter"),
          "unbound", (guards.confirms_without_face,), effect=effects.end_binding),
     Move("cancel_unbind", (UNBINDING,), BACK, _by("channel clock"),
@@ -177,7 +177,7 @@ def _own_work_done(cursor: Cursor) -> bool:
         return progress.registry_answered and not guards.record_to_confirm(cursor)
     return (
         state == FACE_CHECK
-        or (state == OFFLINE_FALLBACK and progress.counter_decided)
+        or (state == OFFLINE_FALLBACK and progress.offline is None)
         or (state == AGENCY_REVIEW and progress.reviewed)
     )
 

@@ -139,6 +139,7 @@ def back_online(cursor: Cursor) -> None:
 def decide_at_counter(cursor: Cursor) -> None:
     """The clerk's word stands for every face still open."""
     progress = cursor.progress
+    look_at_age(cursor)
     progress.counter_decided = True
     progress.passed = [*progress.passed, *(who for who in cursor.case.subjects if who not in progress.passed)]
     progress.registry_answered = True
@@ -174,8 +175,9 @@ def escalate(cursor: Cursor) -> None:
 
 
 def approve(cursor: Cursor) -> None:
-    """The agency says yes."""
+    """The agency says yes; a child who has grown during the review is asked for its face all the same."""
     cursor.progress.reviewed = True
+    your_turn(cursor)
 
 
 def return_for_correction(cursor: Cursor) -> None:
@@ -199,6 +201,14 @@ def end_application(cursor: Cursor) -> None:
     take_reason(cursor)
     cursor.progress.offline = None
     cursor.progress.correction = None
+
+
+def withdraw(cursor: Cursor) -> None:
+    """Either party may step back; a member who did not apply himself refuses what others applied for."""
+    end_application(cursor)
+    by_member = cursor.actor.acting_for == cursor.case.application.member
+    if by_member and cursor.case.application.initiator != "member":
+        cursor.progress.reason = "refused_by_member"
 
 
 def activate(cursor: Cursor) -> None:
@@ -229,13 +239,16 @@ def suspend(cursor: Cursor) -> None:
 
 def report_change(cursor: Cursor) -> None:
     """Identity, region or relation changed: it rests until it is verified again or decided."""
-    what = cursor.facts["what"]
-    again = what in ("name", "id_number")
-    cursor.facts = {
-        "reason": what,
-        "suspended_for": REVERIFICATION if again else "insurance" if what == "insurance_ended" else "decision",
-    }
+    what, progress = cursor.facts["what"], cursor.progress
+    why = REVERIFICATION if what in ("name", "id_number") else "decision"
+    if what == "insurance_ended":
+        why = "insurance"
+    if progress.suspended_for == "decision":
+        why = "decision"  # a suspicion is lifted by a supervisor only, never by a face
+    since = progress.resting_since if progress.suspended_for else cursor.now  # reporting again buys no time
+    cursor.facts = {"reason": what, "suspended_for": why}
     suspend(cursor)
+    progress.resting_since = since
 
 
 def back_in_force(cursor: Cursor) -> None:

@@ -7,9 +7,11 @@ asked too when the actions of the moment are listed; a *check* refuses what was 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 
+from policies.ages import age_on
 from policies.calendar import shanghai_day
+from policies.planning import ADULT_AT_LAW
 from workflows.case import ACTIVE, MATERIALS_UPLOADED, REVERIFICATION, SUSPENDED, UNBINDING, Cursor
 from workflows.deadlines import armed, confirming, reverification_asked
 from workflows.errors import Refused
@@ -211,20 +213,23 @@ def reason_listed(name: str) -> Guard:
     return check
 
 
+def old_enough(cursor: Cursor) -> None:
+    """Some packs let nobody end a binding in its first days; a counter may at any time."""
+    since, days = cursor.progress.active_since, cursor.case.plan.unbind.min_age_days
+    if cursor.actor.kind == "channel" and since is not None and cursor.now < since + timedelta(days=days):
+        raise Refused("unbind_too_early", not_before=since + timedelta(days=days))
+
+
 def may_unbind(cursor: Cursor) -> None:
-    """The initiator and the method are the plan's, and the binding is old enough."""
-    plan = cursor.case.plan.unbind
-    by = cursor.facts.get("initiator", "holder")
-    if cursor.actor.kind == "channel":
-        if by not in plan.initiators or not speaks_for(cursor, by):
-            raise Refused("initiator_not_allowed", 422, "/initiator")
-        if by == "guardian" and not guarded(cursor):
-            raise Refused("initiator_not_allowed", 422, "/initiator")
-        if cursor.facts.get("method") not in plan.authentication:
-            raise Refused("method_not_allowed", 422, "/method")
-    since = cursor.progress.active_since
-    if since is not None and cursor.now < since + timedelta(days=plan.min_age_days):
-        raise Refused("unbind_too_early", not_before=since + timedelta(days=plan.min_age_days))
+    """A channel speaks for an initiator of the plan, who shows that it is he by a method of the plan."""
+    if cursor.actor.kind != "channel":
+        return
+    plan, by = cursor.case.plan.unbind, cursor.facts.get("initiator", "holder")
+    right = by in plan.initiators and speaks_for(cursor, by) and (by != "guardian" or guarded(cursor))
+    if not right:
+        raise Refused("initiator_not_allowed", 422, "/initiator")
+    if cursor.facts.get("method") not in plan.authentication:
+        raise Refused("method_not_allowed", 422, "/method")
 
 
 def confirms_without_face(cursor: Cursor) -> None:
@@ -251,11 +256,8 @@ def guarded(cursor: Cursor) -> bool:
     if cursor.case.application.relationship == "WARD":
         return True
     born = cursor.case.application.parties["member"].get("birth_date")
-    if born is None:
-        return False
-    today = shanghai_day(cursor.now)
-    year, month, day = (int(part) for part in born.split("-"))
-    return (today.year - year, today.month, today.day) < (18, month, day)
+    rule, today = cursor.case.plan.age, shanghai_day(cursor.now)
+    return born is not None and age_on(rule, date.fromisoformat(born), today) < ADULT_AT_LAW
 
 
 def suspicion_only_by_supervisor(cursor: Cursor) -> None:

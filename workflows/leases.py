@@ -7,6 +7,7 @@ lease is nobody's by its time alone; nothing has to sweep it first.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from workflows import scopes, views
@@ -85,3 +86,11 @@ def _changed(desk: Desk, statement: str, binding_id: str, actor: Actor) -> bool:
     named: dict[str, Any] = {"binding": binding_id, "staff": actor.id, "seconds": LEASE_SECONDS}
     with desk.ledger.desk() as conn:
         return conn.execute(statement, named).rowcount > 0
+
+
+def lease_view(case: Case, actor: Actor, now: datetime) -> dict[str, Any] | None:
+    """Who works on it until when, and whether that is the one who looks; None while nobody does."""
+    lease = case.lease
+    if lease is None or lease.claimed_by is None or lease.until is None or lease.until <= now:
+        return None
+    return {"claimed_by": lease.claimed_by, "mine": lease.claimed_by == actor.id, "until": lease.until}
