@@ -64,9 +64,7 @@ class FaceAnswer:
     uses_attempt: bool = False
     go_offline: bool = False  # no retry can mend it: a counter can
     next_retry_at: datetime | None = None  # not before this moment (rate limits)
-    finished_at: datetime | None = (
-        None  # the provider's own time, else the time of asking; None while pending
-    )
+    finished_at: datetime | None = None  # the provider's own time, else the time of asking; None while pending
 
 
 class ProviderDown(Exception):

@@ -65,9 +65,7 @@ def inspect(data: bytes) -> Inspection:
     verdict = _ask_child(media_type, data)
     if (code := verdict.get("code")) is not None:
         raise BadDocument(code, 422)
-    return Inspection(
-        media_type, verdict["pages"], verdict["pixels"], hashlib.sha256(data).hexdigest(), len(data)
-    )
+    return Inspection(media_type, verdict["pages"], verdict["pixels"], hashlib.sha256(data).hexdigest(), len(data))
 
 
 def media_type_of(data: bytes) -> str | None:

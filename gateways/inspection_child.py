@@ -195,9 +195,7 @@ def _refuse_polyglot(media_type: str, data: bytes) -> None:
     hidden = media_type != "application/pdf" and (b"%pdf-" in head or b"%PDF-" in tail)
     if hidden or zipfile.is_zipfile(io.BytesIO(data)):
         raise Refused("document_unreadable")
-    if any(
-        script in head or script in tail[:1024].lower() for script in SCRIPTS
-    ):  # where browsers would sniff
+    if any(script in head or script in tail[:1024].lower() for script in SCRIPTS):  # where browsers would sniff
         raise Refused("document_unreadable")
     if tail and media_type != "image/jpeg":  # phones do append previews and notes to JPEG, to nothing else
         raise Refused("document_unreadable")

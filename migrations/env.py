@@ -2,9 +2,11 @@
 
 from alembic import context
 from sqlalchemy import create_engine, pool, text
+from sqlalchemy.dialects.postgresql.base import ischema_names
 
-from models.tables import metadata
+from models.tables import Xid8, metadata
 
+ischema_names["xid8"] = Xid8  # so that a column of it is recognised when the database is compared with the tables
 _ONE_AT_A_TIME = 7_305_402  # any number of ours: the advisory lock that two deployments meet at
 
 

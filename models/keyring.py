@@ -32,6 +32,10 @@ class SealBrokenError(ValueError):
     """The sealed bytes were changed, or belong to another row."""
 
 
+class KeyringMissingError(RuntimeError):
+    """`KINBIND_ENV=production`, and the keyring is not there: it is made once, kept, and copied to every host."""
+
+
 class Keyring:
     """Sealing keys by id, the current one among them, and the index key."""
 
@@ -64,6 +68,10 @@ class Keyring:
             return key.decrypt(nonce, bytes(sealed[_KEY_ID + _NONCE :]), context.encode())
         except InvalidTag as broken:
             raise SealBrokenError(context) from broken
+
+    def fingerprint(self, message: bytes) -> str:
+        """A keyed digest, 64 hex characters: what was said can be compared with it, but not guessed from it."""
+        return hmac.digest(self._index_key, message, hashlib.sha256).hex()
 
     def person(self, family: str, number: str) -> str:
         """The blind index of a person: 32 hex characters for (document family, normalised number)."""
@@ -108,10 +116,16 @@ def keys_file() -> Path:
 
 @lru_cache(maxsize=4)
 def _read_cached(path: Path) -> Keyring:
+    if os.environ.get("KINBIND_ENV") == "production" and not path.exists():
+        # a ledger sealed under keys that one pod made for itself is lost with that pod
+        raise KeyringMissingError(path.name)
     make(path)
     return read(path)
 
 
 def keyring() -> Keyring:
-    """The process's keyring; made on first use where there is none."""
+    """The process's keyring; made on first use where there is none.
+
+    Raises `KeyringMissingError` in production, where it must have been brought along.
+    """
     return _read_cached(keys_file())

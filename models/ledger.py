@@ -52,6 +52,7 @@ class Ledger:
             min_size=1,
             max_size=size,
             open=True,
+            timeout=5,  # seconds until whoever waits for a connection is told that there is none
             kwargs={"autocommit": True, "prepare_threshold": 0, "options": _DESK_OPTIONS},
         )
         self._reader = _reader_engine(reader_url or os.environ.get("KINBIND_READER_URL") or url, size)

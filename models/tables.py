@@ -166,6 +166,7 @@ deadlines = Table(
     _time("due_at"),
     Column("watch", Boolean, nullable=False),  # a watch asks and counts; it writes no line
     Column("attempts", Integer, nullable=False, server_default=text("0")),
+    _time("leased_until", nullable=True),  # real time: of a watch, while somebody is asking
     Column("parked", Text),  # the cause, once it has been tried ten times
     Index("deadlines_due_idx", "due_at", postgresql_where=text("parked is null and not watch")),
     Index("deadlines_watch_idx", "name", "due_at", postgresql_where=text("parked is null and watch")),
@@ -213,6 +214,7 @@ materials = Table(
     Column("added_by", Text, nullable=False),
     _time("added_at"),
     _time("removed_at", nullable=True),
+    _time("erased_at", nullable=True),  # the content is gone
     Column("handed_in", Boolean, nullable=False, server_default=text("false")),
     Index("materials_binding_idx", "binding_id"),
 )
@@ -319,12 +321,16 @@ deliveries = Table(
     Column("state", Text, nullable=False, server_default="pending"),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     _time("next_at"),
+    _time("leased_until", nullable=True),  # real time: while somebody is posting it
     Column("last_error", Text),
     _time("created_at"),
     _time("settled_at", nullable=True),
     UniqueConstraint("endpoint_id", "binding_id", "sequence", "type"),
     _one_of("state", DELIVERY_STATES, "state_known"),
-    Index("deliveries_due_idx", "next_at", postgresql_where=text("state = 'pending'")),
+    Index("deliveries_due_idx", "endpoint_id", "next_at", postgresql_where=text("state = 'pending'")),
+    Index(
+        "deliveries_leased_idx", "endpoint_id", postgresql_where=text("state = 'pending' and leased_until is not null")
+    ),
     Index(
         "deliveries_order_idx",
         "endpoint_id",
@@ -341,6 +347,18 @@ feed_cursors = Table(
     Column("channel", Text, primary_key=True),
     Column("xid", Xid8, nullable=False),
     Column("id", BigInteger, nullable=False),
+)
+
+# Lines of other channels that a channel is told of, because it has acted for one of the parties: part of its feed.
+party_notices = Table(
+    "party_notices",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=True),
+    Column("channel", Text, nullable=False),
+    _id("binding_id", nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("xid", Xid8, nullable=False, server_default=text("pg_current_xact_id()")),
+    Index("party_notices_channel_idx", "channel", "xid", "id"),
 )
 
 # A person who is a party learns of it in every channel that has ever acted for him.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from policies.loader import SHIPPED, Law, PackError, PackFile, Problem, join, read_folder
 from policies.pack import Notice, Pack
-from policies.plan import NoticeRef
+from policies.plan import NoticeRef, Plan
 from policies.refusals import NotAllowed
 
 
@@ -32,6 +32,7 @@ class LawBook:
         """Check that all packs resolve on every day on which one changes. Raises `PackError`."""
         self.files = tuple(sorted(files, key=lambda f: (f.name, f.effective_from)))
         self._laws: dict[tuple[PackFile, ...], Law] = {}
+        self.plans: dict[tuple[object, ...], Plan] = {}  # made so far: the same facts have the same plan
         self._notices: dict[tuple[str, str], Notice] = {}
         _refuse(_doubles(self.files))
         problems = [problem for law_or_problems in self._every() for problem in self._learn(law_or_problems)]
@@ -67,9 +68,7 @@ class LawBook:
         found = []
         for ref in refs:
             notice = self._notices[ref.notice, ref.version]
-            title, text = (
-                (notice.title.en, notice.text.en) if language == "en" else (notice.title.zh, notice.text.zh)
-            )
+            title, text = (notice.title.en, notice.text.en) if language == "en" else (notice.title.zh, notice.text.zh)
             found.append(ShownNotice(ref.notice, ref.version, title, text))
         return found
 
@@ -123,9 +122,7 @@ class LawBook:
         for name, notice in found.pack.notices.items():
             if self._notices.setdefault((name, notice.version), notice) != notice:
                 path = f"notices.{name}"
-                problems.append(
-                    Problem(found.origin(path).file, path, f"another text has version {notice.version}")
-                )
+                problems.append(Problem(found.origin(path).file, path, f"another text has version {notice.version}"))
         return tuple(problems)
 
 

@@ -29,9 +29,7 @@ def explain_plan(book: LawBook, facts: ApplicationFacts, day: date) -> tuple[Pla
     """Return the plan of an application and the reason of each of its parts. Raises as `plan_for`."""
     plan = plan_for(book, facts, day)
     law = book.law_for(facts.holder.insured_region, facts.product, day)
-    return plan, tuple(
-        _because(law, part, value, key) for part, value, key in _parts(plan, facts.relationship)
-    )
+    return plan, tuple(_because(law, part, value, key) for part, value, key in _parts(plan, facts.relationship))
 
 
 def _because(law: Law, part: str, value: object, key: str) -> Because:

@@ -211,9 +211,7 @@ def _origin(origins: Mapping[str, PackFile], chain: tuple[PackFile, ...], path: 
     return chain[0]
 
 
-def _problems(
-    error: ValidationError, origins: Mapping[str, PackFile], chain: tuple[PackFile, ...]
-) -> list[Problem]:
+def _problems(error: ValidationError, origins: Mapping[str, PackFile], chain: tuple[PackFile, ...]) -> list[Problem]:
     found = []
     for one in error.errors():
         path = ".".join(str(part) for part in one["loc"])

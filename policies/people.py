@@ -59,9 +59,7 @@ def check_digit(body: str) -> str:
     return "10X98765432"[total % 11]
 
 
-def parse_identity(
-    id_type: str, id_number: str, birth_date: date | None, today: date, pointer: str = ""
-) -> Identity:
+def parse_identity(id_type: str, id_number: str, birth_date: date | None, today: date, pointer: str = "") -> Identity:
     """Read one person's document; `birth_date` is what the applicant said, `today` the day in Shanghai.
 
     The area code beyond the province is not judged: it is the place of first registration, often one that has

@@ -37,6 +37,7 @@ __all__ = [
     "plan_for",
 ]
 
+MOST_PLANS = 10_000  # kept in memory, a few kB each
 ADULT_AT_LAW = 18  # 民法典 §17: until then, and for wards, a guardian may act (§B.6)
 GUARDIAN_CONSENT_BELOW = 14  # PIPL §31; not the border of the face check
 
@@ -77,7 +78,16 @@ def plan_for(book: LawBook, facts: ApplicationFacts, day: date) -> Plan:
     rule = _method(pack, facts)
     born = _member_born(facts, day)
     _check_people(pack, facts, born, day)
-    return _plan(pack, rule, _group(pack, rule, born, day), facts, age_on(pack.age.rule, born, day))
+    group, under_14 = _group(pack, rule, born, day), age_on(pack.age.rule, born, day) < GUARDIAN_CONSENT_BELOW
+    # all that a plan is made of: a class of cases, so that most applications find theirs made already
+    kind = (id(pack), facts.method, group, facts.relationship, facts.holder.insured_region,
+            facts.member.insured_region, under_14)  # fmt: skip
+    plan = book.plans.get(kind)
+    if plan is None:
+        if len(book.plans) >= MOST_PLANS:
+            book.plans.clear()
+        plan = book.plans[kind] = _plan(pack, rule, group, facts, under_14=under_14)
+    return plan
 
 
 def check_consents(plan: Plan, consents: Iterable[Mapping[str, Any]]) -> None:
@@ -147,10 +157,7 @@ def _check_people(pack: Pack, facts: ApplicationFacts, born: date, day: date) ->
     if not member.insured_region.startswith(area):
         raise NotAllowed("region_not_allowed", "/member/insured_region")
     rule = pack.age.rule
-    if (
-        holder.birth_date is not None
-        and age_on(rule, holder.birth_date, day) < pack.eligibility.holder_min_age
-    ):
+    if holder.birth_date is not None and age_on(rule, holder.birth_date, day) < pack.eligibility.holder_min_age:
         raise NotAllowed("holder_under_age", "/holder")
     if facts.initiator is None:
         return
@@ -168,7 +175,7 @@ def _group(pack: Pack, rule: MethodRule, born: date, day: date) -> AgeGroup:
     return group
 
 
-def _plan(pack: Pack, rule: MethodRule, group: AgeGroup, facts: ApplicationFacts, years: int) -> Plan:
+def _plan(pack: Pack, rule: MethodRule, group: AgeGroup, facts: ApplicationFacts, *, under_14: bool) -> Plan:
     branch = rule.branches[group]
     materials = _materials(pack, branch, facts.relationship)
     steps = _steps(pack, branch)
@@ -189,7 +196,7 @@ def _plan(pack: Pack, rule: MethodRule, group: AgeGroup, facts: ApplicationFacts
         deadlines=_deadlines(pack),
         limits=pack.limits.limits,
         unbind=UnbindPlan(**pack.unbind.model_dump()),
-        notices=_notices(pack, materials, steps, years),
+        notices=_notices(pack, materials, steps, under_14=under_14),
         age=pack.age.rule,
         purposes=pack.purposes,
         face_at_age=branch.face_at_age,
@@ -259,13 +266,13 @@ def _deadlines(pack: Pack) -> dict[str, Span]:
 
 
 def _notices(
-    pack: Pack, materials: tuple[Requirement, ...], steps: tuple[Step, ...], years: int
+    pack: Pack, materials: tuple[Requirement, ...], steps: tuple[Step, ...], *, under_14: bool
 ) -> tuple[NoticeRef, ...]:
     holds: dict[Condition, bool] = {
         "always": True,
         "face": "face_check" in steps,
         "materials": bool(materials),
         "agency": "agency_review" in steps or "face_check" in steps,  # every face may end at a counter
-        "under_14": years < GUARDIAN_CONSENT_BELOW,
+        "under_14": under_14,
     }
     return tuple(NoticeRef(name, said.version) for name, said in pack.notices.items() if holds[said.when])

@@ -9,9 +9,7 @@ Method = Literal["id_number", "other_document", "birth_certificate"]
 Initiator = Literal["holder", "member", "guardian"]
 Subject = Literal["holder", "member", "mother"]
 Purpose = Literal["show_code", "activate_credential", "query_usage", "query_expenses", "pay_from_account"]
-IdType = Literal[
-    "resident_id", "hmt_residence_permit", "foreign_permanent_resident", "passport", "travel_permit"
-]
+IdType = Literal["resident_id", "hmt_residence_permit", "foreign_permanent_resident", "passport", "travel_permit"]
 Kind = Literal[
     "commitment_letter",
     "household_register_first_page",

@@ -213,8 +213,15 @@ def _camera_gave_up(cursor: Cursor) -> bool:
     return cursor.lines[-1].event == "face_check_failed" and (spent or bool(cursor.facts.get("go_offline")))
 
 
+def _stands_at_the_counter(cursor: Cursor) -> bool:
+    """An application taken at the counter: the clerk sees the people himself."""
+    taken = cursor.case.application.channel == "counter" and cursor.progress.offline is None
+    return taken and cursor.state == FACE_CHECK and cursor.case.next_subject is not None
+
+
 FOLLOW_UPS: tuple[tuple[Condition, str, str | None], ...] = (
     (lambda c: c.state == SUBMITTED and not c.case.plan.materials, "submit_materials", None),
+    (_stands_at_the_counter, "route_offline", "applied_at_counter"),
     (_camera_cannot_read, "route_offline", "document_not_readable"),
     (_camera_gave_up, "route_offline", None),
     (_passes_by_itself, "approve", "automatic"),
@@ -231,28 +238,23 @@ def _cursor(event: EventData) -> Cursor:
     return cast("Cursor", event.model)
 
 
-def _said_by_one_who_may(move: Move) -> Callable[[EventData], bool]:
-    return lambda event: _cursor(event).actor.kind in move.by
+def _obeyed(move: Move, holds: Condition | None) -> Callable[[EventData], bool]:
+    """One condition for all that is asked of a way: `transitions` takes longer to ask twice than we to answer."""
 
-
-def _obeyed(move: Move) -> Callable[[EventData], bool]:
     def obeyed(event: EventData) -> bool:
         cursor = _cursor(event)
-        if cursor.move is move:  # asked once more, for the next of the states it may lead to
-            return True
-        for refuse in (*move.guards, *move.checks):
-            refuse(cursor)
-        cursor.move = move
-        # before the state is picked: where a case goes depends on what has just been settled
-        if move.effect is not None:
-            move.effect(cursor)
-        return True
+        if cursor.actor.kind not in move.by:
+            return False
+        if cursor.move is not move:  # it may have been asked already, for another of the states it leads to
+            for refuse in (*move.guards, *move.checks):
+                refuse(cursor)
+            cursor.move = move
+            # before the state is picked: where a case goes depends on what has just been settled
+            if move.effect is not None:
+                move.effect(cursor)
+        return holds is None or holds(cursor)
 
     return obeyed
-
-
-def _holds(condition: Condition) -> Callable[[EventData], bool]:
-    return lambda event: condition(_cursor(event))
 
 
 def _machine() -> Machine:
@@ -260,10 +262,7 @@ def _machine() -> Machine:
     for move in MOVES:
         pairs = ((move.becomes, None),) if isinstance(move.becomes, str) else move.becomes
         for state, condition in pairs:
-            conditions: list[Any] = [_said_by_one_who_may(move), _obeyed(move)]
-            if condition is not None:
-                conditions.append(_holds(condition))
-            machine.add_transition(move.said, list(move.while_), state, conditions=conditions)
+            machine.add_transition(move.said, list(move.while_), state, conditions=_obeyed(move, condition))
     return machine
 
 
@@ -291,6 +290,8 @@ def obey(cursor: Cursor, said: str, actor: Actor, facts: Mapping[str, Any]) -> M
 
 def next_said(cursor: Cursor) -> tuple[str, str | None] | None:
     """What the system says next and why; None when nothing follows."""
+    if cursor.state not in NOT_YET_IN_FORCE:
+        return None
     found = next(((said, why) for holds, said, why in FOLLOW_UPS if holds(cursor)), None)
     if found is not None and found[0] == "route_offline" and found[1] is None:
         return found[0], str(cursor.facts.get("reason"))

@@ -90,6 +90,8 @@ class Progress(msgspec.Struct, omit_defaults=True, kw_only=True):
     authorised: bool = False
     reviewed: bool = False
     counter_decided: bool = False
+    checked_how: str | None = None  # at the counter: by which method the clerk knew
+    present: list[str] = []  # and who stood before him
     review: Review | None = None
     correction: Correction | None = None
     offline: Offline | None = None
@@ -168,12 +170,12 @@ class Case:
     @property
     def open_step(self) -> str | None:
         """The first step of the plan that is not done yet."""
-        done = {
-            "face_check": self.next_subject is None,
-            "authorisation": self.progress.authorised,
-            "agency_review": self.progress.reviewed,
-        }
-        return next((step for step in self.steps if not done[step]), None)
+        return next((step for step in self.steps if not self._done(step)), None)
+
+    def _done(self, step: str) -> bool:
+        if step == "face_check":
+            return self.next_subject is None
+        return self.progress.authorised if step == "authorisation" else self.progress.reviewed
 
     @property
     def materials_complete(self) -> bool:

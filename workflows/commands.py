@@ -29,6 +29,7 @@ class Reply:
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
     replayed: bool = False
+    secret: bool = False  # holds what only the caller may know: kept sealed under an idempotency key
 
 
 Answering = Callable[[Case, Actor, datetime], Reply]

@@ -22,14 +22,21 @@ def encode(*place: str | int | datetime) -> str:
 def decode(cursor: str, *kinds: type) -> tuple[Any, ...]:
     """The sorting values of a cursor that `encode` made, of these kinds. Raises `Refused` with `cursor_invalid`."""
     try:
-        if len(cursor) > MOST:
-            raise ValueError
-        values = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
-        if not isinstance(values, list):
-            raise TypeError
-        return tuple(_one(value, kind) for value, kind in zip(values, kinds, strict=True))
+        return tuple(_one(value, kind) for value, kind in zip(_values(cursor), kinds, strict=True))
     except (binascii.Error, ValueError, TypeError):
-        raise Refused("cursor_invalid", 400) from None
+        raise invalid() from None
+
+
+def invalid() -> Refused:
+    """Not a cursor of ours, or not of this list."""
+    return Refused("cursor_invalid", 400)
+
+
+def _values(cursor: str) -> list[Any]:
+    values = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
+    if len(cursor) > MOST or not isinstance(values, list):
+        raise ValueError
+    return values
 
 
 def _one(value: Any, kind: type) -> Any:
@@ -38,6 +45,10 @@ def _one(value: Any, kind: type) -> Any:
         if moment.tzinfo is None:
             raise ValueError
         return moment
-    if type(value) is not kind or (kind is str and "\0" in value) or (kind is int and not 0 <= value < 2**63):
+    if type(value) is not kind:
         raise TypeError
+    if isinstance(value, str) and "\0" in value:
+        raise ValueError
+    if isinstance(value, int) and not 0 <= value < 2**63:
+        raise ValueError
     return value

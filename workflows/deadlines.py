@@ -35,10 +35,12 @@ class Deadline:
     """One row of the table: a step that the clock may make, or a watch that asks and counts without a step."""
 
     name: str
-    runs: Callable[[Case], bool]
+    while_: tuple[str, ...]  # the states in which it may run
+    runs: Callable[[Case], bool]  # whether it does, in one of them
     due: Callable[[Case], Due]
     move: str | None  # what the clock says when it is due; None: a watch, an errand of the hands
     then: str  # the word for `waiting_on.then`
+    reason: str | None = None  # why, in the history; None: the deadline's own name
 
     @property
     def watch(self) -> bool:
@@ -71,12 +73,17 @@ def _turn(name: str) -> Callable[[Case], Due]:
     return lambda case: span(case, name, case.progress.turn_since or case.since)
 
 
+def _always(_: Case) -> bool:
+    return True
+
+
 def _face_to_begin(case: Case) -> bool:
-    return case.state == FACE_CHECK and case.next_subject is not None and case.next_subject not in case.progress.windows
+    subject = case.next_subject
+    return subject is not None and subject not in case.progress.windows
 
 
 def _window_runs(case: Case) -> bool:
-    return case.state == FACE_CHECK and case.next_subject in case.progress.windows
+    return case.next_subject in case.progress.windows
 
 
 def _window_closes(case: Case) -> Due:
@@ -95,15 +102,24 @@ def _at_rest(case: Case, state: str) -> bool:
     return case.state == state or (case.state == UNBINDING and came_from == state)
 
 
+def _in_force(case: Case) -> bool:
+    return _at_rest(case, ACTIVE)
+
+
 def _grows(case: Case) -> bool:
     grows = case.application.face_age_day is not None and "member" not in case.progress.passed
-    return _at_rest(case, ACTIVE) and grows and case.progress.reverify_since is None
+    return grows and _in_force(case) and case.progress.reverify_since is None
 
 
 def _face_age_day(case: Case) -> Due:
     day = case.application.face_age_day
     assert day is not None  # noqa: S101  `_grows` has looked
     return _certain(start_of_day(day))
+
+
+def _insurance_watched(case: Case) -> bool:
+    # looked at also while it rests for want of insurance: the registry's "back" lifts that
+    return _at_rest(case, ACTIVE) or (_at_rest(case, SUSPENDED) and case.progress.suspended_for == "insurance")
 
 
 def _recheck(case: Case) -> Due:
@@ -117,34 +133,37 @@ def _resting(name: str) -> Callable[[Case], Due]:
 
 
 DEADLINES = (
-    Deadline("submitted_to_materials", lambda c: c.state == SUBMITTED,
+    Deadline("submitted_to_materials", (SUBMITTED,), _always,
              _since("submitted_to_materials"), "expire", "expired"),
-    Deadline("materials_to_checked", lambda c: c.state == MATERIALS_UPLOADED and not confirming(c),
+    Deadline("materials_to_checked", (MATERIALS_UPLOADED,), lambda c: not confirming(c),
              lambda c: _certain(c.since), None, "asked_again"),
-    Deadline("record_to_confirmed", lambda c: c.state == MATERIALS_UPLOADED and confirming(c),
+    Deadline("materials_to_offline", (MATERIALS_UPLOADED,), lambda c: not confirming(c),
+             _since("materials_to_offline"), "route_offline", OFFLINE_FALLBACK, "registry_unanswered"),
+    Deadline("record_to_confirmed", (MATERIALS_UPLOADED,), confirming,
              _turn("record_to_confirmed"), "expire", "expired"),
-    Deadline("face_to_first_attempt", _face_to_begin,
+    Deadline("face_to_first_attempt", (FACE_CHECK,), _face_to_begin,
              _turn("face_to_first_attempt"), "route_offline", OFFLINE_FALLBACK),
-    Deadline("first_attempt_to_pass", _window_runs,
+    Deadline("first_attempt_to_pass", (FACE_CHECK,), _window_runs,
              _window_closes, "route_offline", OFFLINE_FALLBACK),
-    Deadline("passed_to_authorised", lambda c: c.state == FACE_CHECK and c.open_step == "authorisation",
+    Deadline("passed_to_authorised", (FACE_CHECK,), lambda c: c.open_step == "authorisation",
              _turn("passed_to_authorised"), "expire", "expired"),
-    Deadline("review_to_decision", lambda c: c.state == AGENCY_REVIEW,
+    Deadline("review_to_decision", (AGENCY_REVIEW,), _always,
              _review_due, "escalate", "escalated"),
-    Deadline("returned_to_corrected", lambda c: c.state == RETURNED,
+    Deadline("returned_to_corrected", (RETURNED,), _always,
              _since("returned_to_corrected"), "expire", "expired"),
-    Deadline("offline_to_counter", lambda c: c.state == OFFLINE_FALLBACK,
+    Deadline("offline_to_counter", (OFFLINE_FALLBACK,), _always,
              lambda c: span(c, "offline_to_counter", c.progress.offline.since if c.progress.offline else c.since),
              "expire", "expired"),
-    Deadline("unbind_to_confirmed", lambda c: c.state == UNBINDING,
+    Deadline("unbind_to_confirmed", (UNBINDING,), _always,
              _since("unbind_to_confirmed"), "cancel_unbind", ""),
-    Deadline("member_to_age", _grows,
+    Deadline("member_to_age", (ACTIVE, UNBINDING), _grows,
              _face_age_day, "ask_reverification", ACTIVE),
-    Deadline("reverification_to_done", lambda c: _at_rest(c, ACTIVE) and c.progress.reverify_since is not None,
+    Deadline("reverification_to_done", (ACTIVE, UNBINDING),
+             lambda c: _in_force(c) and c.progress.reverify_since is not None,
              lambda c: span(c, "reverification_to_done", c.progress.reverify_since or c.since), "suspend", SUSPENDED),
-    Deadline("insurance_to_rechecked", lambda c: _at_rest(c, ACTIVE),
+    Deadline("insurance_to_rechecked", (ACTIVE, SUSPENDED, UNBINDING), _insurance_watched,
              _recheck, None, ACTIVE),
-    Deadline("suspended_to_ended", lambda c: _at_rest(c, SUSPENDED),
+    Deadline("suspended_to_ended", (SUSPENDED, UNBINDING), lambda c: _at_rest(c, SUSPENDED),
              _resting("suspended_to_ended"), "end", "unbound"),
 )  # fmt: skip
 BY_NAME = {deadline.name: deadline for deadline in DEADLINES}
@@ -152,7 +171,14 @@ BY_NAME = {deadline.name: deadline for deadline in DEADLINES}
 
 def armed(case: Case) -> dict[str, Due]:
     """What must be armed for this case as it stands now, by name."""
-    return {deadline.name: deadline.due(case) for deadline in DEADLINES if deadline.runs(case)}
+    state = case.state
+    return {one.name: one.due(case) for one in DEADLINES if state in one.while_ and one.runs(case)}
+
+
+def due(case: Case, name: str) -> Due | None:
+    """When this deadline ends, as `armed` has it; None where it does not run."""
+    one = BY_NAME[name]
+    return one.due(case) if case.state in one.while_ and one.runs(case) else None
 
 
 def reverification_asked(case: Case) -> bool:

@@ -29,7 +29,8 @@ def hand_in(cursor: Cursor) -> None:
     progress.registry_answered = False
     progress.record_confirmed = False
     progress.correction = None
-    cursor.changes.setdefault("handed_in", []).append(cursor.case.id)  # type: ignore[arg-type]
+    # the write looks whether these are still there: a document may be taken back at the same moment
+    cursor.also("handed_in", {"materials": [material["id"] for material in cursor.case.materials]})
 
 
 def take_registry_answer(cursor: Cursor) -> None:
@@ -109,6 +110,8 @@ def verified_again(cursor: Cursor) -> None:
     """A re-verification is done, by camera or at the counter."""
     if cursor.facts.get("session"):
         _settle_session(cursor, "passed")
+    else:
+        _seen_at_counter(cursor)
     progress = cursor.progress
     if "member" not in progress.passed:
         progress.passed = [*progress.passed, "member"]
@@ -126,7 +129,7 @@ def authorise(cursor: Cursor) -> None:
 
 def go_offline(cursor: Cursor) -> None:
     """A ticket is opened at the member's agency: never a dead end, never a punishment."""
-    reason = cursor.facts.get("reason") or cursor.facts.get("deadline") or "other"
+    reason = cursor.facts.get("reason") or "other"
     cursor.progress.offline = Offline(reason, cursor.case.counter_agency, short_code(), cursor.now)
 
 
@@ -141,11 +144,17 @@ def decide_at_counter(cursor: Cursor) -> None:
     progress = cursor.progress
     look_at_age(cursor)
     progress.counter_decided = True
+    _seen_at_counter(cursor)
     progress.passed = [*progress.passed, *(who for who in cursor.case.subjects if who not in progress.passed)]
     progress.registry_answered = True
     progress.record_confirmed = True
     progress.turn_since = cursor.now
     progress.offline = None
+
+
+def _seen_at_counter(cursor: Cursor) -> None:
+    cursor.progress.checked_how = cursor.facts.get("method")
+    cursor.progress.present = list(cursor.facts.get("subjects") or ())
 
 
 def refuse_at_counter(cursor: Cursor) -> None:
@@ -169,7 +178,8 @@ def escalate(cursor: Cursor) -> None:
     """Overdue or asked for: a supervisor sees it, and it is due again the next working day."""
     review = cursor.progress.review
     assert review is not None  # noqa: S101  the state has it
-    due = working_day_due(cursor.now, 1)
+    # it fell due at 24:00, when the next day has just begun: if that is a working day, it is the next one
+    due = working_day_due(cursor.now - timedelta(days=1), 1)
     at, provisional = (due.at, due.provisional) if cursor.actor.kind == "clock" else (review.due, review.provisional)
     cursor.progress.review = Review(review.entered, at, review.days_left, provisional, review.escalations + 1)
 
@@ -193,7 +203,7 @@ def return_for_correction(cursor: Cursor) -> None:
 
 def take_reason(cursor: Cursor) -> None:
     """Keep why."""
-    cursor.progress.reason = cursor.facts.get("reason") or cursor.limit_met or cursor.facts.get("deadline")
+    cursor.progress.reason = cursor.facts.get("reason") or cursor.limit_met
 
 
 def end_application(cursor: Cursor) -> None:
@@ -228,8 +238,9 @@ def suspend(cursor: Cursor) -> None:
     facts, progress = cursor.facts, cursor.progress
     by_kind = {"clock": REVERIFICATION, "system": "insurance", "supervisor": "decision"}
     progress.suspended_for = facts.get("suspended_for") or by_kind.get(cursor.actor.kind, "decision")
-    progress.reason = facts.get("reason") or facts.get("deadline")
+    progress.reason = facts.get("reason")
     progress.resting_since = cursor.now
+    progress.offline = None
     if progress.suspended_for == REVERIFICATION:
         progress.reverify_since = None
         progress.passed = [who for who in progress.passed if who != "member"]
@@ -240,11 +251,15 @@ def suspend(cursor: Cursor) -> None:
 def report_change(cursor: Cursor) -> None:
     """Identity, region or relation changed: it rests until it is verified again or decided."""
     what, progress = cursor.facts["what"], cursor.progress
+    if what == "death":
+        end_binding(cursor)
+        return
     why = REVERIFICATION if what in ("name", "id_number") else "decision"
     if what == "insurance_ended":
         why = "insurance"
-    if progress.suspended_for == "decision":
-        why = "decision"  # a suspicion is lifted by a supervisor only, never by a face
+    if progress.suspended_for not in (None, why):
+        # what was suspended before stays in doubt: a face lifts no suspicion, nor does the registry an identity
+        why = "decision"
     since = progress.resting_since if progress.suspended_for else cursor.now  # reporting again buys no time
     cursor.facts = {"reason": what, "suspended_for": why}
     suspend(cursor)
@@ -262,7 +277,7 @@ def back_in_force(cursor: Cursor) -> None:
 def ask_unbind(cursor: Cursor) -> None:
     """Somebody with the right to it asks for the end, and must show that it is he."""
     facts = cursor.facts
-    by = facts.get("initiator") or ("counter" if cursor.actor.kind == "counter" else "holder")
+    by = "counter" if cursor.actor.kind == "counter" else facts.get("initiator", "holder")
     cursor.progress.unbinding = Unbinding(by, facts.get("method", "face"), facts.get("reason"))
 
 
@@ -279,7 +294,7 @@ def end_binding(cursor: Cursor) -> None:
     unbinding = cursor.progress.unbinding
     said = cursor.facts.get("reason") if not cursor.facts.get("session") else None
     cursor.progress.reason = (
-        said or cursor.facts.get("what") or cursor.facts.get("deadline")
+        said or cursor.facts.get("what")
         or (unbinding and (unbinding.reason or f"by_{unbinding.by}")) or None
     )  # fmt: skip
     cursor.progress.offline = None

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-import psycopg
 import structlog
 from psycopg import Connection
 from psycopg.errors import DeadlockDetected, SerializationFailure
@@ -23,12 +22,14 @@ from models.ledger import Ledger
 from policies.book import LawBook
 from policies.refusals import NotAllowed
 from workflows import binding, submission, views
+from workflows.answers import kept_body, kept_reply
 from workflows.case import FINAL, SUSPENDED, SYSTEM, Actor, Case, Cursor, Line
 from workflows.commands import Command, Outcome, Reply
 from workflows.errors import Refused, not_found
-from workflows.reading import Answered, Read, Reader
+from workflows.reading import Read, Reader
 from workflows.writing import Answer, Before, Step, write
 
+UNHEARD = ("system", "clock")  # who says something and reads no answer
 TRIES = 3  # readings of a case that others keep moving
 _AGAIN = (DeadlockDetected, SerializationFailure)
 log = structlog.get_logger()
@@ -121,17 +122,19 @@ class Desk:
         return Outcome(refused=refused, case=read.case, now=read.now)
 
     def _replay(self, command: Command, read: Read) -> Outcome | None:
-        """Whoever may not see the binding learns nothing; a key used before gives its first answer again."""
+        """A key used before gives its first answer again; whoever may not see the binding learns nothing."""
+        asked, kept = command.idempotency, read.answered
+        answered = asked is not None and kept is not None and kept.status is not None
+        # the same caller had this very answer before, even if the case has left his scope since
+        if asked and kept and answered and kept.fingerprint == asked.fingerprint:
+            return Outcome(reply=kept_reply(self.keys, asked, kept), case=read.case, now=read.now)
         if command.said != "submit":
             seen = read.case is not None and (command.in_scope is None or command.in_scope(read.case, command.actor))
             if not seen:
                 raise not_found()
-        asked, answered = command.idempotency, read.answered
-        if asked is None or answered is None or answered.status is None:
-            return None
-        if answered.fingerprint != asked.fingerprint:
+        if answered:
             raise Refused("idempotency_key_reused", 422)
-        return Outcome(reply=_first_answer(answered), case=read.case, now=read.now)
+        return None
 
     def _step(self, ticket: _Ticket, read: Read) -> Step:
         command, case, now = ticket.command, read.case, read.now
@@ -160,11 +163,12 @@ class Desk:
             submission.month_seat(cursor)
         fenced = command.actor.kind == "reviewer" and case.lease is not None
         step = Step(cursor, before, epoch=case.lease.epoch if fenced and case.lease else None)
-        ticket.reply = command.answering(case, command.actor, now)
-        if command.idempotency is not None:
-            key = command.idempotency
-            step.answer = Answer(key.principal, key.key, key.fingerprint, ticket.reply.status,
-                                 ticket.reply.headers, ticket.reply.body.decode())  # fmt: skip
+        if command.actor.kind in UNHEARD:
+            return step
+        reply = ticket.reply = command.answering(case, command.actor, now)
+        if (key := command.idempotency) is not None:
+            body = kept_body(self.keys, key, reply)
+            step.answer = Answer(key.principal, key.key, key.fingerprint, reply.status, reply.headers, body)
         return step
 
     # -- writing ---------------------------------------------------------------------------------------------
@@ -179,8 +183,9 @@ class Desk:
         bodies = {name: plan.to_json() for name, plan in plans.items()}
         try:
             verdicts: dict[str, str | Exception] = dict(write(conn, steps, bodies))
-        except psycopg.Error as fault:
-            # in the sweep's own transaction nothing can be tried again: the sweep does it
+        except Exception as fault:
+            # the database's word, or a step of which no document can be made; in a transaction of the sweep's
+            # nothing can be tried again, and the sweep sees to it
             if conn.info.transaction_status != TransactionStatus.IDLE:
                 raise
             if len(steps) == 1 and not isinstance(fault, _AGAIN):
@@ -213,7 +218,7 @@ def make_move(cursor: Cursor, said: str, actor: Actor, facts: Mapping[str, Any])
     case.version += 1
     if cursor.state != came_from:
         case.since = cursor.now
-    reason = cursor.facts.get("reason") or cursor.facts.get("deadline")
+    reason = cursor.facts.get("reason")
     if cursor.state in (*FINAL, SUSPENDED):
         reason = case.progress.reason or reason
     cursor.lines.append(Line(
@@ -268,7 +273,3 @@ def _settle(ticket: _Ticket, step: Step, verdict: str | Exception) -> None:
         ticket.outcome = Outcome(refused=Refused(verdict, 409))
     else:
         ticket.limit_met = verdict
-
-
-def _first_answer(answered: Answered) -> Reply:
-    return Reply(answered.status or 200, answered.body.encode(), answered.headers, replayed=True)

@@ -13,7 +13,7 @@ from policies.ages import age_on
 from policies.calendar import shanghai_day
 from policies.planning import ADULT_AT_LAW
 from workflows.case import ACTIVE, MATERIALS_UPLOADED, REVERIFICATION, SUSPENDED, UNBINDING, Cursor
-from workflows.deadlines import armed, confirming, reverification_asked
+from workflows.deadlines import confirming, due, reverification_asked
 from workflows.errors import Refused
 
 Guard = Callable[[Cursor], None]
@@ -194,8 +194,8 @@ def is_due(cursor: Cursor) -> None:
     """The clock speaks only for a deadline that is armed and due: a deadline that lost its race is no step."""
     if cursor.actor.kind != "clock":
         return
-    due = armed(cursor.case).get(cursor.facts["deadline"])
-    if due is None or cursor.now < due.at:
+    ends = due(cursor.case, cursor.facts["deadline"])
+    if ends is None or cursor.now < ends.at:
         raise Refused("deadline_gone")
 
 
@@ -209,6 +209,9 @@ def reason_listed(name: str) -> Guard:
         listed = getattr(owner, name)
         if cursor.facts.get("reason") not in listed:
             raise Refused("reason_not_listed", 422, "/reason", reasons=list(listed))
+        for place, item in enumerate(cursor.facts.get("items", ())):
+            if item["reason"] not in listed:
+                raise Refused("reason_not_listed", 422, f"/items/{place}/reason", reasons=list(listed))
 
     return check
 

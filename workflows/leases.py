@@ -37,8 +37,8 @@ where r.binding_id = %(binding)s and r.claimed_by = %(staff)s and r.lease_until 
 """
 
 
-def claim(desk: Desk, binding_id: str, actor: Actor) -> Case:
-    """Take the lease, or take it again; the case as it is then.
+def claim(desk: Desk, binding_id: str, actor: Actor) -> tuple[Case, datetime]:
+    """Take the lease, or take it again; the case as it is then, and the time.
 
     Raises `Refused` with `not_found`, `action_not_available`, `own_case` or `claimed_by_other`.
     """
@@ -49,11 +49,11 @@ def claim(desk: Desk, binding_id: str, actor: Actor) -> Case:
         # between our reading and our writing it was decided, or another was faster
         _open_case(desk, binding_id, actor)
         raise Refused("claimed_by_other")
-    return desk.look(binding_id)[0]
+    return desk.look(binding_id)
 
 
-def release(desk: Desk, binding_id: str, actor: Actor) -> Case:
-    """Give the lease back; giving back what nobody holds is no error.
+def release(desk: Desk, binding_id: str, actor: Actor) -> tuple[Case, datetime]:
+    """Give the lease back; giving back what nobody holds is no error. The case as it is then, and the time.
 
     Raises `Refused` with `not_found`, `action_not_available` or `claimed_by_other`.
     """
@@ -63,7 +63,7 @@ def release(desk: Desk, binding_id: str, actor: Actor) -> Case:
     if held and lease is not None and lease.claimed_by != actor.id:
         raise Refused("claimed_by_other")
     _changed(desk, _RELEASE, binding_id, actor)
-    return desk.look(binding_id)[0]
+    return desk.look(binding_id)
 
 
 def keep_alive(desk: Desk, binding_id: str, actor: Actor) -> None:

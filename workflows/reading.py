@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -20,9 +21,9 @@ _READ = """
 select b.id, b.state, b.version, b.state_since, b.head, b.progress::text, b.plan,
   a.product, a.method, a.channel, a.channel_reference, a.region, a.relationship, a.initiator, a.holder, a.member,
   a.sealed, a.face_age_day, a.created_at,
-  (select jsonb_agg(jsonb_build_object('id', m.id, 'kind', m.kind, 'sha256', m.sha256, 'size', m.size,
-                                       'media_type', m.media_type) order by m.id)
-   from materials m where m.binding_id = b.id and m.removed_at is null)::text,
+  (select json_agg(json_build_object('id', m.id, 'kind', m.kind, 'sha256', m.sha256, 'size', m.size,
+                                     'media_type', m.media_type))::text
+   from materials m where m.binding_id = b.id and m.removed_at is null),
   r.claimed_by, r.lease_until, r.epoch,
   i.fingerprint, i.status, i.headers, i.body,
   (select kinbind_now())
@@ -101,6 +102,6 @@ class Reader:
             progress=self._progress.decode(row[5]),
             plan=self._plans[row[6]],
             application=application,
-            materials=orjson.loads(row[19]) if row[19] else [],
+            materials=sorted(orjson.loads(row[19]), key=itemgetter("id")) if row[19] else [],
             lease=Lease(row[20], row[21], row[22]) if row[22] is not None else None,
         )

@@ -19,9 +19,9 @@ def at_counter(case: Case, actor: Actor) -> bool:
     return actor.sees(case.counter_agency) or actor.sees(case.application.region)
 
 
-def serves(case: Case, actor: Actor) -> bool:
-    """A new application at the window: of the clerk's own region, on either side."""
-    return actor.sees(case.application.region) or actor.sees(case.plan.counter.agency)
+def serves(actor: Actor, places: Iterable[str]) -> bool:
+    """A new application at the window: one of the two people is insured in the clerk's regions."""
+    return any(actor.sees(place) for place in places)
 
 
 def in_region(case: Case, actor: Actor) -> bool:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import psycopg
 import structlog
 from psycopg import Connection
 
 from workflows.case import CLOCK
 from workflows.commands import Command, Outcome
-from workflows.deadlines import BY_NAME, armed
+from workflows.deadlines import BY_NAME
+from workflows.deadlines import due as due_of
 from workflows.engine import Desk
 from workflows.errors import Refused
 
@@ -55,7 +55,7 @@ def sweep(desk: Desk, limit: int = 500) -> int:
         with desk.ledger.transaction() as conn:
             claimed = _claim(conn, limit)
             _fire(desk, conn, claimed)
-    except psycopg.Error as fault:
+    except Exception as fault:  # noqa: BLE001  whatever it is, it must not stop the others
         log.warning("sweep_batch_failed", deadlines=len(claimed), fault=type(fault).__name__)
         for due in claimed:
             _fire_alone(desk, due)
@@ -70,9 +70,10 @@ def _claim(conn: Connection[Any], limit: int, only: Due = ("", "")) -> list[Due]
 def _fire(desk: Desk, conn: Connection[Any], claimed: list[Due]) -> None:
     commands = []
     for binding_id, name in claimed:
-        said = BY_NAME[name].move
-        assert said is not None  # noqa: S101  watches are not claimed
-        commands.append(Command(said, binding_id, CLOCK, {"deadline": name}))
+        deadline = BY_NAME[name]
+        assert deadline.move is not None  # noqa: S101  watches are not claimed
+        facts = {"deadline": name, "reason": deadline.reason or name}
+        commands.append(Command(deadline.move, binding_id, CLOCK, facts))
     for due, outcome in zip(claimed, desk.serve_on(conn, commands), strict=True):
         if outcome.refused is not None:
             _put_aside(conn, due, outcome)
@@ -85,7 +86,7 @@ def _put_aside(conn: Connection[Any], due: Due, outcome: Outcome) -> None:
         "deadline_gone",
         "action_not_available",
     )
-    right = armed(outcome.case).get(name) if outcome.case is not None else None
+    right = due_of(outcome.case, name) if outcome.case is not None else None
     if lost and right is None:
         conn.execute(_DROP, due)
     elif lost and right is not None and outcome.now is not None and right.at > outcome.now:
@@ -99,7 +100,7 @@ def _fire_alone(desk: Desk, due: Due) -> None:
     try:
         with desk.ledger.transaction() as conn:
             _fire(desk, conn, _claim(conn, 1, due))
-    except psycopg.Error as fault:
+    except Exception as fault:  # noqa: BLE001  the row is put aside, and a person told
         log.error("deadline_poisoned", binding_id=due[0], deadline=due[1], fault=type(fault).__name__)  # noqa: TRY400
         with desk.ledger.desk() as conn:
             conn.execute(_LATER, (ATTEMPTS, *due))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import orjson
@@ -63,12 +64,22 @@ _UPLOADS = {"channel": (SUBMITTED, RETURNED), "counter": (SUBMITTED, RETURNED, O
 def available_actions(case: Case, actor: Actor, now: datetime) -> list[str]:
     """What this caller may do now: what is listed is accepted, what is not listed is refused."""
     cursor = Cursor(case, now)
-    found = [action for action, said in ACTIONS.get(actor.kind, ()) if binding.may(cursor, said, actor)]
+    found = [action for action, said in _offered(actor.kind, case.state) if binding.may(cursor, said, actor)]
     if case.state in _UPLOADS.get(actor.kind, ()):
         found.insert(0, "upload_material")
     if actor.kind == "channel" and any(action in found for action in _CONSENT):
         found.append("withdraw_consent")
     return found
+
+
+@cache
+def _offered(kind: str, state: str) -> tuple[tuple[str, str], ...]:
+    """The actions that the law has for this kind of caller in this state; guards are still to be asked."""
+    return tuple(
+        (action, said)
+        for action, said in ACTIONS.get(kind, ())
+        if any(state in move.while_ and kind in move.by for move in binding.BY_NAME[said])
+    )
 
 
 def binding_view(case: Case, actor: Actor, now: datetime) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from workflows.case import (
     UNBINDING,
     Case,
 )
-from workflows.deadlines import BY_NAME, armed, confirming
+from workflows.deadlines import BY_NAME, confirming
 
 ASK_AGAIN = timedelta(minutes=15)  # how often a registry that does not answer is asked again
 _SUSPENDED = {
@@ -72,7 +72,7 @@ def _at_the_face(case: Case) -> Waiting:
 
 def until(case: Case, name: str, now: datetime) -> Due:
     """When the wait ends; for the registries, when they are asked next."""
-    due = armed(case)[name]
+    due = BY_NAME[name].due(case)
     if name != "materials_to_checked" or now < due.at:
         return due
     return Due(due.at + ((now - due.at) // ASK_AGAIN + 1) * ASK_AGAIN, provisional=False)

@@ -13,7 +13,7 @@ from psycopg import Connection
 
 from policies.calendar import Due
 from workflows.case import AGENCY_REVIEW, FINAL, Case, Cursor, Line
-from workflows.deadlines import BY_NAME, armed
+from workflows.deadlines import BY_NAME, armed, due
 
 _WRITE = "select binding_id, verdict from desk_write_v1(%s::jsonb)"
 
@@ -71,7 +71,7 @@ class Step:
 
 def instant(at: datetime) -> str:
     """RFC 3339 in UTC, always with six decimals: the form that the hash chain is computed over."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def chain(head: bytes, binding_id: str, sequence: int, line: dict[str, Any]) -> bytes:
@@ -95,10 +95,9 @@ def ticket_row(case: Case) -> dict[str, Any] | None:
     offline = case.progress.offline
     if offline is None:
         return None
-    ends = armed(case)
-    due = ends.get("offline_to_counter") or ends.get("suspended_to_ended")
+    ends = due(case, "offline_to_counter") or due(case, "suspended_to_ended")
     return {"code": offline.code, "agency": offline.agency, "opened_at": offline.since,
-            "due_at": due.at if due else offline.since}  # fmt: skip
+            "due_at": ends.at if ends else offline.since}  # fmt: skip
 
 
 def write(conn: Connection[Any], steps: Iterable[Step], plans: dict[str, bytes]) -> dict[str, str]:
@@ -163,9 +162,9 @@ def line_row(line: Line) -> dict[str, Any]:
 
 def _add_deadlines(batch: dict[str, Any], case: Case, before: dict[str, Due]) -> None:
     after = armed(case)
-    for name, due in after.items():
-        if before.get(name) != due:
-            row = {"binding_id": case.id, "name": name, "due_at": due.at, "watch": BY_NAME[name].watch}
+    for name, end in after.items():
+        if before.get(name) != end:
+            row = {"binding_id": case.id, "name": name, "due_at": end.at, "watch": BY_NAME[name].watch}
             batch.setdefault("armed", []).append(row)
     for name in before.keys() - after.keys():
         batch.setdefault("disarmed", []).append({"binding_id": case.id, "name": name})

@@ -84,9 +84,7 @@ class SandboxRegistries:
         self._be_up()
         pair = (self._key("person", holder_number), self._key("person", member_number))
         with self._pool.connection() as connection:
-            row = connection.execute(
-                "select from sandbox.filings where holder = %s and member = %s", pair
-            ).fetchone()
+            row = connection.execute("select from sandbox.filings where holder = %s and member = %s", pair).fetchone()
         return row is not None
 
     def put_person(self, id_number: str, told: Mapping[str, Any]) -> None:

@@ -26,9 +26,7 @@ def switch(pool: Pool, opening: Opening, mode: Mode, seconds: float = 0) -> None
 def answers(pool: Pool, opening: Opening) -> bool:
     """Whether the opening answers, after as long as it takes; no connection is held meanwhile."""
     with pool.connection() as connection:
-        row = connection.execute(
-            "select mode, seconds from sandbox.switches where opening = %s", (opening,)
-        ).fetchone()
+        row = connection.execute("select mode, seconds from sandbox.switches where opening = %s", (opening,)).fetchone()
     mode, seconds = row or ("up", 0.0)
     if mode == "slow":
         time.sleep(min(seconds, PATIENCE_SECONDS))

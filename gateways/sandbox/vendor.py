@@ -134,9 +134,7 @@ class SandboxVendor:
 
     def callback(self, certify_id: str, outcome: str) -> Callback:
         """The vendor's callback: JSON, signed by HMAC-SHA-256 of `timestamp.body` (real time, seconds)."""
-        body = json.dumps(
-            {"certifyId": certify_id, "passed": OUTCOMES[outcome][1] or OUTCOMES[outcome][0]}
-        ).encode()
+        body = json.dumps({"certifyId": certify_id, "passed": OUTCOMES[outcome][1] or OUTCOMES[outcome][0]}).encode()
         secret, now = self.secret_and_real_time()
         stamp = str(int(now.timestamp()))
         signature = sign(secret, stamp, body)

@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("watch", sa.Boolean(), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("parked", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("binding_id", "name", name=op.f("deadlines_pkey")),
         postgresql_with={"autovacuum_vacuum_scale_factor": "0.02", "fillfactor": "90"},
@@ -71,6 +72,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), server_default="pending", nullable=False),
         sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
@@ -85,7 +87,18 @@ def upgrade() -> None:
         ),
     )
     op.create_index(
-        "deliveries_due_idx", "deliveries", ["next_at"], unique=False, postgresql_where=sa.text("state = 'pending'")
+        "deliveries_due_idx",
+        "deliveries",
+        ["endpoint_id", "next_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending'"),
+    )
+    op.create_index(
+        "deliveries_leased_idx",
+        "deliveries",
+        ["endpoint_id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending' and leased_until is not null"),
     )
     op.create_index(
         "deliveries_order_idx",
@@ -159,6 +172,16 @@ def upgrade() -> None:
         ),
     )
     op.create_index("month_seats_binding_idx", "month_seats", ["binding_id"], unique=False)
+    op.create_table(
+        "party_notices",
+        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("binding_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("xid", Xid8(), server_default=sa.text("pg_current_xact_id()"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("party_notices_pkey")),
+    )
+    op.create_index("party_notices_channel_idx", "party_notices", ["channel", "xid", "id"], unique=False)
     op.create_table(
         "password_failures",
         sa.Column("person", sa.Text(collation="C"), nullable=False),
@@ -336,6 +359,7 @@ def upgrade() -> None:
         sa.Column("added_by", sa.Text(), nullable=False),
         sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("handed_in", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.ForeignKeyConstraint(["binding_id"], ["bindings.id"], name=op.f("materials_binding_id_fkey")),
         sa.PrimaryKeyConstraint("id", name=op.f("materials_pkey")),
@@ -373,5 +397,5 @@ def upgrade() -> None:
     for name in ("clock_v1", "partitions_v1", "desk_write_v1"):
         op.execute((_SQL / f"{name}.sql").read_text())
     op.execute("select history_partitions_v1(3)")
-    op.execute(sandbox_schema_sql())
     op.execute((_SQL / "roles_v1.sql").read_text())
+    op.execute(sandbox_schema_sql())  # grants to the desk's role, which must be there

@@ -34,6 +34,15 @@ begin
     order by b.id
     for no key update of b
   ) as locked;
+  if batch ? 'handed_in' then
+    -- handed in is what was read: a document taken back or added meanwhile means reading again
+    won := array(
+      select w from unnest(won) as w
+      where not exists (
+        select from jsonb_to_recordset(batch -> 'handed_in') as h(binding_id text, materials text[])
+        where h.binding_id = w and h.materials is distinct from array(
+          select m.id from materials m where m.binding_id = w and m.removed_at is null order by m.id)));
+  end if;
   if batch ? 'applications' then
     won := won || array(select a.binding_id from jsonb_to_recordset(batch -> 'applications') as a(binding_id text));
   end if;
@@ -64,10 +73,10 @@ begin
     from jsonb_to_recordset(batch -> 'month_seats')
       as t(binding_id text, member text, holder text, product text, month text, max_n int)
     cross join lateral (
-      select min(n) as n from generate_series(1, t.max_n) as n
+      select min(place) as n from generate_series(1, t.max_n) as place
       where not exists (
         select from month_seats m
-        where m.member = t.member and m.product = t.product and m.month = t.month and m.n = n)
+        where m.member = t.member and m.product = t.product and m.month = t.month and m.n = place)
     ) as free
     where t.binding_id = any (won) and free.n is not null
     on conflict do nothing;
@@ -114,9 +123,9 @@ begin
     from jsonb_to_recordset(batch -> 'seats')
       as t(binding_id text, scope text, holder text, member text, product text, relationship text)
     cross join lateral (
-      select min(n) as n
-      from generate_series(1, 1 + (select count(*) from seats s where s.scope = t.scope and s.holder = t.holder)) as n
-      where not exists (select from seats s where s.scope = t.scope and s.holder = t.holder and s.n = n)
+      select min(place) as n
+      from generate_series(1, 1 + (select count(*) from seats s where s.scope = t.scope and s.holder = t.holder)) as place
+      where not exists (select from seats s where s.scope = t.scope and s.holder = t.holder and s.n = place)
     ) as free
     where t.binding_id <> all (refused);
   end if;
@@ -201,7 +210,8 @@ begin
     from jsonb_to_recordset(batch -> 'tickets')
       as t(binding_id text, code text, agency text, opened_at timestamptz, due_at timestamptz)
     where t.binding_id = any (won)
-    on conflict (binding_id) do update set agency = excluded.agency, due_at = excluded.due_at;
+    on conflict (binding_id) do update
+    set code = excluded.code, agency = excluded.agency, opened_at = excluded.opened_at, due_at = excluded.due_at;
   end if;
 
   if batch ? 'sessions' then
@@ -219,9 +229,9 @@ begin
         finished_at = excluded.finished_at, poll_at = excluded.poll_at;
   end if;
   if batch ? 'handed_in' then
-    update materials set handed_in = true
-    where binding_id in (select jsonb_array_elements_text(batch -> 'handed_in'))
-      and binding_id = any (won) and removed_at is null and not handed_in;
+    update materials m set handed_in = true
+    from jsonb_to_recordset(batch -> 'handed_in') as h(binding_id text)
+    where m.binding_id = h.binding_id and h.binding_id = any (won) and m.removed_at is null and not m.handed_in;
   end if;
 
   if batch ? 'answers' then
@@ -235,14 +245,19 @@ begin
     set status = excluded.status, headers = excluded.headers, body = excluded.body
     where idempotency.status is null;
     get diagnostics kept = row_count;
-    if kept < (select count(*) from jsonb_to_recordset(batch -> 'answers') as i(binding_id text)
-               where i.binding_id = any (won)) then
+    if kept < jsonb_array_length(batch -> 'answers')  -- without a query, as it nearly always is
+       and kept < (select count(*) from jsonb_to_recordset(batch -> 'answers') as i(binding_id text)
+                   where i.binding_id = any (won)) then
       -- a copy of this request has just been answered: read again, and give that answer
       raise exception 'idempotency key answered meanwhile' using errcode = 'serialization_failure';
     end if;
   end if;
 
   -- 5
+  if cardinality(won) = jsonb_array_length(batch -> 'steps') then
+    return query select w, 'done' from unnest(won) as w;
+    return;
+  end if;
   return query
     select s.id, coalesce(refused_why[array_position(refused, s.id)],
                           case when s.id = any (won) then 'done' else 'stale' end)

@@ -1,5 +1,6 @@
 -- Make the month's partition of the history, and those of the months ahead; harmless when repeated.
-create or replace function history_partitions_v1(months_ahead int) returns void language plpgsql as $$
+create or replace function history_partitions_v1(months_ahead int) returns void
+language plpgsql security definer set search_path from current as $$
 declare
   month date;
 begin

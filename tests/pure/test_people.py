@@ -86,9 +86,7 @@ def test_what_is_no_resident_number_is_refused(number):
 
 def test_today_and_the_first_day_are_inside_the_range():
     for born in (TODAY, date(1850, 1, 1)):
-        assert (
-            parse_identity("resident_id", make_id_number("110105", born, 1), None, TODAY).birth_date == born
-        )
+        assert parse_identity("resident_id", make_id_number("110105", born, 1), None, TODAY).birth_date == born
 
 
 def test_a_refusal_names_no_number():

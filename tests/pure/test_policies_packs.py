@@ -67,9 +67,7 @@ def test_every_pack_says_on_what_it_stands():
 def test_chinese_texts_have_no_folded_spaces():
     for law in lawbook().laws_on(DAY):
         texts = [law.pack.care_warning, *law.pack.help.values(), *(n.text for n in law.pack.notices.values())]
-        assert [
-            text.zh for text in texts if re.search(r"[\u4e00-\u9fff，。；] [\u4e00-\u9fff]", text.zh)
-        ] == []
+        assert [text.zh for text in texts if re.search(r"[\u4e00-\u9fff，。；] [\u4e00-\u9fff]", text.zh)] == []
 
 
 def test_every_law_serves_somebody_and_knows_all_deadlines():
@@ -122,9 +120,7 @@ def test_what_was_replaced_is_nobodys_but_the_childs():
 
 
 def test_a_version_rules_from_its_day_on_and_a_running_case_finds_its_own():
-    later = (
-        HEAD.replace('"1"', '"2"').replace("2026-01-01", "2026-11-21") + "limits: {members_per_holder: 4}\n"
-    )
+    later = HEAD.replace('"1"', '"2"').replace("2026-01-01", "2026-11-21") + "limits: {members_per_holder: 4}\n"
     found = book(HEAD + "limits: {members_per_holder: 3}\n", later)
     days = [date(2025, 12, 31), date(2026, 1, 1), date(2026, 11, 20), date(2026, 11, 21)]
     packs = [found.pack_for("510100", "family_account", day) for day in days]
@@ -143,9 +139,7 @@ def test_a_national_change_reaches_the_regions_on_its_day():
         .replace("window_hours: 24", "window_hours: 48")
     )
     found = book(changed)
-    hours = [
-        found.pack_for("320500", "family_account", date(y, 6, 1)).face.window_hours for y in (2026, 2027)
-    ]
+    hours = [found.pack_for("320500", "family_account", date(y, 6, 1)).face.window_hours for y in (2026, 2027)]
     assert hours == [24, 48]
 
 

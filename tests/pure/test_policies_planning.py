@@ -62,8 +62,7 @@ def test_a_newborn_brings_nothing_and_the_mother_shows_her_face():
 def test_the_day_decides_the_branch():
     born = date(2010, 11, 21)
     groups = [
-        plan_for(lawbook(), asked(relationship="CHILD", born=born), date(2026, 11, d)).age_group
-        for d in (20, 21)
+        plan_for(lawbook(), asked(relationship="CHILD", born=born), date(2026, 11, d)).age_group for d in (20, 21)
     ]
     assert groups == ["minor", "adult"]
 
@@ -90,13 +89,8 @@ def test_the_holders_region_chooses_the_pack_and_the_members_the_counter():
     found = plan(region=BEIJING, member_region=CHANGSHU)
     assert (found.pack, found.counter.agency) == ("CN-national", "320500")
     assert found.counter.address == "苏州市医疗保障局经办大厅"
-    assert (
-        plan(region=CHANGSHU, member_region="110108").counter.agency == "110000"
-    )  # no prefectures in Beijing
-    assert (
-        plan(region=GUANGZHOU, member_region="330106").counter.agency_name
-        == "浙江省（330100）医疗保障经办机构"
-    )
+    assert plan(region=CHANGSHU, member_region="110108").counter.agency == "110000"  # no prefectures in Beijing
+    assert plan(region=GUANGZHOU, member_region="330106").counter.agency_name == "浙江省（330100）医疗保障经办机构"
 
 
 @pytest.mark.parametrize("born", [date(2012, 11, 21), date(2012, 11, 22)])

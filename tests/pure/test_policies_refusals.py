@@ -92,9 +92,7 @@ def test_channels_elsewhere(product, channel, region, code):
 
 
 def test_the_channel_decides_whether_but_never_what():
-    through = {
-        plan(channel=channel).hash for channel in (None, "alipay", "wechat", "national_app", "counter")
-    }
+    through = {plan(channel=channel).hash for channel in (None, "alipay", "wechat", "national_app", "counter")}
     assert len(through) == 1
 
 
@@ -127,10 +125,7 @@ def test_who_is_refused_and_where(facts, expected):
 def test_guardians_act_below_eighteen_and_for_wards():
     assert plan(relationship="CHILD", born=date(2008, 11, 22), initiator="guardian")
     assert plan(relationship="WARD", initiator="guardian")
-    assert (
-        refusal(relationship="CHILD", born=date(2008, 11, 21), initiator="guardian")[0]
-        == "initiator_not_allowed"
-    )
+    assert refusal(relationship="CHILD", born=date(2008, 11, 21), initiator="guardian")[0] == "initiator_not_allowed"
 
 
 def test_a_holder_of_eighteen_today_may_bind_and_unknown_birth_dates_are_not_judged():

@@ -52,9 +52,7 @@ def test_one_document_does_not_open_in_the_place_of_another(store, tmp_path):
         store.get("mat_other_YZ")
 
 
-@pytest.mark.parametrize(
-    "given", ["", "../../etc/passwd", "a/b", "a" * 65, "户口簿.jpg", "a.jpg", ONE + "\n"]
-)
+@pytest.mark.parametrize("given", ["", "../../etc/passwd", "a/b", "a" * 65, "户口簿.jpg", "a.jpg", ONE + "\n"])
 def test_names_of_families_are_no_ids(store, given):
     with pytest.raises(ValueError, match="document ids"):
         store.put(given, b"x")

@@ -72,9 +72,7 @@ def everything(pool: Pool) -> str:
             "select tablename from pg_tables where schemaname = 'sandbox' and tablename <> 'secrets'"
         ).fetchall()
         return " ".join(
-            str(
-                connection.execute(f"select coalesce(json_agg(t)::text, '') from sandbox.{name} t").fetchone()
-            )
+            str(connection.execute(f"select coalesce(json_agg(t)::text, '') from sandbox.{name} t").fetchone())
             for (name,) in names
         )
 
@@ -209,9 +207,7 @@ def test_begun_twice_for_one_session_it_is_the_same_and_never_somebody_elses(fac
     assert refused.value.reason == "face_provider_error"
 
 
-@pytest.mark.parametrize(
-    "expect", [LI, replace(ZHANG, name="张四"), replace(ZHANG, id_number="110101199003071234")]
-)
+@pytest.mark.parametrize("expect", [LI, replace(ZHANG, name="张四"), replace(ZHANG, id_number="110101199003071234")])
 def test_the_pass_of_another_person_is_nobodys(faces, expect):
     reference = faces.begin("fcs_1", ZHANG).reference
     faces.complete(reference, "passed")
@@ -261,9 +257,7 @@ def test_a_forged_callback_is_refused(faces, forge):
 def test_an_old_callback_is_refused(faces, monkeypatch):
     callback = faces.complete(faces.begin("fcs_1", ZHANG).reference, "passed")
     secret, real = faces._vendor.secret_and_real_time()
-    monkeypatch.setattr(
-        faces._vendor, "secret_and_real_time", lambda: (secret, real + timedelta(seconds=400))
-    )
+    monkeypatch.setattr(faces._vendor, "secret_and_real_time", lambda: (secret, real + timedelta(seconds=400)))
     with pytest.raises(Forged, match="timestamp"):
         faces.read_callback(callback.headers, callback.body, {})
 

@@ -1,0 +1,93 @@
+"""Logs: one JSON object a line on standard error; event names are static, a fault shows where, never what with.
+
+Messages of exceptions quote what they choke on (a name, a number, a whole row), so a fault is written as its type
+and the places it came through: no message, no locals.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from types import TracebackType
+from typing import Any
+
+import orjson
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+_PLACES = 12  # innermost frames that a fault shows
+# These write URLs, statements or arguments into their messages.
+_QUIET = ("httpx", "httpcore", "sqlalchemy", "psycopg", "psycopg.pool", "asyncio", "multipart", "python_multipart")
+# These tell at every step or every second that all is as it should be.
+_CHATTY = ("transitions", "celery.app.trace", "celery.beat", "celery.worker.strategy")
+_set_up: list[bool] = []
+
+
+def set_up(level: int = logging.INFO) -> None:
+    """Let all of this process write its logs so; said again, it changes nothing."""
+    if _set_up:
+        return
+    _set_up.append(True)
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _fault,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer(serializer=_json)],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Foreign(shared))
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for name in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(name).handlers = []
+        logging.getLogger(name).propagate = True
+    logging.getLogger("uvicorn.access").disabled = True  # it writes raw paths and queries; the edge keeps its own
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _Foreign(logging.Formatter):
+    """Other people's records: their logger, level and unfilled message; their arguments may be anything."""
+
+    def __init__(self, shared: list[Any]) -> None:
+        super().__init__()
+        self._shared = shared
+
+    def format(self, record: logging.LogRecord) -> str:
+        event: EventDict = {"event": str(record.msg), "logger": record.name, "exc_info": record.exc_info}
+        for processor in self._shared:
+            event = processor(None, record.levelname.lower(), event)
+        return _json(event)
+
+
+def _fault(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Write an exception as its type and its places."""
+    given = event.pop("exc_info", None)
+    if given is True:
+        given = sys.exc_info()
+    if isinstance(given, BaseException):
+        given = (type(given), given, given.__traceback__)
+    if isinstance(given, tuple) and given[1] is not None:
+        event["fault"] = type(given[1]).__qualname__
+        event["places"] = places(given[2])
+    return event
+
+
+def places(trace: TracebackType | None) -> list[str]:
+    """Where an exception came through, innermost last: `file:line function`."""
+    frames = traceback.extract_tb(trace)[-_PLACES:]
+    return [f"{'/'.join(frame.filename.split('/')[-2:])}:{frame.lineno} {frame.name}" for frame in frames]
+
+
+def _json(event: Any, **_options: Any) -> str:
+    return orjson.dumps(event, default=str).decode()

@@ -1,0 +1,75 @@
+"""What the documents say is true of the code: links, settings, codes, words, and the sample that verifies a webhook."""
+
+import base64
+import re
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook
+
+from api.texts import TEXTS
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+CODE = ("api", "cli", "embedded", "gateways", "models", "policies", "tasks", "workflows")
+REAL_TIME = 1_763_700_000  # seconds; any moment will do
+
+
+def sources() -> str:
+    return "\n".join(path.read_text() for folder in CODE for path in (ROOT / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path):
+    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_setting_is_documented_and_no_other():
+    used = set(re.findall(r"KINBIND_[A-Z_]+", sources()))
+    told = set(re.findall(r"^\| `(KINBIND_[A-Z_]+)`", (DOCS / "running.md").read_text(), re.MULTILINE))
+    assert told == used
+
+
+def test_the_codes_of_the_table_are_those_of_the_api():
+    rows = re.findall(r"^\| (\d{3}) \| ((?:`\w+` ?)+)\|", (DOCS / "integrating.md").read_text(), re.MULTILINE)
+    told = {code for _, codes in rows for code in re.findall(r"\w+", codes)}
+    assert len(told) > 50
+    assert told - TEXTS.keys() == set()
+
+
+def test_the_words_of_the_glossary_stand_in_the_code():
+    words = re.findall(r"`([A-Za-z_.]+)`", (DOCS / "glossary.md").read_text())
+    said = sources() + "\n".join(path.read_text() for path in (ROOT / "policies" / "packs").rglob("*.yaml"))
+    assert {word for word in words if not re.search(rf"\b{word.split('.')[-1]}\b", said)} == set()
+
+
+def test_every_decision_is_listed_and_names_alternatives():
+    pages = sorted((DOCS / "decisions").glob("0*.md"))
+    listed = re.findall(r"\]\((0[^)]+)\)", (DOCS / "decisions" / "README.md").read_text())
+    assert [page.name for page in pages] == sorted(listed)
+    assert [page.name for page in pages if "**Alternatives.**" not in page.read_text()] == []
+
+
+def test_every_library_has_its_line():
+    wanted = re.findall(r"^([A-Za-z][\w-]*)", (ROOT / "requirements.in").read_text(), re.MULTILINE)
+    page = (DOCS / "decisions" / "0001-libraries.md").read_text()
+    assert [name for name in wanted if name not in page] == []
+
+
+def test_the_sample_verifies_what_we_sign_and_nothing_else():
+    (sample,) = re.findall(r"```python\n(.*?)```", (DOCS / "integrating.md").read_text(), re.DOTALL)
+    module: dict[str, Any] = {}
+    exec(sample, module)
+    verified, secret = module["verified"], "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    body = '{"type":"binding.activated"}'
+    signature = Webhook(secret).sign("msg_1", datetime.fromtimestamp(REAL_TIME, UTC), body)
+    headers = {"webhook-id": "msg_1", "webhook-timestamp": str(REAL_TIME), "webhook-signature": f"v1,AAAA {signature}"}
+    assert verified(secret, headers, body.encode(), now=REAL_TIME + 299)
+    assert not verified(secret, headers, body.encode(), now=REAL_TIME + 301)
+    assert not verified(secret, headers, body.encode() + b" ", now=REAL_TIME)
+    assert not verified(secret, headers | {"webhook-id": "msg_2"}, body.encode(), now=REAL_TIME)

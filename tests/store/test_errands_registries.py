@@ -1,0 +1,213 @@
+"""The registries are asked after hand-in, again while they do not answer, and every day while a binding is active."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+
+import pytest
+
+from tasks.office import Office
+from tasks.registries import ask_registries, recheck_insurance
+from tests import life
+from tests.life import a_request, advance, events, hand_in, look, submit, to_state
+from workflows.waiting import waiting_on
+
+MEMBER = life.number(date(1958, 3, 7))
+
+
+@pytest.fixture
+def office(database_url: str) -> Iterator[Office]:
+    with life.office(database_url) as opened:
+        yield opened
+
+
+def watch(office: Office, binding_id: str, name: str) -> tuple[object, int]:
+    with office.ledger.desk() as conn:
+        row = conn.execute(
+            "select due_at, attempts from deadlines where binding_id = %s and name = %s", (binding_id, name)
+        ).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+# -- applications ----------------------------------------------------------------------------------------
+
+
+def test_a_yes_leads_to_the_face(office: Office) -> None:
+    binding_id = to_state(office, "materials_uploaded")
+    assert ask_registries(office) == 1
+    assert look(office, binding_id).state == "face_check"
+    assert ask_registries(office) == 0
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"insured": None}, "not_insured"),
+        ({"insured": {"status": "suspended"}}, "insurance_suspended"),
+        ({"name": "别人"}, "name_id_mismatch"),
+    ],
+)
+def test_a_no_is_a_rejection_with_its_reason(office: Office, told: dict[str, object], reason: str) -> None:
+    life.registries(office).put_person(MEMBER, told)
+    binding_id = to_state(office, "materials_uploaded")
+    ask_registries(office)
+    case = look(office, binding_id)
+    assert (case.state, case.progress.reason) == ("rejected", reason)
+    assert events(office, binding_id)[-1] == "registry_refused"
+
+
+def test_a_birth_record_is_shown_masked_and_confirmed(office: Office) -> None:
+    request = a_request(office.desk.book, method="birth_certificate")
+    life.know_birth(office, request)
+    binding_id = submit(office, request)
+    ask_registries(office)  # such a plan asks for no materials
+    case, now = office.desk.look(binding_id)
+    assert case.state == "materials_uploaded"
+    assert request.member.birth_date is not None
+    assert case.progress.record == {
+        "certificate": "K*******00", "mother_name": "王*", "child_name": "李**",
+        "child_birth_date": request.member.birth_date.isoformat(),
+    }  # fmt: skip
+    shown = waiting_on(case, now)
+    assert shown is not None
+    assert shown["for"] == "registry_confirmation"
+    assert life.say(office, "confirm_registry_record", binding_id).state == "face_check"
+    life.pass_face(office, binding_id, "mother")
+    assert look(office, binding_id).state == "active"
+
+
+@pytest.mark.parametrize(("known", "reason"), [(False, "birth_cert_not_found"), (True, "birth_cert_mother_mismatch")])
+def test_a_birth_certificate_that_does_not_fit(office: Office, known: bool, reason: str) -> None:
+    request = a_request(office.desk.book, method="birth_certificate")
+    if known:
+        told = {"number": "K000000000", "mother_name": "另一位", "mother_id_number": life.number(date(1991, 1, 1))}
+        life.registries(office).put_person(life.number(date(1991, 1, 1)), {"birth_certificates": [told]})
+    binding_id = submit(office, request)
+    ask_registries(office)
+    assert look(office, binding_id).progress.reason == reason
+
+
+def test_no_answer_is_asked_for_again_every_quarter_of_an_hour_without_a_line(office: Office) -> None:
+    life.registries(office).set_down(True)
+    binding_id = to_state(office, "materials_uploaded")
+    before, now = office.desk.look(binding_id)
+    ask_registries(office)
+    assert ask_registries(office) == 0
+    due, attempts = watch(office, binding_id, "materials_to_checked")
+    shown = waiting_on(before, now)
+    assert shown is not None
+    assert (due, attempts) == (shown["until"], 1)
+    assert due == before.since + timedelta(minutes=15)
+    advance(office, hours=1)
+    due, attempts = watch(office, binding_id, "materials_to_checked")
+    assert (due, attempts) == (before.since + timedelta(minutes=75), 5)
+    assert look(office, binding_id).version == before.version
+    life.registries(office).set_down(False)
+    advance(office, minutes=15)
+    assert look(office, binding_id).state == "face_check"
+
+
+def test_after_three_working_days_without_an_answer_a_clerk_checks(office: Office) -> None:
+    life.registries(office).set_down(True)
+    binding_id = to_state(office, "materials_uploaded")
+    handed_in = look(office, binding_id).since
+    advance(office, days=12)
+    case = look(office, binding_id)
+    assert case.state == "offline_fallback"
+    assert case.progress.offline is not None
+    assert case.progress.offline.reason == "registry_unanswered"
+    assert (case.since.hour, case.since.minute) == (16, 0)  # 24:00 in Shanghai, on the minute
+    assert timedelta(days=3) - timedelta(hours=24) < case.since - handed_in < timedelta(days=12)
+
+
+def test_two_hands_never_ask_about_one_case_at_once(office: Office) -> None:
+    for seed in range(8):
+        to_state(office, "materials_uploaded", seed=seed)
+    with ThreadPoolExecutor(2) as pool:
+        asked = sum(pool.map(lambda _: ask_registries(office), range(2)))
+    assert asked == 8
+
+
+def test_what_a_case_has_outrun_is_let_be(office: Office) -> None:
+    binding_id = to_state(office, "materials_uploaded")
+    life.say(office, "withdraw", binding_id)
+    assert ask_registries(office) == 0
+    assert look(office, binding_id).state == "withdrawn"
+
+
+# -- bindings --------------------------------------------------------------------------------------------
+
+
+def test_an_active_binding_is_looked_at_once_a_day(office: Office) -> None:
+    binding_id = to_state(office, "active")
+    before = look(office, binding_id)
+    assert recheck_insurance(office) == 0
+    first, _ = watch(office, binding_id, "insurance_to_rechecked")
+    advance(office, days=2)
+    second, _ = watch(office, binding_id, "insurance_to_rechecked")
+    assert second == first + timedelta(days=1)  # type: ignore[operator]
+    assert look(office, binding_id).version == before.version
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [({"status": "suspended"}, "insurance_suspended"), ({"status": "terminated"}, "insurance_ended")],
+)
+def test_what_stops_the_insurance_suspends_and_what_brings_it_back_resumes(
+    office: Office, told: dict[str, object], reason: str
+) -> None:
+    binding_id = to_state(office, "active")
+    life.registries(office).put_person(MEMBER, {"insured": told})
+    advance(office, days=2)
+    case = look(office, binding_id)
+    assert (case.state, case.progress.suspended_for, case.progress.reason) == ("suspended", "insurance", reason)
+    advance(office, days=3)
+    assert look(office, binding_id).version == case.version
+    life.registries(office).put_person(MEMBER, {"insured": {"status": "normal"}})
+    advance(office, days=1)
+    assert look(office, binding_id).state == "active"
+    assert events(office, binding_id)[-2:] == ["suspended", "resumed"]
+
+
+def test_insurance_that_never_comes_back_ends_it_after_the_plan_s_days(office: Office) -> None:
+    binding_id = to_state(office, "active")
+    life.registries(office).put_person(MEMBER, {"insured": None})
+    advance(office, days=183)
+    case = look(office, binding_id)
+    assert (case.state, case.progress.reason) == ("unbound", "suspended_to_ended")
+
+
+def test_a_suspicion_is_not_lifted_by_the_registry(office: Office) -> None:
+    binding_id = to_state(office, "suspended")
+    advance(office, days=3)
+    assert look(office, binding_id).state == "suspended"
+
+
+def test_a_look_without_an_answer_is_repeated_within_the_hour(office: Office) -> None:
+    binding_id = to_state(office, "active")
+    life.registries(office).put_person(MEMBER, {"insured": None})
+    life.registries(office).set_down(True)
+    advance(office, days=2)
+    assert look(office, binding_id).state == "active"
+    life.registries(office).set_down(False)
+    advance(office, minutes=61)
+    assert look(office, binding_id).state == "suspended"
+
+
+def test_an_unbinding_is_waited_for(office: Office) -> None:
+    binding_id = to_state(office, "active")
+    life.registries(office).put_person(MEMBER, {"insured": None})
+    life.skip(office, days=2)
+    life.say(office, "request_unbind", binding_id, initiator="holder", method="pay_password")
+    assert recheck_insurance(office) == 1
+    assert look(office, binding_id).state == "unbinding"
+    advance(office, minutes=95)
+    assert events(office, binding_id)[-2:] == ["unbind_cancelled", "suspended"]
+
+
+def test_handing_in_is_what_starts_it(office: Office) -> None:
+    binding_id = submit(office, a_request(office.desk.book))
+    assert ask_registries(office) == 0
+    hand_in(office, binding_id)
+    assert ask_registries(office) == 1

@@ -1,0 +1,124 @@
+"""What is past its time is tidied away, and nothing else."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from gateways.documents import DocumentMissing
+from tasks.office import Office
+from tasks.upkeep import keep_up
+from tests import life
+from tests.life import advance, look, say, to_state
+
+
+@pytest.fixture
+def office(database_url: str) -> Iterator[Office]:
+    with life.office(database_url) as opened:
+        yield opened
+
+
+def documents(office: Office, binding_id: str) -> list[str]:
+    """Give each material of the binding a content; the ids."""
+    ids = [material["id"] for material in look(office, binding_id).materials]
+    for document_id in ids:
+        office.windows.documents.put(document_id, b"a page")
+    return ids
+
+
+def there(office: Office, ids: list[str]) -> bool:
+    try:
+        return all(office.windows.documents.get(one) == b"a page" for one in ids)
+    except DocumentMissing:
+        return False
+
+
+def test_documents_go_thirty_days_after_the_end(office: Office) -> None:
+    ended, active = to_state(office, "materials_uploaded", seed=1), to_state(office, "active", seed=2)
+    theirs, others = documents(office, ended), documents(office, active)
+    say(office, "withdraw", ended)
+    life.skip(office, days=29)
+    assert keep_up(office) == 0
+    assert there(office, theirs)
+    life.skip(office, days=2)
+    assert keep_up(office) == len(theirs) > 0
+    assert not there(office, theirs)
+    assert look(office, ended).materials == []
+    assert keep_up(office) == 0
+    assert there(office, others)
+
+
+def test_what_was_taken_back_goes_too(office: Office) -> None:
+    binding_id = to_state(office, "submitted")
+    life.give_materials(office, binding_id)
+    first, *others = documents(office, binding_id)
+    with office.ledger.desk() as conn:
+        conn.execute("update materials set removed_at = kinbind_now() where id = %s", (first,))
+    life.skip(office, days=31)
+    assert keep_up(office) == 1
+    assert not there(office, [first])
+    assert there(office, others)
+
+
+def test_the_sandbox_s_clock_takes_care_of_it(office: Office) -> None:
+    binding_id = to_state(office, "materials_uploaded")
+    theirs = documents(office, binding_id)
+    say(office, "withdraw", binding_id)
+    advance(office, days=31)
+    assert not there(office, theirs)
+
+
+def test_answers_are_kept_for_seven_days(office: Office) -> None:
+    with office.ledger.desk() as conn:
+        for key, days in (("old", 8), ("fresh", 6)):
+            conn.execute(
+                "insert into idempotency (principal, key, fingerprint, status, created_at)"
+                " values ('p', %s, 'f', 200, kinbind_now() - %s)",
+                (key, timedelta(days=days)),
+            )
+    keep_up(office)
+    with office.ledger.desk() as conn:
+        assert conn.execute("select key from idempotency").fetchall() == [("fresh",)]
+
+
+def test_partitions_are_made_ahead_and_signs_of_life_age_in_real_time(office: Office) -> None:
+    life.skip(office, days=100)
+    with office.ledger.desk() as conn:
+        conn.execute("insert into heartbeats values ('worker:old', clock_timestamp() - interval '2 days', null)")
+        conn.execute("insert into heartbeats values ('worker:new', clock_timestamp(), null)")
+    keep_up(office)
+    keep_up(office)
+    with office.ledger.desk() as conn:
+        assert conn.execute("select name from heartbeats").fetchall() == [("worker:new",)]
+        parts = conn.execute("select count(*) from pg_inherits where inhparent = 'history'::regclass").fetchone()
+    assert parts == (5,)  # this month, three ahead, and the default
+
+
+def test_an_expired_lease_is_swept(office: Office) -> None:
+    binding_id = to_state(office, "agency_review")
+    life.claim(office, binding_id)
+    life.skip(office, minutes=16)
+    keep_up(office)
+    lease = look(office, binding_id).lease
+    assert lease is not None
+    assert lease.claimed_by is None
+
+
+def test_letters_of_an_endpoint_that_is_no_more_are_not_left_waiting(office: Office) -> None:
+    with office.ledger.desk() as conn:
+        for endpoint, disabled in (("whe_off", True), ("whe_on", False)):
+            conn.execute(
+                "insert into webhook_endpoints (id, channel, url, secrets, created_at, disabled_at)"
+                " values (%s, 'alipay', 'http://127.0.0.1:9/', '', now(), case when %s then now() end)",
+                (endpoint, disabled),
+            )
+        for endpoint in ("whe_off", "whe_on", "whe_forgotten"):
+            conn.execute(
+                "insert into deliveries (id, endpoint_id, binding_id, sequence, type, next_at, created_at)"
+                " values (%s, %s, 'bnd_x', 1, 'binding.submitted', now(), now())",
+                (f"dlv_{endpoint}", endpoint),
+            )
+    keep_up(office)
+    with office.ledger.desk() as conn:
+        left = conn.execute("select endpoint_id, state from deliveries order by endpoint_id").fetchall()
+    assert left == [("whe_off", "parked"), ("whe_on", "pending")]

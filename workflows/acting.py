@@ -1,0 +1,76 @@
+"""For whom a channel speaks: the person it has signed in, whom it may therefore see, and the note of each look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from models.keyring import Keyring
+from models.ledger import Ledger
+from policies.calendar import shanghai_day
+from policies.people import parse_for_search
+from policies.refusals import NotAllowed
+from workflows import scopes
+from workflows.case import Actor, Case
+from workflows.errors import Refused
+
+_NOTE = """
+insert into access_log (at, principal, act, binding_id, person, purpose)
+select kinbind_now(), %(principal)s, %(act)s, %(binding)s, person, %(purpose)s
+from unnest(%(persons)s::text[]) as person
+"""
+_LEARN = """
+insert into person_channels (person, channel, since)
+select person, %(channel)s, kinbind_now() from unnest(%(persons)s::text[]) as person on conflict do nothing
+"""
+_PARTIES = "select holder, member from applications where binding_id = %s"
+
+
+def persons(ledger: Ledger, keys: Keyring, id_number: str, pointer: str) -> list[str]:
+    """The blind indexes of all whom a number may name (a passport's may be a travel permit's too).
+
+    Raises `Refused` 422 `id_number_invalid` at `pointer`.
+    """
+    try:
+        found = parse_for_search(id_number, shanghai_day(ledger.now()))
+    except NotAllowed as no:
+        raise Refused(no.code, no.status, pointer) from None
+    return [keys.person(identity.family, identity.number) for identity in found]
+
+
+def note(
+    ledger: Ledger,
+    found: Sequence[str],
+    *,
+    principal: str,
+    channel: str,
+    purpose: str,
+    act: str,
+    binding_id: str | None = None,
+) -> None:
+    """Log that a channel acted for a person, and let that channel learn of the person's changes from now on."""
+    named = {"persons": list(found), "principal": principal, "channel": channel, "purpose": purpose, "act": act,
+             "binding": binding_id}  # fmt: skip
+    with ledger.transaction() as conn:
+        conn.execute(_NOTE, named)
+        conn.execute(_LEARN, named)
+
+
+def party_among(ledger: Ledger, found: Sequence[str], binding_id: str) -> str:
+    """Which of the persons that a number may name is a party of this binding; any of them where none is."""
+    if len(found) > 1:
+        with ledger.desk() as conn:
+            row = conn.execute(_PARTIES, (binding_id,)).fetchone() or ()
+        return next((one for one in found if one in row), found[0])
+    return found[0]
+
+
+def sees(case: Case, actor: Actor) -> bool:
+    """Whether a caller sees a binding: a channel its own and those of the person it acts for, staff their regions.
+
+    A channel that names somebody who is no party speaks for nobody here, in its own bindings too.
+    """
+    if actor.kind != "channel":
+        return scopes.staff(case, actor)
+    if actor.acting_for is not None:
+        return actor.acting_for in (case.application.holder, case.application.member)
+    return case.application.channel == actor.id

@@ -1,0 +1,78 @@
+"""What an application would need, before one is made; and what taking back a consent means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from policies.book import LawBook
+from policies.calendar import shanghai_day
+from policies.people import parse_identity
+from policies.plan import Plan
+from policies.planning import ApplicationFacts, PersonFacts, plan_for
+from workflows.case import FINAL, NOT_YET_IN_FORCE, Actor, Case
+from workflows.errors import Refused
+
+FACE_NOTICE = "face"  # the packs' name for the separate consent to the face check (PIPL §29)
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """An application in outline: all that a plan depends on."""
+
+    product: str
+    method: str
+    relationship: str
+    channel: str
+    holder_region: str
+    member_region: str
+    member_id_type: str
+    member_id_number: str | None = None
+    member_birth_date: date | None = None
+
+
+def requirements(book: LawBook, outline: Outline, now: datetime, language: str) -> dict[str, Any]:
+    """The policy, the plan and the notices to show ("zh" or "en"). Raises `NotAllowed` as a submission would."""
+    today = shanghai_day(now)
+    born = outline.member_birth_date
+    if outline.member_id_number is not None:
+        identity = parse_identity(outline.member_id_type, outline.member_id_number, born, today, "/member")
+        born = identity.birth_date
+    facts = ApplicationFacts(
+        outline.product, outline.method, outline.relationship, outline.channel, None,
+        PersonFacts("resident_id", outline.holder_region),
+        PersonFacts(outline.member_id_type, outline.member_region, born),
+    )  # fmt: skip
+    plan = plan_for(book, facts, today)
+    return {
+        "policy": {"pack": plan.pack, "version": plan.version},
+        "plan": _plan_view(plan),
+        "notices": book.notices(plan.notices, language),
+    }
+
+
+def _plan_view(plan: Plan) -> dict[str, Any]:
+    return {
+        "materials": [{"label": group.label, "any_of": group.any_of} for group in plan.materials],
+        "steps": plan.steps,
+        "face_subjects": plan.face.subjects,
+        "face_window_seconds": int(plan.face.window_hours * 3600),
+    }
+
+
+def consent_withdrawn(case: Case, actor: Actor, notice: str) -> tuple[str, Mapping[str, Any]]:
+    """What to say when a consent is taken back: of the face, as choosing the counter; of anything else, the end.
+
+    Raises `Refused` 422 `notice_unknown` for a notice that the plan does not have.
+    """
+    if notice not in {ref.notice for ref in case.plan.notices}:
+        raise Refused("notice_unknown", 422, "/notice", notices=[ref.notice for ref in case.plan.notices])
+    if notice == FACE_NOTICE:
+        return "route_offline", {"reason": "declines_face"}
+    if case.state in NOT_YET_IN_FORCE or case.state in FINAL:
+        return "withdraw", {"reason": "consent_withdrawn"}
+    method = next(iter(case.plan.unbind.authentication), "face")
+    return "request_unbind", {"initiator": actor.party(case) or "holder", "method": method,
+                              "reason": "consent_withdrawn"}  # fmt: skip

@@ -1,0 +1,95 @@
+"""Answers kept under idempotency keys, for what is done with a window opened in between.
+
+The desk keeps the answers of its own commands in the commit of their step. Where a provider is asked or a document
+is written first, the key is reserved before and the answer completed after; a copy that comes meanwhile is told so.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import orjson
+from psycopg import Connection
+
+from models.keyring import Keyring
+from models.ledger import Ledger
+from workflows.commands import Idempotency, Reply
+from workflows.errors import Refused
+from workflows.reading import Answered
+
+_SEALED = "sealed:"  # no JSON begins so
+
+# A reservation older than this (service clock) was left by a process that died: the next copy takes it over.
+_RESERVE = """
+insert into idempotency (principal, key, fingerprint, created_at)
+values (%(principal)s, %(key)s, %(fingerprint)s, kinbind_now())
+on conflict (principal, key) do update set created_at = excluded.created_at
+where idempotency.status is null and idempotency.fingerprint = excluded.fingerprint
+  and idempotency.created_at < excluded.created_at - interval '5 minutes'
+returning true
+"""
+_KEPT = "select fingerprint, status, headers, body from idempotency where principal = %(principal)s and key = %(key)s"
+_COMPLETE = """
+update idempotency set status = %(status)s, headers = %(headers)s::jsonb, body = %(body)s
+where principal = %(principal)s and key = %(key)s and status is null
+"""
+_RELEASE = "delete from idempotency where principal = %(principal)s and key = %(key)s and status is null"
+
+
+def kept_body(keys: Keyring, asked: Idempotency, reply: Reply) -> str:
+    """The body as it is stored: sealed where it holds a secret of the caller's."""
+    if not reply.secret:
+        return reply.body.decode()
+    return _SEALED + base64.b64encode(keys.seal(reply.body, _context(asked))).decode()
+
+
+def kept_reply(keys: Keyring, asked: Idempotency, kept: Answered) -> Reply:
+    """The first answer again. Raises `Refused` 422 `idempotency_key_reused` for another request."""
+    if kept.fingerprint != asked.fingerprint:
+        raise Refused("idempotency_key_reused", 422)
+    body = kept.body.encode()
+    if kept.body.startswith(_SEALED):
+        body = keys.open(base64.b64decode(kept.body.removeprefix(_SEALED)), _context(asked))
+    return Reply(kept.status or 200, body, kept.headers, replayed=True)
+
+
+def _context(asked: Idempotency) -> str:
+    return f"answer:{asked.principal}:{asked.key}"
+
+
+def reserve(ledger: Ledger, keys: Keyring, asked: Idempotency) -> Reply | None:
+    """Reserve a key; None when it is ours, else the answer that was given before.
+
+    Raises `Refused`: 409 `idempotency_in_progress` while the first runs, 422 `idempotency_key_reused`.
+    """
+    with ledger.desk() as conn:
+        if conn.execute(_RESERVE, _named(asked)).fetchone():
+            return None
+        row = conn.execute(_KEPT, _named(asked)).fetchone()
+    if row is not None and (row[1] is not None or row[0] != asked.fingerprint):
+        return kept_reply(keys, asked, Answered(row[0], row[1], row[2] or {}, row[3] or ""))
+    # no row: released this instant, and the next copy will get it
+    raise Refused("idempotency_in_progress", 409, retry_after=1)
+
+
+def complete(ledger: Ledger, keys: Keyring, asked: Idempotency, reply: Reply) -> None:
+    """Keep the answer; where it was kept in the commit of what was done, this changes nothing."""
+    with ledger.desk() as conn:
+        complete_on(conn, keys, asked, reply)
+
+
+def complete_on(conn: Connection[Any], keys: Keyring, asked: Idempotency, reply: Reply) -> None:
+    """Keep the answer in the transaction of this connection."""
+    body, headers = kept_body(keys, asked, reply), orjson.dumps(reply.headers).decode()
+    conn.execute(_COMPLETE, _named(asked) | {"status": reply.status, "headers": headers, "body": body})
+
+
+def release(ledger: Ledger, asked: Idempotency) -> None:
+    """Give the key back after a refusal: refusals are not kept."""
+    with ledger.desk() as conn:
+        conn.execute(_RELEASE, _named(asked))
+
+
+def _named(asked: Idempotency) -> dict[str, str | int]:
+    return {"principal": asked.principal, "key": asked.key, "fingerprint": asked.fingerprint}

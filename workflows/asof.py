@@ -1,0 +1,59 @@
+"""A binding as it stood at one line of its history: the desk's own case, with what the line has kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import orjson
+from psycopg import Connection
+
+from workflows.case import Case, Progress
+from workflows.errors import not_found
+from workflows.reading import Reader
+
+_LINES = """
+select h.binding_id, h.sequence, h.to_state, h.at, h.after::text,
+  (select jsonb_agg(jsonb_build_object('id', m.id, 'kind', m.kind, 'sha256', m.sha256, 'size', m.size,
+                                       'media_type', m.media_type) order by m.id)
+   from materials m
+   where m.binding_id = h.binding_id and m.added_at <= h.at and (m.removed_at is null or m.removed_at > h.at))::text
+from unnest(%s::text[], %s::int[]) with ordinality as wanted(binding_id, sequence, place)
+join history h on h.binding_id = wanted.binding_id and h.sequence = wanted.sequence
+order by wanted.place
+"""
+
+
+def case_as_of(conn: Connection[Any], reader: Reader, binding_id: str, sequence: int) -> tuple[Case, datetime]:
+    """Return the case right after the line `sequence`, and when that was. Raises `Refused` with `not_found`."""
+    found = cases_as_of(conn, reader, [(binding_id, sequence)])
+    if not found:
+        raise not_found()
+    return found[0]
+
+
+def cases_as_of(
+    conn: Connection[Any], reader: Reader, wanted: Sequence[tuple[str, int]]
+) -> list[tuple[Case, datetime]]:
+    """The same for many lines at once, in their order; what is not there is left out."""
+    ids, sequences = [line[0] for line in wanted], [line[1] for line in wanted]
+    rows = conn.execute(_LINES, (ids, sequences)).fetchall()
+    reads = reader.read(conn, [(row[0], None, None) for row in rows])
+    return [(_as_of(read.case, row), row[3]) for read, row in zip(reads, rows, strict=True) if read.case]
+
+
+def _as_of(case: Case, row: Any) -> Case:
+    _, sequence, state, _, body, materials = row
+    after = orjson.loads(body)
+    return replace(
+        case,
+        state=state,
+        version=sequence,
+        since=datetime.fromisoformat(after["since"]),
+        progress=msgspec.convert(after["progress"], Progress),
+        materials=orjson.loads(materials) if materials else [],
+        lease=None,
+    )

@@ -1,0 +1,167 @@
+"""Where a binding is, whom it is waiting on, until when, and what happens then: one sentence, the same everywhere.
+
+Command line, API and console all ask here. Names and numbers never stand in the sentence, so that it may be read
+out at a window or written into a ticket. Times are Beijing time, as the families and the agencies count them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from policies.book import LawBook
+from policies.calendar import SHANGHAI, Due, shanghai_day
+from workflows import reason_words
+from workflows.case import ACTIVE, FINAL, OFFLINE_FALLBACK, RETURNED, SUSPENDED, UNBINDING, Case
+from workflows.deadlines import armed
+from workflows.waiting import waiting_on
+
+Words = tuple[str, str]  # Chinese, English
+
+STATES: Mapping[str, Words] = {
+    "submitted": ("已提交", "submitted"),
+    "materials_uploaded": ("材料已上传", "handed in"),
+    "face_check": ("人脸核验", "at the face check"),
+    "offline_fallback": ("转线下办理", "with the agency's counter"),
+    "agency_review": ("经办审核", "under review by the agency"),
+    "returned": ("退回补正", "returned for correction"),
+    "active": ("已生效", "in force"),
+    "suspended": ("已暂停", "suspended"),
+    "unbinding": ("解绑核验中", "being ended"),
+    "unbound": ("已解绑", "ended"),
+    "rejected": ("不予通过", "rejected"),
+    "withdrawn": ("已撤回", "withdrawn"),
+    "expired": ("已过期", "expired"),
+}
+PARTIES: Mapping[str, Words] = {
+    "holder": ("绑定人", "the holder"),
+    "member": ("家庭成员", "the member"),
+    "mother": ("母亲", "the mother"),
+    "guardian": ("监护人", "the guardian"),
+    "agency": ("医保经办机构", "the agency"),
+    "counter": ("经办窗口", "the counter"),
+    "registry": ("参保登记机构", "the insurance registry"),
+    "system": ("系统", "the system"),
+}
+DEEDS: Mapping[str, Words] = {  # by `waiting_on.for`
+    "materials": ("提交材料", "to hand in the materials"),
+    "registry_check": ("向登记机构核对", "to hear from the registries"),
+    "registry_confirmation": ("确认出生登记信息", "to confirm the registry's record"),
+    "face_check": ("完成人脸核验", "to pass the face check"),
+    "authorisation": ("确认授权", "to confirm the authorisation"),
+    "counter_visit": ("到经办窗口办理", "to come to the counter"),
+    "review": ("作出审核决定", "to decide"),
+    "correction": ("补正材料", "to correct what was returned"),
+    "reverification": ("重新核验身份", "to be verified again"),
+    "decision": ("作出处理决定", "to decide"),
+    "insurance": ("恢复正常参保状态", "to report the insurance as normal"),
+    "pay_password": ("输入支付密码", "to enter the payment password"),
+}
+THEN: Mapping[str, Words] = {  # by `waiting_on.then`
+    "expired": ("申请将过期", "it expires"),
+    "asked_again": ("将再次核对", "the registries are asked again"),
+    "offline_fallback": ("将转线下窗口办理", "it goes to the agency's counter"),
+    "escalated": ("将升级督办", "it is escalated, and goes on waiting"),
+    "unbound": ("绑定将解除", "the binding ends"),
+    "active": ("解绑申请将取消，绑定继续有效", "the unbinding is dropped and the binding stays in force"),
+    "suspended": ("解绑申请将取消，绑定仍为暂停", "the unbinding is dropped and the binding stays suspended"),
+}
+# A binding in force waits on nobody, but two days may be known on which that changes.
+AHEAD: Mapping[str, Words] = {
+    "member_to_age": (
+        "家庭成员将于{day}达到刷脸年龄，届时须本人刷脸",
+        "the member reaches the face age on {day} and is then asked to verify",
+    ),
+    "reverification_to_done": (
+        "家庭成员已达到刷脸年龄，须在{at}前本人刷脸，逾期将暂停",
+        "the member has reached the face age and must verify by {at}, or it is suspended",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """The same said in Chinese and in English."""
+
+    zh: str
+    en: str
+
+
+def explain(case: Case, now: datetime, book: LawBook) -> Sentence:
+    """Say in one sentence where the case is, whom it is waiting on, until when, and what happens then."""
+    zh, en = STATES[case.state]
+    why_zh, why_en = _because(case, book)
+    since_zh, since_en = spoken(case.since)
+    where = Sentence(
+        f"该绑定{zh}{why_zh}（{case.state}，自{since_zh}）", f"It is {en}{why_en} ({case.state}, since {since_en})"
+    )
+    if case.state in FINAL:
+        return Sentence(f"{where.zh}，已办结，不再等待任何人。", f"{where.en}; that is final, and nobody is waited on.")
+    rest = _at_rest(case) if case.state == ACTIVE else _waiting(case, now)
+    return Sentence(f"{where.zh}，{rest.zh}。", f"{where.en}; {rest.en}.")
+
+
+def spoken(at: datetime) -> Words:
+    """Return a moment as people say it, to the minute, in Beijing time; midnight is the 24:00 of the day before."""
+    local = at.astimezone(SHANGHAI)
+    clock = f"{local:%H:%M}"
+    if (local.hour, local.minute, local.second, local.microsecond) == (0, 0, 0, 0):
+        local, clock = local - timedelta(days=1), "24:00"
+    return (
+        f"{local.year}年{local.month}月{local.day}日{clock}",
+        f"{local.day} {local:%b} {local.year} {clock} Beijing time",
+    )
+
+
+def _waiting(case: Case, now: datetime) -> Sentence:
+    waiting = waiting_on(case, now)
+    assert waiting is not None  # noqa: S101  only `active` and the final states wait on nobody
+    party, deed, then = PARTIES[waiting["party"]], DEEDS[waiting["for"]], THEN[waiting["then"]]
+    due_zh, due_en = _until(Due(waiting["until"], provisional=waiting["provisional"]), now)
+    asked_again = waiting["then"] == "asked_again"  # no term that somebody could miss: just the next question
+    missed_zh, missed_en = ("届时未答复", "without an answer by then") if asked_again else ("逾期", "failing that")
+    return Sentence(
+        f"正在等待{party[0]}{deed[0]}，{due_zh}，{missed_zh}{then[0]}",
+        f"waiting for {party[1]} {deed[1]} {due_en}; {missed_en}, {then[1]}",
+    )
+
+
+def _until(due: Due, now: datetime) -> Words:
+    zh, en = spoken(due.at)
+    if due.at <= now:
+        return f"期限{zh}已到，即将处理", f"by {en}, which is over: it is about to be dealt with"
+    if due.provisional:
+        return (
+            f"期限{zh}（该年放假安排尚未公布，暂定）",
+            f"until {en} (provisional: that year's holidays are not published)",
+        )
+    return f"期限{zh}", f"until {en}"
+
+
+def _at_rest(case: Case) -> Sentence:
+    zh, en = "不等待任何人", "nobody is waited on"
+    for name, due in armed(case).items():
+        if name in AHEAD:
+            (at_zh, at_en), day = spoken(due.at), shanghai_day(due.at).isoformat()
+            zh += "；" + AHEAD[name][0].format(at=at_zh, day=day)
+            en += "; " + AHEAD[name][1].format(at=at_en, day=day)
+    return Sentence(zh, en)
+
+
+def _because(case: Case, book: LawBook) -> Words:
+    reason = _reason(case)
+    if reason is None:
+        return "", ""
+    words = reason_words.say(reason, case.plan, book)
+    return f"，原因：{words.zh}", f" because: {words.en}"
+
+
+def _reason(case: Case) -> str | None:
+    """The code of why the case is where it is; None where the state says it all."""
+    progress = case.progress
+    if case.state == OFFLINE_FALLBACK and progress.offline is not None:
+        return progress.offline.reason
+    if case.state == RETURNED and progress.correction is not None:
+        return progress.correction.reason
+    return progress.reason if case.state in (*FINAL, SUSPENDED, UNBINDING) else None

@@ -1,0 +1,156 @@
+"""What is read of bindings by the list: searches, histories, face checks, materials. Read-only, masked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+
+from models.ledger import Ledger
+from workflows import cursors, views
+from workflows.case import Actor, Case, Cursor
+from workflows.engine import Desk
+from workflows.errors import Refused
+from workflows.guards import window_key
+
+# A state is looked for among those that the other conditions leave; `cast … is null` is a condition not asked.
+_SEARCH = text("""
+select a.binding_id from applications a join bindings b on b.id = a.binding_id
+where (cast(:channel as text) is null or a.channel = :channel)
+  and (cast(:persons as text[]) is null or a.holder = any(:persons) or a.member = any(:persons))
+  and (cast(:holders as text[]) is null or a.holder = any(:holders))
+  and (cast(:members as text[]) is null or a.member = any(:members))
+  and (cast(:reference as text) is null or a.channel_reference = :reference)
+  and (cast(:states as text[]) is null or b.state = any(:states))
+  and (cast(:after as text) is null or a.binding_id < :after)
+order by a.binding_id desc
+limit :limit
+""")
+_TIMELINE = text("""
+select sequence, event, from_state, to_state, at, actor, reason, note from history
+where binding_id = :binding and sequence > :after order by sequence limit :limit
+""")
+_FACES = text("""
+select id, subject, status, reason, started_at, finished_at, uses_attempt, expires_at from face_sessions
+where binding_id = :binding order by started_at, id
+""")
+# Staff are people: a channel learns which desk it was, not who sat there.
+_SHOWN = {"reviewer": "agency", "supervisor": "agency", "operator": "agency", "counter": "counter"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which bindings to look for; None is no condition. Persons are blind indexes."""
+
+    persons: Sequence[str] | None = None  # acted for: a party, whatever the channel
+    holders: Sequence[str] | None = None
+    members: Sequence[str] | None = None
+    states: Sequence[str] | None = None
+    reference: str | None = None
+    limit: int = 20
+    cursor: str | None = None
+
+
+def search(desk: Desk, actor: Actor, wanted: Wanted) -> dict[str, Any]:
+    """A page of views, newest first: of the persons acted for in every channel, else of the channel's own.
+
+    Raises `Refused` 400 `cursor_invalid`.
+    """
+    after = cursors.decode(wanted.cursor, str)[0] if wanted.cursor else None
+    asked = {
+        "channel": None if wanted.persons is not None else actor.id, "after": after, "limit": wanted.limit + 1,
+        "persons": _list(wanted.persons), "holders": _list(wanted.holders), "members": _list(wanted.members),
+        "states": _list(wanted.states), "reference": wanted.reference,
+    }  # fmt: skip
+    found = [row["binding_id"] for row in desk.ledger.read(_SEARCH, asked)]
+    page = found[: wanted.limit]
+    speaking = actor if wanted.persons is None else None
+    items = [
+        views.binding_view(case, speaking or _as_party(actor, case, wanted.persons or ()), now)
+        for case, now in look_many(desk, page)
+    ]
+    return {"items": items, "next_cursor": cursors.encode(page[-1]) if len(found) > wanted.limit else None}
+
+
+def look_many(desk: Desk, binding_ids: Sequence[str]) -> list[tuple[Case, datetime]]:
+    """The cases of these bindings as they are now, in this order, read by one statement."""
+    if not binding_ids:
+        return []
+    with desk.ledger.desk() as conn:
+        reads = desk.reader.read(conn, [(one, None, None) for one in binding_ids])
+    return [(read.case, read.now) for read in reads if read.case is not None]
+
+
+def _as_party(actor: Actor, case: Case, persons: Sequence[str]) -> Actor:
+    """The channel, speaking for that one of the persons who is a party of this case."""
+    application = case.application
+    party = application.holder if application.holder in persons else application.member
+    return Actor(actor.kind, actor.id, party)
+
+
+def _list(values: Sequence[str] | None) -> list[str] | None:
+    return None if values is None else list(values)
+
+
+def timeline(
+    ledger: Ledger, binding_id: str, actor: Actor, after: int = 0, limit: int | None = None
+) -> list[dict[str, Any]]:
+    """The lines of the history behind sequence `after`; staff see who, and the notes, channels only which desk."""
+    staff = actor.kind != "channel"
+    rows = ledger.read(_TIMELINE, {"binding": binding_id, "after": after, "limit": limit})
+    return [
+        {"sequence": row["sequence"], "event": row["event"], "from": row["from_state"], "to": row["to_state"],
+         "at": row["at"], "actor": row["actor"] if staff else _shown(row["actor"]), "reason": row["reason"],
+         **({"note": row["note"]} if staff else {})}
+        for row in rows
+    ]  # fmt: skip
+
+
+def _shown(actor: str) -> str:
+    kind = actor.partition(":")[0]
+    return _SHOWN.get(kind, actor)
+
+
+def timeline_page(ledger: Ledger, binding_id: str, actor: Actor, limit: int, cursor: str | None) -> dict[str, Any]:
+    """A page of the history, oldest first. Raises `Refused` 400 `cursor_invalid`."""
+    after = cursors.decode(cursor, int)[0] if cursor else 0
+    lines = timeline(ledger, binding_id, actor, after, limit + 1)
+    more = len(lines) > limit
+    return {"items": lines[:limit], "next_cursor": cursors.encode(lines[limit - 1]["sequence"]) if more else None}
+
+
+def materials_page(case: Case, limit: int, cursor: str | None) -> dict[str, Any]:
+    """A page of a case's documents, oldest first. Raises `Refused` 400 `cursor_invalid`."""
+    after = cursors.decode(cursor, str)[0] if cursor else ""
+    found = [one for one in case.materials if one["id"] > after]
+    page = found[:limit]
+    return {"items": page, "next_cursor": cursors.encode(page[-1]["id"]) if len(found) > limit else None}
+
+
+def face_checks(ledger: Ledger, case: Case, now: datetime) -> dict[str, Any]:
+    """The attempts of a binding, and what is left to whoever's turn it is (null where no face is asked)."""
+    rows = ledger.read(_FACES, {"binding": case.id})
+    try:
+        key = window_key(Cursor(case, now))
+    except Refused:
+        key = None
+    window = case.progress.windows.get(key) if key is not None else None
+    most = case.plan.face.max_attempts
+    later = window.not_before if window is not None else None
+    return {
+        "items": [_attempt(row, now) for row in rows],
+        "attempts_left": max(0, most - (window.used if window else 0)) if key is not None and most else None,
+        "next_retry_at": later if later is not None and now < later else None,
+        "window_closes_at": window.closes if window is not None and key in case.subjects else None,
+    }
+
+
+def _attempt(row: Any, now: datetime) -> dict[str, Any]:
+    # half-open, as providers have it; the poll that writes it down may come a minute later
+    over = row["status"] == "pending" and row["expires_at"] <= now
+    return {"id": row["id"], "subject": row["subject"], "status": "expired" if over else row["status"],
+            "reason": row["reason"], "started_at": row["started_at"], "finished_at": row["finished_at"],
+            "uses_attempt": row["uses_attempt"]}  # fmt: skip

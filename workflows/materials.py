@@ -1,0 +1,132 @@
+"""Documents of a case: added and taken back while it is open for them, never touched after hand-in.
+
+Rows only; the content lies behind a window, which the door opens before. The binding's row is locked while a
+document comes or goes, so that a step of the desk comes wholly before or wholly after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from workflows import answers, views
+from workflows.case import Actor, Case
+from workflows.commands import Idempotency, Reply
+from workflows.engine import Desk
+from workflows.errors import Refused, not_found
+
+InScope = Callable[[Case, Actor], bool]
+
+_LOCK = "select from bindings where id = %s for no key update"
+_ADD = """
+insert into materials (id, binding_id, kind, sha256, size, media_type, pages, added_by, added_at)
+values (%(id)s, %(binding)s, %(kind)s, %(sha256)s, %(size)s, %(media_type)s, %(pages)s, %(by)s, %(at)s)
+"""
+_HANDED_IN = "select handed_in from materials where id = %s and binding_id = %s and removed_at is null"
+_REMOVE = "update materials set removed_at = %s where id = %s"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as it was found to be: its size in bytes, the pixels of its largest page."""
+
+    id: str
+    kind: str
+    sha256: str
+    size: int
+    media_type: str
+    pages: int
+    pixels: int
+
+
+def may_add(desk: Desk, binding_id: str, actor: Actor, in_scope: InScope) -> Case:
+    """Look whether a document would be taken now: before it is decoded and written.
+
+    Raises `Refused`: 404, 409 `action_not_available` or `too_many_files`.
+    """
+    case, now = desk.look(binding_id)
+    _open_for(case, now, actor, in_scope)
+    return case
+
+
+def add(
+    desk: Desk, binding_id: str, actor: Actor, document: Document, in_scope: InScope, asked: Idempotency | None
+) -> Reply:
+    """Add a document whose content is already kept; the answer is kept under its key in the same transaction.
+
+    Raises `Refused`: 404, 409 `action_not_available` or `too_many_files`, 413 `file_too_large`, 422
+    `document_too_large` where the plan is narrower than the window.
+    """
+    with desk.ledger.transaction() as conn:
+        case, now = _locked(desk, conn, binding_id)
+        _open_for(case, now, actor, in_scope)
+        _fits(case, document)
+        conn.execute(_ADD, {
+            "id": document.id, "binding": binding_id, "kind": document.kind, "sha256": document.sha256,
+            "size": document.size, "media_type": document.media_type, "pages": document.pages,
+            "by": str(actor), "at": now,
+        })  # fmt: skip
+        reply = _shown(binding_id, document)
+        if asked is not None:
+            answers.complete_on(conn, desk.keys, asked, reply)
+    return reply
+
+
+def _shown(binding_id: str, document: Document) -> Reply:
+    body = {"id": document.id, "kind": document.kind, "sha256": document.sha256, "size": document.size,
+            "media_type": document.media_type}  # fmt: skip
+    where = f"/v1/bindings/{binding_id}/materials/{document.id}"
+    return Reply(201, views.dumps(body), {"Location": where})
+
+
+def remove(desk: Desk, binding_id: str, material_id: str, actor: Actor, in_scope: InScope) -> None:
+    """Take a document back; its content is kept until retention ends, as that of a mistake may be asked for.
+
+    Raises `Refused`: 404, 409 `action_not_available` or `material_handed_in`.
+    """
+    with desk.ledger.transaction() as conn:
+        case, now = _locked(desk, conn, binding_id)
+        if not in_scope(case, actor):
+            raise not_found()
+        row = conn.execute(_HANDED_IN, (material_id, binding_id)).fetchone()
+        if row is None:
+            raise not_found()
+        if row[0]:
+            raise Refused("material_handed_in", state=case.state)
+        _in_turn(case, now, actor)
+        conn.execute(_REMOVE, (now, material_id))
+
+
+def _locked(desk: Desk, conn: Connection[Any], binding_id: str) -> tuple[Case, datetime]:
+    conn.execute(_LOCK, (binding_id,))
+    read = desk.reader.read(conn, [(binding_id, None, None)])[0]
+    if read.case is None:
+        raise not_found()
+    return read.case, read.now
+
+
+def _open_for(case: Case, now: datetime, actor: Actor, in_scope: InScope) -> None:
+    if not in_scope(case, actor):
+        raise not_found()
+    _in_turn(case, now, actor)
+    if len(case.materials) >= case.plan.max_files:
+        raise Refused("too_many_files", max_files=case.plan.max_files)
+
+
+def _in_turn(case: Case, now: datetime, actor: Actor) -> None:
+    actions = views.available_actions(case, actor, now)
+    if "upload_material" not in actions:
+        raise Refused("action_not_available", state=case.state, available_actions=actions)
+
+
+def _fits(case: Case, document: Document) -> None:
+    plan = case.plan
+    if document.size > plan.max_file_bytes:
+        raise Refused("file_too_large", 413, "/file", max_bytes=plan.max_file_bytes)
+    if document.pages > plan.max_pages or document.pixels > plan.max_megapixels * 1_000_000:
+        raise Refused("document_too_large", 422, "/file", max_pages=plan.max_pages,
+                      max_megapixels=plan.max_megapixels)  # fmt: skip

@@ -1,0 +1,63 @@
+"""Numbers in clear and documents, for staff who must compare them; each look is logged before it is answered."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from workflows import leases, scopes
+from workflows.case import Actor, Case
+from workflows.engine import Desk
+from workflows.errors import Refused, not_found
+
+FIELDS = re.compile(r"(holder|member|mother)[./_](name|id_number)")  # `member.id_number`, or as in a search
+_LOG = """
+insert into access_log (at, principal, act, binding_id, person, purpose)
+values (kinbind_now(), %s, %s, %s, %s, %s)
+"""
+_MATERIAL = """
+select id, kind, media_type, sha256 from materials where id = %s and binding_id = %s and removed_at is null
+"""
+
+
+def reveal(desk: Desk, binding_id: str, actor: Actor, field: str, purpose: str) -> dict[str, Any]:
+    """One name or number of one party in clear: `{field, value}`; value None where there is none.
+
+    Raises `Refused`: `not_found`, or 422 `field_unknown` for what this binding does not have.
+    """
+    case = _seen(desk, binding_id, actor)
+    asked = FIELDS.fullmatch(field)
+    party = case.application.parties.get(asked[1]) if asked else None
+    if asked is None or party is None:
+        raise Refused("field_unknown", 422, "/field")
+    person = {"holder": case.application.holder, "member": case.application.member}.get(asked[1])
+    _note(desk, case, actor, f"reveal:{asked[1]}.{asked[2]}", purpose, person)
+    leases.keep_alive(desk, binding_id, actor)
+    return {"field": field, "value": party[asked[2]]}
+
+
+def open_material(desk: Desk, binding_id: str, material_id: str, actor: Actor) -> dict[str, Any]:
+    """The row of a document that this member of staff may open: `{id, kind, media_type, sha256}`.
+
+    Raises `Refused` with `not_found`.
+    """
+    case = _seen(desk, binding_id, actor)
+    with desk.ledger.desk() as conn:
+        row = conn.execute(_MATERIAL, (material_id, binding_id)).fetchone()
+    if row is None:
+        raise not_found()
+    _note(desk, case, actor, f"open:{row[0]}", None, None)
+    leases.keep_alive(desk, binding_id, actor)
+    return dict(zip(("id", "kind", "media_type", "sha256"), row, strict=True))
+
+
+def _seen(desk: Desk, binding_id: str, actor: Actor) -> Case:
+    case, _ = desk.look(binding_id)
+    if not scopes.staff(case, actor):
+        raise not_found()
+    return case
+
+
+def _note(desk: Desk, case: Case, actor: Actor, act: str, purpose: str | None, person: str | None) -> None:
+    with desk.ledger.desk() as conn:
+        conn.execute(_LOG, (actor.id, act, case.id, person, purpose))

@@ -1,0 +1,121 @@
+"""What an operator looks at first: how many are where and how old, what is due, what waits to be sent, who works."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+
+from models.ledger import Ledger
+from workflows.case import STATES, region_prefix
+from workflows.scopes import patterns
+
+# One statement, so that a moment is seen whole. Times of steps are the service's clock; a heartbeat is measured by
+# real time, because a moved clock does not make a worker old. `{…}` narrows to a part, and is empty for everything.
+_OVERVIEW = """
+with clock as (select kinbind_now() as now),
+states as (
+  select b.state, count(*) as count, min(b.state_since) as oldest_since,
+         extract(epoch from (select now from clock) - min(b.state_since)) as oldest_seconds
+  from bindings b where true {bindings} group by b.state
+),
+due as (
+  select d.name, bool_or(d.watch) as watch, count(*) as armed, min(d.due_at) as next_due_at,
+         count(*) filter (where d.parked is not null) as parked,
+         count(*) filter (where d.parked is null and d.due_at <= clock.now) as overdue,
+         count(*) filter (where d.parked is null and d.due_at > clock.now
+                          and d.due_at <= clock.now + interval '24 hours') as due_within_24h
+  from deadlines d cross join clock where true {deadlines} group by d.name
+),
+reviews as (
+  select count(*) as reviews_open, count(*) filter (where r.due_at <= clock.now) as reviews_overdue,
+         count(*) filter (where r.lease_until > clock.now) as reviews_claimed
+  from review_cases r cross join clock where true {reviews}
+),
+work as (
+  select r.*, (select count(*) from counter_tickets t where true {tickets}) as tickets_open,
+         (select count(*) from face_sessions f where f.status = 'pending' {faces}) as face_sessions_pending
+  from reviews r
+),
+backlog as (
+  select count(*) filter (where l.state = 'pending') as pending,
+         count(*) filter (where l.state = 'parked') as parked,
+         min(l.created_at) filter (where l.state = 'pending') as oldest_pending_at
+  from deliveries l where l.state <> 'delivered' {deliveries}
+)
+select clock.now,
+  (select coalesce(jsonb_agg(s), '[]') from states s) as states,
+  (select coalesce(jsonb_agg(d order by d.name), '[]') from due d) as deadlines,
+  (select to_jsonb(w) from work w) as work,
+  (select to_jsonb(b) from backlog b) as deliveries,
+  (select coalesce(jsonb_agg(jsonb_build_object('name', h.name, 'seen_at', h.seen_at,
+     'seconds', extract(epoch from clock_timestamp() - h.seen_at)) order by h.name), '[]')
+   from heartbeats h) as workers,
+  (select coalesce(jsonb_agg(jsonb_build_object('provider', o.provider, 'since', o.first_at)), '[]')
+   from provider_outages o where o.ended_at is null) as outages
+from clock
+"""
+_PART = """
+and exists (select from applications a where a.binding_id = {}
+            and a.region like any(:granted) and a.region like :region
+            and (cast(:product as text) is null or a.product = :product)
+            and (cast(:channel as text) is null or a.channel = :channel))
+"""
+_NARROWED = {"bindings": "b.id", "deadlines": "d.binding_id", "reviews": "r.binding_id", "tickets": "t.binding_id",
+             "faces": "f.binding_id", "deliveries": "l.binding_id"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of the ledger: within the grants, a region, a product, a channel."""
+
+    granted: Collection[str]
+    region: str | None = None
+    product: str | None = None
+    channel: str | None = None
+
+
+EVERYTHING = Part(("000000",))
+
+
+def overview(ledger: Ledger, part: Part) -> dict[str, Any]:
+    """Counts and ages as of one moment; every state is listed, also an empty one."""
+    whole = part == EVERYTHING
+    within = {name: "" if whole else _PART.format(column) for name, column in _NARROWED.items()}
+    asked = {
+        "granted": patterns(part.granted), "region": f"{region_prefix(part.region or '')}%",
+        "product": part.product, "channel": part.channel,
+    }  # fmt: skip
+    row = ledger.read(text(_OVERVIEW.format(**within)), {} if whole else asked)[0]
+    by_state = {state["state"]: state for state in row["states"]}
+    return {
+        "at": row["now"],
+        "states": [moments(by_state.get(name, _empty(name))) for name in STATES],
+        "deadlines": moments(row["deadlines"]),
+        "work": row["work"],
+        "deliveries": moments(row["deliveries"]),
+        "workers": moments(row["workers"]),
+        "outages": moments(row["outages"]),
+    }
+
+
+def moments(value: Any) -> Any:
+    """JSON from the database with its times as times, so that doors write all of them in one form."""
+    if isinstance(value, list):
+        return [moments(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _moment(name, one) for name, one in value.items()}
+    return value
+
+
+def _moment(name: str, value: Any) -> Any:
+    if isinstance(value, str) and name.endswith(("_at", "since")):
+        return datetime.fromisoformat(value)
+    return moments(value)
+
+
+def _empty(state: str) -> dict[str, Any]:
+    return {"state": state, "count": 0, "oldest_since": None, "oldest_seconds": None}

@@ -1,0 +1,132 @@
+"""Who may call: channels and staff, each with a key of which only the SHA-256 is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from models.ids import new_id
+from models.ledger import Ledger
+
+ROLES = ("reviewer", "counter", "operator", "supervisor")
+EVERYWHERE = "000000"  # a grant of the whole country
+SANDBOX = "sandbox-"  # how the keys of the sandbox begin; they open nothing elsewhere
+CHANNELS = (
+    "national_app",
+    "alipay",
+    "wechat",
+    "yueyibao_alipay",
+    "yueyibao_wechat",
+    "jiangsu_yibaoyun",
+    "suzhou_yibao_oa",
+    "nhsa_oa",
+)
+_SANDBOX_STAFF = (
+    ("sandbox-reviewer", "reviewer", EVERYWHERE),
+    ("sandbox-reviewer-2", "reviewer", EVERYWHERE),
+    ("sandbox-reviewer-suzhou", "reviewer", "320500"),
+    ("sandbox-counter", "counter", EVERYWHERE),
+    ("sandbox-operator", "operator", EVERYWHERE),
+    ("sandbox-operator-2", "operator", EVERYWHERE),
+    ("sandbox-supervisor", "supervisor", EVERYWHERE),
+    ("sandbox-supervisor-2", "supervisor", EVERYWHERE),
+)
+
+_COLUMNS = "id, kind, name, channel, roles, regions, person"
+_FIND = f"select {_COLUMNS} from principals where key_hash = %s and revoked_at is null"  # noqa: S608
+_ALL = f"select {_COLUMNS} from principals where revoked_at is null order by id"  # noqa: S608
+_CREATE = """
+insert into principals (id, kind, name, channel, roles, regions, person, key_hash, created_at)
+values (%s, %s, %s, %s, %s, %s, %s, %s, kinbind_now()) on conflict do nothing
+"""
+_REVOKE = "update principals set revoked_at = kinbind_now() where id = %s and revoked_at is null"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """One who calls: a channel, or a member of staff with roles and regions."""
+
+    id: str
+    kind: str  # channel or staff
+    name: str
+    channel: str | None = None
+    roles: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    person: str | None = None  # staff: the blind index of the own number
+
+
+def key_hash(key: str) -> str:
+    """What is kept of a key: SHA-256, hex. Keys are random, so that no salt is needed."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def find(ledger: Ledger, key: str) -> Principal | None:
+    """Who holds this key; None for an unknown or revoked one."""
+    with ledger.desk() as conn:
+        row = conn.execute(_FIND, (key_hash(key),)).fetchone()
+    return _principal(row) if row else None
+
+
+def every(ledger: Ledger) -> list[Principal]:
+    """All whose keys are valid, by id."""
+    with ledger.desk() as conn:
+        return [_principal(row) for row in conn.execute(_ALL).fetchall()]
+
+
+def create_channel(ledger: Ledger, channel: str, name: str | None = None) -> tuple[Principal, str]:
+    """Give a channel a key; the key is told this once.
+
+    Raises `ValueError` for a channel that API.md does not list.
+    """
+    if channel not in CHANNELS:
+        raise ValueError(f"channels are {', '.join(CHANNELS)}")
+    return _make(ledger, Principal(new_id("prn", ledger.now()), "channel", name or channel, channel))
+
+
+def create_staff(
+    ledger: Ledger, name: str, roles: Iterable[str], regions: Iterable[str], person: str | None = None
+) -> tuple[Principal, str]:
+    """Give a member of staff a key; `person` is the blind index of his own number, so that he decides no own case.
+
+    Raises `ValueError` for unknown roles, or regions that are not six digits.
+    """
+    roles, regions = tuple(roles), tuple(regions)
+    if not roles or not set(roles) <= set(ROLES):
+        raise ValueError(f"roles are {', '.join(ROLES)}")
+    if not regions or not all(len(region) == 6 and region.isdecimal() for region in regions):
+        raise ValueError("regions are codes of six digits; 000000 is the whole country")
+    return _make(ledger, Principal(new_id("prn", ledger.now()), "staff", name, None, roles, regions, person))
+
+
+def revoke(ledger: Ledger, principal_id: str) -> bool:
+    """Take a key back; whether there was one. Doors forget a key within seconds (`api.auth.REMEMBERED`)."""
+    with ledger.desk() as conn:
+        return conn.execute(_REVOKE, (principal_id,)).rowcount > 0
+
+
+def seed_sandbox(ledger: Ledger) -> None:
+    """Make the sandbox's principals, whose keys are their ids; harmless when repeated."""
+    channels = [Principal(f"{SANDBOX}{one}", "channel", one, one) for one in CHANNELS]
+    staff = [Principal(key, "staff", key, None, (role,), (region,)) for key, role, region in _SANDBOX_STAFF]
+    with ledger.transaction() as conn:
+        for principal in (*channels, *staff):
+            conn.execute(_CREATE, _row(principal, principal.id))
+
+
+def _make(ledger: Ledger, principal: Principal) -> tuple[Principal, str]:
+    key = f"kb_{secrets.token_urlsafe(32)}"
+    with ledger.desk() as conn:
+        conn.execute(_CREATE, _row(principal, key))
+    return principal, key
+
+
+def _row(principal: Principal, key: str) -> tuple[Any, ...]:
+    return (principal.id, principal.kind, principal.name, principal.channel, list(principal.roles),
+            list(principal.regions), principal.person, key_hash(key))  # fmt: skip
+
+
+def _principal(row: Any) -> Principal:
+    return Principal(row[0], row[1], row[2], row[3], tuple(row[4]), tuple(row[5]), row[6])

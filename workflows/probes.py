@@ -1,0 +1,142 @@
+"""A made-up case for each plan, and everything that anyone could say of it: what `check` tries the machine with."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from policies.calendar import start_of_day
+from policies.plan import Plan
+from workflows import binding, guards
+from workflows.case import (
+    CLOCK,
+    FINAL,
+    NOT_YET_IN_FORCE,
+    SYSTEM,
+    Actor,
+    Application,
+    Case,
+    Cursor,
+    Lease,
+    Progress,
+)
+from workflows.deadlines import BY_NAME, armed
+from workflows.errors import Refused
+
+BEGIN = start_of_day(date(2026, 1, 5))  # a Monday in a year whose holidays are known
+GROWN_BY_THEN = date(2026, 1, 5)
+GROWN_LATER = date(2036, 1, 5)
+_STAFF = "stf_check"
+_CHANGES = ("name", "id_number", "insured_region", "relationship_ended", "insurance_ended", "death")
+_ACTORS = {
+    "channel": (Actor("channel", "check", "holder"), Actor("channel", "check", "member")),
+    "system": (SYSTEM,),
+    **{kind: (Actor(kind, _STAFF, regions=("000000",)),) for kind in ("counter", "reviewer", "supervisor", "operator")},
+}
+# the system says these only as what follows from something else, never by themselves
+_FOLLOWING = {said for _, said, _ in binding.FOLLOW_UPS if all(m.by == {"system"} for m in binding.BY_NAME[said])}
+# automatic reviews draw their sample by the case's id: one that is looked at, and one that passes by itself
+_DRAWN = sorted((f"bnd_{n}" for n in range(1000)), key=lambda case_id: zlib.crc32(case_id.encode()))
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """Something said of a case at a moment."""
+
+    said: str
+    actor: Actor
+    facts: dict[str, Any]
+    at: datetime
+
+    @classmethod
+    def by_clock(cls, name: str, at: datetime) -> Saying:
+        """What the clock says for a deadline that is due."""
+        return cls(BY_NAME[name].move or "", CLOCK, {"deadline": name}, at)
+
+
+def cases(plan: Plan) -> list[Case]:
+    """The cases to begin with: drawn for review and not, and a child that stays one or grows on the way."""
+    grows = [GROWN_LATER, GROWN_BY_THEN] if plan.face_at_age else [None]
+    draws = (_DRAWN[0], _DRAWN[-1]) if plan.review.mode == "auto_then_sample" else (_DRAWN[0],)
+    return [_case(plan, draw, day) for draw in draws for day in grows]
+
+
+def _case(plan: Plan, case_id: str, face_age_day: date | None) -> Case:
+    someone = {"name": "", "id_type": "resident_id", "id_number": None, "birth_date": "2025-01-05",
+               "insured_region": "000000"}  # fmt: skip
+    roles = ("holder", "member", "mother") if plan.registry.birth_certificate else ("holder", "member")
+    application = Application(
+        product=plan.product, method=plan.method, channel="check", channel_reference=None, region="000000",
+        relationship="CHILD", initiator="holder", holder="holder", member="member", sealed=b"",
+        face_age_day=face_age_day, created_at=BEGIN, parties=dict.fromkeys(roles, someone),
+    )  # fmt: skip
+    kinds = sorted({kind for group in plan.materials for kind in group.any_of[0]})
+    lease = Lease(_STAFF, BEGIN + timedelta(days=36500), 1)
+    papers = [{"id": f"mat_{place}", "kind": kind} for place, kind in enumerate(kinds)]
+    return Case(case_id, binding.NOWHERE, 0, BEGIN, b"", Progress(), plan, application, papers, lease)
+
+
+def situation(case: Case) -> tuple[object, ...]:
+    """All of a case that decides what may be said of it, without times."""
+    progress, state = case.progress, case.state
+    drawn = (state, case.id, case.application.face_age_day)
+    if state in FINAL:
+        return (state,)
+    if state in NOT_YET_IN_FORCE or state == binding.NOWHERE:
+        how_far = (progress.registry_answered, progress.record_confirmed, progress.counter_decided, progress.grown)
+        begun = case.next_subject in progress.windows
+        return (*drawn, *how_far, case.open_step, case.next_subject, begun, progress.offline is None)
+    unbinding = progress.unbinding and (progress.unbinding.by, progress.unbinding.method)
+    reverify = progress.reverify_since is not None
+    return (*drawn, progress.suspended_for, reverify, "member" in progress.passed, unbinding)
+
+
+def sayings(case: Case, now: datetime) -> Iterator[Saying]:
+    """Everything that may be said of a case at `now`; and by the clock when it is due."""
+    for name, due in armed(case).items() if case.state != binding.NOWHERE else ():
+        if BY_NAME[name].move is not None:
+            yield Saying.by_clock(name, max(due.at, now))
+    for said in binding.BY_NAME.keys() - _FOLLOWING:
+        moves = [move for move in binding.BY_NAME[said] if case.state in move.while_]
+        for kind in sorted({kind for move in moves for kind in move.by} - {"clock"}):
+            for actor in _ACTORS[kind]:
+                yield from (Saying(said, actor, facts, now) for facts in told_with(case, said, now))
+
+
+def told_with(case: Case, said: str, now: datetime) -> list[dict[str, Any]]:
+    """What may be sent along, by what is said."""
+    plan = case.plan
+    if said in ("face_started", "face_failed", "face_passed"):
+        return _faces(case, said, now)
+    if said == "report_change":
+        return [{"what": what} for what in _CHANGES]
+    if said == "request_unbind":
+        return [{"initiator": by, "method": how} for by in plan.unbind.initiators for how in plan.unbind.authentication]
+    if said == "extend_window":
+        subject = case.next_subject
+        return [{"subject": subject, "by": timedelta(minutes=10)}] if subject in case.progress.windows else []
+    told: dict[str, dict[str, Any]] = {
+        "reject": {"reason": next(iter(plan.review.reject_reasons), None)},
+        "return_for_correction": {"reason": next(iter(plan.review.return_reasons), None), "items": []},
+        "counter_refused": {"reason": next(iter(plan.counter.refuse_reasons), None)},
+        "counter_verified": {"registry_checked": True},
+        "hand_over": {"agency": "000000"},
+    }
+    return [told.get(said, {})]
+
+
+def _faces(case: Case, said: str, now: datetime) -> list[dict[str, Any]]:
+    """A session of the face whose turn it is."""
+    cursor = Cursor(case, now)
+    try:
+        subject, purpose = guards.face_subject(cursor), guards.face_purpose(cursor)
+    except Refused:
+        return []
+    session = {"id": "fac_check", "provider": "check", "reference": "check", "expires_at": now}
+    told = {"subject": subject, "purpose": purpose, "session": session, "started_at": now, "finished_at": now}
+    if said == "face_failed":
+        return [{**told, "reason": "face_no_match", "go_offline": gone} for gone in (False, True)]
+    return [told]

@@ -1,0 +1,36 @@
+"""Whether this deployment can do its work: the schema is the newest, and somebody has worked lately."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
+
+from models.ledger import Ledger, alembic_config
+
+WORKER_SECONDS = 60  # how lately a heartbeat task must have run, real time
+
+_SEEN = text("""
+select (select array_agg(version_num) from alembic_version) as versions,
+  exists (select from heartbeats
+          where name like 'worker%' and seen_at > clock_timestamp() - make_interval(secs => :seconds)) as worker
+""")
+
+
+def readiness(ledger: Ledger) -> dict[str, bool]:
+    """What can be known from the database: `{database, migrations, worker}`; all false when it does not answer."""
+    try:
+        seen = ledger.read(_SEEN, {"seconds": WORKER_SECONDS})[0]
+    except ProgrammingError:  # no such table: a database that was never migrated
+        return {"database": True, "migrations": False, "worker": False}
+    except SQLAlchemyError:
+        return {"database": False, "migrations": False, "worker": False}
+    return {"database": True, "migrations": seen["versions"] == [head(ledger.url)], "worker": seen["worker"]}
+
+
+@cache
+def head(url: str) -> str | None:
+    """The newest migration of this code."""
+    return ScriptDirectory.from_config(alembic_config(url)).get_current_head()

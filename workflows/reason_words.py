@@ -1,0 +1,65 @@
+"""Reason codes in words: the pinned pack's own where it has them, else the desk's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from policies.book import LawBook
+from policies.parts import Text
+from policies.plan import Plan
+
+_WORDS: Mapping[str, tuple[str, str]] = {
+    # a deadline passed
+    "submitted_to_materials": ("未按期提交材料", "the materials were not handed in in time"),
+    "record_to_confirmed": ("未按期确认登记信息", "the registry's record was not confirmed in time"),
+    "face_to_first_attempt": ("未按期开始人脸核验", "no face check was begun in time"),
+    "first_attempt_to_pass": ("24小时内人脸核验未通过", "the face check was not passed within its window"),
+    "passed_to_authorised": ("未按期确认授权", "the authorisation was not confirmed in time"),
+    "returned_to_corrected": ("未按期补正", "the correction did not come in time"),
+    "offline_to_counter": ("未按期到窗口办理", "nobody came to the counter in time"),
+    "unbind_to_confirmed": ("未按期确认解绑", "the unbinding was not confirmed in time"),
+    "reverification_to_done": ("未按期重新核验", "the new verification did not come in time"),
+    "suspended_to_ended": ("暂停期满", "it was suspended for too long"),
+    # why a counter
+    "declines_face": ("选择不刷脸", "a face check was declined"),
+    "member_elsewhere": ("家庭成员不在身边", "the member is elsewhere"),
+    "cannot_pass": ("无法通过人脸核验", "the face check cannot be passed"),
+    "applied_at_counter": ("在窗口申请，由经办人当面核验", "applied at the counter, where the clerk sees the people"),
+    "document_not_readable": ("证件类型不支持人脸比对", "no camera can compare this kind of document"),
+    "registry_unanswered": ("登记机构未答复", "a registry did not answer"),
+    "face_photo_unavailable": ("没有可比对的证件照片", "there is no photo to compare with"),
+    "face_id_not_found": ("身份信息未查到", "the identity was not found"),
+    "face_id_name_mismatch": ("姓名与证件号码不一致", "name and number do not belong together"),
+    "face_no_match": ("人脸比对不一致", "the face did not match"),
+    "face_liveness": ("活体检测未通过", "the liveness check failed"),
+    "face_quality": ("人脸图像质量不足", "the picture was not good enough"),
+    # why suspended or ended
+    "reverification": ("须重新核验身份", "a new verification is due"),
+    "insurance": ("参保状态异常", "the insurance has stopped"),
+    "decision": ("待经办机构处理", "the agency must decide"),
+    "name": ("姓名变更", "the name has changed"),
+    "id_number": ("证件号码变更", "the number has changed"),
+    "insured_region": ("参保地变更", "the insured place has changed"),
+    "relationship_ended": ("家庭关系解除", "the relationship has ended"),
+    "insurance_ended": ("参保终止", "the insurance has ended"),
+    "death": ("身故", "one of the two has died"),
+    "by_holder": ("绑定人解绑", "the holder ended it"),
+    "by_member": ("家庭成员解绑", "the member ended it"),
+    "by_guardian": ("监护人解绑", "the guardian ended it"),
+    "by_counter": ("窗口解绑", "it was ended at the counter"),
+    "refused_by_member": ("家庭成员拒绝", "the member refused"),
+    "consent_withdrawn": ("撤回同意", "a consent was withdrawn"),
+    "other": ("其他", "another reason"),
+}  # fmt: skip
+
+
+def say(code: str, plan: Plan, book: LawBook) -> Text:
+    """Return what a reason code means to people; a code that nobody has words for stands for itself."""
+    try:
+        listed = book.law(plan.pack, plan.product, plan.version).pack.reasons.get(code)
+    except KeyError:  # a pack that is no longer shipped: its cases go on, its words are gone
+        listed = None
+    if listed is not None:
+        return listed
+    zh, en = _WORDS.get(code, (code, code))
+    return Text(zh=zh, en=en)

@@ -1,0 +1,178 @@
+"""The work that waits for staff: reviews and counter tickets, nearest due first, of the regions they are granted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import TextClause, text
+
+from workflows import cursors, leases, listing, scopes, views
+from workflows.case import AGENCY_REVIEW, Actor, Case, region_prefix
+from workflows.engine import Desk
+from workflows.errors import not_found
+
+Status = Literal["open", "unclaimed", "claimed", "mine", "escalated"]
+_OTHERS = 50  # bindings of the same two people that a reviewer is shown
+
+_STATUS = {
+    "unclaimed": "(w.claimed_by is null or w.lease_until <= clock.now)",
+    "claimed": "w.lease_until > clock.now",
+    "mine": "w.claimed_by = :staff and w.lease_until > clock.now",
+    "escalated": "w.escalations > 0",
+}
+_PAGE = """
+select w.*, clock.now
+from {table} w cross join (select kinbind_now() as now) as clock
+where w.agency like any(:granted) and w.agency like :region
+  and (cast(:overdue as boolean) is null or (w.due_at <= clock.now) = :overdue)
+  and (cast(:due_at as timestamptz) is null or (w.due_at, w.binding_id) > (:due_at, :after))
+  and ({narrowed})
+order by w.due_at, w.binding_id
+limit :limit
+"""
+_SAME_PEOPLE = text("""
+select a.binding_id from applications a
+where (a.holder = any(:people) or a.member = any(:people)) and a.binding_id <> :binding
+order by a.binding_id desc limit :limit
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which part of a work list: a region within the grants, overdue or not, and the page."""
+
+    region: str | None = None
+    overdue: bool | None = None
+    limit: int = 50
+    cursor: str | None = None
+
+
+def review_queue(desk: Desk, actor: Actor, wanted: Wanted, status: Status = "open") -> dict[str, Any]:
+    """A page of the cases that await a decision; `status` is about the lease and the haste."""
+    page = _page("review_cases", _STATUS.get(status, "true"))
+    return _listed(desk, actor, wanted, page, _review_item, {})
+
+
+def tickets(desk: Desk, actor: Actor, wanted: Wanted, code: str | None = None) -> dict[str, Any]:
+    """A page of the open tickets, or the one with this code, however it was written down."""
+    page = _page("counter_tickets", "cast(:code as text) is null or w.code = :code")
+    return _listed(desk, actor, wanted, page, _ticket_item, {"code": code and _spelt(code)})
+
+
+def review_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
+    """Everything a reviewer needs to decide one case: the view, and what lies beside it.
+
+    Looking is work: it keeps the looker's own lease alive. Raises `Refused` with `not_found`.
+    """
+    leases.keep_alive(desk, binding_id, actor)
+    case, now = desk.look(binding_id)
+    if not scopes.reviews(case, actor):
+        raise not_found()
+    review = case.plan.review
+    return held(case, actor, now) | {
+        "reasons": {"reject": review.reject_reasons, "return": review.return_reasons},
+        "timeline": listing.timeline(desk.ledger, case.id, actor),
+        "face_checks": listing.face_checks(desk.ledger, case, now),
+        "other_bindings": other_bindings(desk, case, actor),
+    }
+
+
+def held(case: Case, actor: Actor, now: datetime) -> dict[str, Any]:
+    """The view for a reviewer with the lease, and what he may do about it among his actions."""
+    view, lease = views.binding_view(case, actor, now), leases.lease_view(case, actor, now)
+    if case.state == AGENCY_REVIEW and (lease is None or lease["mine"]):
+        view["available_actions"] = ["claim", *view["available_actions"], *(["release"] if lease else [])]
+    return view | {"lease": lease}
+
+
+def other_bindings(desk: Desk, case: Case, actor: Actor) -> dict[str, Any]:
+    """What else the two have applied for, masked: here in full view, elsewhere only how many."""
+    people = [case.application.holder, case.application.member]
+    found = desk.ledger.read(_SAME_PEOPLE, {"people": people, "binding": case.id, "limit": _OTHERS})
+    others = read_cases(desk, [row["binding_id"] for row in found])
+    here = [other for other in others if scopes.in_region(other, actor)]
+    return {"items": [_other(case, other) for other in here], "elsewhere": len(others) - len(here)}
+
+
+def read_cases(desk: Desk, binding_ids: Sequence[str]) -> list[Case]:
+    """The cases of these bindings as they are now, in this order; what is gone is left out."""
+    if not binding_ids:
+        return []
+    with desk.ledger.desk() as conn:
+        reads = desk.reader.read(conn, [(one, None, None) for one in binding_ids])
+    return [read.case for read in reads if read.case is not None]
+
+
+def _other(case: Case, other: Case) -> dict[str, Any]:
+    ours, theirs = case.application, other.application
+    shared = [
+        f"{role}_as_{as_role}"
+        for role, person in (("holder", ours.holder), ("member", ours.member))
+        for as_role, other_person in (("holder", theirs.holder), ("member", theirs.member))
+        if person == other_person
+    ]
+    return {"id": other.id, "product": theirs.product, "channel": theirs.channel, "state": other.state,
+            "state_since": other.since, "reason": other.progress.reason, "relationship": theirs.relationship,
+            "holder": views.party_view(other, "holder"), "member": views.party_view(other, "member"),
+            "shared": shared}  # fmt: skip
+
+
+# -- pages -------------------------------------------------------------------------------------------------------
+
+Item = Callable[[Any, Case, Actor, datetime], dict[str, Any]]
+
+
+def _page(table: str, narrowed: str) -> TextClause:
+    return text(_PAGE.format(table=table, narrowed=narrowed))
+
+
+def _listed(
+    desk: Desk, actor: Actor, wanted: Wanted, page: TextClause, item: Item, named: dict[str, Any]
+) -> dict[str, Any]:
+    due_at, after = cursors.decode(wanted.cursor, datetime, str) if wanted.cursor else (None, None)
+    rows = desk.ledger.read(page, named | {
+        "granted": scopes.patterns(actor.regions), "region": f"{region_prefix(wanted.region or '')}%",
+        "overdue": wanted.overdue, "due_at": due_at, "after": after, "staff": actor.id, "limit": wanted.limit + 1,
+    })  # fmt: skip
+    more, rows = len(rows) > wanted.limit, rows[: wanted.limit]
+    cases = {case.id: case for case in read_cases(desk, [row["binding_id"] for row in rows])}
+    items = [item(row, cases[row["binding_id"]], actor, row["now"]) for row in rows if row["binding_id"] in cases]
+    last = rows[-1] if more else None
+    return {"items": items, "next_cursor": cursors.encode(last["due_at"], last["binding_id"]) if last else None}
+
+
+def _item(row: Any, case: Case, now: datetime) -> dict[str, Any]:
+    application = case.application
+    return {
+        "binding_id": case.id, "version": case.version, "state": case.state, "product": application.product,
+        "method": application.method, "channel": application.channel, "relationship": application.relationship,
+        "region": application.region, "agency": row["agency"], "holder": views.party_view(case, "holder"),
+        "member": views.party_view(case, "member"), "due_at": row["due_at"], "overdue": row["due_at"] <= now,
+    }  # fmt: skip
+
+
+def _review_item(row: Any, case: Case, actor: Actor, now: datetime) -> dict[str, Any]:
+    review = case.progress.review
+    return _item(row, case, now) | {
+        "entered_at": row["entered_at"], "escalations": row["escalations"],
+        "provisional": bool(review and review.provisional), "lease": leases.lease_view(case, actor, now),
+    }  # fmt: skip
+
+
+def _ticket_item(row: Any, case: Case, actor: Actor, now: datetime) -> dict[str, Any]:
+    offline = case.progress.offline
+    return _item(row, case, now) | {
+        "code": row["code"], "opened_at": row["opened_at"], "reason": offline.reason if offline else None,
+        "counter_ticket": views.ticket_view(case), "materials_complete": case.materials_complete,
+        "registry_answered": case.progress.registry_answered,
+        "available_actions": views.available_actions(case, actor, now),
+    }  # fmt: skip
+
+
+def _spelt(code: str) -> str:
+    """A code as it was made: people write O for nought, I and L for one, small letters and dashes."""
+    plain = "".join(sign for sign in code.upper() if sign.isalnum())
+    return plain.translate(str.maketrans("OIL", "011"))
