@@ -1,0 +1,178 @@
+"""The sandbox's hand on the clock: from due moment to due moment, everything in the order in which it fell due.
+
+Workers may run the same errands meanwhile; each errand is safe to run twice at once. What a worker has in its hands
+is waited for, so that the answer comes after it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString, NamedTuple
+
+from psycopg import Connection
+
+from tasks import outages
+from tasks.deliver import tell
+from tasks.faces import poll_faces
+from tasks.feed import with_news
+from tasks.office import Office
+from tasks.registries import ask_registries, recheck_insurance
+from tasks.sweep import sweep
+from tasks.upkeep import keep_up
+
+PATIENCE = 10.0  # real seconds for which deliveries are waited for, in one call
+GLANCE = 0.02  # real seconds between two looks at what another process has in its hands
+TRIES = 25  # such looks
+LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)
+NO_SLACK = timedelta(0)
+FIRST_DAYS = timedelta(days=3)
+
+_SWEEP = """
+select min(due_at) from deadlines
+where parked is null and not watch and due_at > %s
+  and not (name = 'first_attempt_to_pass' and exists (
+    select from provider_outages o where o.ended_at is null and o.last_at - o.first_at > interval '5 minutes'))
+"""
+_WATCH = """
+select min(due_at) from deadlines where parked is null and watch and due_at > %s and name = %s
+"""
+_POLL = "select min(poll_at) from face_sessions where poll_at > %s"
+_DELIVERY = """
+select min(d.next_at) from deliveries d
+where d.state = 'pending' and d.next_at > %s and (d.leased_until is null or d.leased_until < clock_timestamp())
+  and exists (select from webhook_endpoints e where e.id = d.endpoint_id and e.disabled_at is null)
+"""
+_ASKING = "select 1 from deadlines where watch and leased_until > clock_timestamp() limit 1"
+_BRINGING = "select 1 from deliveries where state = 'pending' and leased_until > clock_timestamp() limit 1"
+_SET = "update service_clock set ahead = greatest(ahead, %s::timestamptz - clock_timestamp())"
+NextDue = Callable[[Connection[Any], datetime], datetime | None]
+
+
+def _first(statement: str, *more: str) -> NextDue:
+    def look(conn: Connection[Any], after: datetime) -> datetime | None:
+        row = conn.execute(statement, (after, *more), prepare=True).fetchone()
+        return row[0] if row else None
+
+    return look
+
+
+class Errand(NamedTuple):
+    """What runs when something of its kind is due, and how the first due moment after another is found."""
+
+    run: Callable[[Office], int]
+    next_due: NextDue
+    slack: timedelta = NO_SLACK  # how late it may run, so that what is spread over the day is done in batches
+    long_slack: timedelta = NO_SLACK  # the same after the first days of one call
+
+
+ERRANDS = (
+    Errand(sweep, _first(_SWEEP)),
+    Errand(ask_registries, _first(_WATCH, "materials_to_checked")),
+    Errand(poll_faces, _first(_POLL)),
+    Errand(outages.watch_outages, lambda conn, after: _later(outages.next_end(conn), after)),
+    # What the sandbox's registries know does not change while the clock is moved: when everybody has been looked at
+    # once, looking every day of a year would only make the developer wait.
+    Errand(recheck_insurance, _first(_WATCH, "insurance_to_rechecked"), timedelta(hours=1), timedelta(days=7)),
+)
+
+
+def _later(at: datetime | None, after: datetime) -> datetime | None:
+    return at if at is not None and at > after else None
+
+
+def advance(office: Office, seconds: float) -> datetime:
+    """Move the service's clock on by `seconds` and run all that falls due on the way; return the time then."""
+    begun = office.ledger.now()
+    run = _Run(office, begun, time.monotonic() + PATIENCE)
+    target = begun + timedelta(seconds=seconds)
+    run.post()
+    run.until(target, slack=True)
+    run.set_clock(target)
+    run.until(target, slack=False)
+    run.post()
+    keep_up(office)
+    return office.ledger.now()
+
+
+@dataclass(slots=True)
+class _Run:
+    """One call's way through time."""
+
+    office: Office
+    begun: datetime
+    deadline: float  # monotonic: deliveries are not waited for any longer
+    seen: dict[int, datetime] = field(default_factory=dict)  # of errands that found nothing to do: up to when
+
+    def until(self, target: datetime, *, slack: bool) -> None:
+        """Run errand after errand, setting the clock to each moment, until nothing is due before `target`."""
+        while found := self._earliest(slack=slack):
+            at, place, due = found
+            if at > target:
+                return
+            self.set_clock(at)
+            if self._run(place, due):
+                self.seen.clear()
+            else:  # whatever it is, it does not move by being looked at again
+                self.seen[place] = due
+
+    def _run(self, place: int, due: datetime) -> bool:
+        """Run the errand whose first due moment is `due`; whether anything came of it, here or elsewhere."""
+        if place == len(ERRANDS):
+            return self.post() > 0
+        errand = ERRANDS[place]
+        for _ in range(TRIES):
+            if errand.run(self.office):
+                self.post()
+                return True
+            with self.office.ledger.desk() as conn:
+                if errand.next_due(conn, self.seen.get(place, LONG_AGO)) != due:
+                    return True
+            time.sleep(GLANCE)
+        return False
+
+    def _earliest(self, *, slack: bool) -> tuple[datetime, int, datetime] | None:
+        """When to run what is due first, the place of its errand, and when it was due; deliveries come last."""
+        found = []
+        with self.office.ledger.desk() as conn:
+            for place, errand in enumerate(ERRANDS):
+                due = errand.next_due(conn, self.seen.get(place, LONG_AGO))
+                if due is not None:
+                    found.append((due + (self._slack(errand, due) if slack else NO_SLACK), place, due))
+            due = _first(_DELIVERY)(conn, self.seen.get(len(ERRANDS), LONG_AGO))
+            if due is not None:
+                found.append((due, len(ERRANDS), due))
+        return min(found, default=None)
+
+    def _slack(self, errand: Errand, at: datetime) -> timedelta:
+        return errand.slack if at < self.begun + FIRST_DAYS else errand.long_slack
+
+    def post(self) -> int:
+        """Carry out what the history has to tell, and wait for it as long as there is time."""
+        self._wait_for(_ASKING)
+        brought = tell(self.office, self._time_left())
+        while self._time_left() and (self._is(_BRINGING) or with_news(self.office)):
+            time.sleep(GLANCE)
+            brought += tell(self.office, self._time_left())
+        return brought
+
+    def _time_left(self) -> float:
+        return max(0.0, self.deadline - time.monotonic())
+
+    def _wait_for(self, somebody: LiteralString) -> None:
+        """Let another process finish what it is at, within reason."""
+        for _ in range(TRIES):
+            if not self._is(somebody):
+                return
+            time.sleep(GLANCE)
+
+    def _is(self, somebody: LiteralString) -> bool:
+        with self.office.ledger.desk() as conn:
+            return conn.execute(somebody).fetchone() is not None
+
+    def set_clock(self, at: datetime) -> None:
+        """Let it be `at`; the clock never goes back."""
+        with self.office.ledger.desk() as conn:
+            conn.execute(_SET, (at,))

@@ -1,0 +1,252 @@
+"""Bring letters to the channels: signed, at least once, in order for each binding, tried again for three days.
+
+A letter is claimed by a short lease in real time, so that nothing is locked while it is under way and whoever dies
+is followed by another. Its bytes are frozen before the first attempt. Of one binding only the oldest pending letter
+goes to an endpoint; one that was put aside lets the later ones go on.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import structlog
+from psycopg import Connection
+
+from models.ids import new_id
+from tasks.feed import PARTY_NOTICE, fan_out
+from tasks.office import Office
+from tasks.webhooks import Answer, Letter, post
+from workflows import views
+from workflows.asof import case_as_of
+from workflows.endpoints import signing
+from workflows.errors import Refused, not_found
+
+__all__ = ["deliver", "fan_out", "send_again", "tell", "test_delivery"]
+
+# After the first attempt, seconds until each further one: 75.6 hours in all (REFERENCE §7).
+SCHEDULE = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
+MOST_RETRY_AFTER = 86_400  # seconds; a receiver may not ask for more
+AT_ONCE = 16  # attempts at the same time in one call
+PER_ENDPOINT = 4  # attempts at the same time at one endpoint: a slow one must not take all the places
+
+# The heads of the queues whose time has come, a few for each endpoint. The lease is real time.
+_CLAIM = """
+with due as (
+  select head.id, head.place
+  from webhook_endpoints e
+  cross join lateral (
+    select count(*) as number from deliveries f
+    where f.endpoint_id = e.id and f.state = 'pending' and f.leased_until > clock_timestamp()) as under_way
+  cross join lateral (
+    select d.id, row_number() over (order by d.next_at, d.id) + under_way.number as place
+    from deliveries d
+    where d.endpoint_id = e.id and d.state = 'pending' and d.next_at <= (select kinbind_now())
+      and (d.leased_until is null or d.leased_until < clock_timestamp())
+      and not exists (
+        select from deliveries o
+        where o.endpoint_id = d.endpoint_id and o.binding_id = d.binding_id and o.state = 'pending'
+          and (o.sequence, o.id) < (d.sequence, d.id))
+    order by d.next_at, d.id limit %(per_endpoint)s) as head
+  where e.disabled_at is null and head.place <= %(per_endpoint)s),
+picked as (
+  select id from deliveries
+  where id in (select id from due order by place limit %(limit)s)
+    and state = 'pending' and (leased_until is null or leased_until < clock_timestamp())
+  for update skip locked)
+update deliveries d
+set attempts = d.attempts + 1, leased_until = clock_timestamp() + interval '60 seconds'
+from picked, webhook_endpoints e
+where d.id = picked.id and e.id = d.endpoint_id
+returning d.id, d.endpoint_id, d.binding_id, d.sequence, d.type, d.body, d.attempts, e.url, e.secrets, e.channel,
+  extract(epoch from clock_timestamp())::float8, kinbind_now()
+"""
+_FREEZE = "update deliveries set body = %s where id = %s and body is null"
+_DELIVERED = """
+update deliveries set state = 'delivered', settled_at = kinbind_now(), last_error = null, leased_until = null
+where id = %(id)s and state = 'pending'
+"""
+_PARKED = """
+update deliveries set state = 'parked', settled_at = kinbind_now(), last_error = %(error)s, leased_until = null
+where id = %(id)s and state = 'pending'
+"""
+# The letters behind it in the queue share its fate, so that they are not looked at in vain.
+_GO_ON = """
+update deliveries set next_at = kinbind_now()
+where endpoint_id = %(endpoint)s and binding_id = %(binding)s and state = 'pending' and next_at > kinbind_now()
+"""
+_LATER = """
+update deliveries set next_at = kinbind_now() + %(pause)s, last_error = %(error)s, leased_until = null
+where id = %(id)s and state = 'pending'
+"""
+_WAIT = """
+update deliveries set next_at = greatest(next_at, kinbind_now() + %(pause)s)
+where endpoint_id = %(endpoint)s and binding_id = %(binding)s and state = 'pending' and id <> %(id)s
+"""
+_DISABLE = "update webhook_endpoints set disabled_at = kinbind_now() where id = %s and disabled_at is null"
+_PARK_ALL = """
+update deliveries set state = 'parked', settled_at = kinbind_now(), last_error = 'endpoint_disabled'
+where endpoint_id = %s and state = 'pending'
+"""
+_AGAIN = """
+update deliveries d
+set state = 'pending', attempts = %s, next_at = kinbind_now(), settled_at = null, leased_until = null
+where id = %s and state <> 'pending'
+returning (select e.disabled_at is null from webhook_endpoints e where e.id = d.endpoint_id)
+"""
+_ENDPOINT = """
+select url, secrets, kinbind_now(), extract(epoch from clock_timestamp())::float8 from webhook_endpoints where id = %s
+"""
+_PARTIES = """
+select a.holder, a.member, array(select person from person_channels p where p.channel = %s
+  and p.person in (a.holder, a.member))
+from applications a where a.binding_id = %s
+"""
+log = structlog.get_logger()
+
+
+class Claimed(NamedTuple):
+    """A letter under lease, and where it goes; `now` is the service's clock, `real` is real time in Unix seconds."""
+
+    id: str
+    endpoint_id: str
+    binding_id: str
+    sequence: int
+    type: str
+    body: str | None
+    attempts: int
+    url: str
+    secrets: bytes
+    channel: str
+    real: float
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What the test button found out: the id that was sent, and the status or the error."""
+
+    id: str
+    answer: Answer
+
+
+def deliver(office: Office, limit: int = 50, patience: float = 20.0) -> int:
+    """Begin at most `limit` attempts that are due and wait `patience` real seconds for them; return how many.
+
+    What is still under way then is finished in the background and writes its result itself.
+    """
+    with office.ledger.desk() as conn:
+        claimed_at = time.monotonic()
+        asked = {"limit": limit, "per_endpoint": PER_ENDPOINT}
+        claimed = [Claimed(*row) for row in conn.execute(_CLAIM, asked)]
+    if claimed:
+        pool = ThreadPoolExecutor(min(AT_ONCE, len(claimed)), thread_name_prefix="deliver")
+        under_way = [pool.submit(_bring, office, letter, claimed_at) for letter in claimed]
+        wait(under_way, timeout=patience)
+        pool.shutdown(wait=False)
+    return len(claimed)
+
+
+def tell(office: Office, patience: float = 2.0) -> int:
+    """Turn new lines into letters and bring all that are due, waiting `patience` real seconds in all; how many."""
+    until = time.monotonic() + patience
+    fan_out(office)
+    brought = 0
+    while begun := deliver(office, patience=max(0.0, until - time.monotonic())):
+        brought += begun
+    return brought
+
+
+def send_again(office: Office, delivery_id: str) -> None:
+    """Put a letter that was set aside, or has arrived before, at the head of its queue; one attempt is made.
+
+    Raises `Refused`: `not_found`, or `endpoint_disabled`.
+    """
+    with office.ledger.transaction() as conn:
+        row = conn.execute(_AGAIN, (len(SCHEDULE), delivery_id)).fetchone()
+        if row is None:
+            raise not_found()
+        if not row[0]:
+            raise Refused("endpoint_disabled", 409)
+
+
+def test_delivery(office: Office, endpoint_id: str) -> Trial:
+    """Send a letter of type `webhook.test` now, once, and return what came of it. Raises `not_found`."""
+    with office.ledger.desk() as conn:
+        row = conn.execute(_ENDPOINT, (endpoint_id,)).fetchone()
+    if row is None:
+        raise not_found()
+    url, sealed, now, real = row
+    letter_id = new_id("dlv", now)
+    body = views.dumps({"type": "webhook.test", "timestamp": now, "data": {"endpoint_id": endpoint_id}})
+    secrets = signing(office.desk.keys, endpoint_id, sealed, now)
+    return Trial(letter_id, post(Letter(letter_id, url, secrets, int(real), body)))
+
+
+# -- one letter ----------------------------------------------------------------------------------------------------
+
+
+def _bring(office: Office, letter: Claimed, claimed_at: float) -> None:
+    try:
+        body = letter.body or _freeze(office, letter)
+        secrets = signing(office.desk.keys, letter.endpoint_id, letter.secrets, letter.now)
+        stamp = int(letter.real + time.monotonic() - claimed_at)
+        answer = post(Letter(letter.id, letter.url, secrets, stamp, body.encode()))
+    except Exception:  # ours, not the receiver's: counted like any other, so that it ends aside and is seen
+        log.exception("delivery_failed", delivery_id=letter.id)
+        answer = Answer(error="internal_error")
+    with office.ledger.transaction() as conn:
+        _note(conn, letter, answer)
+
+
+def _freeze(office: Office, letter: Claimed) -> str:
+    """Build the body as of its line and keep it: the same bytes at every retry."""
+    with office.ledger.desk() as conn:
+        case, at = case_as_of(conn, office.desk.reader, letter.binding_id, letter.sequence)
+        data = {"sequence": letter.sequence, "binding": views.public_view(case, at)}
+        if letter.type == PARTY_NOTICE:
+            data["parties"] = _parties(conn, letter)
+        body = views.dumps({"type": letter.type, "timestamp": at, "data": data}).decode()
+        conn.execute(_FREEZE, (body, letter.id))
+    return body
+
+
+def _parties(conn: Connection[Any], letter: Claimed) -> list[str]:
+    """Which of the two this channel has acted for: whom it may tell."""
+    row = conn.execute(_PARTIES, (letter.channel, letter.binding_id)).fetchone()
+    holder, member, known = row or (None, None, [])
+    return [role for role, person in (("holder", holder), ("member", member)) if person in known]
+
+
+def _note(conn: Connection[Any], letter: Claimed, answer: Answer) -> None:
+    """Write down what became of an attempt, and what it means for the letters behind."""
+    queue = {"id": letter.id, "endpoint": letter.endpoint_id, "binding": letter.binding_id}
+    if answer.delivered:
+        conn.execute(_DELIVERED, queue)
+        conn.execute(_GO_ON, queue)
+    elif answer.status == 410:
+        conn.execute(_DISABLE, (letter.endpoint_id,))
+        conn.execute(_PARKED, {**queue, "error": answer.error})
+        conn.execute(_PARK_ALL, (letter.endpoint_id,))
+        log.warning("webhook_endpoint_gone", endpoint_id=letter.endpoint_id)
+    elif letter.attempts > len(SCHEDULE):
+        conn.execute(_PARKED, {**queue, "error": answer.error})
+        conn.execute(_GO_ON, queue)
+        log.warning("delivery_parked", delivery_id=letter.id, endpoint_id=letter.endpoint_id)
+    else:
+        pause = {"pause": _pause(letter, answer)}
+        conn.execute(_LATER, {**queue, **pause, "error": answer.error})
+        conn.execute(_WAIT, {**queue, **pause})
+
+
+def _pause(letter: Claimed, answer: Answer) -> timedelta:
+    """Until the next attempt, on the service's clock: the schedule's and a tenth at most, drawn by the letter."""
+    drawn = zlib.crc32(f"{letter.id}{letter.attempts}".encode()) / 2**32
+    seconds = SCHEDULE[letter.attempts - 1] * (1 + drawn / 10)
+    if answer.status in (429, 503) and answer.retry_after is not None:
+        seconds = max(seconds, min(answer.retry_after, MOST_RETRY_AFTER))
+    return timedelta(seconds=seconds)

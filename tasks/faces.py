@@ -1,0 +1,206 @@
+"""Face checks between the desk and the providers: an attempt is begun, an answer is brought back.
+
+A callback is a hint that something has happened; the provider's answer to our own question is the truth. A session
+that nobody calls about is polled. Providers are asked outside any transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from psycopg import Connection
+from psycopg.rows import dict_row
+
+from gateways.faces import FaceAnswer, FaceStart, FaceStatus, Forged, ProviderDown, ProviderRefused, Subject
+from models.ids import new_id
+from tasks import outages
+from tasks.office import Office
+from workflows import guards, views
+from workflows.case import FACE_CHECK, SYSTEM, Actor, Case, Cursor
+from workflows.commands import Command, Outcome, Reply
+from workflows.errors import Refused
+
+RETENTION = timedelta(days=3)  # how long after its end a session can still be asked about (DOMAIN §D: Tencent)
+FIRST_PAUSE = timedelta(minutes=1)  # between two polls of a session; doubles
+
+Session = dict[str, Any]  # a row of face_sessions
+_FIND = "select * from face_sessions where provider = %s and reference = %s"
+# The next poll is set before the provider is asked: two workers never ask about one session at once.
+_DUE = """
+with due as (
+  select id, now from face_sessions, (select kinbind_now() as now) as clock
+  where poll_at <= now order by poll_at limit %(limit)s for update of face_sessions skip locked)
+update face_sessions s
+set attempts = s.attempts + 1,
+    poll_at = case when now < s.expires_at + %(retention)s then now + %(pause)s * power(2, least(s.attempts, 12)) end
+from due where s.id = due.id
+returning s.*
+"""
+_LOCK = "select from face_sessions where id = %s and status in ('pending', 'error') for update"
+_SETTLE = """
+update face_sessions set status = %(status)s, reason = %(reason)s, finished_at = %(finished_at)s, poll_at = null
+where id = %(id)s
+"""
+_ERROR = """
+update face_sessions set status = 'error', reason = %(reason)s, finished_at = %(finished_at)s,
+  poll_at = case status when 'error' then poll_at else least(poll_at, (select kinbind_now()) + %(pause)s) end
+where id = %(id)s
+"""
+log = structlog.get_logger()
+
+
+# -- an attempt begins ---------------------------------------------------------------------------------------------
+
+
+def start_face_check(office: Office, command: Command) -> Outcome:
+    """Begin an attempt at the provider, then say `face_started`; the reply holds where the person does it.
+
+    Raises `Refused`: the desk's own, `face_rate_limited`, 503 `face_provider_down` (nothing moved), or the
+    provider's reason where no retry can mend it: then the case has gone offline.
+    """
+    to_come = {**command.facts, "session": {"expires_at": None}}
+    rehearsed = office.desk.rehearse(replace(command, facts=to_come))
+    if rehearsed.reply is not None or rehearsed.case is None or rehearsed.now is None:
+        return rehearsed  # a replay
+    case, now = rehearsed.case, rehearsed.now
+    provider = next(iter(office.windows.faces.values()))
+    session_id, subject = new_id("fac", now), guards.face_subject(Cursor(case, now))
+    try:
+        started = provider.begin(session_id, _identity(case, subject))
+    except ProviderDown:
+        outages.found_down(office, provider.name, now)
+        raise Refused("face_provider_down", 503) from None
+    except ProviderRefused as no:
+        raise _refused(office, command, case, no) from None
+    session = {"id": session_id, "provider": provider.name, "reference": started.reference,
+               "expires_at": started.expires_at}  # fmt: skip
+    return office.desk.say(
+        replace(
+            command,
+            facts={**command.facts, "session": session},
+            answering=_answering(session_id, subject, provider.name, started),
+        )
+    )
+
+
+def _identity(case: Case, subject: str) -> Subject:
+    party = case.application.parties[subject]
+    if party["id_number"] is None:  # bound as a newborn: no provider can compare what has no number
+        raise ProviderRefused("face_id_not_found", go_offline=True)
+    return Subject(party["name"], party["id_type"], party["id_number"])
+
+
+def _answering(session_id: str, subject: str, provider: str, started: FaceStart) -> Any:
+    def answer(case: Case, _actor: Actor, _now: datetime) -> Reply:
+        body = {"id": session_id, "subject": subject, "provider": provider, "url": started.url,
+                "token": started.token, "expires_at": started.expires_at}  # fmt: skip
+        return Reply(201, views.dumps(body), {"ETag": f'"{case.version}"'}, secret=True)
+
+    return answer
+
+
+def _refused(office: Office, command: Command, case: Case, no: ProviderRefused) -> Refused:
+    """What to answer when the provider would not begin; a counter helps where no retry can."""
+    if no.go_offline and case.state == FACE_CHECK:
+        outcome = office.desk.say(Command("route_offline", case.id, SYSTEM, {"reason": no.reason}))
+        if outcome.case is not None and outcome.now is not None:
+            actions = views.available_actions(outcome.case, command.actor, outcome.now)
+            return Refused(no.reason, 409, state=outcome.case.state, available_actions=actions)
+    if no.go_offline:
+        return Refused(no.reason, 409)
+    if no.next_retry_at is not None:
+        return Refused("face_rate_limited", 409, next_retry_at=no.next_retry_at)
+    log.error("face_begin_refused", provider_reason=no.reason, binding_id=case.id)
+    return Refused("face_provider_down", 503)
+
+
+# -- an answer comes -----------------------------------------------------------------------------------------------
+
+
+def hear(office: Office, provider: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, str]) -> None:
+    """Take a provider's callback. Raises `Refused` with 401 `callback_forged`, for unknown sessions too."""
+    forged = Refused("callback_forged", 401)
+    window = office.windows.faces.get(provider)
+    if window is None:
+        raise forged
+    try:
+        reference = window.read_callback(headers, body, query)
+    except Forged:
+        log.warning("face_callback_forged", provider=provider)
+        raise forged from None
+    with office.ledger.desk() as conn, conn.cursor(row_factory=dict_row) as cursor:
+        session = cursor.execute(_FIND, (provider, reference)).fetchone()
+    if session is None:
+        raise forged
+    settle(office, session)
+
+
+def poll_faces(office: Office, limit: int = 50) -> int:
+    """Ask about at most `limit` sessions whose poll is due; return how many."""
+    asked = {"limit": limit, "retention": RETENTION, "pause": FIRST_PAUSE}
+    with office.ledger.desk() as conn, conn.cursor(row_factory=dict_row) as cursor:
+        due = cursor.execute(_DUE, asked).fetchall()
+    for session in due:
+        try:
+            settle(office, session)
+        except Exception:  # one bad session must not keep the others waiting; it has its next poll
+            log.exception("face_poll_failed", session_id=session["id"])
+    return len(due)
+
+
+def settle(office: Office, session: Session) -> None:
+    """Ask the provider about a session that is not settled yet, and tell the desk."""
+    if session["status"] not in ("pending", "error"):
+        return
+    case, now = office.desk.look(session["binding_id"])
+    provider = office.windows.faces[session["provider"]]
+    try:
+        answer = provider.ask(session["reference"], _identity(case, session["subject"]))
+    except ProviderDown:
+        outages.found_down(office, provider.name, now)
+        return
+    with office.ledger.transaction() as conn:
+        # a callback that comes twice waits here, and then finds the session settled
+        if conn.execute(_LOCK, (session["id"],)).rowcount == 0:
+            return
+        _take(office, conn, session, answer)
+    _learn(office, session, answer, now)
+
+
+def _take(office: Office, conn: Connection[Any], session: Session, answer: FaceAnswer) -> None:
+    """Write down an answer: as a step where the desk accepts it, else on the session only."""
+    noted = {"id": session["id"], "status": answer.status.value, "reason": answer.reason,
+             "finished_at": answer.finished_at}  # fmt: skip
+    if answer.status is FaceStatus.ERROR:
+        conn.execute(_ERROR, {**noted, "pause": FIRST_PAUSE})
+    elif answer.status is FaceStatus.EXPIRED:
+        conn.execute(_SETTLE, noted)
+    elif answer.status is not FaceStatus.PENDING:
+        outcome = office.desk.serve_on(conn, [_command(session, answer)])[0]
+        if isinstance(outcome.refused, Refused):  # late, another's turn, or the counter was first
+            log.info("face_answer_noted_only", session_id=session["id"], code=outcome.refused.code)
+            conn.execute(_SETTLE, noted)
+        else:
+            outcome.unwrap()
+
+
+def _command(session: Session, answer: FaceAnswer) -> Command:
+    facts = {
+        "session": session, "subject": session["subject"], "purpose": session["purpose"],
+        "started_at": session["started_at"], "finished_at": answer.finished_at, "status": answer.status.value,
+        "reason": answer.reason, "uses_attempt": answer.uses_attempt, "go_offline": answer.go_offline,
+        "next_retry_at": answer.next_retry_at,
+    }  # fmt: skip
+    return Command(f"face_{answer.status.value}", session["binding_id"], SYSTEM, facts)
+
+
+def _learn(office: Office, session: Session, answer: FaceAnswer, now: datetime) -> None:
+    """What an answer says of the provider itself; one session that ended in its fault counts once."""
+    if answer.status in (FaceStatus.PASSED, FaceStatus.FAILED):
+        outages.answered(office, session["provider"])
+    elif answer.reason == "face_provider_down" and session["status"] != "error":
+        outages.found_down(office, session["provider"], answer.finished_at or now)

@@ -1,0 +1,154 @@
+"""From the history to deliveries: every line becomes a letter for each endpoint that wants it.
+
+The history is the outbox. Lines are read by `(transaction, id)` and only up to the oldest transaction that still
+runs: a cursor over ids alone would skip what commits late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NamedTuple, get_args
+
+from psycopg import Connection
+
+from models.ids import new_id
+from policies.words import ChannelName
+from tasks.office import Office
+
+BATCH = 500  # lines of one channel in one commit
+PARTY_NOTICE = "binding.party_notice"
+
+_NEWS = """
+select c from unnest(%s::text[]) as c left join feed_cursors f on f.channel = c
+where exists (
+  select from history h
+  where h.channel = c and (h.xid, h.id) > (coalesce(f.xid, '0'), coalesce(f.id, 0))
+    and h.xid < pg_snapshot_xmin(pg_current_snapshot()))
+"""
+_BEGIN = "insert into feed_cursors (channel, xid, id) values (%s, '0', 0) on conflict do nothing"
+# Whoever else turns this channel's lines into letters has the row; there is nothing to wait for.
+_CURSOR = "select xid::text, id from feed_cursors where channel = %s for update skip locked"
+_LINES = """
+select xid::text, id, binding_id, sequence, event, at from history
+where channel = %s and (xid, id) > (%s::xid8, %s) and xid < pg_snapshot_xmin(pg_current_snapshot())
+order by xid, id limit %s
+"""
+_ADVANCE = "update feed_cursors set xid = %s::xid8, id = %s where channel = %s"
+_ENDPOINTS = "select id, channel, events, created_at from webhook_endpoints where disabled_at is null"
+_PARTIES_ELSEWHERE = """
+select distinct a.binding_id, p.channel
+from applications a join person_channels p on p.person in (a.holder, a.member)
+where a.binding_id = any(%s) and p.channel <> a.channel
+"""
+# For those who pull: also where no endpoint is.
+_NOTICES = """
+insert into party_notices (channel, binding_id, sequence)
+select distinct p.channel, l.binding_id, l.sequence
+from unnest(%s::text[], %s::int[]) as l(binding_id, sequence)
+join applications a on a.binding_id = l.binding_id
+join person_channels p on p.person in (a.holder, a.member)
+where p.channel <> a.channel
+order by l.binding_id, l.sequence, p.channel
+"""
+_INSERT = """
+insert into deliveries (id, endpoint_id, binding_id, sequence, type, next_at, created_at)
+values (%s, %s, %s, %s, %s, %s, %s)
+on conflict do nothing
+"""
+
+
+class Line(NamedTuple):
+    """A line of the history, as far as it decides who is told."""
+
+    xid: str
+    id: int
+    binding_id: str
+    sequence: int
+    event: str
+    at: datetime
+
+
+class Endpoint(NamedTuple):
+    """Where letters go, and which: `events` None is all."""
+
+    id: str
+    channel: str
+    events: list[str] | None
+    created_at: datetime
+
+    def wants(self, kind: str, line: Line) -> bool:
+        """Whether a letter of this kind goes here: not of what happened before the endpoint was there."""
+        listed = self.events is None or kind in self.events or kind.removeprefix("binding.") in self.events
+        return listed and line.at >= self.created_at
+
+
+def fan_out(office: Office) -> int:
+    """Turn new lines of every channel into deliveries; return how many lines were read. Safe to run twice at once."""
+    return sum(_channel(office, channel) for channel in with_news(office))
+
+
+def with_news(office: Office) -> list[str]:
+    """The channels of which there are lines that nobody has turned into letters."""
+    with office.ledger.desk() as conn:
+        return [row[0] for row in conn.execute(_NEWS, (list(get_args(ChannelName)),))]
+
+
+def _channel(office: Office, channel: str) -> int:
+    read = 0
+    while True:
+        with office.ledger.transaction() as conn:
+            lines = _take(conn, channel)
+            if lines:
+                _write(conn, channel, lines)
+        read += len(lines)
+        if len(lines) < BATCH:
+            return read
+
+
+def _take(conn: Connection[Any], channel: str) -> list[Line]:
+    """The next lines of a channel, with its cursor moved past them."""
+    conn.execute(_BEGIN, (channel,))
+    cursor = conn.execute(_CURSOR, (channel,)).fetchone()
+    if cursor is None:
+        return []
+    lines = [Line(*row) for row in conn.execute(_LINES, (channel, *cursor, BATCH))]
+    if lines:
+        conn.execute(_ADVANCE, (lines[-1].xid, lines[-1].id, channel))
+    return lines
+
+
+def _write(conn: Connection[Any], channel: str, lines: list[Line]) -> None:
+    conn.execute(_NOTICES, ([line.binding_id for line in lines], [line.sequence for line in lines]))
+    endpoints = [Endpoint(*row) for row in conn.execute(_ENDPOINTS)]
+    if not endpoints:
+        return
+    row = conn.execute("select kinbind_now()").fetchone()
+    assert row is not None  # noqa: S101  a select without a table always answers
+    letters = [*_own(channel, lines, endpoints), *_elsewhere(conn, channel, lines, endpoints)]
+    if letters:
+        with conn.cursor() as cursor:
+            cursor.executemany(_INSERT, [(new_id("dlv", row[0]), *letter, row[0], row[0]) for letter in letters])
+
+
+def _own(channel: str, lines: list[Line], endpoints: list[Endpoint]) -> Iterable[tuple[str, str, int, str]]:
+    for line in lines:
+        kind = f"binding.{line.event}"
+        for endpoint in endpoints:
+            if endpoint.channel == channel and endpoint.wants(kind, line):
+                yield endpoint.id, line.binding_id, line.sequence, kind
+
+
+def _elsewhere(
+    conn: Connection[Any], channel: str, lines: list[Line], endpoints: list[Endpoint]
+) -> Iterable[tuple[str, str, int, str]]:
+    """A party learns of it in every other channel that has ever acted for him."""
+    others = [endpoint for endpoint in endpoints if endpoint.channel != channel]
+    if not others:
+        return
+    ids = list({line.binding_id for line in lines})
+    known = {(row[0], row[1]) for row in conn.execute(_PARTIES_ELSEWHERE, (ids,))}
+    for line in lines:
+        for endpoint in others:
+            if (line.binding_id, endpoint.channel) in known and endpoint.wants(PARTY_NOTICE, line):
+                yield endpoint.id, line.binding_id, line.sequence, PARTY_NOTICE

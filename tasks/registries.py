@@ -1,0 +1,178 @@
+"""Ask the registries: whether an application may go on, and every day whether a binding is still insured.
+
+Both are watches: due rows that ask and count, without a line in the history until an answer changes something. A
+row is put off before its question is asked, so that two workers never ask the same at once and nothing is locked
+meanwhile; whoever dies while asking is followed by the next round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from gateways.registries import BirthRecord, Unanswered
+from policies.eligibility import insurance_verdict, judge
+from policies.people import mask_name, mask_number
+from tasks.office import Office
+from workflows.case import ACTIVE, MATERIALS_UPLOADED, SUSPENDED, SYSTEM, Case
+from workflows.commands import Command
+from workflows.deadlines import armed
+from workflows.waiting import ASK_AGAIN
+
+INSURANCE = "insurance"  # what a binding is suspended for while the insurance rests
+AT_ONCE = 8  # questions at the same time: the registries are slow, and others' servers
+RETRY_LOOK = timedelta(hours=1)  # after a daily look that had no answer
+
+# On the grid of `due_at` plus multiples of the pause, which is what `waiting_on` shows.
+_PUT_OFF = """
+with due as (
+  select d.binding_id, now from deadlines d, (select kinbind_now() as now) as clock
+  where d.name = %(name)s and d.watch and d.parked is null and d.due_at <= now
+  order by d.due_at limit %(limit)s for update of d skip locked)
+update deadlines d
+set attempts = d.attempts + 1, leased_until = clock_timestamp() + interval '60 seconds',
+    due_at = d.due_at + %(pause)s
+      * (floor(extract(epoch from now - d.due_at) / extract(epoch from %(pause)s::interval)) + 1)
+from due where d.binding_id = due.binding_id and d.name = %(name)s
+returning d.binding_id
+"""
+_ASKED = "update deadlines set leased_until = null where binding_id = any(%s) and name = %s"
+_NEXT_LOOK = """
+update deadlines set attempts = 0, due_at = %s where binding_id = %s and name = 'insurance_to_rechecked'
+"""
+log = structlog.get_logger()
+Looked = tuple[Case, datetime]  # a case, and the time at which it was read
+Asking = Callable[[Office, Looked], Command | None]
+
+
+# -- applications ----------------------------------------------------------------------------------------------
+
+
+def ask_registries(office: Office, limit: int = 50) -> int:
+    """Ask about at most `limit` applications whose time has come; return how many."""
+    return _ask_all(office, "materials_to_checked", ASK_AGAIN, limit, _check)
+
+
+def _check(office: Office, looked: Looked) -> Command | None:
+    case, _ = looked
+    if case.state != MATERIALS_UPLOADED:
+        return None
+    answers = _answers(office, case)
+    if answers is None:
+        return None  # asked again later; when the plan's days are over, the clock sends it to a clerk
+    reason = judge(case.plan, answers)
+    if reason is not None:
+        return Command("registry_refused", case.id, SYSTEM, {"reason": reason})
+    return Command("registries_answered", case.id, SYSTEM, {"record": answers.get("record")})
+
+
+# -- bindings --------------------------------------------------------------------------------------------------
+
+
+def recheck_insurance(office: Office, limit: int = 200) -> int:
+    """Look at most at `limit` bindings whose daily look is due; return how many."""
+    return _ask_all(office, "insurance_to_rechecked", RETRY_LOOK, limit, _look_again)
+
+
+def _look_again(office: Office, looked: Looked) -> Command | None:
+    """Whatever has stopped the insurance, the binding rests; what it rests for too long ends by its deadline."""
+    case, now = looked
+    resting = case.state == SUSPENDED and case.progress.suspended_for == INSURANCE
+    if case.state != ACTIVE and not resting:
+        return None  # an unbinding is waited for
+    answers = _answers(office, case)
+    if answers is None:
+        return None
+    with office.ledger.desk() as conn:
+        conn.execute(_NEXT_LOOK, (_next_look(case, now), case.id))
+    verdict = insurance_verdict(case.plan, answers)
+    if verdict == "ok":
+        return Command("resume", case.id, SYSTEM, {"reason": "insurance_back"}) if resting else None
+    if resting:
+        return None
+    reason = "insurance_suspended" if verdict == "suspended" else "insurance_ended"
+    return Command("suspend", case.id, SYSTEM, {"suspended_for": INSURANCE, "reason": reason})
+
+
+def _next_look(case: Case, now: datetime) -> datetime:
+    """The next one on the case's own grid: once a day, at the hour that its id has drawn."""
+    first = armed(case)["insurance_to_rechecked"].at
+    length = timedelta(hours=case.plan.deadlines["insurance_to_rechecked"].hours or 24)
+    return first + ((now - first) // length + 1) * length
+
+
+# -- both ------------------------------------------------------------------------------------------------------
+
+
+def _ask_all(office: Office, name: str, pause: timedelta, limit: int, ask: Asking) -> int:
+    """Claim the watches of this name that are due, ask, and give them free again; return how many."""
+    with office.ledger.desk() as conn:
+        rows = conn.execute(_PUT_OFF, {"name": name, "pause": pause, "limit": limit}).fetchall()
+    claimed = [row[0] for row in rows]
+    if claimed:
+        try:
+            _each(office, claimed, ask)
+        finally:
+            with office.ledger.desk() as conn:
+                conn.execute(_ASKED, (claimed, name))
+    return len(claimed)
+
+
+def _each(office: Office, ids: list[str], ask: Asking) -> None:
+    """Ask about every case, several at a time, and say at once what the answers come to."""
+    with office.ledger.desk() as conn:
+        reads = office.desk.reader.read(conn, [(one, None, None) for one in ids])
+    cases = [(read.case, read.now) for read in reads if read.case is not None]
+    if not cases:
+        return
+    with ThreadPoolExecutor(min(AT_ONCE, len(cases))) as pool:
+        commands = [found for found in pool.map(lambda looked: ask(office, looked), cases) if found]
+    for command, outcome in zip(commands, office.desk.serve(commands), strict=True):
+        if outcome.refused is not None:  # the case has gone on meanwhile
+            log.info("registry_answer_late", binding_id=command.binding_id, said=command.said)
+
+
+def _answers(office: Office, case: Case) -> dict[str, Any] | None:
+    """What the registries say of both parties, as `policies.eligibility` wants it; None without an answer."""
+    try:
+        return _ask(office, case)
+    except Unanswered:
+        log.info("registry_unanswered", binding_id=case.id)
+    except Exception:  # a broken adapter is as good as none: asked again, in the end a clerk checks
+        log.exception("registry_question_failed", binding_id=case.id)
+    return None
+
+
+def _ask(office: Office, case: Case) -> dict[str, Any]:
+    registries, parties = office.windows.registries, case.application.parties
+    answers: dict[str, Any] = {}
+    for role in ("holder", "member"):
+        party = parties[role]
+        if party["id_number"] is not None:  # a newborn may have no number yet: there the certificate speaks
+            answers[role] = registries.person(
+                party["name"], party["id_type"], party["id_number"], party["insured_region"]
+            ).as_dict()
+    if case.plan.registry.birth_certificate and case.state == MATERIALS_UPLOADED:
+        mother = parties["mother"]
+        found = registries.birth_certificate(mother["certificate"], mother["name"], mother["id_number"])
+        answers["birth_certificate"] = found.as_dict()
+        answers["record"] = _record(found, mother)
+    if case.plan.registry.prior_filing and "member" in answers:
+        holder, member = parties["holder"]["id_number"], parties["member"]["id_number"]
+        answers["prior_filing"] = registries.prior_filing(holder, member)
+    return answers
+
+
+def _record(found: BirthRecord, mother: dict[str, Any]) -> dict[str, Any]:
+    """The birth record as it is shown to the applicant, who must know it again: masked, the date in full."""
+    born = found.child_birth_date
+    return {
+        "certificate": mask_number(mother["certificate"]),
+        "mother_name": mask_name(mother["name"]),
+        "child_name": mask_name(found.child_name) if found.child_name else None,
+        "child_birth_date": born.isoformat() if born else None,
+    }

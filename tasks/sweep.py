@@ -1,0 +1,19 @@
+"""Fire what is due: the one errand that never depends on having been called in time."""
+
+from __future__ import annotations
+
+from tasks.office import Office
+from workflows import sweeping
+
+ROUNDS = 40  # batches in one call: a backlog of days is worked off in several calls, each of them short
+
+
+def sweep(office: Office, limit: int = 500) -> int:
+    """Fire due deadlines in batches of `limit` until none is left; return how many were dealt with."""
+    handled = 0
+    for _ in range(ROUNDS):
+        found = sweeping.sweep(office.desk, limit)
+        handled += found
+        if found == 0:
+            break
+    return handled

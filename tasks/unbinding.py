@@ -1,0 +1,45 @@
+"""The end of a binding by payment password: whoever asked for it shows that it is he."""
+
+from __future__ import annotations
+
+from gateways.registries import Unanswered
+from tasks.office import Office
+from workflows import passwords
+from workflows.case import Case
+from workflows.commands import Command, Outcome
+from workflows.errors import Refused
+
+
+def confirm_unbind(office: Office, command: Command, password: str) -> Outcome:
+    """Check the password outside any transaction, then say `confirm_unbind`.
+
+    Raises `Refused`: the desk's own, 422 `pay_password_wrong` with `attempts_left`, 409 `pay_password_locked`, 503
+    `pay_password_unavailable`.
+    """
+    rehearsed = office.desk.rehearse(command)
+    if rehearsed.reply is not None or rehearsed.case is None or rehearsed.now is None:
+        return rehearsed  # a replay
+    person, number = _who_asked(rehearsed.case)
+    day, left = passwords.take_attempt(office.ledger, person, rehearsed.now)
+    try:
+        right = office.windows.registries.pay_password_right(number, password)
+    except Unanswered:
+        passwords.give_back(office.ledger, person, day)
+        raise Refused("pay_password_unavailable", 503, retry_after=30) from None
+    if not right:
+        raise Refused("pay_password_wrong", 422, "/pay_password", attempts_left=left)
+    passwords.give_back(office.ledger, person, day)
+    return office.desk.say(command)
+
+
+def _who_asked(case: Case) -> tuple[str, str]:
+    """Blind index and number of the one whose password it must be: a guardian is the holder.
+
+    Raises `Refused` where the member is a newborn without a number: a counter knows him otherwise.
+    """
+    unbinding, application = case.progress.unbinding, case.application
+    role = "member" if unbinding is not None and unbinding.by == "member" else "holder"
+    number = application.parties[role]["id_number"]
+    if number is None:
+        raise Refused("id_number_required", 409)
+    return getattr(application, role), number

@@ -1,0 +1,160 @@
+"""Real workers and a real beat on a real broker: what is due gets done, whatever becomes of the hints."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import redis
+
+from tasks.office import Office
+from tasks.schedule import MOST_WAITING, QUEUE
+from tests import life
+from tests.life import look, to_state
+from tests.receiver import receiving
+from workflows import endpoints
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 30.0  # seconds
+
+
+@dataclass
+class Household:
+    """Workers and beats of one office; ends what it started."""
+
+    office: Office
+    broker: str
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        environment = os.environ | {"KINBIND_BROKER_URL": self.broker, "PYTHONPATH": str(ROOT)}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "celery", "-A", "tasks.app", *arguments, "--loglevel", "WARNING"],
+            cwd=os.environ["KINBIND_VAR"],
+            env=environment,
+        )
+        self.processes.append(process)
+        return process
+
+    def worker(self, name: str = "one") -> subprocess.Popen[bytes]:
+        pool = ("--pool", "threads", "--concurrency", "4", "--without-gossip", "--without-mingle")
+        return self.start("worker", *pool, "-n", f"{name}@test")
+
+    def beat(self) -> subprocess.Popen[bytes]:
+        return self.start("beat", "--pidfile", "")
+
+    def seen(self, name: str) -> bool:
+        with self.office.ledger.desk() as conn:
+            row = conn.execute("select 1 from heartbeats where name = %s", (name,)).fetchone()
+        return row is not None
+
+    def close(self) -> None:
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture
+def office(database_url: str) -> Iterator[Office]:
+    with life.office(database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def household(office: Office, broker_url: str) -> Iterator[Household]:
+    with contextlib.closing(Household(office, broker_url)) as made:
+        yield made
+
+
+def until(holds: Callable[[], object], what: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end, f"not within {PATIENCE:g} s: {what}"
+        time.sleep(0.05)
+
+
+def test_registries_deadlines_and_letters_without_anybody_asking(household: Household) -> None:
+    office = household.office
+    household.worker()
+    household.beat()
+    with receiving() as receiver:
+        receiver.secrets.append(endpoints.add(office.desk, "alipay", receiver.url, None)["secret"])
+        binding_id = to_state(office, "materials_uploaded")
+        until(lambda: look(office, binding_id).state == "face_check", "the registries were asked")
+        until(lambda: receiver.sequences(binding_id) == [1, 2, 3], "the letters came")
+        life.start_face(office, binding_id)
+        life.skip(office, hours=24)
+        until(lambda: look(office, binding_id).state == "offline_fallback", "the window closed")
+        until(lambda: receiver.sequences(binding_id) == [1, 2, 3, 4, 5], "the letters came")
+        assert not receiver.faults
+    until(lambda: household.seen("worker:one@test"), "the worker gave a sign of life")
+    assert household.seen("sweep")
+
+
+def test_the_answer_to_a_skip_comes_after_all_that_fell_due_whoever_does_it(household: Household) -> None:
+    office = household.office
+    household.worker()
+    household.beat()
+    until(lambda: household.seen("sweep"), "the worker works")
+    with receiving() as receiver:
+        receiver.secrets.append(endpoints.add(office.desk, "alipay", receiver.url, None)["secret"])
+        for seed in range(12):
+            binding_id = to_state(office, "materials_uploaded", seed=seed)
+            time.sleep(seed * 0.09)  # before, in and after the beat's second
+            life.advance(office, seconds=5)
+            assert look(office, binding_id).state == "face_check"
+            assert receiver.sequences(binding_id) == [1, 2, 3]
+            life.start_face(office, binding_id)
+            life.advance(office, hours=24)
+            assert look(office, binding_id).state == "offline_fallback"
+            assert receiver.sequences(binding_id) == [1, 2, 3, 4, 5]
+
+
+def test_a_broker_that_forgets_everything_costs_latency_only(household: Household) -> None:
+    office = household.office
+    household.worker()
+    beat = household.beat()
+    first = to_state(office, "materials_uploaded", seed=1)
+    until(lambda: look(office, first).state == "face_check", "the registries were asked")
+    beat.terminate()
+    beat.wait(15)
+    second = to_state(office, "materials_uploaded", seed=2)
+    with contextlib.closing(redis.Redis.from_url(household.broker)) as broker:
+        broker.flushall()
+    household.beat()
+    until(lambda: look(office, second).state == "face_check", "the registries were asked again")
+
+
+def test_a_killed_worker_is_followed_by_another(household: Household) -> None:
+    office = household.office
+    killed = household.worker("one")
+    household.beat()
+    household.beat()  # doubled: harmless
+    until(lambda: household.seen("sweep"), "the worker works")
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    made = [to_state(office, "materials_uploaded", seed=seed) for seed in range(5)]
+    household.worker("two")
+    until(lambda: {look(office, one).state for one in made} == {"face_check"}, "another took over")
+    assert all(life.events(office, one).count("registry_answered") == 1 for one in made)
+
+
+def test_hints_do_not_pile_up_while_no_worker_is_there(household: Household) -> None:
+    with contextlib.closing(redis.Redis.from_url(household.broker)) as broker:
+        broker.rpush(QUEUE, *(["{}"] * MOST_WAITING))
+        household.beat()
+        time.sleep(5)  # a beat that is up sends within a second
+        assert broker.llen(QUEUE) == MOST_WAITING
+        broker.delete(QUEUE)
+        until(lambda: broker.llen(QUEUE) > 4, "it sends again")
