@@ -1,0 +1,70 @@
+"""The API process: one office, one clerk, all doors. Started as `uvicorn api.app:create_app --factory`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from api import (
+    actions,
+    bindings,
+    counter,
+    edge,
+    endpoints,
+    entitlements,
+    faces,
+    feed,
+    health,
+    materials,
+    openapi,
+    ops,
+    reviews,
+    supervise,
+)
+from api import sandbox as playing
+from api.auth import Keys
+from api.clerk import Clerk
+from api.limits import limits_from_environment
+from models import logs
+from tasks.office import open_office, sandbox
+from workflows import principals
+
+# Where two paths could be one, the first has it: `/search` before `/{binding_id}`.
+_DOORS = (openapi, bindings, actions, materials, faces, entitlements, feed, endpoints, reviews, counter, supervise,
+          ops, health)  # fmt: skip
+
+
+def create_app() -> FastAPI:
+    """The app, its doors by name; the office opens when it starts.
+
+    Raises `SandboxInProductionError`.
+    """
+    logs.set_up()
+    app = FastAPI(
+        title="kinbind", version="0.1.0", lifespan=_lifespan, openapi_url=None, docs_url=None, redoc_url=None,
+        redirect_slashes=False,
+    )  # fmt: skip
+    edge.keep(app)
+    for door in (*_DOORS, *((playing,) if sandbox() else ())):
+        app.include_router(door.router)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    in_sandbox = sandbox()
+    with open_office() as office:
+        if in_sandbox:
+            await run_in_threadpool(principals.seed_sandbox, office.ledger)
+        clerk = Clerk(office.desk)
+        app.state.office, app.state.clerk = office, clerk
+        app.state.keys = Keys(office.ledger, sandbox=in_sandbox)
+        app.state.limits = limits_from_environment(sandbox=in_sandbox)
+        clerk.start()
+        try:
+            yield
+        finally:
+            await run_in_threadpool(clerk.stop)

@@ -1,0 +1,118 @@
+"""Applications and what is seen of them: for channel apps."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from api import examples
+from api.call import Call, answer, asks, respond
+from api.shapes import Application, Behind, BirthCertificate, Limit, Party, RequirementsAsked, Search, takes
+from workflows import acting, advice, listing, submission
+from workflows.commands import Command, Idempotency, Reply, show_binding, show_created
+from workflows.views import dumps
+
+router = APIRouter(tags=["bindings"])
+Channel = Annotated[Call, Depends(asks("channel"))]
+Applicant = Annotated[Call, Depends(asks("channel", "counter"))]
+Anyone = Annotated[Call, Depends(asks("channel", "counter", "reviewer", "supervisor", "operator"))]
+
+
+@router.post("/v1/requirements", **takes(RequirementsAsked, **examples.shows(examples.REQUIREMENTS)))
+async def requirements(call: Applicant) -> Response:
+    """The plan that an application would get now, before one is made, with the notices to show."""
+    asked = await call.body(RequirementsAsked)
+    outline = advice.Outline(
+        asked.product, asked.method, asked.relationship, call.caller.channel or "counter",
+        asked.holder.insured_region, asked.member.insured_region, asked.member.id_type, asked.member.id_number,
+        asked.member.birth_date,
+    )  # fmt: skip
+    office, language = call.office, call.language
+
+    def work(_: Idempotency | None) -> Reply:
+        now = office.ledger.now()
+        return Reply(200, dumps(advice.requirements(office.desk.book, outline, now, language)))
+
+    return await call.once(work, await call.key())
+
+
+@router.post("/v1/bindings", status_code=201, **takes(Application, **examples.shows(examples.VIEW, 201, "Submitted")))
+async def submit(call: Channel) -> Response:
+    """Submits an application. Needs an `Idempotency-Key`; answers the view and its `Location`."""
+    key = await call.key(required=True)
+    said = await call.said(Application)
+    facts = {"request": request_of(said.body), "channel": call.caller.channel} if said.body is not None else {}
+    command = Command("submit", call.clerk.new_id("bnd"), call.actor(), facts, idempotency=key, malformed=said.fault,
+                      answering=show_created)  # fmt: skip
+    return respond((await call.clerk.say(command)).unwrap().reply)
+
+
+@router.get("/v1/bindings/{binding_id}", **examples.shows(examples.VIEW))
+async def binding(binding_id: str, call: Anyone) -> Response:
+    """The binding view; its version is the `ETag`."""
+    case, now = await call.look(binding_id)
+    return respond(show_binding(case, call.actor(), now))
+
+
+@router.get("/v1/bindings/{binding_id}/timeline", **examples.shows({"items": [examples.LINE], "next_cursor": None}))
+async def timeline(binding_id: str, call: Anyone, limit: Limit = 100, cursor: Behind = None) -> Response:
+    """Every line of the history, oldest first."""
+    await call.look(binding_id)
+    page = await call.run(listing.timeline_page, call.office.ledger, binding_id, call.actor(), limit, cursor)
+    return answer(page)
+
+
+@router.post("/v1/bindings/search", **takes(Search, **examples.shows(examples.PAGE)))
+async def search(call: Channel) -> Response:
+    """Views within the scope, newest first: of the person acted for in every channel, else of this channel's own."""
+    asked = await call.body(Search)
+    key = await call.key()
+    wanted = await _wanted(call, asked)
+    desk, actor = call.office.desk, call.actor()
+    return await call.once(lambda _: Reply(200, dumps(listing.search(desk, actor, wanted))), key)
+
+
+async def _wanted(call: Call, asked: Search) -> listing.Wanted:
+    persons = await call.persons(asked.acting_for, act="search") if asked.acting_for is not None else None
+    return listing.Wanted(
+        persons=persons,
+        holders=await _index(call, asked.holder_id_number, "/holder_id_number"),
+        members=await _index(call, asked.member_id_number, "/member_id_number"),
+        states=asked.states,
+        reference=asked.channel_reference,
+        limit=asked.limit,
+        cursor=asked.cursor,
+    )
+
+
+async def _index(call: Call, number: str | None, pointer: str) -> list[str] | None:
+    if number is None:
+        return None
+    return await call.run(acting.persons, call.office.ledger, call.office.desk.keys, number, pointer)
+
+
+def request_of(body: Application) -> submission.Request:
+    """An application as the desk takes it; the counter's door takes the same."""
+    return submission.Request(
+        product=body.product,
+        method=body.method,
+        holder=_person(body.holder),
+        member=_person(body.member),
+        relationship=body.relationship,
+        initiator=body.initiator,
+        consents=[consent.model_dump(mode="json") for consent in body.consents],
+        channel_reference=body.channel_reference,
+        birth_certificate=_certificate(body.birth_certificate),
+    )
+
+
+def _person(body: Party) -> submission.Person:
+    return submission.Person(body.name, body.id_type, body.id_number, body.insured_region, body.birth_date)
+
+
+def _certificate(body: BirthCertificate | None) -> submission.BirthCertificate | None:
+    if body is None:
+        return None
+    return submission.BirthCertificate(body.number, body.mother_name, body.mother_id_number)

@@ -1,0 +1,269 @@
+"""One call at a door: who calls, what was sent, and the two ways in which it is answered.
+
+`command` lays a command on the clerk's table; `once` runs something else in a thread, its answer kept under the
+idempotency key if one was sent. Doors need nothing beside.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.clerk import Clerk
+from api.idempotency import idempotency
+from api.meters import REPLAYS
+from api.reading import MAX_JSON, Shape, canonical, parse_json, read_body, shaped
+from api.shapes import ActingFor
+from api.texts import Language, language_of
+from tasks.office import Office
+from workflows import acting, answers
+from workflows.case import Actor, Case
+from workflows.commands import Answering, Command, Idempotency, Reply, show_binding
+from workflows.errors import Malformed, Refused, not_found
+from workflows.principals import Principal
+from workflows.views import dumps
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_Body = TypeVar("_Body", bound=BaseModel)
+_VERSION = re.compile(r'(?:W/)?"?([0-9]{1,9})"?')
+
+
+@dataclass(slots=True)
+class Sent:
+    """What was sent: the value, or the fault in reading it; `said` stands for it in the fingerprint."""
+
+    value: Any = None
+    fault: Refused | None = None
+    said: bytes = b""
+
+
+@dataclass(slots=True)
+class Said(Generic[_Body]):
+    """A body in its shape, or what is wrong with it."""
+
+    body: _Body | None = None
+    fault: Refused | None = None
+
+
+@dataclass(slots=True)
+class Call:
+    """A request whose caller is known; `roles` are those of the door that the caller has, at least one."""
+
+    request: Request
+    office: Office
+    clerk: Clerk
+    caller: Principal
+    roles: tuple[str, ...]
+    _sent: Sent | None = None
+
+    # -- who -----------------------------------------------------------------------------------------------
+
+    @property
+    def language(self) -> Language:
+        """In which language texts are answered."""
+        return language_of(self.request.headers.get("accept-language", ""))
+
+    def actor(self, role: str | None = None) -> Actor:
+        """The caller as the desk knows him."""
+        caller = self.caller
+        if caller.kind == "channel":
+            return Actor("channel", caller.channel or caller.id)
+        return Actor(role or self.roles[0], caller.id, regions=caller.regions, person=caller.person)
+
+    async def speaking(self, for_whom: ActingFor | None, *, act: str, binding_id: str) -> Actor:
+        """The caller, speaking for the person of an `acting_for` or for nobody in particular; the look is noted.
+
+        Raises `Refused` 422 `id_number_invalid`.
+        """
+        if for_whom is None or self.caller.kind != "channel":
+            return self.actor()
+        found = await self.persons(for_whom, act=act, binding_id=binding_id)
+        party = await self.run(acting.party_among, self.office.ledger, found, binding_id)
+        return replace(self.actor(), acting_for=party)
+
+    async def persons(self, for_whom: ActingFor, *, act: str, binding_id: str | None = None) -> list[str]:
+        """Blind indexes of whom an `acting_for` names; the look is noted with its purpose."""
+        ledger, keys = self.office.ledger, self.office.desk.keys
+        found = await self.run(acting.persons, ledger, keys, for_whom.id_number, "/acting_for/id_number")
+        noting = partial(acting.note, principal=self.caller.id, channel=self.caller.channel or "",
+                         purpose=for_whom.purpose, act=act, binding_id=binding_id)  # fmt: skip
+        await self.run(noting, ledger, found)
+        return found
+
+    # -- what was sent ---------------------------------------------------------------------------------------
+
+    async def sent(self) -> Sent:
+        """The JSON that was sent, read once."""
+        if self._sent is None:
+            self._sent = await self._read()
+        return self._sent
+
+    async def _read(self) -> Sent:
+        raw = b""
+        try:
+            raw = await read_body(self.request, MAX_JSON)
+            value = parse_json(raw, self.request.headers.get("content-type", ""))
+        except Refused as fault:
+            return Sent(None, fault, raw)
+        return Sent(value, None, canonical(value))
+
+    async def body(self, shape: type[Shape]) -> Shape:
+        """What was sent, in this shape. Raises `Refused` and `Malformed`."""
+        sent = await self.sent()
+        if sent.fault is not None:
+            raise sent.fault
+        return shaped(shape, sent.value)
+
+    async def said(self, shape: type[Shape]) -> Said[Shape]:
+        """The same, with a fault kept for later: whoever may not see the binding is told 404 first."""
+        try:
+            return Said(await self.body(shape))
+        except Refused as fault:
+            return Said(None, fault)
+
+    def if_match(self) -> int | None:
+        """The version that `If-Match` names; None where any will do. Raises `Refused` 400 `if_match_invalid`."""
+        text = self.request.headers.get("if-match", "*").strip()
+        if text == "*":
+            return None
+        found = _VERSION.fullmatch(text)
+        if found is None:
+            raise Refused("if_match_invalid", 400)
+        return int(found[1])
+
+    async def key(self, *, required: bool = False) -> Idempotency | None:
+        """The idempotency key with the fingerprint of what was sent, if there is one."""
+        sent = await self.sent()
+        return idempotency(self.request, self.caller.id, sent.said, required=required)
+
+    # -- answers -----------------------------------------------------------------------------------------------
+
+    async def command(
+        self,
+        said: str,
+        binding_id: str,
+        shape: type[Shape],
+        facts: Callable[[Shape], dict[str, Any]] = lambda _: {},
+        *,
+        in_scope: Callable[[Case, Actor], bool] = acting.sees,
+        answering: Answering = show_binding,
+    ) -> Response:
+        """Say something of a binding to the desk, and answer with what became of it."""
+        command = await self.prepare(said, binding_id, shape, facts, in_scope=in_scope, answering=answering)
+        outcome = (await self.clerk.say(command)).unwrap()
+        return respond(outcome.reply)
+
+    async def prepare(
+        self,
+        said: str,
+        binding_id: str,
+        shape: type[Shape],
+        facts: Callable[[Shape], dict[str, Any]] = lambda _: {},
+        *,
+        in_scope: Callable[[Case, Actor], bool] = acting.sees,
+        answering: Answering = show_binding,
+    ) -> Command:
+        """The command of this call; faults of its form travel with it, to be told after the 404."""
+        spoken = await self.said(shape)
+        fault, actor, key, version = spoken.fault, self.actor(), None, None
+        try:
+            actor = await self.speaking(await self._acting_for(spoken), act=said, binding_id=binding_id)
+        except Refused as no:
+            fault = fault or no
+        try:
+            key, version = await self.key(), self.if_match()
+        except Refused as no:
+            fault = fault or no
+        body = spoken.body
+        return Command(said, binding_id, actor, facts(body) if body is not None and fault is None else {},
+                       if_match=version, idempotency=key, malformed=fault, in_scope=in_scope,
+                       answering=answering)  # fmt: skip
+
+    async def _acting_for(self, spoken: Said[Any]) -> ActingFor | None:
+        """Whom the call acts for, also where the rest of it is no good: it decides what the caller may see."""
+        if spoken.body is not None:
+            return getattr(spoken.body, "acting_for", None)
+        value = (await self.sent()).value
+        try:
+            return shaped(ActingFor, value["acting_for"]) if isinstance(value, dict) else None
+        except (KeyError, Malformed):
+            return None
+
+    async def look(
+        self, binding_id: str, in_scope: Callable[[Case, Actor], bool] = acting.sees
+    ) -> tuple[Case, datetime]:
+        """A case that the caller may see, and the time. Raises `Refused` 404."""
+        case, now = await self.run(self.office.desk.look, binding_id)
+        seen_as = next((role for role in self.roles if in_scope(case, self.actor(role))), None)
+        if seen_as is None:
+            raise not_found()
+        self.roles = (seen_as,)  # what he may do is what that role of his may do
+        return case, now
+
+    async def once(self, work: Callable[[Idempotency | None], Reply], key: Idempotency | None) -> Response:
+        """Run `work` in a thread, at most once under its key; a refusal gives the key back."""
+        return respond(await self.run(_once, self.office, work, key))
+
+    async def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Run something that blocks in a thread."""
+        return await run_in_threadpool(function, *args, **kwargs)
+
+
+def _once(office: Office, work: Callable[[Idempotency | None], Reply], key: Idempotency | None) -> Reply:
+    if key is None:
+        return work(None)
+    if (kept := answers.reserve(office.ledger, office.desk.keys, key)) is not None:
+        return kept
+    try:
+        reply = work(key)
+    except BaseException:
+        answers.release(office.ledger, key)
+        raise
+    answers.complete(office.ledger, office.desk.keys, key, reply)
+    return reply
+
+
+def respond(reply: Reply | None) -> Response:
+    """A reply of the desk as it leaves the door."""
+    assert reply is not None  # noqa: S101  what was not refused has an answer
+    headers = dict(reply.headers)
+    if reply.replayed:
+        headers["Idempotency-Replayed"] = "true"
+        REPLAYS.inc()
+    return Response(reply.body, reply.status, headers, "application/json" if reply.body else None)
+
+
+def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """JSON as every door sends it."""
+    return Response(dumps(body), status, headers, "application/json")
+
+
+def asks(*roles: str) -> Callable[[Request], Awaitable[Call]]:
+    """The dependency of a door that is open to these roles (`channel` among them).
+
+    Raises `Refused` 401, 403 `role_required` and 429.
+    """
+
+    async def dependency(request: Request) -> Call:
+        state = request.app.state
+        caller: Principal = await state.keys.who(request)
+        request.state.principal = caller.id
+        if state.limits is not None:
+            request.state.headers = state.limits.take(caller.id)
+        has = ("channel",) if caller.kind == "channel" else caller.roles
+        found = tuple(one for one in roles if one in has)
+        if not found:
+            raise Refused("role_required", 403)
+        return Call(request, state.office, state.clerk, caller, found)
+
+    return dependency

@@ -1,0 +1,147 @@
+"""The agency's window: tickets, the outcome there, and whole applications of people who came in person."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from api.bindings import request_of
+from api.call import Call, answer, asks, respond
+from api.reviews import Cursor, Limit, RegionAsked
+from api.shapes import Application, Body, Note, Reason, Region, example, takes
+from policies.regions import is_region
+from policies.words import Initiator, Subject
+from workflows import scopes, worklists
+from workflows.commands import Command, Idempotency, Reply, show_created
+from workflows.errors import Refused
+
+router = APIRouter(tags=["counter"])
+Clerk = Annotated[Call, Depends(asks("counter"))]
+
+
+class Verify(Body):
+    """How the clerk knew, and who stood before him; `registry_checked` where he has asked the registries himself."""
+
+    model_config = example(method="document_reader", subjects=["member"], note="本人到场", registry_checked=False)
+    method: Literal["document_reader", "compared_by_eye", "home_visit", "video_call"]
+    subjects: Annotated[list[Subject], Field(max_length=3)] | None = None
+    note: Note | None = None
+    registry_checked: bool | None = None
+
+
+class Refuse(Body):
+    """A reason from the plan's list."""
+
+    model_config = example(reason="relation_unproven", note="所持材料不能证明双方关系")
+    reason: Reason
+    note: Note | None = None
+
+
+def _agency(value: str) -> str:
+    if not is_region(value):
+        raise PydanticCustomError("literal_error", "no such place")
+    return value
+
+
+class HandOver(Body):
+    """To which agency, by its region code."""
+
+    model_config = example(agency="440300", note="被绑定人现居深圳")
+    agency: Annotated[Region, AfterValidator(_agency)]  # a ticket that nobody's region has would be lost
+    note: Note | None = None
+
+
+class Unbind(Body):
+    """Who came to the window, and why."""
+
+    model_config = example(initiator="member", reason="no_longer_needed")
+    initiator: Initiator
+    reason: Reason | None = None
+    note: Note | None = None
+
+
+@router.get("/v1/counter/tickets", summary="The offline cases of the region, nearest due first")
+async def tickets(
+    call: Clerk,
+    region: RegionAsked = None,
+    overdue: bool | None = None,  # noqa: FBT001 - a query parameter
+    code: Annotated[str | None, Query(max_length=40, description="the ticket's code, however it was written")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """Open tickets of the clerk's agencies, also of bindings suspended until somebody shows himself again."""
+    wanted = worklists.Wanted(region, overdue, limit, cursor)
+    return answer(await call.run(worklists.tickets, call.office.desk, call.actor(), wanted, code))
+
+
+@router.post("/v1/counter/tickets", summary="A whole application taken at the counter", status_code=201,
+             **takes(Application))  # fmt: skip
+async def submit(call: Clerk) -> Response:
+    """The view, `channel` `counter`; the clerk uploads and submits its materials as a channel would."""
+    key = await call.key(required=True)
+    said = await call.said(Application)
+    fault, facts = said.fault, {}
+    if said.body is not None:
+        facts = {"request": request_of(said.body), "channel": "counter"}
+        places = (said.body.holder.insured_region, said.body.member.insured_region)
+        if not scopes.serves(call.actor(), places):
+            fault = Refused("region_not_allowed", 422, "/holder/insured_region")
+    command = Command("submit", call.clerk.new_id("bnd"), call.actor(), facts, idempotency=key, malformed=fault,
+                      answering=show_created)  # fmt: skip
+    return respond((await call.clerk.say(command)).unwrap().reply)
+
+
+@router.post("/v1/counter/tickets/{binding_id}/verify", summary="They are who they say", **takes(Verify))
+async def verify(call: Clerk, binding_id: str) -> Response:
+    """Stands for every face still open; review and authorisation are still asked."""
+    return await call.command("counter_verified", binding_id, Verify, _facts)
+
+
+@router.post("/v1/counter/tickets/{binding_id}/refuse", summary="Refuse", **takes(Refuse))
+async def refuse(call: Clerk, binding_id: str) -> Response:
+    """The application ends; of a suspended binding only the visit is noted."""
+    return await call.command("counter_refused", binding_id, Refuse, _facts)
+
+
+@router.post("/v1/counter/tickets/{binding_id}/hand-over", summary="To another agency", **takes(HandOver))
+async def hand_over(call: Clerk, binding_id: str) -> Response:
+    """The ticket and its code stay, and so does its due time."""
+    return await call.command("hand_over", binding_id, HandOver, _facts)
+
+
+@router.post("/v1/counter/tickets/{binding_id}/unbind", summary="End a binding at the window", **takes(Unbind))
+async def unbind(call: Clerk, binding_id: str) -> Response:
+    """Asked for and confirmed at once: the clerk has seen who he is."""
+    command = await call.prepare("request_unbind", binding_id, Unbind, _unbinding)
+    await call.look(binding_id, scopes.at_counter)
+    if command.malformed is not None:
+        raise command.malformed
+    return await call.once(partial(_unbind, call, command), command.idempotency)
+
+
+def _unbind(call: Call, command: Command, _: Idempotency | None) -> Reply:
+    """Two steps, each with its line; the reply is the second's."""
+    desk = call.office.desk
+    desk.say(_plain(command, command.if_match))
+    reply = desk.say(_plain(command, None, "confirm_unbind")).reply
+    assert reply is not None  # noqa: S101  what was not refused has an answer
+    return reply
+
+
+def _plain(command: Command, version: int | None, said: str | None = None) -> Command:
+    return Command(said or command.said, command.binding_id, command.actor, command.facts, if_match=version,
+                   in_scope=command.in_scope)  # fmt: skip
+
+
+def _unbinding(body: Unbind) -> dict[str, Any]:
+    """The counter asks and confirms; whose wish it was stands in the note."""
+    told = f"{body.initiator}: {body.note}" if body.note else body.initiator
+    return {"reason": body.reason, "note": told} if body.reason else {"note": told}
+
+
+def _facts(body: Body) -> dict[str, Any]:
+    return body.model_dump(exclude_none=True)

@@ -1,0 +1,63 @@
+"""Asked at the moment of use: does a binding allow this, now; and what has it been used for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from api.call import Call, answer, asks
+from api.shapes import Body, Number, Region, example, takes
+from policies.words import Purpose
+from workflows import acting
+from workflows.commands import Idempotency, Reply
+from workflows.cursors import MOST
+from workflows.entitlements import Use, check, uses
+from workflows.principals import ROLES
+from workflows.views import dumps
+
+router = APIRouter(tags=["entitlements"])
+
+
+class Check(Body):
+    """Whose phone, whose account, and what for; `patient` is who is treated, `region` where."""
+
+    model_config = example(
+        holder_id_number="440106198503072316",
+        member_id_number="440106195706124215",
+        purpose="show_code",
+        patient="member",
+        region="440100",
+    )
+    holder_id_number: Number
+    member_id_number: Number
+    purpose: Purpose
+    patient: Literal["holder", "member"] | None = None
+    region: Region | None = None
+
+
+@router.post("/v1/entitlements/check", summary="May it be used so, now", **takes(Check))
+async def entitlement(call: Annotated[Call, Depends(asks("channel"))]) -> Response:
+    """`{allowed, reason, binding_id}`; each allowed use is recorded. Nothing is said of anybody else's bindings."""
+    asked, channel = await call.body(Check), call.actor().id
+
+    def work(_: Idempotency | None) -> Reply:
+        desk = call.office.desk
+        holder = acting.persons(desk.ledger, desk.keys, asked.holder_id_number, "/holder_id_number")
+        member = acting.persons(desk.ledger, desk.keys, asked.member_id_number, "/member_id_number")
+        use = Use(holder, member, asked.purpose, channel, asked.patient, asked.region)
+        return Reply(200, dumps(check(desk, use)))
+
+    return await call.once(work, await call.key())
+
+
+@router.get("/v1/bindings/{binding_id}/usage", summary="The recorded uses")
+async def usage(
+    call: Annotated[Call, Depends(asks("channel", *ROLES))],
+    binding_id: str,
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+    cursor: Annotated[str | None, Query(max_length=MOST)] = None,
+) -> Response:
+    """What the binding has been used for, the newest first."""
+    await call.look(binding_id)
+    return answer(await call.run(uses, call.office.desk, binding_id, limit, cursor))

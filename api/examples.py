@@ -1,0 +1,112 @@
+"""What answers look like, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+VIEW: dict[str, Any] = {
+    "id": "bnd_01JD5Q8Z0W3N4M7K2H9T6R1V5X",
+    "product": "family_account",
+    "method": "id_number",
+    "channel": "alipay",
+    "region": "440100",
+    "policy": {"pack": "CN-national", "version": "2026-11-01"},
+    "state": "face_check",
+    "state_since": "2026-11-21T08:00:00Z",
+    "version": 5,
+    "reason": None,
+    "holder": {
+        "name": "张*",
+        "id_type": "resident_id",
+        "id_number": "4401**********1234",
+        "insured_region": "440100",
+    },
+    "member": {
+        "name": "李*",
+        "id_type": "resident_id",
+        "id_number": "4401**********5678",
+        "insured_region": "440100",
+    },
+    "relationship": "PARENT",
+    "shown_credential": "member",
+    "fund_source": "member_own",
+    "channel_reference": "A-20261121-0001",
+    "plan": {
+        "materials": [
+            {"label": "个人承诺书", "any_of": [["commitment_letter"]]},
+            {
+                "label": "户口簿",
+                "any_of": [["household_register_first_page", "household_register_member_page"]],
+            },
+        ],
+        "steps": ["face_check"],
+        "face_subjects": ["member"],
+        "face_window_seconds": 86400,
+    },
+    "materials": [
+        {
+            "id": "mat_01JD5Q9B7F0C2D4E6G8H0J2K4M",
+            "kind": "commitment_letter",
+            "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "size": 81234,
+            "media_type": "image/jpeg",
+        }
+    ],
+    "correction": None,
+    "registry_record": None,
+    "counter_ticket": None,
+    "waiting_on": {
+        "party": "member",
+        "for": "face_check",
+        "since": "2026-11-21T08:00:00Z",
+        "until": "2026-11-22T08:03:10Z",
+        "then": "offline_fallback",
+        "provisional": False,
+    },
+    "available_actions": ["start_face_check", "choose_offline", "withdraw"],
+}
+PAGE = {"items": [VIEW], "next_cursor": None}
+REQUIREMENTS = {
+    "policy": VIEW["policy"],
+    "plan": VIEW["plan"],
+    "notices": [{"notice": "adding_member", "version": "2026-11-01", "title": "家庭成员添加告知书", "text": "……"}],
+}
+LINE = {
+    "sequence": 1,
+    "event": "submitted",
+    "from": None,
+    "to": "submitted",
+    "at": "2026-11-21T08:00:00Z",
+    "actor": "channel:alipay",
+    "reason": None,
+}
+MATERIAL = VIEW["materials"][0]
+ATTEMPT = {
+    "id": "fac_01JD5QA1B2C3D4E5F6G7H8J9K0",
+    "subject": "member",
+    "provider": "sandbox",
+    "url": "https://face.example/begin?certifyId=…",
+    "token": None,
+    "expires_at": "2026-11-21T08:33:10Z",
+}
+ATTEMPTS = {
+    "items": [
+        {
+            "id": ATTEMPT["id"],
+            "subject": "member",
+            "status": "failed",
+            "reason": "face_no_match",
+            "started_at": "2026-11-21T08:03:10Z",
+            "finished_at": "2026-11-21T08:04:02Z",
+            "uses_attempt": True,
+        }
+    ],
+    "attempts_left": None,
+    "next_retry_at": None,
+    "window_closes_at": "2026-11-22T08:03:10Z",
+}
+
+
+def shows(example: Any, status: int = 200, description: str = "Done") -> dict[str, Any]:
+    """The `responses` of a route, with what it answers."""
+    return {"responses": {status: {"description": description, "content": {"application/json": {"example": example}}}}}

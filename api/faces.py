@@ -1,0 +1,65 @@
+"""Face checks: an attempt is started, the attempts are seen, the providers are heard."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import examples
+from api.call import Call, answer, asks
+from api.reading import read_body
+from api.shapes import StartFace, takes
+from tasks import faces
+from workflows import acting, listing
+from workflows.commands import Command, Idempotency, Reply
+from workflows.errors import not_found
+
+router = APIRouter(tags=["face checks"])
+Channel = Annotated[Call, Depends(asks("channel"))]
+Anyone = Annotated[Call, Depends(asks("channel", "counter", "reviewer", "supervisor", "operator"))]
+MAX_CALLBACK = 64 * 1024  # bytes
+
+
+@router.post(
+    "/v1/bindings/{binding_id}/face-checks",
+    status_code=201,
+    **takes(StartFace, **examples.shows(examples.ATTEMPT, 201, "Started")),
+)
+async def start_face_check(binding_id: str, call: Channel) -> Response:
+    """Starts an attempt at the provider; answers where the person does it. 503 when the provider is down."""
+    command = await call.prepare("face_started", binding_id, StartFace, lambda body: {"subject": body.subject})
+    case, _ = await call.run(call.office.desk.look, binding_id)
+    if not acting.sees(case, command.actor):
+        raise not_found()
+    if command.malformed is not None:
+        raise command.malformed
+    return await call.once(partial(_start, call, command), command.idempotency)
+
+
+def _start(call: Call, command: Command, _: Idempotency | None) -> Reply:
+    reply = faces.start_face_check(call.office, command).reply
+    assert reply is not None  # noqa: S101  what was not refused has an answer
+    return reply
+
+
+@router.get("/v1/bindings/{binding_id}/face-checks", **examples.shows(examples.ATTEMPTS))
+async def face_checks(binding_id: str, call: Anyone) -> Response:
+    """The attempts, oldest first, and what is left to whoever's turn it is."""
+    case, now = await call.look(binding_id)
+    return answer(await call.run(listing.face_checks, call.office.ledger, case, now))
+
+
+@router.post("/v1/callbacks/face/{provider}", tags=["callbacks"], **examples.shows({"received": True}))
+async def callback(provider: str, request: Request) -> Response:
+    """Heard from a provider, verified as it signs; what it says is then asked at the provider itself."""
+    office = request.app.state.office
+    if provider not in office.windows.faces:
+        raise not_found()
+    body = await read_body(request, MAX_CALLBACK)
+    await run_in_threadpool(faces.hear, office, provider, dict(request.headers), body, dict(request.query_params))
+    return answer({"received": True})

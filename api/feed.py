@@ -1,0 +1,23 @@
+"""The channel's events in order, for those who would rather pull than be called."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from api.call import Call, answer, asks
+from workflows.cursors import MOST
+from workflows.feed import events
+
+router = APIRouter(tags=["feed"])
+
+
+@router.get("/v1/events", summary="The channel's events in order")
+async def feed(
+    call: Annotated[Call, Depends(asks("channel"))],
+    after: Annotated[str | None, Query(max_length=MOST, description="the `next_cursor` of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Response:
+    """Each as a webhook would tell it, without gaps; an empty page returns the cursor that it was asked with."""
+    return answer(await call.run(events, call.office.desk, call.actor().id, after, limit))

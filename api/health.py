@@ -1,0 +1,143 @@
+"""Alive, ready, and figures for Prometheus; open to whoever reaches the port, and without a word about persons."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import redis
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+
+from models.ledger import Ledger
+from workflows import stuck
+from workflows.overview import EVERYTHING, overview
+from workflows.readiness import readiness
+from workflows.views import dumps
+
+router = APIRouter(tags=["health"])
+_BROKER_SECONDS = 2
+_FRESH_SECONDS = 30.0  # how long figures of the ledger are given again: they read every binding's state
+
+
+@router.get("/healthz", summary="Alive")
+async def healthz() -> Response:
+    """Answer as long as the process can."""
+    return _json({"alive": True})
+
+
+@router.get("/readyz", summary="Ready: database, broker, migrations, a worker seen lately")
+async def readyz(request: Request) -> Response:
+    """Answer 200 when everything that the service needs is there, else 503 and what is not."""
+    checks = await run_in_threadpool(_checks, request.app.state.office.ledger)
+    ready = all(checks.values())
+    return _json({"ready": ready, "checks": checks}, 200 if ready else 503)
+
+
+@router.get("/metrics", summary="Figures for Prometheus")
+async def metrics(request: Request) -> Response:
+    """What this process counted, and how the ledger stands."""
+    state = request.app.state
+    if not hasattr(state, "figures"):
+        state.figures = Figures(state.office.ledger)
+    body = generate_latest(REGISTRY) + await run_in_threadpool(generate_latest, state.figures.registry)
+    return Response(body, media_type=CONTENT_TYPE_LATEST)
+
+
+def _json(body: dict[str, Any], status: int = 200) -> Response:
+    return Response(dumps(body), status, media_type="application/json")
+
+
+def _checks(ledger: Ledger) -> dict[str, bool]:
+    url = os.environ.get("KINBIND_BROKER_URL")
+    return readiness(ledger) | ({"broker": _broker_answers(url)} if url else {})
+
+
+def _broker_answers(url: str) -> bool:
+    timeouts = {"socket_timeout": _BROKER_SECONDS, "socket_connect_timeout": _BROKER_SECONDS}
+    try:
+        with redis.Redis.from_url(url, **timeouts) as client:
+            return bool(client.ping())
+    except (redis.RedisError, ValueError):
+        return False
+
+
+class Figures(Collector):
+    """The ledger's figures, read when they are asked for."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Keep a registry of its own: a process may serve several ledgers, as tests do."""
+        self._ledger = ledger
+        self._kept: tuple[float, list[GaugeMetricFamily]] = (float("-inf"), [])
+        self.registry = CollectorRegistry(auto_describe=False)
+        self.registry.register(self)
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Name nothing beforehand: registering must not ask the database."""
+        return iter(())
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Give the figures, at most half a minute old."""
+        read_at, families = self._kept
+        if time.monotonic() - read_at > _FRESH_SECONDS:
+            families = self._read()
+            self._kept = (time.monotonic(), families)
+        return iter(families)
+
+    def _read(self) -> list[GaugeMetricFamily]:
+        up = GaugeMetricFamily("kinbind_database_up", "Whether the database answers.")
+        try:
+            seen, found = overview(self._ledger, EVERYTHING), stuck.counts(self._ledger)
+        except SQLAlchemyError:
+            up.add_metric([], 0)
+            return [up]
+        up.add_metric([], 1)
+        return [up, *_of_states(seen), *_of_deadlines(seen), *_of_work(seen), _of_workers(seen), _of_stuck(found)]
+
+
+def _gauge(name: str, text: str, label: str | None, values: dict[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"kinbind_{name}", text, labels=[label] if label else [])
+    for key, value in values.items():
+        family.add_metric([key] if label else [], value)
+    return family
+
+
+def _of_states(seen: dict[str, Any]) -> Iterator[GaugeMetricFamily]:
+    states = seen["states"]
+    yield _gauge("bindings", "Bindings by state.", "state", {one["state"]: one["count"] for one in states})
+    oldest = {one["state"]: one["oldest_since"].timestamp() for one in states if one["oldest_since"]}
+    text = "Since when the oldest binding is in its state, by the service's clock."
+    yield _gauge("oldest_in_state_timestamp_seconds", text, "state", oldest)
+    yield _gauge("service_time_seconds", "The service's clock.", None, {"": seen["at"].timestamp()})
+
+
+def _of_deadlines(seen: dict[str, Any]) -> Iterator[GaugeMetricFamily]:
+    for what in ("armed", "overdue", "parked"):
+        values = {one["name"]: one[what] for one in seen["deadlines"]}
+        yield _gauge(f"deadlines_{what}", f"Deadlines {what}, by name.", "deadline", values)
+
+
+def _of_work(seen: dict[str, Any]) -> Iterator[GaugeMetricFamily]:
+    for name, count in seen["work"].items():
+        yield _gauge(name, f"{name.replace('_', ' ').capitalize()}.", None, {"": count})
+    backlog = seen["deliveries"]
+    yield _gauge("deliveries_pending", "Deliveries still to be made.", None, {"": backlog["pending"]})
+    yield _gauge("deliveries_parked", "Deliveries put aside after three days.", None, {"": backlog["parked"]})
+    oldest = backlog["oldest_pending_at"]
+    values = {"": oldest.timestamp()} if oldest else {}
+    yield _gauge("delivery_oldest_pending_timestamp_seconds", "The oldest pending delivery.", None, values)
+
+
+def _of_workers(seen: dict[str, Any]) -> GaugeMetricFamily:
+    beats = {one["name"]: one["seen_at"].timestamp() for one in seen["workers"]}
+    return _gauge("worker_heartbeat_timestamp_seconds", "When a worker was last seen, real time.", "worker", beats)
+
+
+def _of_stuck(found: dict[str, int]) -> GaugeMetricFamily:
+    return _gauge("stuck_bindings", "Bindings that do not move though they should.", "cause", dict(found))

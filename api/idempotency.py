@@ -1,0 +1,44 @@
+"""The `Idempotency-Key` header (quoted as in RFC 8941, or bare) and the fingerprint of a request."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.requests import Request
+
+from models.keyring import keyring
+from workflows.commands import Idempotency
+from workflows.errors import Refused
+
+LONGEST = 255  # characters
+_QUOTED = re.compile(r'"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
+_BARE = re.compile(r"[\x21\x23-\x2b\x2d-\x7e]+")  # visible ASCII without quotes and commas
+
+
+def key_of(request: Request) -> str | None:
+    """The key that was sent, unquoted. Raises `Refused` 400 `idempotency_key_invalid`."""
+    sent = request.headers.getlist("idempotency-key")
+    if not sent:
+        return None
+    text = sent[0].strip()
+    if quoted := _QUOTED.fullmatch(text):
+        key = re.sub(r'\\(["\\])', r"\1", quoted[1])
+    else:
+        key = text if _BARE.fullmatch(text) else ""
+    if len(sent) > 1 or not 1 <= len(key) <= LONGEST:
+        raise Refused("idempotency_key_invalid", 400)
+    return key
+
+
+def idempotency(request: Request, principal: str, said: bytes, *, required: bool = False) -> Idempotency | None:
+    """The key with the fingerprint of this request; `said` is its canonical body, which may hold a password.
+
+    Raises `Refused` 400 `idempotency_key_invalid`, and `idempotency_key_required` where one must be sent.
+    """
+    key = key_of(request)
+    if key is None:
+        if required:
+            raise Refused("idempotency_key_required", 400)
+        return None
+    told = (principal.encode(), request.method.encode(), request.url.path.encode(), said)
+    return Idempotency(principal, key, keyring().fingerprint(b"\n".join(told)))

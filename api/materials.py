@@ -1,0 +1,128 @@
+"""Documents: uploaded, seen, taken back. The content decides what a file is, never its name."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncGenerator
+from functools import partial
+from typing import Annotated, NamedTuple
+
+from fastapi import APIRouter, Depends
+from python_multipart.exceptions import MultipartParseError
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.responses import Response
+
+from api import examples
+from api.call import Call, answer, asks
+from api.idempotency import idempotency
+from api.reading import canonical, read_body, shaped
+from api.shapes import Behind, Limit, Upload
+from gateways.inspection import MAX_BYTES, inspect
+from tasks.office import Office
+from workflows import acting, listing, materials
+from workflows.case import Actor
+from workflows.commands import Idempotency, Reply
+from workflows.errors import Malformed, Refused
+
+router = APIRouter(prefix="/v1/bindings/{binding_id}/materials", tags=["materials"])
+Applicant = Annotated[Call, Depends(asks("channel", "counter"))]
+Anyone = Annotated[Call, Depends(asks("channel", "counter", "reviewer", "supervisor", "operator"))]
+_ENVELOPE = 64 * 1024  # bytes that the form may take around the file
+
+_FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["kind", "file"],
+                    "properties": {
+                        "kind": {"$ref": "#/components/schemas/Upload/properties/kind"},
+                        "file": {"type": "string", "contentMediaType": "application/octet-stream"},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+class Form(NamedTuple):
+    """What an upload holds, and what stands for it in the fingerprint."""
+
+    kind: str
+    content: bytes
+    said: bytes
+
+
+@router.post("", status_code=201, openapi_extra=_FORM, **examples.shows(examples.MATERIAL, 201, "Kept"))
+async def upload(binding_id: str, call: Applicant) -> Response:
+    """One document or page: JPEG, PNG, WebP, HEIC or PDF by its content, 10 MB at most."""
+    await call.look(binding_id)
+    form = await _form(call)
+    key = idempotency(call.request, call.caller.id, form.said)
+    document_id = call.clerk.new_id("mat")
+    work = partial(_keep, call.office, binding_id, call.actor(), document_id, form)
+    return await call.once(work, key)
+
+
+def _keep(
+    office: Office, binding_id: str, actor: Actor, document_id: str, form: Form, key: Idempotency | None
+) -> Reply:
+    """Look, decode whole, write the content, then the row; what cannot have its row is not kept."""
+    materials.may_add(office.desk, binding_id, actor, acting.sees)
+    found = inspect(form.content)
+    document = materials.Document(document_id, form.kind, found.sha256, found.size, found.media_type, found.pages,
+                                  found.pixels)  # fmt: skip
+    office.windows.documents.put(document_id, form.content)
+    try:
+        return materials.add(office.desk, binding_id, actor, document, acting.sees, key)
+    except Refused:
+        office.windows.documents.delete(document_id)
+        raise
+
+
+async def _form(call: Call) -> Form:
+    """The two fields of the form. Raises `Refused` 400, 413, 415 and `Malformed`."""
+    request = call.request
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise Refused("content_type_unsupported", 415)
+    raw = await read_body(request, MAX_BYTES + _ENVELOPE)
+
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield raw
+
+    try:
+        parser = MultiPartParser(request.headers, stream(), max_files=2, max_fields=10, max_part_size=4096)
+        parsed = await parser.parse()
+    except (MultiPartException, MultipartParseError, ValueError, KeyError):
+        raise Refused("request_unreadable", 400) from None
+    fields = {name: value for name, value in parsed.multi_items() if isinstance(value, str)}
+    files = [(name, value) for name, value in parsed.multi_items() if isinstance(value, UploadFile)]
+    contents = {name: await value.read() for name, value in files}
+    await parsed.close()
+    if len(parsed.multi_items()) > len({*fields, *contents}):
+        raise Refused("request_unreadable", 400)  # a field twice
+    errors = [{"pointer": f"/{name}", "code": "unknown_field"} for name in contents if name != "file"]
+    errors += [] if "file" in contents else [{"pointer": "/file", "code": "required"}]
+    if errors:
+        raise Malformed(errors)
+    kind = shaped(Upload, fields).kind
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    return Form(kind, contents["file"], canonical({"fields": fields, "files": digests}))
+
+
+@router.get("", **examples.shows({"items": [examples.MATERIAL], "next_cursor": None}))
+async def listed(binding_id: str, call: Anyone, limit: Limit = 100, cursor: Behind = None) -> Response:
+    """All documents of the case; there are 30 at most."""
+    case, _ = await call.look(binding_id)
+    return answer(listing.materials_page(case, limit, cursor))
+
+
+@router.delete("/{material_id}", status_code=204)
+async def take_back(binding_id: str, material_id: str, call: Applicant) -> Response:
+    """Takes a document back before it is handed in."""
+    await call.run(materials.remove, call.office.desk, binding_id, material_id, call.actor(), acting.sees)
+    return Response(status_code=204)

@@ -1,0 +1,52 @@
+"""What operators look at: the whole at one glance, and everything that is stuck."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
+from api.call import Call, answer, asks
+from policies.words import ChannelName, Product
+from workflows import stuck as stuck_bindings
+from workflows.cursors import MOST
+from workflows.overview import Part
+from workflows.overview import overview as overview_of
+
+router = APIRouter(tags=["operations"])
+Operator = Annotated[Call, Depends(asks("operator"))]
+
+
+def _cause(value: str) -> str:
+    if value not in stuck_bindings.CAUSES:
+        raise PydanticCustomError("literal_error", "not a cause")
+    return value
+
+
+Cause = Annotated[str, AfterValidator(_cause)]
+
+
+@router.get("/v1/ops/overview", summary="Counts and ages, deadlines, backlog, workers")
+async def overview(
+    call: Operator,
+    region: Annotated[str | None, Query(pattern=r"^[0-9]{6}$")] = None,
+    product: Product | None = None,
+    channel: ChannelName | None = None,
+) -> Response:
+    """How everything stands, as of one moment, within the operator's regions."""
+    part = Part(call.caller.regions, region, product, channel)
+    return answer(await call.run(overview_of, call.office.ledger, part))
+
+
+@router.get("/v1/ops/stuck", summary="What does not move though it should")
+async def stuck(
+    call: Operator,
+    cause: Cause | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=MOST)] = None,
+) -> Response:
+    """Every stuck binding with its cause, the evidence, since when, and the repairs that fit; the longest first."""
+    page = await call.run(stuck_bindings.stuck, call.office.ledger, call.caller.regions, cause, limit, cursor)
+    return answer(page)

@@ -1,0 +1,140 @@
+"""Where reviewers work: the queue, the lease, the decisions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import Field
+
+from api.call import Call, answer, asks
+from api.shapes import Body, Note, Nothing, Reason, example, takes
+from policies.words import Kind
+from workflows import leases, scopes, worklists
+from workflows.commands import Idempotency, Reply
+from workflows.cursors import MOST
+from workflows.views import dumps
+
+router = APIRouter(tags=["reviews"])
+Reviewer = Annotated[Call, Depends(asks("reviewer"))]
+RegionAsked = Annotated[str | None, Query(pattern=r"^[0-9]{6}$", description="within the regions granted")]
+Limit = Annotated[int, Query(ge=1, le=100)]
+Cursor = Annotated[str | None, Query(max_length=MOST)]
+
+
+class Approve(Body):
+    """Yes."""
+
+    model_config = example(note="材料齐全")
+    note: Note | None = None
+
+
+class Reject(Body):
+    """No, with a reason from the plan's list."""
+
+    model_config = example(reason="relation_unproven", note="户口簿不能证明双方关系")
+    reason: Reason
+    note: Note | None = None
+
+
+class Item(Body):
+    """One thing to mend."""
+
+    kind: Kind
+    reason: Reason
+    note: Note | None = None
+
+
+class Return(Body):
+    """All faults in one notice."""
+
+    model_config = example(
+        reason="material_unreadable",
+        items=[{"kind": "household_register_member_page", "reason": "material_unreadable", "note": "请重新拍摄"}],
+        note="请在十个工作日内补正",
+    )
+    reason: Reason
+    items: Annotated[list[Item], Field(min_length=1, max_length=30)]
+    note: Note | None = None
+
+
+class Escalate(Body):
+    """To a supervisor, with a word why."""
+
+    model_config = example(note="疑似冒用，请督办")
+    note: Note
+
+
+@router.get("/v1/reviews", summary="The queue, nearest due first")
+async def queue(
+    call: Reviewer,
+    region: RegionAsked = None,
+    status: worklists.Status = "open",
+    overdue: bool | None = None,  # noqa: FBT001 - a query parameter
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """The cases that await a decision in the reviewer's regions."""
+    wanted = worklists.Wanted(region, overdue, limit, cursor)
+    return answer(await call.run(worklists.review_queue, call.office.desk, call.actor(), wanted, status))
+
+
+@router.get("/v1/reviews/{binding_id}", summary="The case")
+async def case(call: Reviewer, binding_id: str) -> Response:
+    """The view with its timeline, face checks, lists of reasons, and what else the two people have."""
+    shown = await call.run(worklists.review_case, call.office.desk, binding_id, call.actor())
+    return answer(shown, headers={"ETag": f'"{shown["version"]}"'})
+
+
+@router.post("/v1/reviews/{binding_id}/claim", summary="Take the lease for fifteen minutes", **takes(Nothing))
+async def claim(call: Reviewer, binding_id: str) -> Response:
+    """The view with the lease; 409 `claimed_by_other` while another holds it."""
+    return await _lease(call, binding_id, leases.claim)
+
+
+@router.post("/v1/reviews/{binding_id}/release", summary="Give the lease back", **takes(Nothing))
+async def release(call: Reviewer, binding_id: str) -> Response:
+    """The view without the lease."""
+    return await _lease(call, binding_id, leases.release)
+
+
+@router.post("/v1/reviews/{binding_id}/approve", summary="Approve", **takes(Approve))
+async def approve(call: Reviewer, binding_id: str) -> Response:
+    """The plan goes on: what it asks next, or into force."""
+    return await call.command("approve", binding_id, Approve, _facts)
+
+
+@router.post("/v1/reviews/{binding_id}/reject", summary="Reject", **takes(Reject))
+async def reject(call: Reviewer, binding_id: str) -> Response:
+    """The application ends; the family may apply anew."""
+    return await call.command("reject", binding_id, Reject, _facts)
+
+
+@router.post("/v1/reviews/{binding_id}/return", summary="Return for correction", **takes(Return))
+async def return_for_correction(call: Reviewer, binding_id: str) -> Response:
+    """The applicant has ten working days; the review clock stops meanwhile."""
+    return await call.command("return_for_correction", binding_id, Return, _facts)
+
+
+@router.post("/v1/reviews/{binding_id}/escalate", summary="Escalate", **takes(Escalate))
+async def escalate(call: Reviewer, binding_id: str) -> Response:
+    """A supervisor sees it; the reviewer keeps the case."""
+    done = await call.command("escalate", binding_id, Escalate, _facts)
+    await call.run(leases.keep_alive, call.office.desk, binding_id, call.actor())
+    return done
+
+
+def _facts(body: Body) -> dict[str, Any]:
+    return body.model_dump(exclude_none=True)
+
+
+async def _lease(call: Call, binding_id: str, change: Any) -> Response:
+    await call.look(binding_id, scopes.reviews)
+    await call.body(Nothing)
+    actor = call.actor()
+
+    def work(_: Idempotency | None) -> Reply:
+        case, now = change(call.office.desk, binding_id, actor)
+        return Reply(200, dumps(worklists.held(case, actor, now)), {"ETag": f'"{case.version}"'})
+
+    return await call.once(work, await call.key())

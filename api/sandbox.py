@@ -1,0 +1,116 @@
+"""The sandbox's own doors: skip time, choose how a face check ends, say what the registries know of a person."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import Field
+
+from api.call import Call, answer, asks
+from api.shapes import Body, Day, Name, Number, Region, example, takes
+from tasks import playing
+from tasks.advance import advance
+from workflows.commands import Idempotency, Reply
+from workflows.principals import ROLES
+from workflows.views import dumps
+
+router = APIRouter(tags=["sandbox"])
+Anybody = Annotated[Call, Depends(asks("channel", *ROLES))]
+Status = Literal["normal", "suspended", "terminated", "active", "insured", "paused", "stopped", "arrears", "ended"]
+MOST_SECONDS = 34_560_000  # 400 days
+
+
+class Advance(Body):
+    """How far the service's clock goes on."""
+
+    model_config = example(seconds=90_000)
+    seconds: Annotated[int, Field(ge=1, le=MOST_SECONDS)]
+
+
+class Complete(Body):
+    """How the face check ends."""
+
+    model_config = example(outcome="passed")
+    outcome: Literal["passed", "no_match", "liveness_failed", "quality", "network", "timeout", "user_cancelled",
+                     "photo_not_found", "id_not_found", "rate_limited", "provider_down"]  # fmt: skip
+
+
+class Insured(Body):
+    """What the insurance registry has."""
+
+    scheme: Literal["employee", "resident"] | None = None
+    status: Status | None = None
+    region: Region | None = None
+
+
+class Certificate(Body):
+    """A birth certificate, on the mother."""
+
+    number: Number
+    mother_name: Name | None = None
+    mother_id_number: Number | None = None
+    child_name: Name | None = None
+    child_birth_date: Day | None = None
+
+
+class Person(Body):
+    """What the registries know of a person; fields that are not sent stay as they are."""
+
+    model_config = example(
+        id_number="440106195706124215",
+        name="张大山",
+        insured={"scheme": "resident", "status": "normal", "region": "440100"},
+        credential_active=True,
+        pay_password="123456",  # noqa: S106 - the sandbox's own
+    )
+    id_number: Number
+    name: Name | None = None
+    insured: Insured | None = None
+    credential_active: bool | None = None
+    pay_password: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    birth_certificates: Annotated[list[Certificate], Field(max_length=20)] | None = None
+    prior_filings: Annotated[list[Number], Field(max_length=20)] | None = None
+
+
+@router.get("/v1/sandbox/clock", summary="The time that the whole service goes by")
+async def clock(call: Anybody) -> Response:
+    """Real time plus what was added."""
+    return answer({"now": await call.run(call.office.ledger.now)})
+
+
+@router.post("/v1/sandbox/clock/advance", summary="Skip time", **takes(Advance))
+async def advance_clock(call: Anybody) -> Response:
+    """The answer comes after everything that fell due has run, in the order in which it fell due."""
+    body = await call.body(Advance)
+
+    def work(_: Idempotency | None) -> Reply:
+        return Reply(200, dumps({"now": advance(call.office, body.seconds)}))
+
+    return await call.once(work, await call.key())
+
+
+@router.post("/v1/sandbox/face-checks/{face_check_id}/complete", summary="End a face check", **takes(Complete))
+async def complete(call: Anybody, face_check_id: str) -> Response:
+    """The provider calls back at once; the answer is the attempt as it then stands."""
+    body = await call.body(Complete)
+
+    def work(_: Idempotency | None) -> Reply:
+        return Reply(200, dumps(playing.complete(call.office, face_check_id, body.outcome)))
+
+    return await call.once(work, await call.key())
+
+
+@router.put("/v1/sandbox/persons", summary="What the registries know of a person", **takes(Person))
+async def put_person(call: Anybody) -> Response:
+    """Unknown people are insured where they say, in the employee scheme, credential active, password 123456."""
+    body = await call.body(Person)
+    return answer(await call.run(playing.put_person, call.office, body.id_number, _told(body)))
+
+
+def _told(body: Person) -> dict[str, Any]:
+    """What was sent; only `insured` may be said to be nothing."""
+    told = body.model_dump(exclude_unset=True, exclude={"id_number"})
+    if body.insured is not None:
+        told["insured"] = body.insured.model_dump(exclude_none=True)
+    return {name: value for name, value in told.items() if value is not None or name == "insured"}

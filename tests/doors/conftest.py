@@ -1,0 +1,92 @@
+"""The whole API in this process, on a real uvicorn and a database of the test's own."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+
+from tasks.office import Office, open_office
+
+Caller = Callable[..., httpx.Client]
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The environment of a sandbox; a test may change it before it asks for `base_url`."""
+    monkeypatch.setenv("KINBIND_DATABASE_URL", database_url)
+    monkeypatch.setenv("KINBIND_SANDBOX", "1")
+    monkeypatch.setenv("KINBIND_VAR", str(tmp_path))
+    monkeypatch.delenv("KINBIND_RATE_LIMIT", raising=False)
+    monkeypatch.delenv("KINBIND_ENV", raising=False)
+    return monkeypatch
+
+
+@pytest.fixture
+def base_url(settings: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of the API, served by uvicorn on a free port of the loopback."""
+    with serving() as url:
+        yield url
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[str]:
+    """One more API process, as a thread, on the environment's database."""
+    from api.app import create_app
+
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(create_app(), access_log=False, log_config=None, lifespan="on")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=asyncio.run, args=(server.serve(sockets=[listening]),), daemon=True)
+    thread.start()
+    try:
+        _until_it_answers(listening.getsockname()[1], thread)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listening.close()
+
+
+def _until_it_answers(port: int, thread: threading.Thread) -> None:
+    with httpx.Client(timeout=20) as client:
+        while thread.is_alive():
+            with contextlib.suppress(httpx.HTTPError):
+                client.get(f"http://127.0.0.1:{port}/openapi.json")
+                return
+    pytest.fail("the API did not start")
+
+
+@pytest.fixture
+def as_(base_url: str) -> Iterator[Caller]:
+    """`as_("alipay")`: a client with that principal's sandbox key, answers in English."""
+    with contextlib.ExitStack() as open_clients:
+
+        def client(name: str, **headers: str) -> httpx.Client:
+            told = {"Authorization": f"Bearer sandbox-{name}", "Accept-Language": "en", **headers}
+            return open_clients.enter_context(httpx.Client(base_url=base_url, headers=told, timeout=30))
+
+        yield client
+
+
+@pytest.fixture
+def alipay(as_: Caller) -> httpx.Client:
+    return as_("alipay")
+
+
+@pytest.fixture
+def wechat(as_: Caller) -> httpx.Client:
+    return as_("wechat")
+
+
+@pytest.fixture
+def office(base_url: str) -> Iterator[Office]:
+    """An office on the same ledger, with the same keys: for what happens outside of HTTP."""
+    with open_office() as opened:
+        yield opened

@@ -1,0 +1,91 @@
+"""Documents over HTTP: what they are is told by their content."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tasks.office import Office
+from tests.doors.family import act, picture, submitted, uploaded, view, with_materials
+
+TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "PDF": "application/pdf"}
+
+
+@pytest.mark.parametrize(("kind", "media_type"), TYPES.items())
+def test_what_is_taken(alipay: httpx.Client, office: Office, kind: str, media_type: str) -> None:
+    made, content = submitted(alipay), picture(kind)
+    answer = uploaded(alipay, made["id"], "commitment_letter", content)
+    assert answer.status_code == 201, answer.text
+    shown = view(answer)
+    assert shown == {
+        "id": shown["id"], "kind": "commitment_letter", "sha256": hashlib.sha256(content).hexdigest(),
+        "size": len(content), "media_type": media_type,
+    }  # fmt: skip
+    listed = alipay.get(f"/v1/bindings/{made['id']}/materials")
+    assert view(listed) == {"items": [shown], "next_cursor": None}
+    assert view(alipay.get(f"/v1/bindings/{made['id']}"))["materials"] == [shown]
+    assert office.windows.documents.get(shown["id"]) == content
+
+
+REFUSED = {
+    "text": (b"hello", 415, "media_type_unsupported"),
+    "empty": (b"", 415, "media_type_unsupported"),
+    "program": (b"MZ" + bytes(500), 415, "media_type_unsupported"),
+    "page": (b"<html><script>alert(1)</script></html>", 415, "media_type_unsupported"),
+    "gif": (b"GIF89a" + bytes(100), 415, "media_type_unsupported"),
+    "half a photograph": (picture()[:-200], 422, "document_unreadable"),
+    "a photograph in name": (b"\xff\xd8\xff" + bytes(300), 422, "document_unreadable"),
+    "a page behind a photograph": (picture("PNG") + b"<script>alert(1)</script>", 422, "document_unreadable"),
+    "too many pixels": (picture("PNG", (9000, 6000))[:100] + bytes(9), 422, "document_unreadable"),
+    "too large": (picture() + bytes(10 * 1024 * 1024), 413, "file_too_large"),
+    "far too large": (bytes(12 * 1024 * 1024), 413, "request_too_large"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused(alipay: httpx.Client, name: str) -> None:
+    content, status, code = REFUSED[name]
+    made = submitted(alipay)
+    where = f"/v1/bindings/{made['id']}/materials"
+    file = ("photo.jpg", content, "image/jpeg")
+    answer = alipay.post(where, data={"kind": "other"}, files={"file": file})
+    assert (answer.status_code, view(answer)["code"]) == (status, code), answer.text
+    assert view(alipay.get(where))["items"] == []
+
+
+def test_taken_back_before_hand_in_only(alipay: httpx.Client, wechat: httpx.Client) -> None:
+    made = submitted(alipay)
+    where = f"/v1/bindings/{made['id']}/materials"
+    wrong = view(uploaded(alipay, made["id"], "other"))
+    assert wechat.delete(f"{where}/{wrong['id']}").status_code == 404
+    gone = alipay.delete(f"{where}/{wrong['id']}")
+    assert (gone.status_code, gone.content) == (204, b"")
+    assert alipay.delete(f"{where}/{wrong['id']}").status_code == 404
+    early = act(alipay, made["id"], "submit_materials")
+    assert (early.status_code, view(early)["code"]) == (409, "material_incomplete")
+    with_materials(alipay, made)
+    kept = view(alipay.get(where))["items"]
+    assert act(alipay, made["id"], "submit_materials").status_code == 200
+    late = alipay.delete(f"{where}/{kept[0]['id']}")
+    assert (late.status_code, view(late)["code"]) == (409, "material_handed_in")
+    assert view(alipay.get(where))["items"] == kept
+
+
+def test_no_more_than_thirty_also_at_once(alipay: httpx.Client, office: Office, tmp_path: Path) -> None:
+    made, content = submitted(alipay), picture()
+    with office.ledger.desk() as conn:
+        conn.execute(
+            "insert into materials (id, binding_id, kind, sha256, size, media_type, pages, added_by, added_at)"
+            " select 'mat_' || n, %s, 'other', '', 1, 'image/png', 1, 'channel:alipay', now()"
+            " from generate_series(1, 27) n",
+            (made["id"],),
+        )
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(lambda _: uploaded(alipay, made["id"], "other", content), range(6)))
+    assert sorted(answer.status_code for answer in answers) == [201, 201, 201, 409, 409, 409]
+    assert {view(answer)["code"] for answer in answers if answer.status_code == 409} == {"too_many_files"}
+    assert len(view(alipay.get(f"/v1/bindings/{made['id']}/materials"))["items"]) == 30
+    # what lost the race has left nothing behind
+    assert len(list((tmp_path / "documents").rglob("mat_*"))) == 3

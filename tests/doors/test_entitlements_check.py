@@ -1,0 +1,120 @@
+"""Asked at the moment of use, and what was used."""
+
+from datetime import date
+from typing import Any
+
+import httpx
+import pytest
+
+from tasks.office import Office
+from tests import life
+from tests.doors.conftest import Caller
+from workflows.case import ACTIVE, AGENCY_REVIEW
+
+CHILD = date(2019, 1, 1)
+
+
+@pytest.fixture
+def active(office: Office) -> str:
+    return life.to_state(office, ACTIVE, member_born=CHILD)
+
+
+def numbers(office: Office, binding_id: str) -> dict[str, str]:
+    parties = life.look(office, binding_id).application.parties
+    return {f"{role}_id_number": parties[role]["id_number"] for role in ("holder", "member")}
+
+
+def check(client: httpx.Client, people: dict[str, str], purpose: str = "show_code", **more: Any) -> dict[str, Any]:
+    answer = client.post("/v1/entitlements/check", json={**people, "purpose": purpose, **more})
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+def test_an_allowed_use_is_recorded(alipay: httpx.Client, wechat: httpx.Client, active: str, office: Office) -> None:
+    people = numbers(office, active)
+    assert check(alipay, people) == {"allowed": True, "reason": None, "binding_id": active}
+    assert check(wechat, people, "query_usage", region="440100", patient="member")["allowed"] is True
+    page = alipay.get(f"/v1/bindings/{active}/usage", params={"limit": 1}).json()
+    assert [(one["purpose"], one["channel"], one["region"]) for one in page["items"]] == [
+        ("query_usage", "wechat", "440100")
+    ]
+    rest = alipay.get(f"/v1/bindings/{active}/usage", params={"cursor": page["next_cursor"]}).json()
+    assert [one["purpose"] for one in rest["items"]] == ["show_code"]
+    assert rest["next_cursor"] is None
+    assert wechat.get(f"/v1/bindings/{active}/usage").status_code == 404
+
+
+def test_what_is_not_allowed_is_not_recorded(alipay: httpx.Client, active: str, office: Office) -> None:
+    people = numbers(office, active)
+    wrong = {"allowed": False, "binding_id": active}
+    assert check(alipay, people, "pay_from_account") == {**wrong, "reason": "wrong_product"}
+    assert check(alipay, people, patient="holder") == {**wrong, "reason": "not_own_code"}
+    assert alipay.get(f"/v1/bindings/{active}/usage").json()["items"] == []
+
+
+def test_nothing_is_said_of_anybody_else(alipay: httpx.Client, active: str, office: Office) -> None:
+    people = numbers(office, active)
+    nothing = {"allowed": False, "reason": "not_active", "binding_id": None}
+    turned = {"holder_id_number": people["member_id_number"], "member_id_number": people["holder_id_number"]}
+    assert check(alipay, turned) == nothing
+    stranger = {**people, "holder_id_number": life.number(date(1980, 1, 1), 5)}
+    assert check(alipay, stranger) == nothing
+
+
+def test_only_what_is_in_force(as_: Caller, alipay: httpx.Client, active: str, office: Office) -> None:
+    people = numbers(office, active)
+    ask: dict[str, Any] = {"initiator": "holder", "method": "pay_password"}
+    life.say(office, "request_unbind", active, **ask)
+    assert check(alipay, people)["allowed"] is True  # in force until it is confirmed
+    life.say(office, "cancel_unbind", active)
+    life.say(office, "suspend", active, life.SUPERVISOR, reason="suspected_fraud")
+    assert check(alipay, people) == {"allowed": False, "reason": "suspended", "binding_id": active}
+    life.say(office, "request_unbind", active, **ask)
+    assert check(alipay, people)["allowed"] is False
+    life.say(office, "confirm_unbind", active)
+    assert check(alipay, people)["reason"] == "not_active"
+
+
+def test_shared_money_in_its_area(as_: Caller, office: Office) -> None:
+    sharing = life.to_state(office, AGENCY_REVIEW, product="account_sharing", region="440100")
+    people, yueyibao = numbers(office, sharing), as_("yueyibao_alipay")
+    assert check(yueyibao, people, "pay_from_account")["reason"] == "not_active"
+    life.claim(office, sharing)
+    life.say(office, "approve", sharing, life.REVIEWER)
+    assert check(yueyibao, people, "pay_from_account", region="440100")["allowed"] is True
+    far = check(yueyibao, people, "pay_from_account", region="320500")
+    assert (far["allowed"], far["reason"]) == (False, "region_not_allowed")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "pointer"),
+    [
+        ({"purpose": "gamble"}, "/purpose"),
+        ({"holder_id_number": "123"}, "/holder_id_number"),
+        ({"member_id_number": "440106195706124211"}, "/member_id_number"),
+        ({"patient": "mother"}, "/patient"),
+        ({"region": "44"}, "/region"),
+    ],
+)
+def test_wrong_questions(alipay: httpx.Client, wrong: dict[str, Any], pointer: str) -> None:
+    people = {"holder_id_number": life.number(date(1985, 6, 1)), "member_id_number": life.number(CHILD)}
+    refused = alipay.post("/v1/entitlements/check", json={**people, "purpose": "show_code", **wrong})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, pointer)
+
+
+def test_a_repeated_question_is_recorded_once(alipay: httpx.Client, active: str, office: Office) -> None:
+    asked: dict[str, Any] = {
+        "json": {**numbers(office, active), "purpose": "show_code"},
+        "headers": {"Idempotency-Key": "one"},
+    }
+    first = alipay.post("/v1/entitlements/check", **asked)
+    assert alipay.post("/v1/entitlements/check", **asked).content == first.content
+    assert len(alipay.get(f"/v1/bindings/{active}/usage").json()["items"]) == 1
+
+
+def test_staff_do_not_ask(as_: Caller, active: str, office: Office) -> None:
+    refused = as_("counter").post("/v1/entitlements/check", json={**numbers(office, active), "purpose": "show_code"})
+    assert refused.status_code == 403
+    assert as_("operator").get(f"/v1/bindings/{active}/usage").status_code == 200
+    assert as_("reviewer-suzhou").get(f"/v1/bindings/{active}/usage").status_code == 404

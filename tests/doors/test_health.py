@@ -1,0 +1,86 @@
+"""Alive, ready, and figures."""
+
+import httpx
+import psycopg
+import pytest
+
+from api.health import _broker_answers
+from tasks.office import Office
+from tests import life
+from workflows.case import ACTIVE, AGENCY_REVIEW
+
+
+def beat(office: Office, seconds_ago: int = 0) -> None:
+    with office.ledger.desk() as conn:
+        conn.execute(
+            "insert into heartbeats (name, seen_at) values ('worker', clock_timestamp() - make_interval(secs => %s))"
+            " on conflict (name) do update set seen_at = excluded.seen_at",
+            (seconds_ago,),
+        )
+
+
+def ready(base_url: str) -> tuple[int, dict[str, bool]]:
+    answer = httpx.get(f"{base_url}/readyz", timeout=30)
+    return answer.status_code, answer.json()["checks"]
+
+
+def figures(base_url: str) -> dict[str, float]:
+    answer = httpx.get(f"{base_url}/metrics", timeout=30)
+    assert answer.headers["content-type"].startswith("text/plain")
+    lines = [line.rsplit(" ", 1) for line in answer.text.splitlines() if line and not line.startswith("#")]
+    return {name: float(value) for name, value in lines}
+
+
+def test_alive_without_a_key(base_url: str) -> None:
+    assert httpx.get(f"{base_url}/healthz").status_code == 200
+
+
+def test_ready_when_a_worker_was_seen_lately(base_url: str, office: Office) -> None:
+    status, checks = ready(base_url)
+    assert (status, checks["worker"], checks["database"], checks["migrations"]) == (503, False, True, True)
+    beat(office)
+    assert ready(base_url)[0] == 200
+    life.skip(office, days=3)  # a moved clock makes no worker old
+    assert ready(base_url)[0] == 200
+    beat(office, seconds_ago=61)
+    assert ready(base_url)[1]["worker"] is False
+
+
+def test_not_ready_on_yesterdays_schema(base_url: str, office: Office) -> None:
+    beat(office)
+    with psycopg.connect(office.ledger.url, autocommit=True) as conn:
+        conn.execute("update alembic_version set version_num = '0000'")
+    assert ready(base_url)[1]["migrations"] is False
+    with psycopg.connect(office.ledger.url, autocommit=True) as conn:
+        conn.execute("drop table alembic_version")
+    assert ready(base_url)[1] == {"database": True, "migrations": False, "worker": False}
+
+
+def test_ready_asks_the_broker_if_there_is_one(
+    base_url: str, office: Office, broker_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beat(office)
+    monkeypatch.setenv("KINBIND_BROKER_URL", broker_url)
+    assert ready(base_url)[0] == 200
+    monkeypatch.setenv("KINBIND_BROKER_URL", "redis://127.0.0.1:9/0")
+    status, checks = ready(base_url)
+    assert (status, checks["broker"]) == (503, False)
+    assert not _broker_answers("nonsense")
+
+
+def test_the_figures_are_those_of_the_ledger(base_url: str, office: Office) -> None:
+    beat(office)
+    life.to_state(office, ACTIVE)
+    life.to_state(office, AGENCY_REVIEW, seed=2)
+    httpx.get(f"{base_url}/v1/reviews")
+    seen = figures(base_url)
+    assert seen["kinbind_database_up"] == 1
+    assert seen['kinbind_bindings{state="active"}'] == 1
+    assert seen['kinbind_bindings{state="expired"}'] == 0
+    assert seen["kinbind_reviews_open"] == 1
+    assert seen['kinbind_stuck_bindings{cause="no_deadline"}'] == 0
+    assert seen['kinbind_worker_heartbeat_timestamp_seconds{worker="worker"}'] > 1e9
+    assert seen['kinbind_deadlines_armed{deadline="review_to_decision"}'] == 1
+    assert seen['kinbind_refusals_total{code="key_required"}'] >= 1
+    assert any(name.startswith("kinbind_http_requests_total") for name in seen)
+    assert not any("bnd_" in name for name in seen)

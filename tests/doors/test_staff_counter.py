@@ -1,0 +1,150 @@
+"""The agency's window: tickets, the outcome there, whole applications, endings."""
+
+from datetime import date
+from typing import Any
+
+import httpx
+import pytest
+
+from tasks.office import Office
+from tests import life
+from tests.doors.conftest import Caller
+from tests.doors.family import application
+from workflows import principals
+from workflows.case import ACTIVE, OFFLINE_FALLBACK, REJECTED, SUSPENDED, UNBOUND
+
+TICKETS = "/v1/counter/tickets"
+
+
+@pytest.fixture
+def counter(as_: Caller) -> httpx.Client:
+    return as_("counter")
+
+
+@pytest.fixture
+def ticket(office: Office) -> str:
+    return life.to_state(office, OFFLINE_FALLBACK)
+
+
+def said(client: httpx.Client, binding_id: str, what: str, **body: Any) -> httpx.Response:
+    return client.post(f"{TICKETS}/{binding_id}/{what}", json=body)
+
+
+def of_shenzhen(office: Office, base_url: str) -> httpx.Client:
+    _, key = principals.create_staff(office.ledger, "深圳窗口", ["counter"], ["440300"])
+    return httpx.Client(base_url=base_url, headers={"Authorization": f"Bearer {key}"}, timeout=30)
+
+
+def test_a_ticket_is_found_by_its_code_however_written(counter: httpx.Client, ticket: str, office: Office) -> None:
+    life.to_state(office, OFFLINE_FALLBACK, seed=2)
+    listed = counter.get(TICKETS).json()["items"]
+    item = listed[0]
+    assert item["binding_id"] == ticket
+    code = item["code"].lower().replace("0", "o").replace("1", "l")
+    found = counter.get(TICKETS, params={"code": f"{code[:4]}-{code[4:]}"}).json()["items"]
+    assert [one["binding_id"] for one in found] == [ticket]
+    assert "verify" in item["available_actions"]
+    assert item["counter_ticket"]["bring"]
+    assert counter.get(TICKETS, params={"code": "nothing"}).json()["items"] == []
+    assert counter.get(TICKETS, params={"limit": 1}).json()["next_cursor"]
+
+
+def test_verify_stands_for_the_face(counter: httpx.Client, ticket: str, office: Office) -> None:
+    assert said(counter, ticket, "verify", method="telepathy").json()["errors"][0]["pointer"] == "/method"
+    done = said(counter, ticket, "verify", method="document_reader", subjects=["member"], note="本人到场")
+    assert done.json()["state"] == ACTIVE
+    assert counter.get(TICKETS).json()["items"] == []
+    progress = life.look(office, ticket).progress
+    assert (progress.checked_how, progress.present) == ("document_reader", ["member"])
+    again = said(counter, ticket, "verify", method="document_reader")
+    assert again.json()["code"] == "action_not_available"
+
+
+def test_verify_waits_for_the_registries_or_the_clerks_own_check(counter: httpx.Client, office: Office) -> None:
+    binding_id = life.to_state(office, "materials_uploaded")
+    life.say(office, "route_offline", binding_id, reason="declines_face")
+    refused = said(counter, binding_id, "verify", method="compared_by_eye")
+    assert (refused.status_code, refused.json()["code"]) == (409, "registry_unanswered")
+    done = said(counter, binding_id, "verify", method="compared_by_eye", registry_checked=True)
+    assert done.json()["state"] == ACTIVE
+
+
+def test_refuse_wants_a_reason_of_the_list(counter: httpx.Client, ticket: str) -> None:
+    assert said(counter, ticket, "refuse", reason="because").json()["code"] == "reason_not_listed"
+    done = said(counter, ticket, "refuse", reason="relation_unproven", note="不能证明").json()
+    assert (done["state"], done["reason"]) == (REJECTED, "relation_unproven")
+
+
+def test_hand_over_keeps_code_and_due_time(base_url: str, counter: httpx.Client, ticket: str, office: Office) -> None:
+    with of_shenzhen(office, base_url) as shenzhen:
+        before = counter.get(TICKETS).json()["items"][0]
+        assert said(shenzhen, ticket, "verify", method="compared_by_eye").status_code == 404
+        assert said(counter, ticket, "hand-over", agency="999999").json()["errors"][0]["code"] == "not_one_of"
+        done = said(counter, ticket, "hand-over", agency="440300")
+        assert done.json()["counter_ticket"]["agency"] == "440300"
+        after = shenzhen.get(TICKETS).json()["items"][0]
+        assert (after["code"], after["due_at"]) == (before["code"], before["due_at"])
+        assert said(shenzhen, ticket, "verify", method="compared_by_eye").json()["state"] == ACTIVE
+
+
+def test_the_first_agency_no_longer_sees_what_it_handed_over(
+    base_url: str, counter: httpx.Client, office: Office
+) -> None:
+    ticket = life.to_state(office, OFFLINE_FALLBACK, region="440300")
+    with of_shenzhen(office, base_url) as shenzhen:
+        assert said(shenzhen, ticket, "hand-over", agency="440100").status_code == 200
+        assert shenzhen.get(TICKETS).json()["items"] == []
+        assert said(shenzhen, ticket, "refuse", reason="nonsense").status_code == 404
+
+
+def test_a_suspended_bindings_ticket(counter: httpx.Client, office: Office) -> None:
+    binding_id = life.to_state(office, ACTIVE, member_born=date(2019, 1, 1))
+    life.say(office, "report_change", binding_id, life.COUNTER, what="name")
+    item = counter.get(TICKETS).json()["items"][0]
+    assert (item["binding_id"], item["state"]) == (binding_id, SUSPENDED)
+    assert said(counter, binding_id, "verify", method="compared_by_eye").json()["state"] == ACTIVE
+
+
+def test_a_whole_application_at_the_counter(counter: httpx.Client, office: Office) -> None:
+    body = application()
+    assert counter.post(TICKETS, json=body).json()["code"] == "idempotency_key_required"
+    key = {"Idempotency-Key": "one"}
+    made = counter.post(TICKETS, json=body, headers=key)
+    assert made.status_code == 201, made.text
+    view = made.json()
+    assert (view["channel"], made.headers["location"]) == ("counter", f"/v1/bindings/{view['id']}")
+    assert "upload_material" in view["available_actions"]
+    assert counter.post(TICKETS, json=body, headers=key).content == made.content
+    assert counter.get(f"/v1/bindings/{view['id']}").json()["state"] == "submitted"
+    life.give_materials(office, view["id"])
+    handed_in = counter.post(f"/v1/bindings/{view['id']}/actions/submit_materials", json={})
+    assert handed_in.json()["state"] == "materials_uploaded"
+
+
+def test_an_application_of_another_region(base_url: str, office: Office, counter: httpx.Client, as_: Caller) -> None:
+    with of_shenzhen(office, base_url) as shenzhen:
+        headers = {"Idempotency-Key": "one"}
+        refused = shenzhen.post(TICKETS, json=application(), headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (422, "region_not_allowed")
+        near = application(member_region="440305")
+        made = shenzhen.post(TICKETS, json=near, headers=headers)
+        assert made.status_code == 201
+        assert shenzhen.get(made.headers["location"]).status_code == 200
+    assert as_("alipay").get(made.headers["location"]).status_code == 404
+
+
+def test_ended_at_the_window(counter: httpx.Client, office: Office) -> None:
+    binding_id = life.to_state(office, ACTIVE, member_born=date(2019, 1, 1))
+    assert said(counter, binding_id, "unbind", initiator="somebody").json()["errors"][0]["pointer"] == "/initiator"
+    path, body = f"{TICKETS}/{binding_id}/unbind", {"initiator": "member", "reason": "no_longer_needed"}
+    done = counter.post(path, json=body, headers={"Idempotency-Key": "one"})
+    assert (done.json()["state"], done.json()["reason"]) == (UNBOUND, "no_longer_needed")
+    assert life.events(office, binding_id)[-2:] == ["unbind_requested", "unbound"]
+    assert counter.post(path, json=body, headers={"Idempotency-Key": "one"}).content == done.content
+    assert said(counter, binding_id, "unbind", initiator="member").json()["code"] == "action_not_available"
+
+
+def test_the_counter_is_for_clerks(as_: Caller, ticket: str) -> None:
+    for name in ("alipay", "reviewer", "operator", "supervisor"):
+        assert as_(name).get(TICKETS).status_code == 403, name
+        assert said(as_(name), ticket, "verify", method="compared_by_eye").status_code == 403, name
