@@ -22,9 +22,7 @@ AS_ROOT = os.geteuid() == 0
 ACCOUNTS = [Account(name="nobody"), Account(namespace=True)] if AS_ROOT else [accounts.server_account()]
 
 
-@pytest.fixture(
-    params=ACCOUNTS, ids=lambda account: account.name or ("namespace" if account.namespace else "self")
-)
+@pytest.fixture(params=ACCOUNTS, ids=lambda account: account.name or ("namespace" if account.namespace else "self"))
 def account(request: pytest.FixtureRequest) -> Account:
     if not accounts._works(request.param):
         cannot_run(f"PostgreSQL as root by way of {request.param}")
@@ -74,9 +72,7 @@ def test_a_folder_closed_to_nobody_is_replaced_by_one_that_is_not(open_folder, i
     here = Installation(installation.origin, copied)
     if installation.origin == "path":
         here = installation  # a system's server has its files at fixed places, open to all
-    with Postgres(
-        closed / "pg", settings=TEST_SETTINGS, installation=here, account=Account("nobody")
-    ) as server:
+    with Postgres(closed / "pg", settings=TEST_SETTINGS, installation=here, account=Account("nobody")) as server:
         assert (closed / "pg").is_symlink()
         assert server.home.is_relative_to(open_folder / "elsewhere")
         psycopg.connect(server.url).close()

@@ -113,9 +113,7 @@ def test_a_killed_child_comes_back(household):
 def test_a_killed_database_comes_back_at_the_same_address(household):
     process = household.start_and_wait()
     url = household.database_url
-    (server,) = [
-        one for one in household.family(process) if one.name() == "postgres" and one.ppid() == process.pid
-    ]
+    (server,) = [one for one in household.family(process) if one.name() == "postgres" and one.ppid() == process.pid]
     server.kill()
     assert wait_for(lambda: not server.is_running() and _answers(url)) < 5
 
@@ -218,9 +216,7 @@ def test_what_goes_wrong_in_on_ready_is_raised_after_the_stop(tmp_path, monkeypa
 
 def test_a_lock_is_free_again_after_its_holder(tmp_path):
     with lock(tmp_path):
-        script = (
-            "import sys; from pathlib import Path; from embedded.lock import lock\nwith lock(Path('.')): pass"
-        )
+        script = "import sys; from pathlib import Path; from embedded.lock import lock\nwith lock(Path('.')): pass"
         other = subprocess.run(
             [sys.executable, "-c", script],
             cwd=tmp_path,

@@ -1,0 +1,208 @@
+"""`kinbind doctor`: what is well, what is not, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import psycopg
+import redis
+
+from cli.screen import fail, say
+from embedded import addresses as known
+from embedded.addresses import running, var_folder
+from embedded.binaries import ServerMissing, postgres_installation, valkey_server
+from models import keyring
+from policies.check import check_folders
+from policies.loader import SHIPPED
+from tasks.office import SandboxInProductionError, sandbox
+from workflows.readiness import WORKER_SECONDS, head
+
+PATIENCE = 5  # seconds for a server to answer
+OLDEST_POSTGRES = 15
+CLOCKS_APART = 2.0  # seconds between this machine's clock and the database's
+ROOM = 1_000_000_000  # bytes free under var/
+
+Level = Literal["ok", "note", "bad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One thing that was looked at. A note is worth knowing and no fault; something bad has a way out in `detail`."""
+
+    level: Level
+    what: str
+    detail: str
+
+
+def doctor() -> None:
+    """Look at everything that the service stands on; exit code 1 when something is bad."""
+    found = [one for look in LOOKS for one in look()]
+    width = max(len(one.what) for one in found)
+    for one in found:
+        say(f"{one.level:<4} {one.what:<{width}}  {one.detail}")
+    bad = sum(one.level == "bad" for one in found)
+    if bad:
+        fail(f"{bad} of {len(found)} are bad")
+
+
+def _python() -> Iterator[Found]:
+    good = sys.version_info >= (3, 11)
+    yield Found(
+        "ok" if good else "bad", "python", f"{platform.python_version()}{'' if good else '; 3.11 or later is needed'}"
+    )
+
+
+def _mode() -> Iterator[Found]:
+    try:
+        on = sandbox()
+    except SandboxInProductionError:
+        yield Found("bad", "mode", "KINBIND_SANDBOX=1 and KINBIND_ENV=production exclude each other; unset one")
+        return
+    yield Found("ok", "mode", "sandbox" if on else "no sandbox (in this environment)")
+
+
+def _servers() -> Iterator[Found]:
+    """The ones we bring; needed only where no URL names others."""
+    looks: tuple[tuple[str, str, Callable[[], str]], ...] = (
+        ("postgres", known.DATABASE, _postgres_here),
+        ("valkey", known.BROKER, lambda: str(valkey_server())),
+    )
+    for name, variable, look in looks:
+        try:
+            yield Found("ok", f"{name} here", look())
+        except ServerMissing as missing:
+            yield Found("note" if known.given(variable) else "bad", f"{name} here", str(missing))
+
+
+def _postgres_here() -> str:
+    installation = postgres_installation()
+    return f"{installation.version} ({installation.origin}, {installation.bin})"
+
+
+def _database() -> Iterator[Found]:
+    noted = running()
+    url = known.given(known.DATABASE) or (noted and noted.database_url)
+    if not url:
+        yield Found("bad", "database", f"nothing runs on {var_folder()}; `kinbind up`, or set {known.DATABASE}")
+        return
+    try:
+        with psycopg.connect(url, connect_timeout=PATIENCE, autocommit=True) as conn:
+            yield from _ledger(conn, url)
+    except psycopg.Error as fault:
+        yield Found("bad", "database", f"{type(fault).__name__}: {_first_line(fault)}; is {known.DATABASE} right?")
+
+
+def _ledger(conn: psycopg.Connection[Any], url: str) -> Iterator[Found]:
+    version = conn.info.server_version // 10_000
+    good = version >= OLDEST_POSTGRES
+    yield Found("ok" if good else "bad", "database", f"PostgreSQL {version}{'' if good else '; 15 or later is needed'}")
+    wanted = head(url)
+    row = conn.execute("select to_regclass('alembic_version') is not null").fetchone()
+    current = conn.execute("select version_num from alembic_version").fetchone() if row and row[0] else None
+    if current is None or current[0] != wanted:
+        at = current[0] if current else "nothing"
+        yield Found("bad", "schema", f"at {at}, the code wants {wanted}; `kinbind migrate`")
+        return
+    yield Found("ok", "schema", f"at {wanted}, the newest")
+    yield from _clock(conn)
+    yield from _worker(conn)
+
+
+def _clock(conn: psycopg.Connection[Any]) -> Iterator[Found]:
+    row = conn.execute("select clock_timestamp(), extract(epoch from ahead)::float8 from service_clock").fetchone()
+    theirs, ahead = row or (datetime.now(UTC), 0.0)
+    apart = abs((datetime.now(UTC) - theirs).total_seconds())
+    if apart > CLOCKS_APART:
+        yield Found("bad", "clock", f"{apart:.1f} s from the database's; let both keep time by NTP")
+    elif ahead and not sandbox():
+        yield Found("note", "clock", f"{ahead:.0f} s ahead of real time; right in a sandbox only")
+    else:
+        yield Found("ok", "clock", f"the database's, {ahead:.0f} s ahead of real time" if ahead else "the database's")
+
+
+def _worker(conn: psycopg.Connection[Any]) -> Iterator[Found]:
+    row = conn.execute(
+        "select extract(epoch from clock_timestamp() - max(seen_at))::float8 from heartbeats where name like 'worker%'"
+    ).fetchone()
+    if row is None or row[0] is None:
+        yield Found("bad", "worker", "never seen; start one: celery -A tasks.app worker, and beat")
+    elif row[0] > WORKER_SECONDS:
+        yield Found("bad", "worker", f"last seen {row[0]:.0f} s ago; is it, and is beat, still running?")
+    else:
+        yield Found("ok", "worker", f"seen {row[0]:.0f} s ago")
+
+
+def _broker() -> Iterator[Found]:
+    noted = running()
+    url = known.given(known.BROKER) or (noted and noted.broker_url)
+    if not url:
+        yield Found("bad", "broker", f"nothing runs on {var_folder()}; `kinbind up`, or set {known.BROKER}")
+        return
+    try:
+        with redis.Redis.from_url(url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE) as client:
+            client.ping()
+            yield from _policy(client)
+    except (redis.RedisError, OSError, ValueError) as fault:
+        yield Found("bad", "broker", f"{type(fault).__name__}: {_first_line(fault)}; is {known.BROKER} right?")
+
+
+def _policy(client: Any) -> Iterator[Found]:
+    """An evicted key is a lost queue; some rented servers do not tell."""
+    try:
+        policy = client.config_get("maxmemory-policy").get("maxmemory-policy")
+    except redis.ResponseError:
+        yield Found("note", "broker", "answers, but does not tell its maxmemory-policy; it must be noeviction")
+        return
+    if policy == "noeviction":
+        yield Found("ok", "broker", "answers; maxmemory-policy noeviction")
+    else:
+        yield Found("bad", "broker", f"maxmemory-policy is {policy}; set noeviction")
+
+
+def _disk() -> Iterator[Found]:
+    folder = next(path for path in (var_folder(), *var_folder().parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    good = free >= ROOM
+    yield Found(
+        "ok" if good else "bad", "disk", f"{free / 1e9:.1f} GB free under {var_folder()}{'' if good else '; make room'}"
+    )
+
+
+def _keyring() -> Iterator[Found]:
+    path = keyring.keys_file()
+    if not path.exists():
+        yield Found("note", "keyring", f"none at {path} yet; the service makes it at its first start")
+        return
+    mode = stat.S_IMODE(path.stat().st_mode)
+    try:
+        ids = keyring.read(path).key_ids
+    except (OSError, ValueError, KeyError) as fault:
+        yield Found("bad", "keyring", f"{path} cannot be read ({type(fault).__name__}); restore it from its backup")
+        return
+    if mode & 0o077 and os.name == "posix":
+        yield Found("bad", "keyring", f"{path} has mode {mode:o}; others can read it: chmod 600")
+    else:
+        yield Found("ok", "keyring", f"{path}, mode {mode:o}, keys {' '.join(ids)}; is there a copy elsewhere?")
+
+
+def _packs() -> Iterator[Found]:
+    extra = os.environ.get("KINBIND_PACKS")
+    problems = check_folders(SHIPPED, *([Path(extra)] if extra else []))
+    yield Found("bad" if problems else "ok", "packs", str(problems[0]) if problems else "in order")
+
+
+def _first_line(fault: BaseException) -> str:
+    """Of a driver's message, which names hosts and ports but no password."""
+    return str(fault).strip().partition("\n")[0]
+
+
+LOOKS = (_python, _mode, _servers, _database, _broker, _disk, _keyring, _packs)

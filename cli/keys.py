@@ -1,0 +1,106 @@
+"""`kinbind keys`: who may call, and the keys that seal what is stored."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli import places
+from cli.screen import Trouble, say, table
+from models import keyring
+from policies.calendar import shanghai_day
+from policies.people import parse_identity
+from workflows import principals
+from workflows.principals import Principal
+
+app = typer.Typer(no_args_is_help=True, help="Keys of those who call, and the keyring that seals what is stored.")
+
+
+@app.command("create-channel")
+def create_channel(
+    channel: Annotated[str, typer.Argument(help="As API.md names it, e.g. alipay.")],
+    name: Annotated[str | None, typer.Option(help="To tell several keys of one channel apart.")] = None,
+) -> None:
+    """Give a channel a key. It is shown this once."""
+    with places.ledger() as ledger, _named_right():
+        _made(*principals.create_channel(ledger, channel, name))
+
+
+@app.command("create-staff")
+def create_staff(
+    name: Annotated[str, typer.Argument(help="Who it is, as colleagues know him.")],
+    role: Annotated[list[str], typer.Option(help=f"One of {', '.join(principals.ROLES)}; may be repeated.")],
+    region: Annotated[list[str], typer.Option(help="Six digits; a province's covers its cities; may be repeated.")],
+    own_number: Annotated[
+        bool, typer.Option(help="Ask for his own ID number, so that he decides no own case.")
+    ] = False,
+) -> None:
+    """Give a member of staff a key. It is shown this once."""
+    # asked for, not an option: a command line stands in the shell's history and in the list of processes
+    number = typer.prompt("ID number", hide_input=True) if own_number else None
+    with places.desk() as desk, _named_right():
+        person = None
+        if number:
+            who = parse_identity("resident_id", number, None, shanghai_day(datetime.now(UTC)))
+            person = desk.keys.person(who.family, who.number)
+        _made(*principals.create_staff(desk.ledger, name, role, region, person))
+
+
+@app.command("list")
+def list_() -> None:
+    """Show whose keys are valid, without the keys: only their hashes are kept."""
+    with places.ledger() as ledger:
+        everybody = principals.every(ledger)
+    heads = ("id", "kind", "name", "channel", "roles", "regions")
+    table(heads, ((p.id, p.kind, p.name, p.channel or "-", " ".join(p.roles), " ".join(p.regions)) for p in everybody))
+
+
+@app.command("revoke")
+def revoke(principal_id: Annotated[str, typer.Argument(metavar="ID", help="As `keys list` shows it.")]) -> None:
+    """Take a key back; within seconds no door opens to it."""
+    with places.ledger() as ledger:
+        if not principals.revoke(ledger, principal_id):
+            raise Trouble("nobody of that id has a valid key")
+    say(f"{principal_id} is revoked")
+
+
+@app.command("backup")
+def backup(
+    target: Annotated[Path, typer.Argument(help="A file that does not exist yet, away from the database.")],
+) -> None:
+    """Copy the keyring, without which a backup of the database cannot be read, to a file for its owner alone."""
+    source = keyring.keys_file()
+    if not source.exists():
+        raise Trouble(f"there is no keyring at {source}; set KINBIND_VAR or KINBIND_KEYS_FILE")
+    ids = keyring.read(source).key_ids  # read first: a broken file is not worth a backup
+    try:
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise Trouble(f"{target} exists, and nothing is overwritten") from None
+    except OSError as fault:
+        raise Trouble(f"{target} cannot be written: {fault.strerror}") from fault
+    with os.fdopen(handle, "wb") as file:
+        file.write(source.read_bytes())
+        file.flush()
+        os.fsync(handle)
+    say(f"{target} holds the sealing keys {', '.join(ids)} and the key of the blind index; keep it apart from the data")
+
+
+def _made(principal: Principal, key: str) -> None:
+    say(f"{principal.id} ({principal.name}) may call with this key, which is not shown again:")
+    say(key)
+
+
+@contextmanager
+def _named_right() -> Iterator[None]:
+    """What the desk calls a wrong value is a wrong option here."""
+    try:
+        yield
+    except ValueError as wrong:
+        raise Trouble(str(wrong)) from wrong

@@ -1,0 +1,51 @@
+"""Commands that only look: where a binding is, what happened to it, and how every binding may go."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from cli import places
+from cli.screen import say, table
+from policies.calendar import SHANGHAI
+from workflows import diagram as machine
+from workflows import listing, views
+from workflows.case import SYSTEM
+from workflows.explaining import explain as explain_case
+
+BindingId = Annotated[str, typer.Argument(metavar="ID", help="The binding's id, bnd_….")]
+
+
+def explain(binding_id: BindingId) -> None:
+    """Where a binding is, whom it is waiting on, until when, and what happens then."""
+    with places.desk() as desk:
+        case, now = desk.look(binding_id)
+        sentence = explain_case(case, now, desk.book)
+    say(sentence.zh)
+    say(sentence.en)
+
+
+def show(binding_id: BindingId) -> None:
+    """The binding as its channel sees it, masked, and every line of its history."""
+    with places.desk() as desk:
+        case, now = desk.look(binding_id)
+        lines = listing.timeline(desk.ledger, binding_id, SYSTEM)
+    for name, value in views.public_view(case, now).items():
+        say(f"{name:<18} {_plain(value)}")
+    say("")
+    heads = ("at", "event", "from", "to", "actor", "reason")
+    table(heads, ([_plain(line[head]) for head in heads] for line in lines))
+
+
+def diagram() -> None:
+    """The machine as a Mermaid state diagram, made from the table of moves."""
+    print(machine.mermaid())
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "-"
+    if hasattr(value, "astimezone"):
+        return f"{value.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S %z}"
+    return value if isinstance(value, str) else views.dumps(value).decode()

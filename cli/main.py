@@ -1,0 +1,94 @@
+"""`kinbind`: every command, by the file that holds it. Exit codes: 0 done, 1 no or cannot, 2 wrongly asked."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import psycopg
+import structlog
+import typer
+from typer.core import TyperGroup
+
+from cli import keys, law, looking, serving
+from cli.doctor import doctor
+from cli.screen import Trouble, fail
+from embedded.accounts import NoAccount
+from embedded.binaries import ServerMissing
+from embedded.children import StartFailed
+from embedded.lock import AlreadyRunning
+from embedded.postgres import FolderInUse
+from gateways.windows import NotConfigured
+from models.keyring import KeyUnknownError, SealBrokenError
+from policies.loader import PackError
+from policies.refusals import NotAllowed
+from tasks.office import SandboxInProductionError
+from workflows.errors import Refused
+
+# What may happen to anybody and says in its own words what to do about it.
+SPEAKS_FOR_ITSELF = (
+    Trouble, AlreadyRunning, FolderInUse, NoAccount, NotConfigured, ServerMissing, StartFailed,
+)  # fmt: skip
+# What may happen to anybody, and is said in ours.
+SAID_SO: dict[type[Exception], str] = {
+    SandboxInProductionError: "the sandbox is never for production: KINBIND_ENV=production is set",
+    KeyUnknownError: "the ledger was sealed with a key that this keyring does not hold; restore the backup of its keys",
+    SealBrokenError: "the ledger was sealed with other keys than this keyring's; is KINBIND_VAR the service's own?",
+    psycopg.errors.UndefinedTable: "the database has no schema of ours yet; `kinbind migrate` makes it",
+    psycopg.OperationalError: "the database does not answer; `kinbind doctor` tells more",
+}
+
+
+class OneLine(TyperGroup):
+    """Turns what can be expected into one clear line; the rest is a defect and keeps its traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except SPEAKS_FOR_ITSELF as known:
+            fail(str(known))
+        except PackError as broken:
+            fail(f"the packs cannot be used: {broken.problems[0]}; `kinbind policy check` lists all")
+        except (Refused, NotAllowed) as no:
+            fail(_refusal(no))
+        except tuple(SAID_SO) as known:
+            fail(next(words for kind, words in SAID_SO.items() if isinstance(known, kind)))
+
+
+def _refusal(no: Refused | NotAllowed) -> str:
+    return f"{no.code} at {no.pointer}" if no.pointer else no.code
+
+
+app = typer.Typer(
+    cls=OneLine,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # its tracebacks show local variables, and those may be people
+    add_completion=False,
+    help="kinbind, the orchestrator behind 医保亲情账户. Exit codes: 0 done, 1 no or cannot, 2 wrongly asked.",
+)
+app.command()(serving.up)
+app.command()(serving.demo)
+app.command()(serving.sweep)
+app.command()(serving.migrate)
+app.command()(looking.explain)
+app.command()(looking.show)
+app.command()(looking.diagram)
+app.command()(doctor)
+app.add_typer(law.app, name="policy")
+app.add_typer(keys.app, name="keys")
+
+
+@app.callback()
+def begin() -> None:
+    """Log warnings to stderr, as plain lines: stdout is for the answer."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+if __name__ == "__main__":
+    app(prog_name="kinbind")

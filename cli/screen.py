@@ -1,0 +1,47 @@
+"""What the command says and how: rich on a terminal, plain lines anywhere else, faults in one line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+
+class Trouble(Exception):
+    """The command cannot do what was asked; the message is the one line that is shown, and the exit code is 1."""
+
+
+def console() -> Console:
+    """The screen: markup becomes colour on a terminal and nothing in a file; a pipe is never wrapped at 80."""
+    terminal = sys.stdout.isatty()
+    return Console(highlight=False, soft_wrap=not terminal, no_color=not terminal)
+
+
+def say(text: str) -> None:
+    """Print one line, in which nothing is markup."""
+    console().print(escape(text))
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table; where nobody looks at it, the same as lines of tabs, which other programs can cut."""
+    if not sys.stdout.isatty():
+        for row in (heads, *rows):
+            print("\t".join(row).replace("\n", " · "))
+        return
+    made = Table(show_edge=False, pad_edge=False)
+    for head in heads:
+        made.add_column(head, overflow="fold")  # rather two lines than half a word
+    for row in rows:
+        made.add_row(*(escape(cell) for cell in row))
+    console().print(made)
+
+
+def fail(text: str) -> NoReturn:
+    """End the command: one line on stderr, exit code 1."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]kinbind:[/red] {escape(text)}")
+    raise typer.Exit(1)

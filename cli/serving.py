@@ -1,0 +1,82 @@
+"""Commands that run something: the whole service on this machine, the demo, one sweep, the migrations."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Annotated
+
+import typer
+
+from cli import household, places
+from cli.screen import Trouble, say
+from embedded import supervisor
+from embedded.addresses import VAR, Addresses, var_folder
+from embedded.children import free_port
+from models import ledger
+from tasks import office
+from workflows import sweeping
+
+PORT = 8000
+SWEEP_EVERY = 1.0  # seconds between two sweeps that found nothing
+
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Of the API, on 127.0.0.1.")]
+
+
+def up(
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Stand-ins for cameras and registries; a movable clock.")
+    ] = False,
+    port: Port = PORT,
+) -> None:
+    """Run the whole service here until Ctrl-C: database, broker, API, worker, beat.
+
+    KINBIND_DATABASE_URL and KINBIND_BROKER_URL name servers to use instead of ours; data, keys and logs lie in
+    KINBIND_VAR (./var). Without --sandbox real windows must be configured, and none is written yet.
+    """
+    os.environ[VAR] = str(var_folder())  # absolute, and the same for us and for every child
+    if sandbox:
+        os.environ["KINBIND_SANDBOX"] = "1"
+    in_sandbox = office.sandbox()
+    if not household.is_free(port):
+        raise Trouble(f"port {port} is taken; --port names another")
+
+    def ready(_addresses: Addresses) -> None:
+        household.wait_until_ready(port)
+        base = f"http://{household.HOST}:{port}"
+        say(f"kinbind is ready on {base}{' (sandbox)' if in_sandbox else ''}; Ctrl-C ends it")
+        say(f"describes itself at {base}/docs; logs in {var_folder() / 'log'}")
+
+    supervisor.run(household.family(port), prepare=household.prepare, on_ready=ready)
+
+
+def demo(
+    leave: Annotated[bool, typer.Option("--exit", help="End after the stories instead of staying up.")] = False,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help=f"{PORT}, or any that is free.")] = None,
+) -> None:
+    """Run the sandbox in a fresh var/demo and act out a family's stories over HTTP; fails if one ends otherwise."""
+    from cli.demo.run import play  # noqa: PLC0415  Pillow and the stories are nobody else's business
+
+    play(port or (PORT if household.is_free(PORT) else free_port()), leave=leave)
+
+
+def sweep(
+    once: Annotated[bool, typer.Option("--once", help="Fire what is due now, and end.")] = False,
+) -> None:
+    """Fire due deadlines: beside beat, or in its place; safe to run from several places at once."""
+    with places.desk() as desk:
+        while True:
+            fired = 0
+            while found := sweeping.sweep(desk):
+                fired += found
+            if fired or once:
+                say(f"{fired} deadlines dealt with")
+            if once:
+                return
+            time.sleep(SWEEP_EVERY)
+
+
+def migrate() -> None:
+    """Bring the database's schema to the newest version; harmless when it is there already."""
+    ledger.migrate(places.database_url())
+    say("the schema is at its newest version")

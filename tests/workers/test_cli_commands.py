@@ -1,0 +1,185 @@
+"""The commands that do one thing and end: keys, migrations, sweep, the law book, refusals in one line."""
+
+import os
+import stat
+from datetime import date
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from models import keyring
+from models.ledger import Ledger
+from policies.book import lawbook
+from tests import life
+from workflows import principals
+from workflows.case import EXPIRED
+
+
+@pytest.fixture
+def kinbind(monkeypatch):
+    """Run a command in this process; the exit code, and what it said."""
+    for name in [name for name in os.environ if name.startswith("KINBIND_") and "TEST" not in name]:
+        monkeypatch.delenv(name)
+
+    def run(*arguments, stdin=None):
+        done = CliRunner().invoke(app, list(arguments), input=stdin)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return done
+
+    return run
+
+
+@pytest.fixture
+def served(kinbind, database_url, tmp_path, monkeypatch):
+    """The same, on a ledger with keys of its own."""
+    monkeypatch.setenv("KINBIND_DATABASE_URL", database_url)
+    monkeypatch.setenv("KINBIND_KEYS_FILE", str(tmp_path / "keys.json"))
+    keyring.make(tmp_path / "keys.json")
+    return kinbind
+
+
+@pytest.fixture
+def ledger(database_url):
+    opened = Ledger(database_url, size=1)
+    yield opened
+    opened.close()
+
+
+def one_line_of_fault(done, *words):
+    assert done.exit_code == 1
+    assert done.stderr.startswith("kinbind: ")
+    assert done.stderr.count("\n") == 1
+    assert all(word in done.stderr for word in words), done.stderr
+
+
+# -- keys ----------------------------------------------------------------------------------------------
+
+
+def test_a_channel_gets_a_key_and_loses_it(served, ledger):
+    made = served("keys", "create-channel", "alipay", "--name", "alipay second app")
+    assert made.exit_code == 0
+    told, key = made.stdout.splitlines()
+    principal_id = told.split()[0]
+    found = principals.find(ledger, key)
+    assert found is not None
+    assert found.channel == "alipay"
+    assert f"{principal_id}\tchannel\talipay second app\talipay" in served("keys", "list").stdout
+    assert served("keys", "revoke", principal_id).exit_code == 0
+    assert principals.find(ledger, key) is None
+    one_line_of_fault(served("keys", "revoke", principal_id), "nobody of that id")
+
+
+def test_staff_are_known_by_their_own_number_which_is_asked_for(served, ledger, tmp_path):
+    number = life.number(date(1990, 5, 6), 7)
+    roles = ("--role", "reviewer", "--role", "counter")
+    made = served("keys", "create-staff", "Ms Lin", *roles, "--region", "440000", "--own-number", stdin=f"{number}\n")
+    assert made.exit_code == 0
+    assert number not in made.output
+    (staff,) = principals.every(ledger)
+    assert (staff.roles, staff.regions) == (("reviewer", "counter"), ("440000",))
+    assert staff.person == keyring.read(tmp_path / "keys.json").person("citizen18", number)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("create-channel", "telegram"), "channels are"),
+        (("create-staff", "x", "--role", "king", "--region", "440000"), "roles are"),
+        (("create-staff", "x", "--role", "counter", "--region", "44"), "six digits"),
+    ],
+)
+def test_who_cannot_be_made_is_said(served, arguments, words):
+    one_line_of_fault(served("keys", *arguments), words)
+
+
+def test_the_keyring_is_copied_for_its_owner_alone(served, tmp_path):
+    copy = tmp_path / "copy.json"
+    done = served("keys", "backup", str(copy))
+    assert done.exit_code == 0
+    assert "k001" in done.stdout
+    assert copy.read_bytes() == (tmp_path / "keys.json").read_bytes()
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    one_line_of_fault(served("keys", "backup", str(copy)), "nothing is overwritten")
+
+
+# -- one thing at a time ---------------------------------------------------------------------------------
+
+
+def test_a_database_is_brought_up_and_again(kinbind, empty_database_url, monkeypatch):
+    monkeypatch.setenv("KINBIND_DATABASE_URL", empty_database_url)
+    assert kinbind("migrate").exit_code == 0
+    assert kinbind("migrate").exit_code == 0
+
+
+def test_a_sweep_fires_what_is_due(served, database_url):
+    with life.office(database_url) as office:
+        binding_id = life.submit(office, life.a_request(office.desk.book))
+        assert served("sweep", "--once").stdout == "0 deadlines dealt with\n"
+        life.skip(office, days=7)
+        assert served("sweep", "--once").stdout == "1 deadlines dealt with\n"
+        assert life.look(office, binding_id).state == EXPIRED
+
+
+def test_the_law_book_is_in_order_and_explains_itself(kinbind):
+    assert kinbind("policy", "check").exit_code == 0
+    plan = kinbind("policy", "plan", "--relationship", "CHILD", "--member-birth", "2015-01-01", "--day", "2026-11-21")
+    assert "steps: none" in plan.stdout
+    assert "materials\t" in plan.stdout
+    assert "CN-national.family_account.yaml" in plan.stdout
+    shown = kinbind("policy", "show", "CN-3205-suzhou/family_account", "--day", "2026-11-21")
+    assert "age.minor_max_inclusive\t16\tCN-3205-suzhou.family_account.yaml" in shown.stdout
+    assert "stateDiagram" in kinbind("diagram").stdout
+
+
+def test_broken_packs_are_found(kinbind, tmp_path, monkeypatch):
+    (tmp_path / "broken.yaml").write_text("pack: x\n")
+    monkeypatch.setenv("KINBIND_PACKS", str(tmp_path))
+    lawbook.cache_clear()
+    try:
+        done = kinbind("policy", "check")
+        assert "broken.yaml: version: missing" in done.stdout
+        one_line_of_fault(done, "found in the packs")
+        one_line_of_fault(kinbind("policy", "plan"), "broken.yaml", "policy check")
+    finally:
+        lawbook.cache_clear()
+
+
+# -- faults in one line --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("explain", "bnd_none"), "no kinbind runs"),
+        (("migrate",), "no kinbind runs"),
+        (("sweep", "--once"), "no kinbind runs"),
+        (("policy", "plan", "--relationship", "OTHER"), "relation_not_allowed"),
+        (("policy", "plan", "--member-birth", "yesterday"), "YYYY-MM-DD"),
+        (("policy", "show", "CN-99"), "no such pack"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(kinbind, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.setenv("KINBIND_VAR", str(tmp_path))
+    one_line_of_fault(kinbind(*arguments), words)
+
+
+def test_an_unknown_binding_and_a_missing_keyring_are_said(served, tmp_path):
+    one_line_of_fault(served("explain", "bnd_none"), "not_found")
+    one_line_of_fault(served("show", "bnd_none"), "not_found")
+    (tmp_path / "keys.json").unlink()
+    one_line_of_fault(served("explain", "bnd_none"), "no keyring")
+    assert not (tmp_path / "keys.json").exists()
+
+
+@pytest.mark.parametrize("command", [("up", "--sandbox"), ("demo", "--exit")])
+def test_the_sandbox_is_never_for_production(kinbind, tmp_path, monkeypatch, command):
+    monkeypatch.setenv("KINBIND_VAR", str(tmp_path / "var"))
+    monkeypatch.setenv("KINBIND_ENV", "production")
+    one_line_of_fault(kinbind(*command), "never for production")
+    assert not (tmp_path / "var").exists()
+
+
+def test_a_wrong_option_is_exit_code_two(kinbind):
+    assert kinbind("up", "--port", "none").exit_code == 2

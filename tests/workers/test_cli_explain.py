@@ -1,0 +1,97 @@
+"""Every binding says where it is, whom it waits on, until when, and what happens then, in both languages."""
+
+import re
+from datetime import date
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from tests import life
+from workflows.case import ACTIVE, FINAL, STATES, SYSTEM
+from workflows.deadlines import DEADLINES
+from workflows.explaining import DEEDS, PARTIES, THEN, explain
+from workflows.reason_words import say
+from workflows.waiting import waiting_on
+
+
+@pytest.fixture
+def office(database_url):
+    with life.office(database_url) as opened:
+        yield opened
+
+
+def sentence(office, binding_id):
+    case, now = office.desk.look(binding_id)
+    return explain(case, now, office.desk.book)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_state_answers_the_four_questions(office, state):
+    binding_id = life.to_state(office, state)
+    case, now = office.desk.look(binding_id)
+    said, waiting = sentence(office, binding_id), waiting_on(case, now)
+    assert f"({state}, since" in said.en
+    assert f"（{state}，自" in said.zh
+    if state in FINAL:
+        assert "final" in said.en
+    elif state == ACTIVE:
+        assert "nobody is waited on" in said.en
+    else:
+        assert waiting is not None
+        assert f"waiting for {PARTIES[waiting['party']][1]} {DEEDS[waiting['for']][1]} until" in said.en
+        assert THEN[waiting["then"]][1] in said.en
+        assert THEN[waiting["then"]][0] in said.zh
+    assert not re.search(r"\d{15}", said.zh + said.en)
+    assert not any(party["name"] in said.zh for party in case.application.parties.values())
+
+
+def test_the_command_says_it_in_both_languages(office):
+    binding_id = life.to_state(office, "face_check")
+    done = CliRunner().invoke(app, ["explain", binding_id])
+    said = sentence(office, binding_id)
+    assert done.stdout.splitlines() == [said.zh, said.en]
+    shown = CliRunner().invoke(app, ["show", binding_id])
+    assert re.search(r"state +face_check", shown.stdout)
+    assert "\tmaterials_submitted\tsubmitted\tmaterials_uploaded\t" in shown.stdout
+    assert "张伟" not in shown.stdout
+
+
+def test_why_is_said_in_the_words_of_the_pack_or_ours(office):
+    rejected = sentence(office, life.to_state(office, "rejected"))
+    assert "未查询到参保信息" in rejected.zh
+    assert "No insurance was found" in rejected.en
+    offline = sentence(office, life.to_state(office, "offline_fallback", seed=1))
+    assert "a face check was declined" in offline.en
+
+
+def test_a_term_that_is_over_is_said_to_be_over(office):
+    binding_id = life.to_state(office, "submitted")
+    life.skip(office, days=8)
+    assert "which is over" in sentence(office, binding_id).en
+
+
+def test_a_child_in_force_is_told_the_day_of_its_face(office):
+    binding_id = life.submit(office, life.a_request(office.desk.book, member_born=date(2014, 5, 20)))
+    life.hand_in(office, binding_id)
+    assert life.say(office, "registries_answered", binding_id, SYSTEM).state == ACTIVE
+    said = sentence(office, binding_id)
+    assert "2030-05-20" in said.en
+    assert "2030-05-20" in said.zh
+
+
+def test_a_working_day_ends_at_its_own_midnight(office):
+    assert re.search(r"until \d+ \w{3} 20\d\d 24:00", sentence(office, life.to_state(office, "agency_review")).en)
+
+
+def test_every_deadline_that_ends_something_has_words(office):
+    case, _ = office.desk.look(life.to_state(office, "submitted"))
+    for deadline in DEADLINES:
+        if deadline.move in ("expire", "route_offline", "suspend", "end"):
+            reason = deadline.reason or deadline.name
+            assert say(reason, case.plan, office.desk.book).en != reason
+
+
+def test_a_reason_without_words_stands_for_itself(office):
+    case, _ = office.desk.look(life.to_state(office, "submitted"))
+    assert say("something_new", case.plan, office.desk.book).zh == "something_new"
