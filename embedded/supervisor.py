@@ -164,9 +164,7 @@ class Supervisor:
             healthy = now - kept.started > HEALTHY_AFTER
             kept.pause = FIRST_PAUSE if healthy else min(kept.pause * 2, LONGEST_PAUSE)
             kept.again_at = now + kept.pause
-            log.warning(
-                "child_ended", child=kept.child.name, code=kept.process.returncode, again_in=kept.pause
-            )
+            log.warning("child_ended", child=kept.child.name, code=kept.process.returncode, again_in=kept.pause)
 
     def _spawn(self, child: Child) -> subprocess.Popen[bytes]:
         return kids.spawn(child, self._log_of(child), keep_fds=[self._lock.fd])

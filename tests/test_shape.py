@@ -57,14 +57,10 @@ def clock_reads(tree: ast.AST) -> Iterator[ast.AST]:
     """`datetime.now`, `datetime.datetime.now`, `time.time`, called or handed over, or imported by name."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
-            owner = (
-                node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", None)
-            )
+            owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", None)
             if (owner, node.attr) in CLOCKS:
                 yield node
-        if isinstance(node, ast.ImportFrom) and any(
-            (node.module, name.name) in CLOCKS for name in node.names
-        ):
+        if isinstance(node, ast.ImportFrom) and any((node.module, name.name) in CLOCKS for name in node.names):
             yield node
 
 
@@ -133,9 +129,7 @@ def test_a_read_state_is_not_found(code: str) -> None:
     assert not list(state_writes(ast.parse(code)))
 
 
-@pytest.mark.parametrize(
-    "code", ["session.commit()", "self.connection.commit()", "transaction().commit(now=True)"]
-)
+@pytest.mark.parametrize("code", ["session.commit()", "self.connection.commit()", "transaction().commit(now=True)"])
 def test_a_commit_is_found(code: str) -> None:
     assert list(commits(ast.parse(code)))
 
