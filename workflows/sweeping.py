@@ -12,10 +12,9 @@ from typing import Any
 import structlog
 from psycopg import Connection
 
-from workflows.case import CLOCK
+from workflows.case import CLOCK, UNBINDING
 from workflows.commands import Command, Outcome
-from workflows.deadlines import BY_NAME
-from workflows.deadlines import due as due_of
+from workflows.deadlines import BY_NAME, armed
 from workflows.engine import Desk
 from workflows.errors import Refused
 
@@ -81,19 +80,26 @@ def _fire(desk: Desk, conn: Connection[Any], claimed: list[Due]) -> None:
 
 def _put_aside(conn: Connection[Any], due: Due, outcome: Outcome) -> None:
     """Bring a row that fired in vain in line with its case, or let it wait if the step itself is broken."""
-    binding_id, name = due
-    lost = isinstance(outcome.refused, Refused) and outcome.refused.code in (
-        "deadline_gone",
-        "action_not_available",
-    )
-    right = due_of(outcome.case, name) if outcome.case is not None else None
-    if lost and right is None:
+    lost = isinstance(outcome.refused, Refused) and outcome.refused.code in ("deadline_gone", "action_not_available")
+    if not lost or outcome.case is None or outcome.now is None:
+        _later(conn, due)
+        return
+    runs = armed(outcome.case)
+    right = runs.get(due[1])
+    if right is not None and outcome.case.state == UNBINDING:
+        # what runs on through an unbinding waits for its end
+        right = max(right, runs["unbind_to_confirmed"], key=lambda one: one.at)
+    if right is None:
         conn.execute(_DROP, due)
-    elif lost and right is not None and outcome.now is not None and right.at > outcome.now:
+    elif right.at > outcome.now:
         conn.execute(_REALIGN, (right.at, *due))
     else:
-        log.error("deadline_not_fired", binding_id=binding_id, deadline=name)
-        conn.execute(_LATER, (ATTEMPTS, *due))
+        _later(conn, due)
+
+
+def _later(conn: Connection[Any], due: Due) -> None:
+    log.error("deadline_not_fired", binding_id=due[0], deadline=due[1])
+    conn.execute(_LATER, (ATTEMPTS, *due))
 
 
 def _fire_alone(desk: Desk, due: Due) -> None:

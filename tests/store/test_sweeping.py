@@ -1,0 +1,47 @@
+"""What the sweep does with deadlines that fire in vain."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from tasks.office import Office
+from tests import life
+from tests.store.invariants import check
+from workflows.sweeping import sweep
+
+
+@pytest.fixture
+def office(database_url: str) -> Iterator[Office]:
+    with life.office(database_url) as opened:
+        yield opened
+        check(opened)
+
+
+def deadline(office: Office, binding_id: str, name: str) -> tuple[object, int]:
+    with psycopg.connect(office.ledger.url) as conn:
+        row = conn.execute(
+            "select due_at, attempts from deadlines where binding_id = %s and name = %s", (binding_id, name)
+        ).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+def test_the_end_of_a_suspension_waits_for_the_end_of_an_unbinding(office: Office) -> None:
+    binding_id = life.to_state(office, "suspended")
+    life.skip(office, days=180, minutes=-10)
+    life.say(office, "request_unbind", binding_id, initiator="holder", method="pay_password")
+    asked = life.look(office, binding_id).since
+    life.skip(office, minutes=20)
+    while sweep(office.desk):
+        pass
+    assert life.look(office, binding_id).state == "unbinding"
+    due, attempts = deadline(office, binding_id, "suspended_to_ended")
+    assert (due, attempts) == (asked + timedelta(minutes=30), 0)
+    life.skip(office, minutes=10)
+    while sweep(office.desk):
+        pass
+    ended = life.look(office, binding_id)
+    assert (ended.state, ended.progress.reason) == ("unbound", "suspended_to_ended")
+    assert life.events(office, binding_id)[-2:] == ["unbind_cancelled", "unbound"]
