@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
+import orjson
 from alembic import command
 from alembic.config import Config
-from psycopg import Connection
+from psycopg import Connection, RawCursor
 from psycopg_pool import ConnectionPool
 from sqlalchemy import Engine, Executable, RowMapping, create_engine, event
 from sqlalchemy.engine import make_url
@@ -86,6 +87,15 @@ class Ledger:
         assert row is not None  # noqa: S101  a select without a table always answers
         moment: datetime = row[0]
         return moment
+
+
+def run(conn: Connection[Any], statement: LiteralString, document: Any) -> list[Any]:
+    """Run a prepared statement of one parameter, `$1`, a JSON document with all that it needs; return its rows.
+
+    One plain parameter, and a cursor that looks for no placeholders, take a third of psycopg's usual time.
+    """
+    text = orjson.dumps(document).decode()
+    return RawCursor(conn).execute(statement, (text,), prepare=True).fetchall()
 
 
 def _reader_engine(url: str, size: int) -> Engine:

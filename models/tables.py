@@ -107,6 +107,8 @@ bindings = Table(
     Column("head", LargeBinary, nullable=False),  # hash of the newest history line
     Column("progress", JSONB, nullable=False),
     Column("plan", Text(collation="C"), ForeignKey("plans.hash"), nullable=False),
+    # under which its newest line stands in the feed: never behind the line before, whoever began first
+    Column("xid", Xid8, nullable=False, server_default=text("pg_current_xact_id()")),
     _one_of("state", STATES, "state_known"),
     postgresql_with={"fillfactor": "75"},
 )
@@ -293,6 +295,7 @@ idempotency = Table(
     Column("headers", JSONB),
     Column("body", Text),
     _time("created_at"),
+    _time("reserved_at", nullable=True),  # real time: how long a process may be silent is no matter of the law's clock
     Index("idempotency_created_at_idx", "created_at"),
 )
 

@@ -28,10 +28,10 @@ _NOBODY = {"known": False, "name_matches": False, "insured": None, "credential_a
 def judge(plan: Plan, answers: Mapping[str, Any]) -> str | None:
     """Return the reason for which the registries' answers refuse the application, or None.
 
-    Who it is comes first (`name_id_mismatch`, `birth_cert_not_found`, `birth_cert_mother_mismatch`), then
-    whether he is insured (`not_insured`, `insurance_suspended`, `region_not_allowed`; F67, F81, F154), then
-    the holder's credential (`holder_credential_inactive`, F116) and filing (`prior_filing_missing`, F35).
-    Whom no registry knows is `not_insured`.
+    Who it is comes first (`name_id_mismatch`, `birth_cert_not_found`, `birth_cert_mother_mismatch`,
+    `birth_cert_date_mismatch`), then whether he is insured (`not_insured`, `insurance_suspended`,
+    `region_not_allowed`; F67, F81, F154), then the holder's credential (`holder_credential_inactive`, F116) and
+    filing (`prior_filing_missing`, F35). Whom no registry knows is `not_insured`.
     """
     reasons = (
         _who(plan, answers, "holder"),
@@ -80,7 +80,10 @@ def _birth_certificate(plan: Plan, answers: Mapping[str, Any]) -> str | None:
     answer = answers.get("birth_certificate")
     if not answer or not answer["found"]:
         return "birth_cert_not_found"
-    return None if answer["mother_matches"] else "birth_cert_mother_mismatch"
+    if not answer["mother_matches"]:
+        return "birth_cert_mother_mismatch"
+    # whether a face is asked stands on the stated date: it must be the certificate's
+    return None if answer.get("date_matches", True) else "birth_cert_date_mismatch"
 
 
 def _standing(plan: Plan, answers: Mapping[str, Any], party: _Party) -> _Standing:

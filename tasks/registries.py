@@ -159,7 +159,8 @@ def _ask(office: Office, case: Case) -> dict[str, Any]:
     if case.plan.registry.birth_certificate and case.state == MATERIALS_UPLOADED:
         mother = parties["mother"]
         found = registries.birth_certificate(mother["certificate"], mother["name"], mother["id_number"])
-        answers["birth_certificate"] = found.as_dict()
+        stated, born = parties["member"]["birth_date"], found.child_birth_date
+        answers["birth_certificate"] = found.as_dict() | {"date_matches": born is None or born.isoformat() == stated}
         answers["record"] = _record(found, mother)
     if case.plan.registry.prior_filing and "member" in answers:
         holder, member = parties["holder"]["id_number"], parties["member"]["id_number"]

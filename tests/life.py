@@ -107,7 +107,7 @@ def _consents(book: LawBook, made: Request, born: date, day: date) -> list[dict[
         PersonFacts(holder.id_type, holder.insured_region, holder_born),
         PersonFacts(member.id_type, member.insured_region, born),
     )  # fmt: skip
-    accepted_at = datetime(day.year, day.month, day.day, tzinfo=UTC).isoformat()
+    accepted_at = (datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(days=1)).isoformat()
     return [
         {"notice": ref.notice, "version": ref.version, "accepted_at": accepted_at}
         for ref in plan_for(book, facts, day).notices

@@ -2,6 +2,7 @@
 
 The desk keeps the answers of its own commands in the commit of their step. Where a provider is asked or a document
 is written first, the key is reserved before and the answer completed after; a copy that comes meanwhile is told so.
+What may run twice without harm reserves nothing: the answer that was kept first is everybody's.
 """
 
 from __future__ import annotations
@@ -20,16 +21,27 @@ from workflows.reading import Answered
 
 _SEALED = "sealed:"  # no JSON begins so
 
-# A reservation older than this (service clock) was left by a process that died: the next copy takes it over.
+# A reservation older than this (real time) was left by a process that died: the next copy takes it over. No window
+# is waited for so long.
+_LEASE_SECONDS = 60
 _RESERVE = """
-insert into idempotency (principal, key, fingerprint, created_at)
-values (%(principal)s, %(key)s, %(fingerprint)s, kinbind_now())
-on conflict (principal, key) do update set created_at = excluded.created_at
+insert into idempotency (principal, key, fingerprint, created_at, reserved_at)
+values (%(principal)s, %(key)s, %(fingerprint)s, kinbind_now(), clock_timestamp())
+on conflict (principal, key) do update set created_at = excluded.created_at, reserved_at = excluded.reserved_at
 where idempotency.status is null and idempotency.fingerprint = excluded.fingerprint
-  and idempotency.created_at < excluded.created_at - interval '5 minutes'
+  and idempotency.reserved_at < clock_timestamp() - %(lease)s * interval '1 second'
 returning true
 """
-_KEPT = "select fingerprint, status, headers, body from idempotency where principal = %(principal)s and key = %(key)s"
+_KEPT = """
+select fingerprint, status, headers, body,
+  %(lease)s - floor(extract(epoch from clock_timestamp() - reserved_at))::int as seconds_left
+from idempotency where principal = %(principal)s and key = %(key)s
+"""
+_KEEP = """
+insert into idempotency (principal, key, fingerprint, status, headers, body, created_at)
+values (%(principal)s, %(key)s, %(fingerprint)s, %(status)s, %(headers)s::jsonb, %(body)s, kinbind_now())
+on conflict (principal, key) do nothing returning true
+"""
 _COMPLETE = """
 update idempotency set status = %(status)s, headers = %(headers)s::jsonb, body = %(body)s
 where principal = %(principal)s and key = %(key)s and status is null
@@ -61,7 +73,8 @@ def _context(asked: Idempotency) -> str:
 def reserve(ledger: Ledger, keys: Keyring, asked: Idempotency) -> Reply | None:
     """Reserve a key; None when it is ours, else the answer that was given before.
 
-    Raises `Refused`: 409 `idempotency_in_progress` while the first runs, 422 `idempotency_key_reused`.
+    Raises `Refused`: 409 `idempotency_in_progress` while the first runs, 422 `idempotency_key_reused`. `Retry-After`
+    says when the key is free at the latest: in the seconds (real time) that are left to the first.
     """
     with ledger.desk() as conn:
         if conn.execute(_RESERVE, _named(asked)).fetchone():
@@ -70,7 +83,28 @@ def reserve(ledger: Ledger, keys: Keyring, asked: Idempotency) -> Reply | None:
     if row is not None and (row[1] is not None or row[0] != asked.fingerprint):
         return kept_reply(keys, asked, Answered(row[0], row[1], row[2] or {}, row[3] or ""))
     # no row: released this instant, and the next copy will get it
-    raise Refused("idempotency_in_progress", 409, retry_after=1)
+    left = row[4] if row is not None else 1
+    raise Refused("idempotency_in_progress", 409, retry_after=max(1, left or 1))
+
+
+def kept(ledger: Ledger, keys: Keyring, asked: Idempotency) -> Reply | None:
+    """The answer that was given under this key, if there is one. Raises `Refused` 422 `idempotency_key_reused`."""
+    with ledger.desk() as conn:
+        row = conn.execute(_KEPT, _named(asked)).fetchone()
+    if row is None or (row[1] is None and row[0] == asked.fingerprint):
+        return None
+    return kept_reply(keys, asked, Answered(row[0], row[1], row[2] or {}, row[3] or ""))
+
+
+def keep(ledger: Ledger, keys: Keyring, asked: Idempotency, reply: Reply) -> Reply:
+    """Keep an answer under a key that nobody reserved; the one that a copy kept before, where it was faster.
+
+    Raises `Refused` 422 `idempotency_key_reused`.
+    """
+    with ledger.desk() as conn:
+        if conn.execute(_KEEP, _named(asked) | _stored(keys, asked, reply)).fetchone():
+            return reply
+    return kept(ledger, keys, asked) or reply
 
 
 def complete(ledger: Ledger, keys: Keyring, asked: Idempotency, reply: Reply) -> None:
@@ -81,8 +115,7 @@ def complete(ledger: Ledger, keys: Keyring, asked: Idempotency, reply: Reply) ->
 
 def complete_on(conn: Connection[Any], keys: Keyring, asked: Idempotency, reply: Reply) -> None:
     """Keep the answer in the transaction of this connection."""
-    body, headers = kept_body(keys, asked, reply), orjson.dumps(reply.headers).decode()
-    conn.execute(_COMPLETE, _named(asked) | {"status": reply.status, "headers": headers, "body": body})
+    conn.execute(_COMPLETE, _named(asked) | _stored(keys, asked, reply))
 
 
 def release(ledger: Ledger, asked: Idempotency) -> None:
@@ -92,4 +125,9 @@ def release(ledger: Ledger, asked: Idempotency) -> None:
 
 
 def _named(asked: Idempotency) -> dict[str, str | int]:
-    return {"principal": asked.principal, "key": asked.key, "fingerprint": asked.fingerprint}
+    return {"principal": asked.principal, "key": asked.key, "fingerprint": asked.fingerprint, "lease": _LEASE_SECONDS}
+
+
+def _stored(keys: Keyring, asked: Idempotency, reply: Reply) -> dict[str, str | int]:
+    headers = orjson.dumps(reply.headers).decode()
+    return {"status": reply.status, "headers": headers, "body": kept_body(keys, asked, reply)}

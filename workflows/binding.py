@@ -19,6 +19,7 @@ from workflows import effects, guards
 from workflows.case import (
     ACTIVE,
     AGENCY_REVIEW,
+    CLOCK,
     EXPIRED,
     FACE_CHECK,
     MATERIALS_UPLOADED,
@@ -30,13 +31,15 @@ from workflows.case import (
     STATES,
     SUBMITTED,
     SUSPENDED,
+    SYSTEM,
     UNBINDING,
     UNBOUND,
     WITHDRAWN,
     Actor,
     Cursor,
 )
-from workflows.deadlines import reverification_asked
+from workflows.deadlines import BY_NAME as BY_DEADLINE
+from workflows.deadlines import armed, reverification_asked
 from workflows.errors import Refused
 from workflows.guards import Condition, Guard, needs
 
@@ -110,8 +113,9 @@ MOVES = (
          "routed_offline", checks=(guards.is_due,), effect=effects.go_offline),
     Move("route_offline", (MATERIALS_UPLOADED, FACE_CHECK), OFFLINE_FALLBACK, _by("channel"),
          "routed_offline", (needs(guards.has_face_step),), effect=effects.go_offline),
-    Move("resume_online", (OFFLINE_FALLBACK,), FACE_CHECK, _by("channel"),
-         "resumed_online", (guards.registry_settled, guards.window_still_open), effect=effects.back_online),
+    Move("resume_online", (OFFLINE_FALLBACK,),
+         ((MATERIALS_UPLOADED, guards.registries_open), (FACE_CHECK, None)), _by("channel"),
+         "resumed_online", (guards.may_resume,), effect=effects.back_online),
     Move("counter_verified", (OFFLINE_FALLBACK,), FACE_NEXT, _by("counter"),
          "counter_verified", (guards.not_own_case, guards.materials_complete), (guards.registry_settled,),
          effects.decide_at_counter),
@@ -157,11 +161,11 @@ MOVES = (
          effects.back_in_force),
 
     Move("request_unbind", (ACTIVE, SUSPENDED), UNBINDING, _by("channel counter"),
-         "unbind_requested", (guards.old_enough,), (guards.may_unbind,), effect=effects.ask_unbind),
+         "unbind_requested", (guards.not_own_case, guards.old_enough), (guards.may_unbind,), effect=effects.ask_unbind),
     Move("confirm_unbind", (UNBINDING,), UNBOUND, _by("channel counter"),
-         "unbound", (guards.confirms_without_face,), effect=effects.end_binding),
+         "unbound", (guards.not_own_case, guards.confirms_without_face), effect=effects.end_binding),
     Move("cancel_unbind", (UNBINDING,), BACK, _by("channel clock"),
-         "unbind_cancelled", checks=(guards.is_due,), effect=effects.forget_unbinding),
+         "unbind_cancelled", (guards.asked_by_caller,), (guards.is_due,), effects.forget_unbinding),
     Move("end", (ACTIVE, SUSPENDED), UNBOUND, _by("supervisor system clock"),
          "unbound", (guards.not_own_case,), (guards.is_due,), effects.end_binding),
 )  # fmt: skip
@@ -288,14 +292,30 @@ def obey(cursor: Cursor, said: str, actor: Actor, facts: Mapping[str, Any]) -> M
     return move
 
 
-def next_said(cursor: Cursor) -> tuple[str, str | None] | None:
-    """What the system says next and why; None when nothing follows."""
+def next_said(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:
+    """What is said next in the same commit, by whom and why; None when nothing follows."""
+    if cursor.state in (ACTIVE, SUSPENDED):
+        return _overdue(cursor)
     if cursor.state not in NOT_YET_IN_FORCE:
         return None
     found = next(((said, why) for holds, said, why in FOLLOW_UPS if holds(cursor)), None)
-    if found is not None and found[0] == "route_offline" and found[1] is None:
-        return found[0], str(cursor.facts.get("reason"))
-    return found
+    if found is None:
+        return None
+    said, why = found
+    if said == "route_offline" and why is None:
+        why = str(cursor.facts.get("reason"))
+    return said, SYSTEM, {"reason": why}
+
+
+def _overdue(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:
+    """What fell due during an unbinding is said at its end: nobody buys time by asking and taking back."""
+    if not cursor.lines or cursor.lines[-1].event != "unbind_cancelled":
+        return None
+    for name, due in armed(cursor.case).items():
+        said = BY_DEADLINE[name].move
+        if said is not None and due.at <= cursor.now:
+            return said, CLOCK, {"deadline": name, "reason": BY_DEADLINE[name].reason or name}
+    return None
 
 
 def may(cursor: Cursor, said: str, actor: Actor) -> bool:

@@ -73,7 +73,7 @@ class Unbinding(msgspec.Struct, omit_defaults=True):
     """Who asked for the end, and how he shows that it is he."""
 
     by: str  # holder, member, guardian or counter
-    method: str  # pay_password or face
+    method: str  # pay_password, face or counter_visit
     reason: str | None = None
 
 
@@ -82,6 +82,7 @@ class Progress(msgspec.Struct, omit_defaults=True, kw_only=True):
 
     windows: dict[str, Window] = {}
     passed: list[str] = []  # subjects whose face is settled, by camera or at the counter
+    offline_since: datetime | None = None  # since when a counter may be visited; going back and forth buys no time
     turn_since: datetime | None = None  # since when the next subject may begin; then, the authorisation be given
     grown: bool = False  # the child reached the face age on the way: its face is asked besides
     registry_answered: bool = False
@@ -159,7 +160,11 @@ class Case:
     @property
     def next_subject(self) -> str | None:
         """The first subject whose face is not settled."""
-        return next((who for who in self.subjects if who not in self.progress.passed), None)
+        passed = self.progress.passed
+        for who in self.subjects:
+            if who not in passed:
+                return who
+        return None
 
     @property
     def steps(self) -> tuple[str, ...]:

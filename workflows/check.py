@@ -28,7 +28,6 @@ from workflows.case import (
     RETURNED,
     SUBMITTED,
     SUSPENDED,
-    SYSTEM,
     UNBINDING,
     Case,
     Cursor,
@@ -145,7 +144,7 @@ class Walk:
         cursor = Cursor(copy, saying.at)
         make_move(cursor, saying.said, saying.actor, saying.facts)
         while follows := binding.next_said(cursor):
-            make_move(cursor, follows[0], SYSTEM, {"reason": follows[1]})
+            make_move(cursor, *follows)
         self.passed |= {line.to_state for line in cursor.lines}
         return copy
 

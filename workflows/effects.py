@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 from models.ids import short_code
@@ -91,7 +91,8 @@ def fail_face(cursor: Cursor) -> None:
     if window is None:
         return
     used = window.used + bool(cursor.facts.get("uses_attempt"))
-    not_before = cursor.facts.get("next_retry_at") or window.not_before
+    later = cursor.facts.get("next_retry_at")
+    not_before = later.astimezone(UTC) if later else window.not_before  # providers tell midnight in Shanghai
     fresh = Window(window.opened, window.closes, used, not_before)
     cursor.progress.windows = {**cursor.progress.windows, key: fresh}
 
@@ -130,13 +131,16 @@ def authorise(cursor: Cursor) -> None:
 def go_offline(cursor: Cursor) -> None:
     """A ticket is opened at the member's agency: never a dead end, never a punishment."""
     reason = cursor.facts.get("reason") or "other"
-    cursor.progress.offline = Offline(reason, cursor.case.counter_agency, short_code(), cursor.now)
+    progress = cursor.progress
+    progress.offline_since = progress.offline_since or cursor.now
+    progress.offline = Offline(reason, cursor.case.counter_agency, short_code(), progress.offline_since)
 
 
 def back_online(cursor: Cursor) -> None:
-    """Back to the camera; an open window goes on, it does not start again."""
+    """Back to where the case was: an open window goes on, and the days of the counter go on behind it."""
     cursor.progress.offline = None
-    cursor.progress.turn_since = cursor.now
+    if cursor.case.next_subject not in cursor.progress.windows:
+        cursor.progress.turn_since = cursor.now
 
 
 def decide_at_counter(cursor: Cursor) -> None:
@@ -277,8 +281,11 @@ def back_in_force(cursor: Cursor) -> None:
 def ask_unbind(cursor: Cursor) -> None:
     """Somebody with the right to it asks for the end, and must show that it is he."""
     facts = cursor.facts
-    by = "counter" if cursor.actor.kind == "counter" else facts.get("initiator", "holder")
-    cursor.progress.unbinding = Unbinding(by, facts.get("method", "face"), facts.get("reason"))
+    if cursor.actor.kind == "counter":
+        by, method = "counter", "counter_visit"  # the clerk knows whom he has before him; no camera is asked
+    else:
+        by, method = facts.get("initiator", "holder"), facts.get("method", "face")
+    cursor.progress.unbinding = Unbinding(by, method, facts.get("reason"))
 
 
 def forget_unbinding(cursor: Cursor) -> None:

@@ -23,7 +23,7 @@ from policies.book import LawBook
 from policies.refusals import NotAllowed
 from workflows import binding, submission, views
 from workflows.answers import kept_body, kept_reply
-from workflows.case import FINAL, SUSPENDED, SYSTEM, Actor, Case, Cursor, Line
+from workflows.case import FINAL, SUSPENDED, Actor, Case, Cursor, Line
 from workflows.commands import Command, Outcome, Reply
 from workflows.errors import Refused, not_found
 from workflows.reading import Read, Reader
@@ -110,7 +110,7 @@ class Desk:
         try:
             return self._replay(command, read) or self._step(ticket, read)
         except NotAllowed as no:
-            refused: Exception = Refused(no.code, no.status, no.pointer)
+            refused: Exception = Refused(no.code, no.status, no.pointer, **no.extra)
         except Refused as no:
             if no.code == "action_not_available" and read.case is not None:
                 actions = views.available_actions(read.case, command.actor, read.now)
@@ -158,7 +158,7 @@ class Desk:
         if submits:
             submission.rows(cursor, command.facts["request"])
         while follows := binding.next_said(cursor):
-            make_move(cursor, follows[0], SYSTEM, {"reason": follows[1]})
+            make_move(cursor, *follows)
         if cursor.lines[-1].event == "activated":
             submission.month_seat(cursor)
         fenced = command.actor.kind == "reviewer" and case.lease is not None

@@ -22,9 +22,9 @@ class Refused(Exception):
 
 
 class Malformed(Refused):
-    """What was sent has not the shape that it must have; `errors` are `{pointer, code, message}`."""
+    """What was sent has not the shape that it must have; `errors` are `{pointer, code, allowed?}`."""
 
-    def __init__(self, errors: list[dict[str, str]]) -> None:
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
         """Refuse with every fault found, so that all can be mended at once."""
         super().__init__("request_invalid", 422, errors=errors)
 

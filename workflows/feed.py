@@ -67,8 +67,9 @@ def _items(desk: Desk, rows: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def _event(row: Any, case: Case, at: datetime) -> dict[str, Any]:
-    data = {"sequence": row["sequence"], "binding": views.public_view(case, at)}
     own = row["kind"] == 0
+    view = views.public_view(case, at) if own else views.view_elsewhere(case, at)
+    data = {"sequence": row["sequence"], "binding": view}
     return {
         "id": f"{case.id}:{row['sequence']}", "type": f"binding.{row['event']}" if own else "binding.party_notice",
         "timestamp": at, "data": data if own else data | {"parties": row["parties"]},

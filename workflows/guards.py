@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from typing import Any
 
 from policies.ages import age_on
 from policies.calendar import shanghai_day
@@ -69,7 +70,17 @@ def died(cursor: Cursor) -> bool:
 def materials_complete(cursor: Cursor) -> None:
     """Every group of the plan is met."""
     if not cursor.case.materials_complete:
-        raise Refused("material_incomplete")
+        raise Refused("material_incomplete", missing=_missing(cursor))
+
+
+def _missing(cursor: Cursor) -> list[dict[str, Any]]:
+    """The groups that are not met, as the plan shows them."""
+    kinds = {material["kind"] for material in cursor.case.materials}
+    return [
+        {"label": group.label, "any_of": group.any_of}
+        for group in cursor.case.plan.materials
+        if not any(kinds.issuperset(some) for some in group.any_of)
+    ]
 
 
 def registry_settled(cursor: Cursor) -> None:
@@ -158,14 +169,32 @@ def pass_counts(cursor: Cursor) -> None:
         raise out_of_turn()
 
 
-def window_still_open(cursor: Cursor) -> None:
-    """Back to the camera only while the window is open or never began, and the camera can read the document."""
-    subject = cursor.case.next_subject
-    window = cursor.progress.windows.get(subject or "")
-    closed = window is not None and cursor.now >= window.closes
-    if subject is None or closed or cursor.progress.counter_decided or not readable(cursor, subject):
+def may_resume(cursor: Cursor) -> None:
+    """Back online while the registries are still to answer, or the window is open or never began."""
+    progress, case = cursor.progress, cursor.case
+    if progress.counter_decided or case.application.channel == "counter":
+        raise out_of_turn()
+    if registries_open(cursor):
+        return
+    subject = case.next_subject
+    if subject is None or not readable(cursor, subject):
+        raise out_of_turn()
+    window = progress.windows.get(subject)
+    if window is not None and cursor.now >= window.closes:
         raise out_of_turn()
     may_start_face(cursor)
+
+
+def registries_open(cursor: Cursor) -> bool:
+    """The registries have not answered, or the applicant has not confirmed the record."""
+    return not cursor.progress.registry_answered or record_to_confirm(cursor)
+
+
+def asked_by_caller(cursor: Cursor) -> None:
+    """Only who asked for an unbinding takes it back; the other party's wish is not his to cancel."""
+    unbinding = cursor.progress.unbinding
+    if cursor.actor.kind == "channel" and unbinding is not None and not speaks_for(cursor, unbinding.by):
+        raise out_of_turn()
 
 
 def readable(cursor: Cursor, subject: str) -> bool:

@@ -107,6 +107,11 @@ def revoke(ledger: Ledger, principal_id: str) -> bool:
         return conn.execute(_REVOKE, (principal_id,)).rowcount > 0
 
 
+def sandbox_keys() -> tuple[list[str], list[str]]:
+    """The keys of the sandbox, known to all: those of channels, those of staff."""
+    return [f"{SANDBOX}{one}" for one in CHANNELS], [key for key, _, _ in _SANDBOX_STAFF]
+
+
 def seed_sandbox(ledger: Ledger) -> None:
     """Make the sandbox's principals, whose keys are their ids; harmless when repeated."""
     channels = [Principal(f"{SANDBOX}{one}", "channel", one, one) for one in CHANNELS]

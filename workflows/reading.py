@@ -13,6 +13,7 @@ import orjson
 from psycopg import Connection
 
 from models.keyring import Keyring
+from models.ledger import run
 from policies.plan import Plan, plan_from_json
 from workflows.case import Application, Case, Lease, Progress
 from workflows.submission import context
@@ -27,7 +28,8 @@ select b.id, b.state, b.version, b.state_since, b.head, b.progress::text, b.plan
   r.claimed_by, r.lease_until, r.epoch,
   i.fingerprint, i.status, i.headers, i.body,
   (select kinbind_now())
-from unnest(%s::text[], %s::text[], %s::text[]) with ordinality as c(id, principal, key, place)
+from rows from (jsonb_to_recordset($1::jsonb) as (id text, principal text, key text))
+  with ordinality as c(id, principal, key, place)
 left join bindings b on b.id = c.id
 left join applications a on a.binding_id = b.id
 left join review_cases r on r.binding_id = b.id
@@ -75,8 +77,7 @@ class Reader:
 
     def read(self, conn: Connection[Any], asked: Sequence[tuple[str, str | None, str | None]]) -> list[Read]:
         """Read `(binding id, principal, idempotency key)` of each; the answers come in the same order."""
-        ids, principals, keys = ([one[n] for one in asked] for n in range(3))
-        rows = conn.execute(_READ, (ids, principals, keys), prepare=True).fetchall()
+        rows = run(conn, _READ, [{"id": one[0], "principal": one[1], "key": one[2]} for one in asked])
         self._learn(conn, {row[6] for row in rows if row[6] and row[6] not in self._plans})
         return [self._row(row) for row in rows]
 

@@ -53,6 +53,11 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
+def known() -> frozenset[str]:
+    """The codes that mean the same under every pack."""
+    return frozenset(_WORDS)
+
+
 def say(code: str, plan: Plan, book: LawBook) -> Text:
     """Return what a reason code means to people; a code that nobody has words for stands for itself."""
     try:

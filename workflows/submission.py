@@ -14,7 +14,7 @@ from policies.book import LawBook
 from policies.calendar import month_of, shanghai_day
 from policies.people import Identity, normalise_name, parse_birth_certificate, parse_identity
 from policies.plan import Plan
-from policies.planning import ApplicationFacts, PersonFacts, check_consents, face_age_day, plan_for
+from policies.planning import ApplicationFacts, PersonFacts, check_consents, consents_of, face_age_day, plan_for
 from workflows.binding import NOWHERE
 from workflows.case import Application, Case, Cursor, Progress
 from workflows.errors import Refused
@@ -73,7 +73,7 @@ def prepare(request: Request, channel: str, binding_id: str, now: datetime, book
     if (holder.family, holder.number) == (member.family, member.number):
         raise Refused("self_binding", 422, "/member/id_number")
     plan = plan_for(book, _facts(request, channel, holder, member), today)
-    check_consents(plan, request.consents)
+    check_consents(plan, request.consents, now)
     parties = _parties(request, holder, member, today)
     sealed = keys.seal(orjson.dumps(parties), context(binding_id))
     application = Application(
@@ -110,7 +110,7 @@ def rows(cursor: Cursor, request: Request) -> None:
         "channel_reference": application.channel_reference, "region": application.region,
         "relationship": application.relationship, "initiator": application.initiator,
         "holder": application.holder, "member": application.member,
-        "sealed": base64.b64encode(application.sealed).decode(), "consents": request.consents,
+        "sealed": base64.b64encode(application.sealed).decode(), "consents": consents_of(plan, request.consents),
         "face_age_day": application.face_age_day, "created_at": application.created_at,
     })  # fmt: skip
     limits = plan.limits

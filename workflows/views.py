@@ -43,8 +43,8 @@ ACTIONS: dict[str, tuple[tuple[str, str], ...]] = {
         ("refuse", "counter_refused"),
         ("hand_over", "hand_over"),
         ("withdraw", "withdraw"),
-        ("request_unbind", "request_unbind"),
-        ("confirm_unbind", "confirm_unbind"),
+        ("unbind", "request_unbind"),  # asked for and confirmed at once,
+        ("unbind", "confirm_unbind"),  # or only confirmed, where it stopped in between
         ("report_change", "report_change"),
     ),
     "reviewer": (
@@ -64,7 +64,7 @@ _UPLOADS = {"channel": (SUBMITTED, RETURNED), "counter": (SUBMITTED, RETURNED, O
 def available_actions(case: Case, actor: Actor, now: datetime) -> list[str]:
     """What this caller may do now: what is listed is accepted, what is not listed is refused."""
     cursor = Cursor(case, now)
-    found = [action for action, said in _offered(actor.kind, case.state) if binding.may(cursor, said, actor)]
+    found = [action for action, said in offered(actor.kind, case.state) if binding.may(cursor, said, actor)]
     if case.state in _UPLOADS.get(actor.kind, ()):
         found.insert(0, "upload_material")
     if actor.kind == "channel" and any(action in found for action in _CONSENT):
@@ -73,7 +73,7 @@ def available_actions(case: Case, actor: Actor, now: datetime) -> list[str]:
 
 
 @cache
-def _offered(kind: str, state: str) -> tuple[tuple[str, str], ...]:
+def offered(kind: str, state: str) -> tuple[tuple[str, str], ...]:
     """The actions that the law has for this kind of caller in this state; guards are still to be asked."""
     return tuple(
         (action, said)
@@ -84,7 +84,8 @@ def _offered(kind: str, state: str) -> tuple[tuple[str, str], ...]:
 
 def binding_view(case: Case, actor: Actor, now: datetime) -> dict[str, Any]:
     """The binding view of API.md, for this caller at this moment."""
-    view = public_view(case, now)
+    elsewhere = actor.kind == "channel" and actor.id != case.application.channel
+    view = view_elsewhere(case, now) if elsewhere else public_view(case, now)
     view["available_actions"] = available_actions(case, actor, now)
     return view
 
@@ -104,6 +105,11 @@ def public_view(case: Case, now: datetime) -> dict[str, Any]:
         "correction": correction_view(case), "registry_record": progress.record if confirming(case) else None,
         "counter_ticket": ticket_view(case), "waiting_on": waiting_on(case, now),
     }  # fmt: skip
+
+
+def view_elsewhere(case: Case, now: datetime) -> dict[str, Any]:
+    """The same for another channel than the one that applied: its own number for the case is nobody else's business."""
+    return public_view(case, now) | {"channel_reference": None}
 
 
 def party_view(case: Case, role: str) -> dict[str, Any]:

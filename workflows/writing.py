@@ -11,11 +11,12 @@ from typing import Any
 import orjson
 from psycopg import Connection
 
+from models.ledger import run
 from policies.calendar import Due
 from workflows.case import AGENCY_REVIEW, FINAL, Case, Cursor, Line
 from workflows.deadlines import BY_NAME, armed, due
 
-_WRITE = "select binding_id, verdict from desk_write_v1(%s::jsonb)"
+_WRITE = "select binding_id, verdict from desk_write_v1($1::jsonb)"
 
 
 @dataclass(slots=True)
@@ -107,8 +108,7 @@ def write(conn: Connection[Any], steps: Iterable[Step], plans: dict[str, bytes])
         _add(batch, step)
     if plans:
         batch["plans"] = [{"hash": name, "body": orjson.Fragment(body)} for name, body in plans.items()]
-    rows = conn.execute(_WRITE, (orjson.dumps(batch).decode(),), prepare=True).fetchall()
-    return dict(rows)
+    return dict(run(conn, _WRITE, batch))
 
 
 def _add(batch: dict[str, Any], step: Step) -> None:

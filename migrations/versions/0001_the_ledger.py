@@ -155,6 +155,7 @@ def upgrade() -> None:
         sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("body", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reserved_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("principal", "key", name=op.f("idempotency_pkey")),
     )
     op.create_index("idempotency_created_at_idx", "idempotency", ["created_at"], unique=False)
@@ -272,6 +273,7 @@ def upgrade() -> None:
         sa.Column("head", sa.LargeBinary(), nullable=False),
         sa.Column("progress", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("plan", sa.Text(collation="C"), nullable=False),
+        sa.Column("xid", Xid8(), server_default=sa.text("pg_current_xact_id()"), nullable=False),
         sa.CheckConstraint(
             "state in ('submitted', 'materials_uploaded', 'face_check', 'offline_fallback', 'agency_review', 'returned', 'active', 'suspended', 'unbinding', 'unbound', 'rejected', 'withdrawn', 'expired')",
             name=op.f("bindings_state_known"),

@@ -136,7 +136,8 @@ begin
 
   -- 4 · the bindings that won, and what goes with them
   update bindings b
-  set state = s.state, version = s.version, state_since = s.since, head = decode(s.head, 'hex'), progress = s.progress
+  set state = s.state, version = s.version, state_since = s.since, head = decode(s.head, 'hex'), progress = s.progress,
+      xid = greatest(b.xid, pg_current_xact_id())
   from jsonb_to_recordset(batch -> 'steps')
     as s(id text, expected int, state text, version int, since timestamptz, head text, progress jsonb)
   where b.id = s.id and s.expected > 0 and b.id = any (won);
@@ -166,13 +167,16 @@ begin
     on conflict do nothing;
   end if;
 
-  insert into history (binding_id, sequence, event, from_state, to_state, at, actor, reason, note, after, hash, channel)
+  insert into history (binding_id, sequence, event, from_state, to_state, at, actor, reason, note, after, hash, channel,
+    xid)
   select l.binding_id, l.sequence, l.event, l.from_state, l.to_state, l.at, l.actor, l.reason, l.note, l.after,
-    decode(l.hash, 'hex'), l.channel
+    decode(l.hash, 'hex'), l.channel, b.xid
   from jsonb_to_recordset(batch -> 'lines')
     as l(binding_id text, sequence int, event text, from_state text, to_state text, at timestamptz, actor text,
          reason text, note text, after jsonb, hash text, channel text)
-  where l.binding_id = any (won);
+  join bindings b on b.id = l.binding_id
+  where l.binding_id = any (won)
+  order by l.binding_id, l.sequence;
 
   if batch ? 'disarmed' then
     delete from deadlines d

@@ -20,7 +20,7 @@ from workflows.case import CLOCK, SYSTEM, Actor, Case
 from workflows.commands import Command
 from workflows.errors import Refused
 from workflows.sweeping import sweep
-from workflows.views import ACTIONS, available_actions
+from workflows.views import ACTIONS, available_actions, offered
 
 TABLES = (
     "bindings, applications, history, deadlines, seats, month_seats, materials, face_sessions, review_cases, "
@@ -160,11 +160,11 @@ class Lives(RuleBasedStateMachine):
     def the_buttons_tell_the_truth(self, binding_id: str) -> None:
         """What is listed is accepted, what is not listed is refused."""
         case, now = self.office.desk.look(binding_id)
-        for kind, actions in ACTIONS.items():
+        for kind in ACTIONS:
             for actor in self.actors(case)[kind]:
                 listed = available_actions(case, actor, now)
                 tried = {command.said for command in self.sensible(case, now, actor) if self.would_do(command)}
-                known = dict(actions)
+                known = dict(offered(kind, case.state))
                 assert {known[action] for action in listed if action in known} == tried, (case.state, actor.kind)
 
     # -- who says what -------------------------------------------------------------------------------------------
