@@ -31,6 +31,7 @@ class LawBook:
     def __init__(self, files: Iterable[PackFile]) -> None:
         """Check that all packs resolve on every day on which one changes. Raises `PackError`."""
         self.files = tuple(sorted(files, key=lambda f: (f.name, f.effective_from)))
+        self._days: dict[date, list[PackFile]] = {}
         self._laws: dict[tuple[PackFile, ...], Law] = {}
         self.plans: dict[tuple[object, ...], Plan] = {}  # made so far: the same facts have the same plan
         self._notices: dict[tuple[str, str], Notice] = {}
@@ -50,7 +51,7 @@ class LawBook:
         """As `pack_for`, with the files and facts behind the pack."""
         offers = [f for f in self._in_force(day) if f.product == product and region.startswith(f.region)]
         if not offers:
-            raise NotAllowed("region_not_allowed", "/holder/insured_region")
+            raise NotAllowed("region_not_allowed", "/holder/insured_region", extra={"cause": "product_not_offered"})
         return self._law(max(offers, key=lambda f: len(f.region)), day)
 
     def law(self, pack: str, product: str, version: str) -> Law:
@@ -82,8 +83,9 @@ class LawBook:
 
     def _in_force(self, day: date) -> list[PackFile]:
         """Return of each pack the latest version whose day has come (the files are sorted by it)."""
-        latest = {file.name: file for file in self.files if file.effective_from <= day}
-        return list(latest.values())
+        if day not in self._days:
+            self._days[day] = list({file.name: file for file in self.files if file.effective_from <= day}.values())
+        return self._days[day]
 
     def _law(self, file: PackFile, day: date) -> Law:
         chain = self._chain(file, day)

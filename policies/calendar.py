@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import chinese_calendar
@@ -72,6 +73,7 @@ def next_working_day(day: date) -> date:
     return day
 
 
+@lru_cache(maxsize=4096)  # the same few days are asked of every case
 def add_working_days(day: date, days: int) -> date:
     """Return the `days`-th working day after `day`, which itself does not count (民法典 §201).
 

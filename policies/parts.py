@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
@@ -63,7 +64,7 @@ class Age(Part):
             raise ValueError("exactly one of minor_max_exclusive and minor_max_inclusive (C1)")
         return self
 
-    @property
+    @cached_property
     def rule(self) -> AgeRule:
         """The same as plans keep it."""
         return AgeRule(**self.model_dump())

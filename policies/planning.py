@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from policies.ages import age_group, age_on, face_age_day
@@ -33,6 +33,7 @@ __all__ = [
     "PersonFacts",
     "age_group",
     "check_consents",
+    "consents_of",
     "face_age_day",
     "plan_for",
 ]
@@ -40,6 +41,8 @@ __all__ = [
 MOST_PLANS = 10_000  # kept in memory, a few kB each
 ADULT_AT_LAW = 18  # 民法典 §17: until then, and for wards, a guardian may act (§B.6)
 GUARDIAN_CONSENT_BELOW = 14  # PIPL §31; not the border of the face check
+CONSENTS_SINCE = datetime(2020, 1, 1, tzinfo=UTC)  # before there was any family account: a phone's clock gone wrong
+CLOCKS_DIFFER = timedelta(minutes=5)  # a channel's clock may be this far ahead of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +93,27 @@ def plan_for(book: LawBook, facts: ApplicationFacts, day: date) -> Plan:
     return plan
 
 
-def check_consents(plan: Plan, consents: Iterable[Mapping[str, Any]]) -> None:
-    """Let pass who has accepted every notice of the plan, in its version (F89, F118, §C.10).
+def check_consents(plan: Plan, consents: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    """Let pass who has accepted every notice of the plan, in its version and before now (F89, F118, §C.10).
 
-    Consents to notices that the plan does not have are let be. Raises `NotAllowed` with `consent_missing` or
-    `consent_version_unknown`.
+    Consents to notices that the plan does not have are let be; of one given twice the last counts. Raises
+    `NotAllowed` with `consent_missing`, `consent_version_unknown` or `consent_time_invalid`.
     """
     wanted = {ref.notice: ref.version for ref in plan.notices}
-    for place, consent in enumerate(consents):
-        version = wanted.get(consent["notice"])
-        if version is None:
-            continue
-        if consent["version"] != version:
+    given = {said["notice"]: place for place, said in enumerate(consents) if said["notice"] in wanted}
+    for notice, place in given.items():
+        if consents[place]["version"] != wanted[notice]:
             raise NotAllowed("consent_version_unknown", f"/consents/{place}/version")
-        del wanted[consent["notice"]]
-    if wanted:
-        raise NotAllowed("consent_missing", "/consents")
+        if not CONSENTS_SINCE <= datetime.fromisoformat(consents[place]["accepted_at"]) <= now + CLOCKS_DIFFER:
+            raise NotAllowed("consent_time_invalid", f"/consents/{place}/accepted_at")
+    if missing := sorted(wanted.keys() - given):
+        raise NotAllowed("consent_missing", "/consents", extra={"missing": missing})
+
+
+def consents_of(plan: Plan, consents: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What is kept of the consents that were sent: those to the plan's notices, each once."""
+    given = {said["notice"]: said for said in consents}
+    return [given[ref.notice] for ref in plan.notices]
 
 
 def _check_regions(facts: ApplicationFacts) -> None:

@@ -12,6 +12,8 @@ import pytest
 import uvicorn
 
 from tasks.office import Office, open_office
+from tests.conftest import _address, _database
+from tests.doors.town import Town
 
 Caller = Callable[..., httpx.Client]
 
@@ -90,3 +92,20 @@ def office(base_url: str) -> Iterator[Office]:
     """An office on the same ledger, with the same keys: for what happens outside of HTTP."""
     with open_office() as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def town(server_url: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """One service for all tests of a module, on a database of the module's own."""
+    with (
+        _database(server_url, "town", cloned_from=template) as name,
+        pytest.MonkeyPatch.context() as environment,
+        contextlib.ExitStack() as clients,
+    ):
+        environment.setenv("KINBIND_DATABASE_URL", _address(server_url, name))
+        environment.setenv("KINBIND_SANDBOX", "1")
+        environment.setenv("KINBIND_VAR", str(tmp_path_factory.mktemp("town")))
+        environment.delenv("KINBIND_RATE_LIMIT", raising=False)
+        environment.delenv("KINBIND_ENV", raising=False)
+        with serving() as url:
+            yield Town(url, clients)
