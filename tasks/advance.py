@@ -15,7 +15,7 @@ from typing import Any, LiteralString, NamedTuple
 from psycopg import Connection
 
 from tasks import outages
-from tasks.deliver import tell
+from tasks.deliver import deliver, fan_out
 from tasks.faces import poll_faces
 from tasks.feed import with_news
 from tasks.office import Office
@@ -23,7 +23,8 @@ from tasks.registries import ask_registries, recheck_insurance
 from tasks.sweep import sweep
 from tasks.upkeep import keep_up
 
-PATIENCE = 10.0  # real seconds for which deliveries are waited for, in one call
+PATIENCE = 10.0  # real seconds for which deliveries are waited for, in one call; then they no longer set the pace
+LAST = 2.0  # real seconds for them at the end of the way, where the others have run out
 GLANCE = 0.02  # real seconds between two looks at what another process has in its hands
 TRIES = 25  # such looks
 LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)
@@ -92,7 +93,7 @@ def advance(office: Office, seconds: float) -> datetime:
     run.until(target, slack=True)
     run.set_clock(target)
     run.until(target, slack=False)
-    run.post()
+    run.post_last()
     keep_up(office)
     return office.ledger.now()
 
@@ -141,22 +142,34 @@ class _Run:
                 due = errand.next_due(conn, self.seen.get(place, LONG_AGO))
                 if due is not None:
                     found.append((due + (self._slack(errand, due) if slack else NO_SLACK), place, due))
-            due = _first(_DELIVERY)(conn, self.seen.get(len(ERRANDS), LONG_AGO))
-            if due is not None:
-                found.append((due, len(ERRANDS), due))
+            # A thousand letters to an endpoint that is dead have ten thousand moments.
+            if self._time_left():
+                due = _first(_DELIVERY)(conn, self.seen.get(len(ERRANDS), LONG_AGO))
+                if due is not None:
+                    found.append((due, len(ERRANDS), due))
         return min(found, default=None)
 
     def _slack(self, errand: Errand, at: datetime) -> timedelta:
         return errand.slack if at < self.begun + FIRST_DAYS else errand.long_slack
 
     def post(self) -> int:
-        """Carry out what the history has to tell, and wait for it as long as there is time."""
+        """Carry out what the history has to tell, and wait for it; nothing where no time is left for it."""
         self._wait_for(_ASKING)
-        brought = tell(self.office, self._time_left())
-        while self._time_left() and (self._is(_BRINGING) or with_news(self.office)):
-            time.sleep(GLANCE)
-            brought += tell(self.office, self._time_left())
+        brought = 0
+        while left := self._time_left():
+            fan_out(self.office)
+            begun = deliver(self.office, patience=left)
+            brought += begun
+            if not begun:
+                if not (self._is(_BRINGING) or with_news(self.office)):
+                    break
+                time.sleep(GLANCE)
         return brought
+
+    def post_last(self) -> int:
+        """The same with a little time in any case: what is due is tried, however much was waited for before."""
+        self.deadline = max(self.deadline, time.monotonic() + LAST)
+        return self.post()
 
     def _time_left(self) -> float:
         return max(0.0, self.deadline - time.monotonic())

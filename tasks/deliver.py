@@ -16,8 +16,10 @@ from typing import Any, NamedTuple
 
 import structlog
 from psycopg import Connection
+from sqlalchemy import text
 
 from models.ids import new_id
+from models.ledger import Ledger
 from tasks.feed import PARTY_NOTICE, fan_out
 from tasks.office import Office
 from tasks.webhooks import Answer, Letter, post
@@ -26,12 +28,12 @@ from workflows.asof import case_as_of
 from workflows.endpoints import signing
 from workflows.errors import Refused, not_found
 
-__all__ = ["deliver", "fan_out", "send_again", "tell", "test_delivery"]
+__all__ = ["deliver", "fan_out", "put_aside", "send_again", "tell", "test_delivery"]
 
 # After the first attempt, seconds until each further one: 75.6 hours in all (REFERENCE §7).
 SCHEDULE = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 MOST_RETRY_AFTER = 86_400  # seconds; a receiver may not ask for more
-AT_ONCE = 16  # attempts at the same time in one call
+AT_ONCE = 32  # attempts begun by one call, each in a thread of its own: none waits for a slow one to end
 PER_ENDPOINT = 4  # attempts at the same time at one endpoint: a slow one must not take all the places
 
 # The heads of the queues whose time has come, a few for each endpoint. The lease is real time.
@@ -98,6 +100,11 @@ set state = 'pending', attempts = %s, next_at = kinbind_now(), settled_at = null
 where id = %s and state <> 'pending'
 returning (select e.disabled_at is null from webhook_endpoints e where e.id = d.endpoint_id)
 """
+_ASIDE = text("""
+select d.id, e.channel, d.endpoint_id, d.binding_id, d.sequence, d.type, d.settled_at, d.last_error
+from deliveries d join webhook_endpoints e on e.id = d.endpoint_id
+where d.state = 'parked' order by d.settled_at desc, d.id desc limit :limit
+""")
 _ENDPOINT = """
 select url, secrets, kinbind_now(), extract(epoch from clock_timestamp())::float8 from webhook_endpoints where id = %s
 """
@@ -134,7 +141,7 @@ class Trial:
     answer: Answer
 
 
-def deliver(office: Office, limit: int = 50, patience: float = 20.0) -> int:
+def deliver(office: Office, limit: int = AT_ONCE, patience: float = 20.0) -> int:
     """Begin at most `limit` attempts that are due and wait `patience` real seconds for them; return how many.
 
     What is still under way then is finished in the background and writes its result itself.
@@ -144,7 +151,7 @@ def deliver(office: Office, limit: int = 50, patience: float = 20.0) -> int:
         asked = {"limit": limit, "per_endpoint": PER_ENDPOINT}
         claimed = [Claimed(*row) for row in conn.execute(_CLAIM, asked)]
     if claimed:
-        pool = ThreadPoolExecutor(min(AT_ONCE, len(claimed)), thread_name_prefix="deliver")
+        pool = ThreadPoolExecutor(len(claimed), thread_name_prefix="deliver")
         under_way = [pool.submit(_bring, office, letter, claimed_at) for letter in claimed]
         wait(under_way, timeout=patience)
         pool.shutdown(wait=False)
@@ -161,12 +168,17 @@ def tell(office: Office, patience: float = 2.0) -> int:
     return brought
 
 
-def send_again(office: Office, delivery_id: str) -> None:
+def put_aside(ledger: Ledger, limit: int) -> list[dict[str, Any]]:
+    """The letters that were put aside, the latest first, at most `limit`: for `send_again`."""
+    return [dict(row) for row in ledger.read(_ASIDE, {"limit": limit})]
+
+
+def send_again(ledger: Ledger, delivery_id: str) -> None:
     """Put a letter that was set aside, or has arrived before, at the head of its queue; one attempt is made.
 
     Raises `Refused`: `not_found`, or `endpoint_disabled`.
     """
-    with office.ledger.transaction() as conn:
+    with ledger.transaction() as conn:
         row = conn.execute(_AGAIN, (len(SCHEDULE), delivery_id)).fetchone()
         if row is None:
             raise not_found()
@@ -207,8 +219,10 @@ def _freeze(office: Office, letter: Claimed) -> str:
     """Build the body as of its line and keep it: the same bytes at every retry."""
     with office.ledger.desk() as conn:
         case, at = case_as_of(conn, office.desk.reader, letter.binding_id, letter.sequence)
-        data = {"sequence": letter.sequence, "binding": views.public_view(case, at)}
-        if letter.type == PARTY_NOTICE:
+        notice = letter.type == PARTY_NOTICE
+        view = views.view_elsewhere(case, at) if notice else views.public_view(case, at)
+        data = {"sequence": letter.sequence, "binding": view}
+        if notice:
             data["parties"] = _parties(conn, letter)
         body = views.dumps({"type": letter.type, "timestamp": at, "data": data}).decode()
         conn.execute(_FREEZE, (body, letter.id))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -113,7 +113,7 @@ def _refused(office: Office, command: Command, case: Case, no: ProviderRefused) 
     if no.go_offline:
         return Refused(no.reason, 409)
     if no.next_retry_at is not None:
-        return Refused("face_rate_limited", 409, next_retry_at=no.next_retry_at)
+        return Refused("face_rate_limited", 409, next_retry_at=no.next_retry_at.astimezone(UTC))
     log.error("face_begin_refused", provider_reason=no.reason, binding_id=case.id)
     return Refused("face_provider_down", 503)
 

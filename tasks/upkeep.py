@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import islice
+
+import structlog
 
 from tasks.office import Office
 from workflows.case import FINAL
@@ -10,6 +13,8 @@ from workflows.case import FINAL
 MONTHS_AHEAD = 3  # partitions of the history
 BATCH = 500  # documents erased in one call; the rest is left to the next
 DOCUMENTS_KEPT = timedelta(days=30)  # after the end of the case, or after being taken back (DOMAIN §C.10)
+ORPHANED = timedelta(days=1)  # real time: a document gets its row within seconds of being written, or never
+log = structlog.get_logger()
 
 # Times are the service's clock; a sign of life ages in real time, because a moved clock makes no worker old.
 _OUTDATED = (
@@ -33,6 +38,9 @@ limit %(batch)s
 _ERASED = """
 update materials set erased_at = kinbind_now(), removed_at = coalesce(removed_at, kinbind_now()) where id = any(%s)
 """
+_NOBODYS = """
+select o.id from unnest(%s::text[]) as o(id) where not exists (select from materials m where m.id = o.id)
+"""
 
 
 def keep_up(office: Office) -> int:
@@ -41,7 +49,7 @@ def keep_up(office: Office) -> int:
         conn.execute("select history_partitions_v1(%s)", (MONTHS_AHEAD,))
         for statement in _OUTDATED:
             conn.execute(statement)
-    return erase_documents(office)
+    return erase_documents(office) + erase_orphans(office)
 
 
 def erase_documents(office: Office) -> int:
@@ -55,3 +63,18 @@ def erase_documents(office: Office) -> int:
         with office.ledger.desk() as conn:
             conn.execute(_ERASED, (ids,))
     return len(ids)
+
+
+def erase_orphans(office: Office) -> int:
+    """Erase documents that have no row: who wrote them died before he could note it, and no case will end for them."""
+    documents, erased = office.windows.documents, 0
+    old = documents.older_than(ORPHANED.total_seconds())
+    while batch := list(islice(old, BATCH)):
+        with office.ledger.desk() as conn:
+            ids = [row[0] for row in conn.execute(_NOBODYS, (batch,))]
+        for document_id in ids:
+            documents.delete(document_id)
+        erased += len(ids)
+    if erased:
+        log.warning("orphaned_documents_erased", documents=erased)
+    return erased

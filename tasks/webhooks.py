@@ -7,17 +7,23 @@ import hashlib
 import hmac
 import ipaddress
 import socket
+import ssl
+import threading
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
+from types import TracebackType
+from typing import Any, Self
 
 import httpx
 
 from tasks.office import sandbox
 
-TIMEOUT = 15.0  # seconds, for each of connecting, sending and waiting for the status line
+TIMEOUT = 15.0  # seconds without a byte, while connecting, sending or waiting for the status line
+DEADLINE = 20.0  # seconds for all of an attempt; below the lease of a delivery, also when a handshake overruns it
 PREFIX = "whsec_"  # then the key in base64
 
 
@@ -41,20 +47,23 @@ class UrlNotAllowed(ValueError):
 
 
 def allowed_url(url: str) -> list[str]:
-    """The addresses (IP) to connect to for `url`: HTTPS and public only; in the sandbox HTTP and loopback too.
+    """The addresses (IP) to connect to for `url`: HTTPS and public only; in the sandbox this machine too, also by HTTP.
 
     Asks the name service. Raises `UrlNotAllowed`.
     """
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL as broken:
+        host = parsed.host
+    except (httpx.InvalidURL, UnicodeError) as broken:  # the second where a name's `xn--` says nothing
         raise UrlNotAllowed("url") from broken
     schemes = {"https", "http"} if sandbox() else {"https"}
-    if parsed.scheme not in schemes or not parsed.host or parsed.userinfo:
+    if parsed.scheme not in schemes or not host or parsed.userinfo:
         raise UrlNotAllowed("scheme")
-    found = _addresses(parsed.host)
+    if parsed.port is not None and not 0 < parsed.port < 65536:
+        raise UrlNotAllowed("port")
+    found = _addresses(host)
     # one private address among public ones is enough for a name that is made to change its answer
-    if not found or not all(_may_reach(address) for address in found):
+    if not found or not all(_may_reach(address, parsed.scheme) for address in found):
         raise UrlNotAllowed("address")
     return found
 
@@ -67,12 +76,14 @@ def _addresses(host: str) -> list[str]:
         return []
 
 
-def _may_reach(address: str) -> bool:
+def _may_reach(address: str, scheme: str) -> bool:
     found = ipaddress.ip_address(address.partition("%")[0])
     mapped = getattr(found, "ipv4_mapped", None) or found
-    if mapped.is_link_local or mapped.is_multicast or mapped.is_unspecified:
-        return False  # also in the sandbox: cloud metadata lies there
-    return mapped.is_global or (sandbox() and mapped.is_private)
+    if mapped.is_loopback:
+        return sandbox()
+    # no private network, in the sandbox neither: a sandbox stands beside other things too; and what leaves this
+    # machine leaves it sealed
+    return scheme == "https" and mapped.is_global and not mapped.is_multicast
 
 
 # -- one attempt ---------------------------------------------------------------------------------------------------
@@ -104,7 +115,57 @@ class Answer:
 
 
 def post(letter: Letter) -> Answer:
-    """Bring a letter once; never raises for what the other side does."""
+    """Bring a letter once, within `DEADLINE`; never raises for what the other side does."""
+    with _Watch(DEADLINE) as watch:
+        try:
+            return _bring(letter, watch)
+        except UrlNotAllowed:
+            return Answer(error="url_not_allowed")
+        except httpx.TimeoutException:
+            return Answer(error="timeout")
+        except httpx.HTTPError:
+            return Answer(error="timeout" if watch.over else "connection_failed")
+
+
+class _Watch:
+    """Shuts the socket of one attempt when its time is over: a timeout for each read does not see who drips."""
+
+    def __init__(self, seconds: float) -> None:
+        self.over = False
+        self._socket: socket.socket | None = None
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
+        self._timer.cancel()
+
+    def trace(self, event: str, info: dict[str, Any]) -> None:
+        """Take hold of each socket as httpx opens it, and again when TLS has put its own around it."""
+        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+            with self._lock:
+                self._socket = info["return_value"].get_extra_info("socket")
+                self._shut_if_over()
+
+    def _end(self) -> None:
+        with self._lock:
+            self.over = True
+            self._shut_if_over()
+
+    def _shut_if_over(self) -> None:
+        if self.over and self._socket is not None:
+            # shut, not closed: that wakes whoever reads; and below TLS, which would wait for the other side
+            with suppress(OSError):
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+def _bring(letter: Letter, watch: _Watch) -> Answer:
+    """Try the addresses in turn. Raises `UrlNotAllowed` and `httpx.HTTPError`."""
+    addresses = allowed_url(letter.url)
     url = httpx.URL(letter.url)
     headers = {
         "host": url.netloc.decode("ascii"),
@@ -114,28 +175,29 @@ def post(letter: Letter) -> Answer:
         "webhook-timestamp": str(letter.timestamp),
         "webhook-signature": signature(letter.secrets, letter.id, letter.timestamp, letter.body),
     }
-    try:
-        for address in allowed_url(letter.url):
-            # to the address that was judged, not to what the name means a moment later
-            if answer := _try(url.copy_with(host=address), url.host, letter, headers):
-                return answer
-    except UrlNotAllowed:
-        return Answer(error="url_not_allowed")
-    except httpx.TimeoutException:
-        return Answer(error="timeout")
-    except httpx.HTTPError:
-        return Answer(error="connection_failed")
+    for address in addresses:
+        if watch.over:
+            return Answer(error="timeout")
+        # to the address that was judged, not to what the name means a moment later
+        request = httpx.Request(
+            "POST", url.copy_with(host=address), content=letter.body, headers=headers,
+            extensions={"sni_hostname": url.host, "trace": watch.trace, "timeout": httpx.Timeout(TIMEOUT).as_dict()},
+        )  # fmt: skip
+        if answer := _try(request, letter.timestamp):
+            return answer
     return Answer(error="connection_failed")
 
 
-def _try(there: httpx.URL, host: str, letter: Letter, headers: dict[str, str]) -> Answer | None:
+def _try(request: httpx.Request, timestamp: int) -> Answer | None:
     """One address; None where nobody listens, so that the next may be tried."""
-    extensions = {"sni_hostname": host}
-    try:
-        with _client().stream("POST", there, content=letter.body, headers=headers, extensions=extensions) as answer:
-            return _read(answer, letter.timestamp)  # the body of an answer says nothing that we need
-    except httpx.ConnectError:
-        return None
+    # A client for each attempt: nobody waits for a place that another's slow receiver holds.
+    with httpx.Client(verify=_trusted(), trust_env=False) as client:
+        try:
+            answer = client.send(request, stream=True, follow_redirects=False)
+        except httpx.ConnectError:
+            return None
+        with closing(answer):
+            return _read(answer, timestamp)  # the body of an answer says nothing that we need
 
 
 def _read(answer: httpx.Response, timestamp: int) -> Answer:
@@ -146,7 +208,7 @@ def _read(answer: httpx.Response, timestamp: int) -> Answer:
     elif after:
         try:
             seconds = _stamp(parsedate_to_datetime(after)) - timestamp
-        except ValueError:
+        except (ValueError, OverflowError):
             seconds = None
     error = None if answer.is_success else f"http_{answer.status_code}"
     return Answer(answer.status_code, error, seconds)
@@ -157,7 +219,6 @@ def _stamp(moment: datetime) -> float:
 
 
 @cache
-def _client() -> httpx.Client:
-    # No connection is kept: attempts to one target are rare, and a kept one may have died meanwhile.
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=0)
-    return httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=False, limits=limits)
+def _trusted() -> ssl.SSLContext:
+    # read once: the list of authorities is long
+    return httpx.create_ssl_context(trust_env=False)

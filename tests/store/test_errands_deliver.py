@@ -168,7 +168,7 @@ def test_after_three_days_it_is_put_aside_and_the_later_ones_go_on(office: Offic
     assert {one["state"] for one in others} == {"delivered"}
     assert receiver.sequences(binding_id) == [1] * (len(SCHEDULE) + 1) + [2, 3]
     receiver.answer = lambda _: 204
-    send_again(office, parked["id"])
+    send_again(office.ledger, parked["id"])
     post_all(office)
     assert receiver.letters[-1].place == (binding_id, 1)
     assert receiver.letters[-1].body == receiver.letters[0].body
@@ -181,11 +181,11 @@ def test_one_that_is_sent_again_in_vain_is_put_aside_at_once(office: Office, rec
     receiver.answer = lambda _: 500
     advance(office, days=4)
     parked = deliveries(office)[0]
-    send_again(office, parked["id"])
+    send_again(office.ledger, parked["id"])
     post_all(office)
     assert deliveries(office)[0]["state"] == "parked"
     with pytest.raises(Refused, match="not_found"):
-        send_again(office, "dlv_nowhere")
+        send_again(office.ledger, "dlv_nowhere")
 
 
 def test_gone_disables_the_endpoint(office: Office, receiver: Receiver) -> None:
@@ -197,7 +197,7 @@ def test_gone_disables_the_endpoint(office: Office, receiver: Receiver) -> None:
     assert [one["state"] for one in deliveries(office)] == ["parked"] * 3
     assert endpoints.of_channel(office.desk, "alipay")[0]["disabled_at"] is not None
     with pytest.raises(Refused, match="endpoint_disabled"):
-        send_again(office, deliveries(office)[0]["id"])
+        send_again(office.ledger, deliveries(office)[0]["id"])
     to_state(office, "submitted", seed=1)
     post_all(office)
     assert len(deliveries(office)) == 3
@@ -343,13 +343,15 @@ def test_what_is_nowhere_allowed(office: Office, url: str) -> None:
         allowed_url(url)
 
 
+@pytest.mark.parametrize("sandbox", ["1", "0"])
 @pytest.mark.parametrize(
-    "url", ["https://10.1.2.3/x", "https://192.168.0.1/x", "https://[fd00::1]/x", "http://1.1.1.1/x"]
-)
-def test_inner_networks_and_plain_http_are_not_for_production(
-    office: Office, monkeypatch: pytest.MonkeyPatch, url: str
+    "url", ["https://10.1.2.3/x", "http://10.1.2.3/x", "https://192.168.0.1/x", "https://[fd00::1]/x",
+            "http://[::ffff:10.1.2.3]/x", "http://1.1.1.1/x"]
+)  # fmt: skip
+def test_inner_networks_are_for_nobody_and_plain_http_stays_on_this_machine(
+    office: Office, monkeypatch: pytest.MonkeyPatch, url: str, sandbox: str
 ) -> None:
-    monkeypatch.delenv("KINBIND_SANDBOX")
+    monkeypatch.setenv("KINBIND_SANDBOX", sandbox)
     with pytest.raises(UrlNotAllowed):
         allowed_url(url)
 

@@ -1,13 +1,16 @@
 """What is past its time is tidied away, and nothing else."""
 
+import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from gateways.documents import DocumentMissing
+from gateways.documents import DocumentMissing, FolderStore
 from tasks.office import Office
-from tasks.upkeep import keep_up
+from tasks.upkeep import erase_orphans, keep_up
 from tests import life
 from tests.life import advance, look, say, to_state
 
@@ -58,6 +61,22 @@ def test_what_was_taken_back_goes_too(office: Office) -> None:
     assert keep_up(office) == 1
     assert not there(office, [first])
     assert there(office, others)
+
+
+def test_a_document_without_a_row_goes_after_a_day(office: Office, tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    binding_id = to_state(office, "materials_uploaded")
+    ids = [material["id"] for material in look(office, binding_id).materials]
+    for document_id in (*ids, "mat_orphan_old", "mat_orphan_new"):
+        store.put(document_id, b"a page")
+        if document_id != "mat_orphan_new":  # as if two days had gone by
+            (file,) = tmp_path.glob(f"s*/{document_id}")
+            os.utime(file, (file.stat().st_atime, file.stat().st_mtime - 172_800))
+    ours = replace(office, windows=replace(office.windows, documents=store))
+    assert erase_orphans(ours) == 1
+    with pytest.raises(DocumentMissing):
+        store.get("mat_orphan_old")
+    assert all(store.get(one) == b"a page" for one in (*ids, "mat_orphan_new"))
 
 
 def test_the_sandbox_s_clock_takes_care_of_it(office: Office) -> None:
