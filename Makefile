@@ -12,10 +12,12 @@ SOURCES := $(wildcard workflows tasks models policies gateways api cli embedded 
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format drills bench lock clean
+.PHONY: help install demo test lint format drills bench lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+install: .venv/requirements.lock ## What running takes, into .venv; then .venv/bin/python -m cli.main is `kinbind`
 
 demo: .venv/requirements.lock ## Everything on this machine, with a family's story (ARGS=--exit: and end)
 	@$(BIN)/python -m cli.main demo $(ARGS)

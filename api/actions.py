@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from api import examples
+from api.answered import BindingView
 from api.call import Call, asks, respond
 from api.shapes import (
     Acting,
@@ -59,7 +60,7 @@ _SAID: dict[str, tuple[str, type[Body], Facts, tuple[str, ...], str]] = {
     "confirm_authorisation": ("confirm_authorisation", Acting, _none, ("channel",),
                               "The holder confirms after all faces have passed (code display)."),
     "withdraw": ("withdraw", Acting, _none, _BOTH, "Withdraws an application; the member's own word is a refusal."),
-    "request_unbind": ("request_unbind", RequestUnbind, _fields("initiator", "method", "reason"), _BOTH,
+    "request_unbind": ("request_unbind", RequestUnbind, _fields("initiator", "method", "reason"), ("channel",),
                        "Asks for the end; who asks then shows that it is he."),
     "cancel_unbind": ("cancel_unbind", Acting, _none, ("channel",), "The binding goes on as before."),
     "report_change": ("report_change", ReportChange, _fields("what", "value"), _BOTH,
@@ -78,14 +79,14 @@ def _open(action: str) -> None:
         return await call.command(said, binding_id, shape, facts)
 
     router.add_api_route(f"/{action}", door, methods=["POST"], name=action, description=told,
-                         **takes(shape, **examples.shows(examples.VIEW)))  # fmt: skip
+                         **takes(shape, **examples.shows(examples.VIEW, BindingView)))  # fmt: skip
 
 
 for _action in _SAID:
     _open(_action)
 
 
-@router.post("/withdraw_consent", **takes(WithdrawConsent, **examples.shows(examples.VIEW)))
+@router.post("/withdraw_consent", **takes(WithdrawConsent, **examples.shows(examples.VIEW, BindingView)))
 async def withdraw_consent(binding_id: str, call: Channel) -> Response:
     """Takes a consent back: of the face check, as `choose_offline`; any other ends or withdraws the whole."""
     command = await call.prepare("withdraw", binding_id, WithdrawConsent, _fields("notice"))
@@ -106,7 +107,7 @@ def _as_consent(command: Command, case: Case) -> Command:
     return replace(command, said=said, facts=facts)
 
 
-@router.post("/confirm_unbind", **takes(ConfirmUnbind, **examples.shows(examples.VIEW)))
+@router.post("/confirm_unbind", **takes(ConfirmUnbind, **examples.shows(examples.VIEW, BindingView)))
 async def confirm_unbind(binding_id: str, call: Channel) -> Response:
     """Ends the binding with the payment password of the one who asked for it."""
     command = await call.prepare("confirm_unbind", binding_id, ConfirmUnbind)

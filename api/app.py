@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -26,7 +28,7 @@ from api import (
 )
 from api import sandbox as playing
 from api.auth import Keys
-from api.clerk import Clerk
+from api.clerk import Clerk, SharedDesk
 from api.limits import limits_from_environment
 from models import logs
 from tasks.office import open_office, sandbox
@@ -56,15 +58,19 @@ def create_app() -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     in_sandbox = sandbox()
-    with open_office() as office:
+    with open_office(size=8) as office:
         if in_sandbox:
             await run_in_threadpool(principals.seed_sandbox, office.ledger)
         clerk = Clerk(office.desk)
-        app.state.office, app.state.clerk = office, clerk
+        app.state.office, app.state.clerk = replace(office, desk=SharedDesk(office.desk, clerk)), clerk
         app.state.keys = Keys(office.ledger, sandbox=in_sandbox)
         app.state.limits = limits_from_environment(sandbox=in_sandbox)
         clerk.start()
+        # What is here now stays: the collector need not walk it again, nor look for rings after every few requests.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
         try:
             yield
         finally:
+            gc.unfreeze()
             await run_in_threadpool(clerk.stop)

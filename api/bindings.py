@@ -8,8 +8,12 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from api import examples
+from api.answered import BindingPage, BindingView, Timeline
+from api.answered_uses import Requirements
 from api.call import Call, answer, asks, respond
 from api.shapes import Application, Behind, BirthCertificate, Limit, Party, RequirementsAsked, Search, takes
+from policies.calendar import shanghai_day
+from policies.guidance import guidance
 from workflows import acting, advice, listing, submission
 from workflows.commands import Command, Idempotency, Reply, show_binding, show_created
 from workflows.views import dumps
@@ -20,9 +24,9 @@ Applicant = Annotated[Call, Depends(asks("channel", "counter"))]
 Anyone = Annotated[Call, Depends(asks("channel", "counter", "reviewer", "supervisor", "operator"))]
 
 
-@router.post("/v1/requirements", **takes(RequirementsAsked, **examples.shows(examples.REQUIREMENTS)))
+@router.post("/v1/requirements", **takes(RequirementsAsked, **examples.shows(examples.REQUIREMENTS, Requirements)))
 async def requirements(call: Applicant) -> Response:
-    """The plan that an application would get now, before one is made, with the notices to show."""
+    """The plan that an application would get now, before one is made; the notices, warning and help to show with it."""
     asked = await call.body(RequirementsAsked)
     outline = advice.Outline(
         asked.product, asked.method, asked.relationship, call.caller.channel or "counter",
@@ -32,13 +36,19 @@ async def requirements(call: Applicant) -> Response:
     office, language = call.office, call.language
 
     def work(_: Idempotency | None) -> Reply:
-        now = office.ledger.now()
-        return Reply(200, dumps(advice.requirements(office.desk.book, outline, now, language)))
+        book, now = office.desk.book, office.ledger.now()
+        told = advice.requirements(book, outline, now, language)
+        around = guidance(book, outline.holder_region, outline.product, shanghai_day(now), language)
+        return Reply(200, dumps(told | around))
 
-    return await call.once(work, await call.key())
+    return await call.freely(work, await call.key())
 
 
-@router.post("/v1/bindings", status_code=201, **takes(Application, **examples.shows(examples.VIEW, 201, "Submitted")))
+@router.post(
+    "/v1/bindings",
+    status_code=201,
+    **takes(Application, **examples.shows(examples.VIEW, BindingView, 201, "Submitted")),
+)
 async def submit(call: Channel) -> Response:
     """Submits an application. Needs an `Idempotency-Key`; answers the view and its `Location`."""
     key = await call.key(required=True)
@@ -49,14 +59,16 @@ async def submit(call: Channel) -> Response:
     return respond((await call.clerk.say(command)).unwrap().reply)
 
 
-@router.get("/v1/bindings/{binding_id}", **examples.shows(examples.VIEW))
+@router.get("/v1/bindings/{binding_id}", **examples.shows(examples.VIEW, BindingView))
 async def binding(binding_id: str, call: Anyone) -> Response:
     """The binding view; its version is the `ETag`."""
     case, now = await call.look(binding_id)
     return respond(show_binding(case, call.actor(), now))
 
 
-@router.get("/v1/bindings/{binding_id}/timeline", **examples.shows({"items": [examples.LINE], "next_cursor": None}))
+@router.get(
+    "/v1/bindings/{binding_id}/timeline", **examples.shows({"items": [examples.LINE], "next_cursor": None}, Timeline)
+)
 async def timeline(binding_id: str, call: Anyone, limit: Limit = 100, cursor: Behind = None) -> Response:
     """Every line of the history, oldest first."""
     await call.look(binding_id)
@@ -64,14 +76,14 @@ async def timeline(binding_id: str, call: Anyone, limit: Limit = 100, cursor: Be
     return answer(page)
 
 
-@router.post("/v1/bindings/search", **takes(Search, **examples.shows(examples.PAGE)))
+@router.post("/v1/bindings/search", **takes(Search, **examples.shows(examples.PAGE, BindingPage)))
 async def search(call: Channel) -> Response:
     """Views within the scope, newest first: of the person acted for in every channel, else of this channel's own."""
     asked = await call.body(Search)
     key = await call.key()
     wanted = await _wanted(call, asked)
     desk, actor = call.office.desk, call.actor()
-    return await call.once(lambda _: Reply(200, dumps(listing.search(desk, actor, wanted))), key)
+    return await call.freely(lambda _: Reply(200, dumps(listing.search(desk, actor, wanted))), key)
 
 
 async def _wanted(call: Call, asked: Search) -> listing.Wanted:

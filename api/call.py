@@ -1,7 +1,7 @@
-"""One call at a door: who calls, what was sent, and the two ways in which it is answered.
+"""One call at a door: who calls, what was sent, and the ways in which it is answered.
 
-`command` lays a command on the clerk's table; `once` runs something else in a thread, its answer kept under the
-idempotency key if one was sent. Doors need nothing beside.
+`command` lays a command on the clerk's table; `once`, and `freely` where twice does no harm, run something else in a
+thread, its answer kept under the idempotency key if one was sent. Doors need nothing beside.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ class Call:
     async def key(self, *, required: bool = False) -> Idempotency | None:
         """The idempotency key with the fingerprint of what was sent, if there is one."""
         sent = await self.sent()
-        return idempotency(self.request, self.caller.id, sent.said, required=required)
+        return idempotency(self.request, self.office.desk.keys, self.caller.id, sent.said, required=required)
 
     # -- answers -----------------------------------------------------------------------------------------------
 
@@ -214,6 +214,10 @@ class Call:
         """Run `work` in a thread, at most once under its key; a refusal gives the key back."""
         return respond(await self.run(_once, self.office, work, key))
 
+    async def freely(self, work: Callable[[Idempotency | None], Reply], key: Idempotency | None) -> Response:
+        """Run `work` in a thread; copies may run beside each other, and all are given the answer kept first."""
+        return respond(await self.run(_freely, self.office, work, key))
+
     async def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Run something that blocks in a thread."""
         return await run_in_threadpool(function, *args, **kwargs)
@@ -231,6 +235,13 @@ def _once(office: Office, work: Callable[[Idempotency | None], Reply], key: Idem
         raise
     answers.complete(office.ledger, office.desk.keys, key, reply)
     return reply
+
+
+def _freely(office: Office, work: Callable[[Idempotency | None], Reply], key: Idempotency | None) -> Reply:
+    if key is None:
+        return work(None)
+    ledger, keys = office.ledger, office.desk.keys
+    return answers.kept(ledger, keys, key) or answers.keep(ledger, keys, key, work(key))
 
 
 def respond(reply: Reply | None) -> Response:

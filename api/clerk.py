@@ -1,7 +1,7 @@
 """The clerk: one thread of the process that serves whatever lies on the table, many commands in one commit.
 
-Async endpoints lay a command down and wait; the clerk takes all there is (64 at most), lets the desk carry them
-out together, and hands out the answers after the commit. A batch of one is the ordinary case.
+Endpoints lay a command down and wait; the clerk takes all there is (64 at most), lets the desk carry them out
+together, and hands out the answers after the commit. A batch of one is the ordinary case.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import queue
 import threading
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -32,8 +33,8 @@ class ClerkGone(RuntimeError):
 @dataclass(frozen=True, slots=True)
 class _Paper:
     command: Command
-    answer: asyncio.Future[Outcome]
-    loop: asyncio.AbstractEventLoop
+    answer: asyncio.Future[Outcome] | Future[Outcome]
+    loop: asyncio.AbstractEventLoop | None  # None: a thread waits for the answer
 
 
 class Clerk:
@@ -57,18 +58,30 @@ class Clerk:
         self._going = True
         self._table.put(None)
         self._thread.join(_GOODBYE_SECONDS)
+        while not self._table.empty():  # laid down while the clerk was getting up
+            if (paper := self._table.get()) is not None:
+                _hand_out([(paper, Outcome(refused=ClerkGone()))])
 
     async def say(self, command: Command) -> Outcome:
         """Lay a command down; the outcome, once it has been committed or refused.
 
         Raises `ClerkGone`, and whatever made the whole batch fail (the database away).
         """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Outcome] = loop.create_future()
+        self._lay(_Paper(command, answer, loop))
+        return await answer
+
+    def wait(self, command: Command) -> Outcome:
+        """The same for a thread that may block. Raises what `say` raises."""
+        answer: Future[Outcome] = Future()
+        self._lay(_Paper(command, answer, None))
+        return answer.result()
+
+    def _lay(self, paper: _Paper) -> None:
         if self._going:
             raise ClerkGone
-        loop = asyncio.get_running_loop()
-        paper = _Paper(command, loop.create_future(), loop)
         self._table.put(paper)
-        return await paper.answer
 
     def new_id(self, prefix: str) -> str:
         """Make an id, ordered by the time of this process."""
@@ -100,15 +113,39 @@ class Clerk:
         except Exception as fault:
             log.exception("batch_failed", commands=len(batch))
             outcomes = [Outcome(refused=fault) for _ in batch]
-        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Outcome], Outcome]]] = {}
-        for paper, outcome in zip(batch, outcomes, strict=True):
-            by_loop.setdefault(paper.loop, []).append((paper.answer, outcome))
-        for loop, answers in by_loop.items():
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_hand_out, answers)
+        _hand_out(list(zip(batch, outcomes, strict=True)))
 
 
-def _hand_out(answers: list[tuple[asyncio.Future[Outcome], Outcome]]) -> None:
-    for waiting, outcome in answers:
-        if not waiting.done():  # whoever has hung up finds his answer under his idempotency key
-            waiting.set_result(outcome)
+class SharedDesk(Desk):
+    """The desk for those who stand at it in threads: what they say is served with whatever lies on the clerk's table.
+
+    A step said beside an open window (a face begins, a password is right) shares its commit with all others so.
+    """
+
+    def __init__(self, desk: Desk, clerk: Clerk) -> None:
+        """Stand before this desk, which the clerk serves."""
+        super().__init__(desk.ledger, desk.book, desk.keys)
+        self.reader = desk.reader  # the plans it knows
+        self._clerk = clerk
+
+    def say(self, command: Command) -> Outcome:
+        """Carry out one command. Raises `Refused`, and what `Clerk.say` raises."""
+        return self._clerk.wait(command).unwrap()
+
+
+def _hand_out(answers: list[tuple[_Paper, Outcome]]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Paper, Outcome]]] = {}
+    for paper, outcome in answers:
+        if paper.loop is None:
+            paper.answer.set_result(outcome)
+        else:
+            by_loop.setdefault(paper.loop, []).append((paper, outcome))
+    for loop, theirs in by_loop.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_answer, theirs)
+
+
+def _answer(answers: list[tuple[_Paper, Outcome]]) -> None:
+    for paper, outcome in answers:
+        if not paper.answer.done():  # whoever has hung up finds his answer under his idempotency key
+            paper.answer.set_result(outcome)

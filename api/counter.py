@@ -9,13 +9,17 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from api import examples
+from api.answered import BindingView
+from api.answered_staff import TicketPage
 from api.bindings import request_of
 from api.call import Call, answer, asks, respond
 from api.reviews import Cursor, Limit, RegionAsked
 from api.shapes import Application, Body, Note, Reason, Region, example, takes
 from policies.regions import is_region
 from policies.words import Initiator, Subject
-from workflows import scopes, worklists
+from workflows import binding, scopes, worklists
+from workflows import case as cases
 from workflows.commands import Command, Idempotency, Reply, show_created
 from workflows.errors import Refused
 
@@ -64,7 +68,9 @@ class Unbind(Body):
     note: Note | None = None
 
 
-@router.get("/v1/counter/tickets", summary="The offline cases of the region, nearest due first")
+@router.get(
+    "/v1/counter/tickets", summary="The offline cases of the region, nearest due first", **examples.tells(TicketPage)
+)
 async def tickets(
     call: Clerk,
     region: RegionAsked = None,
@@ -79,7 +85,7 @@ async def tickets(
 
 
 @router.post("/v1/counter/tickets", summary="A whole application taken at the counter", status_code=201,
-             **takes(Application))  # fmt: skip
+             **takes(Application, **examples.tells(BindingView, 201, "Submitted")))  # fmt: skip
 async def submit(call: Clerk) -> Response:
     """The view, `channel` `counter`; the clerk uploads and submits its materials as a channel would."""
     key = await call.key(required=True)
@@ -95,27 +101,41 @@ async def submit(call: Clerk) -> Response:
     return respond((await call.clerk.say(command)).unwrap().reply)
 
 
-@router.post("/v1/counter/tickets/{binding_id}/verify", summary="They are who they say", **takes(Verify))
+@router.post(
+    "/v1/counter/tickets/{binding_id}/verify",
+    summary="They are who they say",
+    **takes(Verify, **examples.tells(BindingView)),
+)
 async def verify(call: Clerk, binding_id: str) -> Response:
     """Stands for every face still open; review and authorisation are still asked."""
     return await call.command("counter_verified", binding_id, Verify, _facts)
 
 
-@router.post("/v1/counter/tickets/{binding_id}/refuse", summary="Refuse", **takes(Refuse))
+@router.post(
+    "/v1/counter/tickets/{binding_id}/refuse", summary="Refuse", **takes(Refuse, **examples.tells(BindingView))
+)
 async def refuse(call: Clerk, binding_id: str) -> Response:
     """The application ends; of a suspended binding only the visit is noted."""
     return await call.command("counter_refused", binding_id, Refuse, _facts)
 
 
-@router.post("/v1/counter/tickets/{binding_id}/hand-over", summary="To another agency", **takes(HandOver))
+@router.post(
+    "/v1/counter/tickets/{binding_id}/hand-over",
+    summary="To another agency",
+    **takes(HandOver, **examples.tells(BindingView)),
+)
 async def hand_over(call: Clerk, binding_id: str) -> Response:
     """The ticket and its code stay, and so does its due time."""
     return await call.command("hand_over", binding_id, HandOver, _facts)
 
 
-@router.post("/v1/counter/tickets/{binding_id}/unbind", summary="End a binding at the window", **takes(Unbind))
+@router.post(
+    "/v1/counter/tickets/{binding_id}/unbind",
+    summary="End a binding at the window",
+    **takes(Unbind, **examples.tells(BindingView)),
+)
 async def unbind(call: Clerk, binding_id: str) -> Response:
-    """Asked for and confirmed at once: the clerk has seen who he is."""
+    """Asked for and confirmed at once: the clerk has seen who he is. Ends also what a clerk began and did not end."""
     command = await call.prepare("request_unbind", binding_id, Unbind, _unbinding)
     await call.look(binding_id, scopes.at_counter)
     if command.malformed is not None:
@@ -124,10 +144,13 @@ async def unbind(call: Clerk, binding_id: str) -> Response:
 
 
 def _unbind(call: Call, command: Command, _: Idempotency | None) -> Reply:
-    """Two steps, each with its line; the reply is the second's."""
-    desk = call.office.desk
-    desk.say(_plain(command, command.if_match))
-    reply = desk.say(_plain(command, None, "confirm_unbind")).reply
+    """Two steps, each with its line; the reply is the second's. Where the first has been made, only the second."""
+    desk, version = call.office.desk, command.if_match
+    case, now = desk.look(command.binding_id)
+    if not binding.may(cases.Cursor(case, now), "confirm_unbind", command.actor):
+        desk.say(_plain(command, version))
+        version = None
+    reply = desk.say(_plain(command, version, "confirm_unbind")).reply
     assert reply is not None  # noqa: S101  what was not refused has an answer
     return reply
 

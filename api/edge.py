@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.clerk import ClerkGone
 from api.meters import REFUSALS, REQUESTS, SECONDS
-from api.reading import code_of, pointer_to
+from api.reading import found_at
 from api.texts import Language, language_of, text
 from gateways.inspection import BadDocument
 from policies.refusals import NotAllowed
@@ -52,7 +52,7 @@ def problem(request: Request, refused: Refused) -> Response:
         "type": f"urn:kinbind:problem:{refused.code}",
         "title": said,
         "status": refused.status,
-        "detail": _detail(said, errors, language),
+        "detail": _detail(refused.code, text(extra.get("cause", refused.code), language), errors, language),
         "instance": request.url.path,
         "code": refused.code,
     }
@@ -65,11 +65,12 @@ def problem(request: Request, refused: Refused) -> Response:
     return Response(dumps(body), refused.status, headers, PROBLEM)
 
 
-def _detail(said: str, errors: Sequence[Mapping[str, str]] | None, language: Language) -> str:
+def _detail(code: str, said: str, errors: Sequence[Mapping[str, Any]] | None, language: Language) -> str:
+    """What is said, then where; and what is wrong there, unless that has been said."""
     if not errors:
         return said
-    shown = "; ".join(f"{one['pointer'] or '/'} {text(one['code'], language)}" for one in errors[:5])
-    return f"{said}: {shown}"
+    places = [(one["pointer"] or "/", text(one["code"], language) if one["code"] != code else "") for one in errors[:5]]
+    return f"{said}: {'; '.join(f'{pointer} {what}'.rstrip() for pointer, what in places)}"
 
 
 def translate(fault: Exception) -> Refused:
@@ -79,7 +80,7 @@ def translate(fault: Exception) -> Refused:
         case Refused():
             refused = fault
         case NotAllowed():
-            refused = Refused(fault.code, fault.status, fault.pointer)
+            refused = Refused(fault.code, fault.status, fault.pointer, **fault.extra)
         case BadDocument():
             refused = Refused(fault.code, fault.status, "/file")
         case RequestValidationError():
@@ -91,9 +92,9 @@ def translate(fault: Exception) -> Refused:
     return refused
 
 
-def _of_parameters(fault: RequestValidationError) -> list[dict[str, str]]:
+def _of_parameters(fault: RequestValidationError) -> list[dict[str, Any]]:
     # where a parameter stands (query, path, header) is no part of its pointer
-    return [{"pointer": pointer_to(*one["loc"][1:]), "code": code_of(one["type"])} for one in fault.errors()]
+    return [found_at(one["loc"][1:], one) for one in fault.errors()]
 
 
 def _of_http(fault: HTTPException) -> Refused:

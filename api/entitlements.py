@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from api import examples
+from api.answered_uses import Entitlement, UsePage
 from api.call import Call, answer, asks
 from api.shapes import Body, Number, Region, example, takes
 from policies.words import Purpose
@@ -36,7 +38,7 @@ class Check(Body):
     region: Region | None = None
 
 
-@router.post("/v1/entitlements/check", summary="May it be used so, now", **takes(Check))
+@router.post("/v1/entitlements/check", summary="May it be used so, now", **takes(Check, **examples.tells(Entitlement)))
 async def entitlement(call: Annotated[Call, Depends(asks("channel"))]) -> Response:
     """`{allowed, reason, binding_id}`; each allowed use is recorded. Nothing is said of anybody else's bindings."""
     asked, channel = await call.body(Check), call.actor().id
@@ -48,10 +50,10 @@ async def entitlement(call: Annotated[Call, Depends(asks("channel"))]) -> Respon
         use = Use(holder, member, asked.purpose, channel, asked.patient, asked.region)
         return Reply(200, dumps(check(desk, use)))
 
-    return await call.once(work, await call.key())
+    return await call.freely(work, await call.key())
 
 
-@router.get("/v1/bindings/{binding_id}/usage", summary="The recorded uses")
+@router.get("/v1/bindings/{binding_id}/usage", summary="The recorded uses", **examples.tells(UsePage))
 async def usage(
     call: Annotated[Call, Depends(asks("channel", *ROLES))],
     binding_id: str,

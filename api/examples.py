@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import BaseModel
+
 VIEW: dict[str, Any] = {
     "id": "bnd_01JD5Q8Z0W3N4M7K2H9T6R1V5X",
     "product": "family_account",
@@ -70,6 +72,17 @@ REQUIREMENTS = {
     "policy": VIEW["policy"],
     "plan": VIEW["plan"],
     "notices": [{"notice": "adding_member", "version": "2026-11-01", "title": "家庭成员添加告知书", "text": "……"}],
+    "boundaries": {
+        "title": "医保亲情账户",
+        "shown_credential": "member",
+        "fund_source": "member_own",
+        "own_code_only": True,
+        "purposes": ["show_code", "activate_credential", "query_usage", "query_expenses"],
+        "requires_active": None,
+    },
+    "care_warning": "就医购药时必须出示就诊人本人的医保电子凭证，不能出示其他人的。……",
+    "help": {"offline": "24小时内仍未通过，……可到当地医保经办机构窗口办理……"},
+    "entries": [{"channel": "alipay", "entry": "支付宝 → 医保亲情账户", "as_of": "2025-03-07"}],
 }
 LINE = {
     "sequence": 1,
@@ -107,6 +120,14 @@ ATTEMPTS = {
 }
 
 
-def shows(example: Any, status: int = 200, description: str = "Done") -> dict[str, Any]:
-    """The `responses` of a route, with what it answers."""
-    return {"responses": {status: {"description": description, "content": {"application/json": {"example": example}}}}}
+def shows(example: Any, shape: type[BaseModel], status: int = 200, description: str = "Done") -> dict[str, Any]:
+    """The `responses` of a route: what it answers, in which shape, and an example of it."""
+    told = tells(shape, status, description)
+    told["responses"][status]["content"]["application/json"]["example"] = example
+    return told
+
+
+def tells(shape: type[BaseModel], status: int = 200, description: str = "Done") -> dict[str, Any]:
+    """The same without an example."""
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{shape.__name__}"}}}
+    return {"responses": {status: {"description": description, "content": content}}}

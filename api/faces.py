@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import examples
+from api.answered import FaceChecks, FaceCheckStarted, Received
 from api.call import Call, answer, asks
 from api.reading import read_body
 from api.shapes import StartFace, takes
@@ -28,7 +29,7 @@ MAX_CALLBACK = 64 * 1024  # bytes
 @router.post(
     "/v1/bindings/{binding_id}/face-checks",
     status_code=201,
-    **takes(StartFace, **examples.shows(examples.ATTEMPT, 201, "Started")),
+    **takes(StartFace, **examples.shows(examples.ATTEMPT, FaceCheckStarted, 201, "Started")),
 )
 async def start_face_check(binding_id: str, call: Channel) -> Response:
     """Starts an attempt at the provider; answers where the person does it. 503 when the provider is down."""
@@ -47,14 +48,14 @@ def _start(call: Call, command: Command, _: Idempotency | None) -> Reply:
     return reply
 
 
-@router.get("/v1/bindings/{binding_id}/face-checks", **examples.shows(examples.ATTEMPTS))
+@router.get("/v1/bindings/{binding_id}/face-checks", **examples.shows(examples.ATTEMPTS, FaceChecks))
 async def face_checks(binding_id: str, call: Anyone) -> Response:
     """The attempts, oldest first, and what is left to whoever's turn it is."""
     case, now = await call.look(binding_id)
     return answer(await call.run(listing.face_checks, call.office.ledger, case, now))
 
 
-@router.post("/v1/callbacks/face/{provider}", tags=["callbacks"], **examples.shows({"received": True}))
+@router.post("/v1/callbacks/face/{provider}", tags=["callbacks"], **examples.shows({"received": True}, Received))
 async def callback(provider: str, request: Request) -> Response:
     """Heard from a provider, verified as it signs; what it says is then asked at the provider itself."""
     office = request.app.state.office

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from api import examples
+from api.answered_uses import EventPage
 from api.call import Call, answer, asks
 from workflows.cursors import MOST
 from workflows.feed import events
@@ -13,7 +15,7 @@ from workflows.feed import events
 router = APIRouter(tags=["feed"])
 
 
-@router.get("/v1/events", summary="The channel's events in order")
+@router.get("/v1/events", summary="The channel's events in order", **examples.tells(EventPage))
 async def feed(
     call: Annotated[Call, Depends(asks("channel"))],
     after: Annotated[str | None, Query(max_length=MOST, description="the `next_cursor` of the page before")] = None,

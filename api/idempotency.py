@@ -6,7 +6,7 @@ import re
 
 from starlette.requests import Request
 
-from models.keyring import keyring
+from models.keyring import Keyring
 from workflows.commands import Idempotency
 from workflows.errors import Refused
 
@@ -30,7 +30,9 @@ def key_of(request: Request) -> str | None:
     return key
 
 
-def idempotency(request: Request, principal: str, said: bytes, *, required: bool = False) -> Idempotency | None:
+def idempotency(
+    request: Request, keys: Keyring, principal: str, said: bytes, *, required: bool = False
+) -> Idempotency | None:
     """The key with the fingerprint of this request; `said` is its canonical body, which may hold a password.
 
     Raises `Refused` 400 `idempotency_key_invalid`, and `idempotency_key_required` where one must be sent.
@@ -40,5 +42,5 @@ def idempotency(request: Request, principal: str, said: bytes, *, required: bool
         if required:
             raise Refused("idempotency_key_required", 400)
         return None
-    told = (principal.encode(), request.method.encode(), request.url.path.encode(), said)
-    return Idempotency(principal, key, keyring().fingerprint(b"\n".join(told)))
+    told = (principal.encode(), request.method.encode(), request.scope["path"].encode(), said)
+    return Idempotency(principal, key, keys.fingerprint(b"\n".join(told)))

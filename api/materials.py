@@ -14,6 +14,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 
 from api import examples
+from api.answered import Material, MaterialPage
 from api.call import Call, answer, asks
 from api.idempotency import idempotency
 from api.reading import canonical, read_body, shaped
@@ -57,12 +58,12 @@ class Form(NamedTuple):
     said: bytes
 
 
-@router.post("", status_code=201, openapi_extra=_FORM, **examples.shows(examples.MATERIAL, 201, "Kept"))
+@router.post("", status_code=201, openapi_extra=_FORM, **examples.shows(examples.MATERIAL, Material, 201, "Kept"))
 async def upload(binding_id: str, call: Applicant) -> Response:
     """One document or page: JPEG, PNG, WebP, HEIC or PDF by its content, 10 MB at most."""
     await call.look(binding_id)
     form = await _form(call)
-    key = idempotency(call.request, call.caller.id, form.said)
+    key = idempotency(call.request, call.office.desk.keys, call.caller.id, form.said)
     document_id = call.clerk.new_id("mat")
     work = partial(_keep, call.office, binding_id, call.actor(), document_id, form)
     return await call.once(work, key)
@@ -114,7 +115,7 @@ async def _form(call: Call) -> Form:
     return Form(kind, contents["file"], canonical({"fields": fields, "files": digests}))
 
 
-@router.get("", **examples.shows({"items": [examples.MATERIAL], "next_cursor": None}))
+@router.get("", **examples.shows({"items": [examples.MATERIAL], "next_cursor": None}, MaterialPage))
 async def listed(binding_id: str, call: Anyone, limit: Limit = 100, cursor: Behind = None) -> Response:
     """All documents of the case; there are 30 at most."""
     case, _ = await call.look(binding_id)

@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from api.answered import every_answer, words
 from api.shapes import every_shape
 from workflows.views import dumps
 
@@ -23,34 +24,14 @@ _ABOUT = """医保亲情账户 · the family account of China's medical insuranc
 `application/problem+json` with a stable `code`; texts follow `Accept-Language` (zh-CN, en). ID numbers travel in
 bodies only and come back masked."""
 _PROBLEM = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "instance", "code"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "instance": {"type": "string"},
-        "code": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {name: {"type": "string"} for name in ("pointer", "code", "message")},
-            },
-        },
-    },
-    "examples": [
-        {
-            "type": "urn:kinbind:problem:holder_limit",
-            "title": "您绑定的家庭成员已达上限",
-            "status": 409,
-            "detail": "您绑定的家庭成员已达上限",
-            "instance": "/v1/bindings",
-            "code": "holder_limit",
-        }
-    ],
+    "type": "urn:kinbind:problem:holder_limit",
+    "title": "您绑定的家庭成员已达上限",
+    "status": 409,
+    "detail": "您绑定的家庭成员已达上限",
+    "instance": "/v1/bindings",
+    "code": "holder_limit",
 }
+_KEY_NEEDED = {"/v1/bindings", "/v1/counter/tickets"}  # where an application is made
 _HEADERS = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
@@ -82,19 +63,23 @@ def document(app: FastAPI) -> dict[str, Any]:
             title="kinbind", version=app.version, openapi_version="3.1.0", description=_ABOUT, routes=app.routes
         )
         components = made.setdefault("components", {})
-        _, shapes = models_json_schema(
-            [(shape, "validation") for shape in every_shape()], ref_template="#/components/schemas/{model}"
-        )
-        components["schemas"] = {
-            **components.get("schemas", {}), **shapes.get("$defs", {}), "Problem": _PROBLEM,
-        }  # fmt: skip
-        components["parameters"] = _HEADERS
+        components["schemas"] = components.get("schemas", {}) | _schemas()
+        components["parameters"] = _HEADERS | {"IdempotencyKeyNeeded": _HEADERS["IdempotencyKey"] | {"required": True}}
         components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         for path, operations in made["paths"].items():
             for method, operation in operations.items():
                 _complete(path, method, operation)
         app.openapi_schema = made
     return app.openapi_schema
+
+
+def _schemas() -> dict[str, Any]:
+    """What is sent, what is answered, and the table of words."""
+    template = "#/components/schemas/{model}"
+    _, sent = models_json_schema([(shape, "validation") for shape in every_shape()], ref_template=template)
+    _, told = models_json_schema([(shape, "validation") for shape in every_answer()], ref_template=template)
+    told["$defs"]["Problem"]["examples"] = [_PROBLEM]
+    return {**sent["$defs"], **told["$defs"], **words()}
 
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
@@ -107,7 +92,7 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     operation["security"] = [{"key": []}]
     named = ["AcceptLanguage"]
     if method == "post":
-        named.append("IdempotencyKey")
+        named.append("IdempotencyKeyNeeded" if path in _KEY_NEEDED else "IdempotencyKey")
         named += ["IfMatch"] if "{binding_id}" in path else []
     refs = [{"$ref": f"#/components/parameters/{name}"} for name in named]
     operation["parameters"] = operation.get("parameters", []) + refs
@@ -146,8 +131,18 @@ def page(made: dict[str, Any]) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>kinbind · API</title><style>{_STYLE}</style></head><body><h1>kinbind · API</h1><p>{about}</p>"
-        f'<p><a href="openapi.json">openapi.json</a></p>{"".join(sections)}</body></html>'
+        f'<p><a href="openapi.json">openapi.json</a></p>{"".join(sections)}{_words()}</body></html>'
     )
+
+
+def _words() -> str:
+    """The table of words: of each list its name, then what it holds."""
+    rows = "".join(
+        f"<p><b>{name}</b> {escape(listed.get('description', ''))}<br>"
+        f"{' '.join(f'<code>{escape(word)}</code>' for word in listed.get('enum') or listed['examples'])}</p>"
+        for name, listed in words().items()
+    )
+    return f"<h2>Words</h2>{rows}"
 
 
 def _operation(path: str, method: str, operation: dict[str, Any], shapes: dict[str, Any]) -> str:
@@ -161,9 +156,12 @@ def _operation(path: str, method: str, operation: dict[str, Any], shapes: dict[s
         parts += [_block(f"Body, {media}", shown) for shown in shape.get("examples", [])[:1]]
         parts.append(_block("Schema", shape))
     for status, told in operation["responses"].items():
-        for media, content in told.get("content", {}).items():
+        for content in told.get("content", {}).values():
+            name = content.get("schema", {}).get("$ref", "").rsplit("/", 1)[-1]
             if "example" in content:
-                parts.append(_block(f"{status} {media}", content["example"]))
+                parts.append(_block(f"{status} {name}", content["example"]))
+            elif name in shapes and status != "default":
+                parts.append(_block(f"{status} {name}", shapes[name]))
     title = escape(operation.get("summary", ""))
     head = f"<b>{method.upper()}</b> <code>{escape(path)}</code> {title}"
     return f"<details><summary>{head}</summary>{''.join(parts)}</details>"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AfterValidator
-from pydantic_core import PydanticCustomError
 
+from api import examples
+from api.answered_staff import Cause, Overview, StuckPage
 from api.call import Call, answer, asks
 from policies.words import ChannelName, Product
 from workflows import stuck as stuck_bindings
@@ -19,16 +19,7 @@ router = APIRouter(tags=["operations"])
 Operator = Annotated[Call, Depends(asks("operator"))]
 
 
-def _cause(value: str) -> str:
-    if value not in stuck_bindings.CAUSES:
-        raise PydanticCustomError("literal_error", "not a cause")
-    return value
-
-
-Cause = Annotated[str, AfterValidator(_cause)]
-
-
-@router.get("/v1/ops/overview", summary="Counts and ages, deadlines, backlog, workers")
+@router.get("/v1/ops/overview", summary="Counts and ages, deadlines, backlog, workers", **examples.tells(Overview))
 async def overview(
     call: Operator,
     region: Annotated[str | None, Query(pattern=r"^[0-9]{6}$")] = None,
@@ -40,7 +31,7 @@ async def overview(
     return answer(await call.run(overview_of, call.office.ledger, part))
 
 
-@router.get("/v1/ops/stuck", summary="What does not move though it should")
+@router.get("/v1/ops/stuck", summary="What does not move though it should", **examples.tells(StuckPage))
 async def stuck(
     call: Operator,
     cause: Cause | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -17,6 +17,7 @@ MAX_JSON = 64 * 1024  # bytes
 _MAX_ERRORS = 50
 _MAX_DEPTH = 32  # of objects and lists within each other: ours have four
 _MAX_DRAIN = 4  # times the limit: read and thrown away, so that the client hears the answer
+_QUOTED = re.compile("'([^']*)'")
 _JSON_TYPE = re.compile(r"(?:(?:application|text)/(?:[a-z0-9.-]+\+)?json)?")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
@@ -101,10 +102,19 @@ def shaped(shape: type[Shape], value: Any) -> Shape:
         raise Malformed(faults(fault)) from None
 
 
-def faults(fault: ValidationError) -> list[dict[str, str]]:
+def faults(fault: ValidationError) -> list[dict[str, Any]]:
     """Pydantic's findings in our words; never the input itself."""
-    found = fault.errors(include_url=False, include_context=False, include_input=False)
-    return [{"pointer": pointer_to(*one["loc"]), "code": code_of(one["type"])} for one in found[:_MAX_ERRORS]]
+    found = fault.errors(include_url=False, include_input=False)
+    return [found_at(one["loc"], one) for one in found[:_MAX_ERRORS]]
+
+
+def found_at(place: Sequence[str | int], found: Mapping[str, Any]) -> dict[str, Any]:
+    """One finding of pydantic as `{pointer, code}`, with the values `allowed` where there is a list of them."""
+    error: dict[str, Any] = {"pointer": pointer_to(*place), "code": code_of(found["type"])}
+    context = found.get("ctx", {})
+    # pydantic tells the words of a Literal as one text: 'holder', 'member' or 'guardian'
+    allowed = context.get("allowed") or _QUOTED.findall(str(context.get("expected", "")))
+    return error | {"allowed": allowed} if error["code"] == "not_one_of" and allowed else error
 
 
 def code_of(kind: str) -> str:

@@ -7,6 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
+from api import examples
+from api.answered import BindingView
+from api.answered_staff import ReviewCase, ReviewHeld, ReviewPage
 from api.call import Call, answer, asks
 from api.shapes import Body, Note, Nothing, Reason, example, takes
 from policies.words import Kind
@@ -65,7 +68,7 @@ class Escalate(Body):
     note: Note
 
 
-@router.get("/v1/reviews", summary="The queue, nearest due first")
+@router.get("/v1/reviews", summary="The queue, nearest due first", **examples.tells(ReviewPage))
 async def queue(
     call: Reviewer,
     region: RegionAsked = None,
@@ -79,44 +82,52 @@ async def queue(
     return answer(await call.run(worklists.review_queue, call.office.desk, call.actor(), wanted, status))
 
 
-@router.get("/v1/reviews/{binding_id}", summary="The case")
+@router.get("/v1/reviews/{binding_id}", summary="The case", **examples.tells(ReviewCase))
 async def case(call: Reviewer, binding_id: str) -> Response:
     """The view with its timeline, face checks, lists of reasons, and what else the two people have."""
     shown = await call.run(worklists.review_case, call.office.desk, binding_id, call.actor())
     return answer(shown, headers={"ETag": f'"{shown["version"]}"'})
 
 
-@router.post("/v1/reviews/{binding_id}/claim", summary="Take the lease for fifteen minutes", **takes(Nothing))
+@router.post(
+    "/v1/reviews/{binding_id}/claim",
+    summary="Take the lease for fifteen minutes",
+    **takes(Nothing, **examples.tells(ReviewHeld)),
+)
 async def claim(call: Reviewer, binding_id: str) -> Response:
     """The view with the lease; 409 `claimed_by_other` while another holds it."""
     return await _lease(call, binding_id, leases.claim)
 
 
-@router.post("/v1/reviews/{binding_id}/release", summary="Give the lease back", **takes(Nothing))
+@router.post(
+    "/v1/reviews/{binding_id}/release", summary="Give the lease back", **takes(Nothing, **examples.tells(ReviewHeld))
+)
 async def release(call: Reviewer, binding_id: str) -> Response:
     """The view without the lease."""
     return await _lease(call, binding_id, leases.release)
 
 
-@router.post("/v1/reviews/{binding_id}/approve", summary="Approve", **takes(Approve))
+@router.post("/v1/reviews/{binding_id}/approve", summary="Approve", **takes(Approve, **examples.tells(BindingView)))
 async def approve(call: Reviewer, binding_id: str) -> Response:
     """The plan goes on: what it asks next, or into force."""
     return await call.command("approve", binding_id, Approve, _facts)
 
 
-@router.post("/v1/reviews/{binding_id}/reject", summary="Reject", **takes(Reject))
+@router.post("/v1/reviews/{binding_id}/reject", summary="Reject", **takes(Reject, **examples.tells(BindingView)))
 async def reject(call: Reviewer, binding_id: str) -> Response:
     """The application ends; the family may apply anew."""
     return await call.command("reject", binding_id, Reject, _facts)
 
 
-@router.post("/v1/reviews/{binding_id}/return", summary="Return for correction", **takes(Return))
+@router.post(
+    "/v1/reviews/{binding_id}/return", summary="Return for correction", **takes(Return, **examples.tells(BindingView))
+)
 async def return_for_correction(call: Reviewer, binding_id: str) -> Response:
     """The applicant has ten working days; the review clock stops meanwhile."""
     return await call.command("return_for_correction", binding_id, Return, _facts)
 
 
-@router.post("/v1/reviews/{binding_id}/escalate", summary="Escalate", **takes(Escalate))
+@router.post("/v1/reviews/{binding_id}/escalate", summary="Escalate", **takes(Escalate, **examples.tells(BindingView)))
 async def escalate(call: Reviewer, binding_id: str) -> Response:
     """A supervisor sees it; the reviewer keeps the case."""
     done = await call.command("escalate", binding_id, Escalate, _facts)
@@ -137,4 +148,4 @@ async def _lease(call: Call, binding_id: str, change: Any) -> Response:
         case, now = change(call.office.desk, binding_id, actor)
         return Reply(200, dumps(worklists.held(case, actor, now)), {"ETag": f'"{case.version}"'})
 
-    return await call.once(work, await call.key())
+    return await call.freely(work, await call.key())

@@ -7,6 +7,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
+from api import examples
+from api.answered import FaceCheckCompleted
+from api.answered_staff import Clock, PersonTold
 from api.call import Call, answer, asks
 from api.shapes import Body, Day, Name, Number, Region, example, takes
 from tasks import playing
@@ -73,13 +76,13 @@ class Person(Body):
     prior_filings: Annotated[list[Number], Field(max_length=20)] | None = None
 
 
-@router.get("/v1/sandbox/clock", summary="The time that the whole service goes by")
+@router.get("/v1/sandbox/clock", summary="The time that the whole service goes by", **examples.tells(Clock))
 async def clock(call: Anybody) -> Response:
     """Real time plus what was added."""
     return answer({"now": await call.run(call.office.ledger.now)})
 
 
-@router.post("/v1/sandbox/clock/advance", summary="Skip time", **takes(Advance))
+@router.post("/v1/sandbox/clock/advance", summary="Skip time", **takes(Advance, **examples.tells(Clock)))
 async def advance_clock(call: Anybody) -> Response:
     """The answer comes after everything that fell due has run, in the order in which it fell due."""
     body = await call.body(Advance)
@@ -90,7 +93,11 @@ async def advance_clock(call: Anybody) -> Response:
     return await call.once(work, await call.key())
 
 
-@router.post("/v1/sandbox/face-checks/{face_check_id}/complete", summary="End a face check", **takes(Complete))
+@router.post(
+    "/v1/sandbox/face-checks/{face_check_id}/complete",
+    summary="End a face check",
+    **takes(Complete, **examples.tells(FaceCheckCompleted)),
+)
 async def complete(call: Anybody, face_check_id: str) -> Response:
     """The provider calls back at once; the answer is the attempt as it then stands."""
     body = await call.body(Complete)
@@ -101,7 +108,9 @@ async def complete(call: Anybody, face_check_id: str) -> Response:
     return await call.once(work, await call.key())
 
 
-@router.put("/v1/sandbox/persons", summary="What the registries know of a person", **takes(Person))
+@router.put(
+    "/v1/sandbox/persons", summary="What the registries know of a person", **takes(Person, **examples.tells(PersonTold))
+)
 async def put_person(call: Anybody) -> Response:
     """Unknown people are insured where they say, in the employee scheme, credential active, password 123456."""
     body = await call.body(Person)

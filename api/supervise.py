@@ -7,6 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
+from api import examples
+from api.answered import BindingView
+from api.answered_staff import Revealed
 from api.call import Call, answer, asks
 from api.shapes import Body, Note, Reason, example, takes
 from gateways.documents import DocumentMissing
@@ -36,25 +39,29 @@ class Reveal(Body):
     purpose: Reason
 
 
-@router.post("/v1/bindings/{binding_id}/suspend", summary="Suspend", **takes(Why))
+@router.post("/v1/bindings/{binding_id}/suspend", summary="Suspend", **takes(Why, **examples.tells(BindingView)))
 async def suspend(call: Supervisor, binding_id: str) -> Response:
     """Not in force until a supervisor resumes it; both sides are told."""
     return await call.command("suspend", binding_id, Why, _facts)
 
 
-@router.post("/v1/bindings/{binding_id}/resume", summary="Resume", **takes(Why))
+@router.post("/v1/bindings/{binding_id}/resume", summary="Resume", **takes(Why, **examples.tells(BindingView)))
 async def resume(call: Supervisor, binding_id: str) -> Response:
     """In force again."""
     return await call.command("resume", binding_id, Why, _facts)
 
 
-@router.post("/v1/bindings/{binding_id}/unbind", summary="End", **takes(Why))
+@router.post("/v1/bindings/{binding_id}/unbind", summary="End", **takes(Why, **examples.tells(BindingView)))
 async def unbind(call: Supervisor, binding_id: str) -> Response:
     """Over, from now on and for good."""
     return await call.command("end", binding_id, Why, _facts)
 
 
-@router.post("/v1/bindings/{binding_id}/reveal", summary="A name or number in clear; logged", **takes(Reveal))
+@router.post(
+    "/v1/bindings/{binding_id}/reveal",
+    summary="A name or number in clear; logged",
+    **takes(Reveal, **examples.tells(Revealed)),
+)
 async def reveal(call: Looker, binding_id: str) -> Response:
     """`{field, value}`, value null where the party has none."""
     await call.look(binding_id, scopes.staff)

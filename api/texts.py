@@ -45,6 +45,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     # the law
     "relation_not_allowed": ("所选关系不在允许范围", "This relationship may not be bound"),
     "region_not_allowed": ("参保地不符合办理条件", "The insured places do not fit"),
+    "product_not_offered": (
+        "绑定人参保地未开办该业务",
+        "This product is not offered where the holder is insured",
+    ),
     "method_not_allowed": ("该方式不适用", "This method does not apply"),
     "initiator_not_allowed": ("该发起人不能办理", "This person may not do it"),
     "channel_not_open": ("该渠道在参保地未开通", "This channel is not open at the insured place"),
@@ -55,6 +59,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "wrong_product": ("您要办理的可能是另一项业务（亲情账户或家庭共济）", "This channel serves another product"),
     "consent_missing": ("请阅读并同意全部告知内容", "A notice has not been accepted"),
     "consent_version_unknown": ("告知内容已更新，请重新阅读", "The notice has changed: show it again"),
+    "consent_time_invalid": ("同意时间有误", "It cannot have been accepted then: see the pointer"),
     "notice_unknown": ("该业务没有此项告知", "This binding has no such notice"),
     "reason_not_listed": ("所选原因不在可选范围", "The reason is not on the list: see reasons"),
     # limits
@@ -72,6 +77,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "member_credential_inactive": ("该成员医保电子凭证未激活", "The member's credential is not activated"),
     "prior_filing_missing": ("未在参保地备案", "No prior filing at the insured place"),
     "birth_cert_not_found": ("未查询到出生医学证明", "The birth certificate was not found"),
+    "birth_cert_date_mismatch": ("出生日期与出生医学证明不符", "The birth date is not the one on the certificate"),
     "birth_cert_mother_mismatch": ("母亲信息与出生医学证明不符", "The mother is not the one on the certificate"),
     "registry_unanswered": ("登记机关尚未答复", "The registries have not answered yet"),
     # materials
@@ -118,6 +124,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     # webhooks, and the sandbox
     "url_not_allowed": ("推送地址不可用：须为 HTTPS 公网地址", "The address must be HTTPS and public"),
     "too_many_endpoints": ("推送地址数量已达上限", "The channel has as many endpoints as allowed"),
+    "too_many_tests": ("测试推送正在进行，请稍后再试", "Other tests are under way: wait as Retry-After says"),
     "endpoint_disabled": ("该推送地址已停用", "The endpoint was disabled: it answered 410"),
     "face_session_closed": ("该核验已结束或已过期", "This face check has ended, or its time is over"),
     # unbinding

@@ -18,7 +18,7 @@ import redis
 
 from cli.screen import fail, say
 from embedded import addresses as known
-from embedded.addresses import running, var_folder
+from embedded.addresses import noted_sandbox, running, var_folder
 from embedded.binaries import ServerMissing, postgres_installation, valkey_server
 from models import keyring
 from policies.check import check_folders
@@ -67,7 +67,10 @@ def _mode() -> Iterator[Found]:
     except SandboxInProductionError:
         yield Found("bad", "mode", "KINBIND_SANDBOX=1 and KINBIND_ENV=production exclude each other; unset one")
         return
-    yield Found("ok", "mode", "sandbox" if on else "no sandbox (in this environment)")
+    if on or noted_sandbox():
+        yield Found("ok", "mode", "sandbox" if on else f"sandbox (what runs on {var_folder()})")
+    else:
+        yield Found("ok", "mode", "no sandbox (in this environment)")
 
 
 def _servers() -> Iterator[Found]:
@@ -123,7 +126,7 @@ def _clock(conn: psycopg.Connection[Any]) -> Iterator[Found]:
     apart = abs((datetime.now(UTC) - theirs).total_seconds())
     if apart > CLOCKS_APART:
         yield Found("bad", "clock", f"{apart:.1f} s from the database's; let both keep time by NTP")
-    elif ahead and not sandbox():
+    elif ahead and not (sandbox() or noted_sandbox()):
         yield Found("note", "clock", f"{ahead:.0f} s ahead of real time; right in a sandbox only")
     else:
         yield Found("ok", "clock", f"the database's, {ahead:.0f} s ahead of real time" if ahead else "the database's")

@@ -52,7 +52,7 @@ def show(
     day: Day = None,
 ) -> None:
     """Show a pack with all that it inherits: each key, which file sets it, on which facts, and what is unconfirmed."""
-    book = lawbook()
+    book, pack = lawbook(), pack.replace(".", "/")  # as the files are named, too
     laws = [law for law in book.laws_on(_day(day)) if pack in (law.chain[0].name, law.pack.pack)]
     if not laws:
         raise Trouble(f"no such pack; there are {', '.join(sorted({file.name for file in book.files}))}")

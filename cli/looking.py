@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
 from cli import places
-from cli.screen import say, table
+from cli.screen import Trouble, say, table
+from embedded.addresses import var_folder
 from policies.calendar import SHANGHAI
 from workflows import diagram as machine
 from workflows import listing, views
-from workflows.case import SYSTEM
+from workflows.case import SYSTEM, Case
+from workflows.engine import Desk
+from workflows.errors import Refused
 from workflows.explaining import explain as explain_case
 
 BindingId = Annotated[str, typer.Argument(metavar="ID", help="The binding's id, bnd_….")]
@@ -20,7 +24,7 @@ BindingId = Annotated[str, typer.Argument(metavar="ID", help="The binding's id, 
 def explain(binding_id: BindingId) -> None:
     """Where a binding is, whom it is waiting on, until when, and what happens then."""
     with places.desk() as desk:
-        case, now = desk.look(binding_id)
+        case, now = _look(desk, binding_id)
         sentence = explain_case(case, now, desk.book)
     say(sentence.zh)
     say(sentence.en)
@@ -29,13 +33,13 @@ def explain(binding_id: BindingId) -> None:
 def show(binding_id: BindingId) -> None:
     """The binding as its channel sees it, masked, and every line of its history."""
     with places.desk() as desk:
-        case, now = desk.look(binding_id)
+        case, now = _look(desk, binding_id)
         lines = listing.timeline(desk.ledger, binding_id, SYSTEM)
     for name, value in views.public_view(case, now).items():
-        say(f"{name:<18} {_plain(value)}")
+        say(f"{name:<18} {plain(value)}")
     say("")
     heads = ("at", "event", "from", "to", "actor", "reason")
-    table(heads, ([_plain(line[head]) for head in heads] for line in lines))
+    table(heads, ([plain(line[head]) for head in heads] for line in lines))
 
 
 def diagram() -> None:
@@ -43,7 +47,15 @@ def diagram() -> None:
     print(machine.mermaid())
 
 
-def _plain(value: Any) -> str:
+def _look(desk: Desk, binding_id: str) -> tuple[Case, datetime]:
+    try:
+        return desk.look(binding_id)
+    except Refused as no:
+        raise Trouble(f"this ledger ({var_folder()}) has no binding {binding_id!r}; ids look like bnd_01JD…") from no
+
+
+def plain(value: Any) -> str:
+    """A value as a person reads it: times in Shanghai, nothing as a dash."""
     if value is None:
         return "-"
     if hasattr(value, "astimezone"):

@@ -11,7 +11,7 @@ import structlog
 import typer
 from typer.core import TyperGroup
 
-from cli import keys, law, looking, serving
+from cli import deliveries, keys, law, looking, serving
 from cli.doctor import doctor
 from cli.screen import Trouble, fail
 from embedded.accounts import NoAccount
@@ -78,6 +78,7 @@ app.command()(looking.diagram)
 app.command()(doctor)
 app.add_typer(law.app, name="policy")
 app.add_typer(keys.app, name="keys")
+app.add_typer(deliveries.app, name="deliveries")
 
 
 @app.callback()

@@ -15,7 +15,7 @@ from embedded.addresses import VAR, Addresses, var_folder
 from embedded.children import free_port
 from models import ledger
 from tasks import office
-from workflows import sweeping
+from workflows import principals, sweeping
 
 PORT = 8000
 SWEEP_EVERY = 1.0  # seconds between two sweeps that found nothing
@@ -46,6 +46,10 @@ def up(
         base = f"http://{household.HOST}:{port}"
         say(f"kinbind is ready on {base}{' (sandbox)' if in_sandbox else ''}; Ctrl-C ends it")
         say(f"describes itself at {base}/docs; logs in {var_folder() / 'log'}")
+        if in_sandbox:
+            channels, staff = principals.sandbox_keys()
+            say(f"keys of channels: {' '.join(channels)}")
+            say(f"keys of staff:    {' '.join(staff)}")
 
     supervisor.run(household.family(port), prepare=household.prepare, on_ready=ready)
 

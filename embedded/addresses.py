@@ -5,6 +5,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 VAR, DATABASE, READER, BROKER = (
     "KINBIND_VAR",
@@ -48,11 +49,16 @@ def running(var: Path | None = None) -> Addresses | None:
     return Addresses(database, broker, given(READER) or noted.get("reader_url"))
 
 
+def noted_sandbox(var: Path | None = None) -> bool:
+    """Whether the supervisor that runs on `var` is a sandbox."""
+    return _read(var or var_folder()).get("sandbox") is True
+
+
 def note(var: Path, addresses: Addresses) -> None:
-    """Writes the addresses down for other commands on this machine; passwords, so for this account only."""
+    """Writes down the addresses, and whether it is a sandbox, for other commands here; passwords: this account only."""
     partial = _file(var).with_suffix(".partial")
     partial.touch(mode=0o600)
-    partial.write_text(json.dumps(asdict(addresses)))
+    partial.write_text(json.dumps(asdict(addresses) | {"sandbox": os.environ.get("KINBIND_SANDBOX") == "1"}))
     partial.replace(_file(var))
 
 
@@ -64,8 +70,8 @@ def _file(var: Path) -> Path:
     return var / "addresses.json"
 
 
-def _read(var: Path) -> dict[str, str | None]:
+def _read(var: Path) -> dict[str, Any]:
     with contextlib.suppress(OSError, ValueError):
-        noted: dict[str, str | None] = json.loads(_file(var).read_text())
+        noted: dict[str, Any] = json.loads(_file(var).read_text())
         return noted
     return {}

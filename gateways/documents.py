@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -30,6 +32,9 @@ class DocumentStore(Protocol):
 
     def delete(self, document_id: str) -> None:
         """Forget the content; of an id that is not there, silently (retention runs twice)."""
+
+    def older_than(self, seconds: float) -> Iterator[str]:
+        """The ids of what was put longer ago than this (real time); some of them may be deleted meanwhile."""
 
 
 class FolderStore:
@@ -75,6 +80,15 @@ class FolderStore:
         path.unlink(missing_ok=True)
         if path.parent.exists():
             _sync_folder(path.parent)
+
+    def older_than(self, seconds: float) -> Iterator[str]:
+        """Go through all shards; a file's own time says when it was put."""
+        before = time.time() - seconds
+        for shard in self._root.glob("s??"):
+            for path in shard.iterdir():
+                with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                    if _ID.fullmatch(path.name) and path.stat().st_mtime < before:
+                        yield path.name
 
     def _path(self, document_id: str) -> Path:
         # The last two characters of our ids are random, the first ones are time: shards stay even.

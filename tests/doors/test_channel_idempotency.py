@@ -115,7 +115,7 @@ def test_while_the_first_runs_a_copy_is_told_so(alipay: httpx.Client, office: Of
     by_status: dict[int, Any] = {answer.status_code: answer for answer in answers}
     assert set(by_status) == {201, 409}
     assert view(by_status[409])["code"] == "idempotency_in_progress"
-    assert by_status[409].headers["retry-after"] == "1"
+    assert 1 <= int(by_status[409].headers["retry-after"]) <= 60
     assert len(life.sessions(office, binding_id)) == 1
 
 
@@ -139,5 +139,18 @@ def test_what_a_dead_process_reserved_is_taken_over(alipay: httpx.Client, office
             "update idempotency set status = null, body = null where key = %s", (told["Idempotency-Key"][1:-1],)
         )
     assert view(alipay.post(where, headers=told, **form))["code"] == "idempotency_in_progress"  # type: ignore[arg-type]
-    life.skip(office, minutes=6)
+    with office.ledger.desk() as conn:  # real time: a clock that is moved makes nobody slow
+        conn.execute("update idempotency set reserved_at = clock_timestamp() - interval '61 seconds'")
     assert alipay.post(where, headers=told, **form).status_code == 201  # type: ignore[arg-type]
+
+
+def test_what_may_run_twice_is_never_told_to_wait(alipay: httpx.Client, office: Office) -> None:
+    body, told = application(), key()
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: alipay.post("/v1/bindings/search", json={}, headers=told), range(8)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    alipay.post("/v1/bindings", json=body, headers=key())
+    again = alipay.post("/v1/bindings/search", json={}, headers=told)
+    assert again.content == answers[0].content
+    assert again.headers["idempotency-replayed"] == "true"

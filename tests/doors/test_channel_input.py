@@ -217,3 +217,10 @@ def test_actions_that_cannot_be(alipay: httpx.Client) -> None:
     nobody = {"acting_for": {"id_number": "123"}}
     refused(act(alipay, made["id"], "withdraw", **nobody), 422, "id_number_invalid")
     refused(act(alipay, "bnd_00000000000000000000000000", "withdraw", **nobody), 404, "not_found")
+
+
+def test_a_consent_of_tomorrow(alipay: httpx.Client) -> None:
+    body = application()
+    body["consents"][0]["accepted_at"] = "2999-01-01T00:00:00Z"
+    said = refused(alipay.post("/v1/bindings", json=body, headers=key()), 422, "consent_time_invalid")
+    assert said["errors"][0]["pointer"] == "/consents/0/accepted_at"

@@ -144,6 +144,27 @@ def test_ended_at_the_window(counter: httpx.Client, office: Office) -> None:
     assert said(counter, binding_id, "unbind", initiator="member").json()["code"] == "action_not_available"
 
 
+def test_an_unbinding_that_stopped_half_way_is_ended_at_the_window(counter: httpx.Client, office: Office) -> None:
+    binding_id = life.to_state(office, ACTIVE, member_born=date(2019, 1, 1))
+    actions = f"/v1/bindings/{binding_id}/actions"
+    asked = {"initiator": "holder", "method": "pay_password"}
+    assert counter.post(f"{actions}/request_unbind", json=asked).status_code == 403
+    assert "unbind" in counter.get(f"/v1/bindings/{binding_id}").json()["available_actions"]
+    life.say(office, "request_unbind", binding_id, life.COUNTER)
+    shown = counter.get(f"/v1/bindings/{binding_id}").json()
+    assert (shown["state"], shown["available_actions"]) == ("unbinding", ["unbind"])
+    stale = counter.post(f"{TICKETS}/{binding_id}/unbind", json={"initiator": "member"}, headers={"If-Match": '"1"'})
+    assert stale.status_code == 412
+    done = said(counter, binding_id, "unbind", initiator="member", reason="no_longer_needed").json()
+    assert (done["state"], done["reason"], done["available_actions"]) == (UNBOUND, "no_longer_needed", [])
+
+
+def test_the_window_does_not_end_what_a_channel_began(counter: httpx.Client, office: Office) -> None:
+    binding_id = life.to_state(office, "unbinding")
+    assert counter.get(f"/v1/bindings/{binding_id}").json()["available_actions"] == []
+    assert said(counter, binding_id, "unbind", initiator="member").json()["code"] == "action_not_available"
+
+
 def test_the_counter_is_for_clerks(as_: Caller, ticket: str) -> None:
     for name in ("alipay", "reviewer", "operator", "supervisor"):
         assert as_(name).get(TICKETS).status_code == 403, name

@@ -1,12 +1,12 @@
 """What each application must go through, and what must be accepted before."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from policies.book import lawbook
 from policies.plan import Span, plan_from_json
-from policies.planning import check_consents, plan_for
+from policies.planning import check_consents, consents_of, plan_for
 from policies.refusals import NotAllowed
 from tests.pure.policy_cases import (
     BEIJING,
@@ -19,6 +19,8 @@ from tests.pure.policy_cases import (
     plan,
     refusal,
 )
+
+NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
 
 # -- the national family account --
 
@@ -177,20 +179,51 @@ def test_plans_survive_their_json_and_equal_ones_have_one_name():
 
 
 def consents(found):
-    return [{"notice": n.notice, "version": n.version} for n in found.notices]
+    accepted_at = (NOW - timedelta(minutes=1)).isoformat()
+    return [{"notice": n.notice, "version": n.version, "accepted_at": accepted_at} for n in found.notices]
 
 
 def test_every_notice_is_accepted_in_its_version():
     found = plan()
     said = consents(found)
-    check_consents(found, [*said, *said, {"notice": "weather", "version": "1"}])
+    check_consents(found, [*said, *said, {"notice": "weather", "version": "1"}], NOW)
     with pytest.raises(NotAllowed) as refused:
-        check_consents(found, said[1:])
+        check_consents(found, said[1:], NOW)
     assert (refused.value.code, refused.value.pointer) == ("consent_missing", "/consents")
     said[2] = {**said[2], "version": "2020-01-01"}
     with pytest.raises(NotAllowed) as refused:
-        check_consents(found, said)
+        check_consents(found, said, NOW)
     assert (refused.value.code, refused.value.pointer) == ("consent_version_unknown", "/consents/2/version")
+
+
+@pytest.mark.parametrize(
+    ("accepted_at", "right"),
+    [
+        (NOW + timedelta(minutes=5), True),
+        (NOW + timedelta(minutes=6), False),
+        (datetime(2019, 12, 31, 23, 59, tzinfo=UTC), False),
+    ],
+)
+def test_a_notice_is_accepted_in_its_time(accepted_at, right):
+    found = plan()
+    said = consents(found)
+    said[1] = {**said[1], "accepted_at": accepted_at.isoformat()}
+    if right:
+        check_consents(found, said, NOW)
+        return
+    with pytest.raises(NotAllowed) as refused:
+        check_consents(found, said, NOW)
+    assert (refused.value.code, refused.value.pointer) == ("consent_time_invalid", "/consents/1/accepted_at")
+
+
+def test_the_last_of_two_consents_counts_and_only_the_plan_s_are_kept():
+    found = plan()
+    said = consents(found)
+    stale = {**said[0], "version": "2020-01-01"}
+    check_consents(found, [stale, *said], NOW)
+    with pytest.raises(NotAllowed):
+        check_consents(found, [*said, stale], NOW)
+    assert consents_of(found, [stale, {"notice": "weather"}, *said]) == said
 
 
 def test_notices_are_shown_in_both_languages():

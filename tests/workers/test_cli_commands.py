@@ -12,8 +12,9 @@ from models import keyring
 from models.ledger import Ledger
 from policies.book import lawbook
 from tests import life
-from workflows import principals
+from workflows import endpoints, principals
 from workflows.case import EXPIRED
+from workflows.engine import Desk
 
 
 @pytest.fixture
@@ -122,6 +123,24 @@ def test_a_sweep_fires_what_is_due(served, database_url):
         assert life.look(office, binding_id).state == EXPIRED
 
 
+def test_a_letter_that_was_put_aside_is_shown_and_sent_again(served, ledger, tmp_path):
+    desk = Desk(ledger, lawbook(), keyring.read(tmp_path / "keys.json"))
+    hook = endpoints.add(desk, "alipay", "http://127.0.0.1:9/", None)["id"]
+    with ledger.transaction() as conn:
+        conn.execute(
+            "insert into deliveries (id, endpoint_id, binding_id, sequence, type, state, attempts, next_at, created_at,"
+            " settled_at, last_error) values ('dlv_1', %s, 'bnd_1', 3, 'binding.activated', 'parked', 10,"
+            " kinbind_now(), kinbind_now(), kinbind_now(), 'http_500')",
+            (hook,),
+        )
+    shown = served("deliveries", "list").stdout
+    assert f"dlv_1\talipay\t{hook}\tbnd_1\t3\tbinding.activated\t" in shown
+    assert "http_500" in shown
+    assert served("deliveries", "resend", "dlv_1").exit_code == 0
+    assert "dlv_1" not in served("deliveries", "list").stdout
+    one_line_of_fault(served("deliveries", "resend", "dlv_none"), "no delivery of that id")
+
+
 def test_the_law_book_is_in_order_and_explains_itself(kinbind):
     assert kinbind("policy", "check").exit_code == 0
     plan = kinbind("policy", "plan", "--relationship", "CHILD", "--member-birth", "2015-01-01", "--day", "2026-11-21")
@@ -130,6 +149,10 @@ def test_the_law_book_is_in_order_and_explains_itself(kinbind):
     assert "CN-national.family_account.yaml" in plan.stdout
     shown = kinbind("policy", "show", "CN-3205-suzhou/family_account", "--day", "2026-11-21")
     assert "age.minor_max_inclusive\t16\tCN-3205-suzhou.family_account.yaml" in shown.stdout
+    both = kinbind("policy", "show", "CN-44-guangdong").stdout
+    assert "CN-44-guangdong/account_sharing" in both
+    assert "CN-44-guangdong/code_display" in both
+    assert "CN-44-guangdong/code_display" in kinbind("policy", "show", "CN-44-guangdong.code_display").stdout
     assert "stateDiagram" in kinbind("diagram").stdout
 
 
@@ -166,8 +189,8 @@ def test_what_cannot_be_done_is_said_in_one_line(kinbind, tmp_path, monkeypatch,
 
 
 def test_an_unknown_binding_and_a_missing_keyring_are_said(served, tmp_path):
-    one_line_of_fault(served("explain", "bnd_none"), "not_found")
-    one_line_of_fault(served("show", "bnd_none"), "not_found")
+    one_line_of_fault(served("explain", "bnd_none"), "no binding 'bnd_none'")
+    one_line_of_fault(served("show", "bnd_none"), "no binding 'bnd_none'")
     (tmp_path / "keys.json").unlink()
     one_line_of_fault(served("explain", "bnd_none"), "no keyring")
     assert not (tmp_path / "keys.json").exists()

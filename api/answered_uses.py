@@ -1,0 +1,147 @@
+"""The shapes of answers, on: what an application would need, what channels hear, and what bindings are used for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from api.answered import Answer, Credential, EventView, Fund, PlanView, Policy, Reason
+from api.shapes import OneOf
+from policies.words import ChannelName, Product, Purpose
+from workflows.endpoints import EVENTS
+
+EventType = Annotated[str, OneOf(tuple(sorted(EVENTS)))]
+
+
+class Notice(Answer):
+    """A text to show and to accept, in its version."""
+
+    notice: str
+    version: str
+    title: str
+    text: str
+
+
+class Boundaries(Answer):
+    """What the product is and is not."""
+
+    title: str
+    shown_credential: Credential
+    fund_source: Fund
+    own_code_only: bool
+    purposes: list[Purpose]
+    requires_active: Product | None
+
+
+class Entry(Answer):
+    """Where a channel has its way in, as of a day."""
+
+    channel: ChannelName
+    entry: str
+    as_of: str | None
+
+
+class Requirements(Answer):
+    """The plan that an application would get now, and what to show with it."""
+
+    policy: Policy
+    plan: PlanView
+    notices: list[Notice]
+    boundaries: Boundaries
+    care_warning: str | None
+    help: dict[str, str]
+    entries: list[Entry]
+
+
+class EventData(Answer):
+    """Which line, and the binding as of it; a party notice says for whom this channel hears of it."""
+
+    sequence: int
+    binding: EventView
+    parties: list[Literal["holder", "member"]] | None = None
+
+
+class FeedEvent(Answer):
+    """What a webhook would say of the line; `id` is the same in every page."""
+
+    id: str
+    type: EventType
+    timestamp: datetime
+    data: EventData
+
+
+class EventPage(Answer):
+    """Events in order; an empty page returns the cursor that it was asked with."""
+
+    items: list[FeedEvent]
+    next_cursor: str
+
+
+class EndpointView(Answer):
+    """An endpoint without its secret; `events` null is all, `disabled_at` since when it is off because of a 410."""
+
+    id: str
+    url: str
+    events: list[str] | None
+    created_at: datetime
+    disabled_at: datetime | None
+
+
+class EndpointPage(Answer):
+    """The channel's endpoints."""
+
+    items: list[EndpointView]
+    next_cursor: None
+
+
+class EndpointMade(Answer):
+    """A new endpoint; the secret is shown this once."""
+
+    id: str
+    url: str
+    events: list[str] | None
+    secret: str
+    created_at: datetime
+
+
+class SecretRotated(Answer):
+    """The new secret, shown this once; until then the one before signs too."""
+
+    id: str
+    secret: str
+    previous_valid_until: datetime
+
+
+class TestSent(Answer):
+    """What came of a test: the status that was answered, or why there is none."""
+
+    id: str
+    delivered: bool
+    status: int | None
+    error: str | None
+
+
+class Entitlement(Answer):
+    """Whether it may be used so, now."""
+
+    allowed: bool
+    reason: Reason | None
+    binding_id: str | None
+
+
+class Use(Answer):
+    """One recorded use."""
+
+    id: str
+    purpose: Purpose
+    patient: Literal["holder", "member"] | None
+    channel: ChannelName
+    region: str | None
+    at: datetime
+
+
+class UsePage(Answer):
+    """The recorded uses, the newest first."""
+
+    items: list[Use]
+    next_cursor: str | None
