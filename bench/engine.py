@@ -1,0 +1,134 @@
+"""Nine durable steps a life through the whole desk, beside pgbench writing the same rows.
+
+Run as `python -m bench.engine [--quick]`. `one_a_batch`: a command a commit, 2 processes of 4 threads.
+`batch_of_32`: 32 commands a commit, of families at different places of their lives, 2 processes of 2 threads.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import count
+from multiprocessing.synchronize import Barrier
+
+from bench.lives import STEPS, Lives, lay_papers
+from bench.measure import WARM_UP, Did, Figure, figure, options, own_ledger, own_memory, rounds, tell
+from bench.yardstick import Yardstick
+from models.keyring import keyring
+from models.ledger import Ledger, database_url
+from policies.book import lawbook
+from workflows.commands import Command
+from workflows.engine import Desk
+
+PROCESSES = 2
+FASTEST = 1200  # lives a second that one process might reach: so many have their papers laid out
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One round of one process."""
+
+    run: int
+    threads: int
+    batch: int
+    seconds: float
+
+
+class Bench:
+    """What one process has open, and the barrier at which all of them begin."""
+
+    def __init__(self, together: Barrier) -> None:
+        """Open a desk."""
+        self.together = together
+        self.ledger = Ledger(database_url(), size=4)
+        self.desk = Desk(self.ledger, lawbook(), keyring())
+        self.lives = Lives(lawbook())
+
+    def work(self, job: Job) -> Figure:
+        """Serve lives until the time is over."""
+        lay_papers(self.ledger, job.run, round((job.seconds + WARM_UP) * FASTEST))
+        families, done, ready = count(), list[Did](), threading.Barrier(job.threads + 1)
+        threads = [threading.Thread(target=self._serve, args=(job, families, done, ready)) for _ in range(job.threads)]
+        for thread in threads:
+            thread.start()
+        ready.wait()
+        begin = time.perf_counter() + WARM_UP
+        for thread in threads:
+            thread.join()
+        return figure(done, begin, job.seconds, own_memory())
+
+    def _serve(self, job: Job, families: count[int], done: list[Did], ready: threading.Barrier) -> None:
+        places = [self._life(job.run, families) for _ in range(job.batch)]
+        for step in range(STEPS):  # bring the families to different places of their lives
+            self._say([next(life) for n, life in enumerate(places) if n % STEPS > step])
+        if ready.wait() == 0:
+            self.together.wait()
+        until = time.perf_counter() + WARM_UP + job.seconds
+        ended = 0.0
+        while ended < until:
+            commands = [next(life) for life in places]
+            started = time.perf_counter()
+            self._say(commands)
+            ended = time.perf_counter()
+            done.append(Did(ended, ended - started, len(commands)))
+
+    def _say(self, commands: list[Command]) -> None:
+        for outcome in self.desk.serve(commands):
+            outcome.unwrap()
+
+    def _life(self, run: int, families: count[int]) -> Iterator[Command]:
+        while True:
+            yield from self.lives.commands(run, next(families))
+
+
+_bench: Bench
+
+
+def _open(together: Barrier) -> None:
+    global _bench  # noqa: PLW0603  a pool gives its processes nothing but globals
+    _bench = Bench(together)
+
+
+def _work(job: Job) -> Figure:
+    return _bench.work(job)
+
+
+def measured(pool: ProcessPoolExecutor, runs: count[int], *, threads: int, batch: int, seconds: float) -> Figure:
+    """One round of all processes: rates and memory added up, the worse of the latencies."""
+    found = list(pool.map(_work, [Job(next(runs), threads, batch, seconds) for _ in range(PROCESSES)]))
+    return Figure(
+        sum(one.rate for one in found),
+        max(one.p50 for one in found),
+        max(one.p99 for one in found),
+        sum(one.memory for one in found),
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    quick = options(__doc__ or "")
+    times, seconds = (1, 1.0) if quick else (5, 2.0)
+    spawn = multiprocessing.get_context("spawn")
+    runs = count()
+    with own_ledger() as folder:
+        yardstick = Yardstick(database_url(), folder)
+        with ProcessPoolExecutor(PROCESSES, spawn, _open, (spawn.Barrier(PROCESSES),)) as pool:
+
+            def desk(threads: int, batch: int, seconds: float = seconds) -> Callable[[], Figure]:
+                return lambda: measured(pool, runs, threads=threads, batch=batch, seconds=seconds)
+
+            desk(4, 1, 1.0)()  # the first round of a process reads plans and prepares statements
+            ways = {
+                yardstick.name: lambda: yardstick.run(seconds),
+                "one_a_batch": desk(4, 1),
+                "batch_of_32": desk(2, 32),
+            }
+            tell(rounds(ways, times), yardstick.name)
+
+
+if __name__ == "__main__":
+    main()
