@@ -143,7 +143,7 @@ class Plan:
     registry: RegistryPlan
     review: ReviewPlan
     counter: CounterPlan
-    deadlines: dict[str, Span]  # by the names of DESIGN §2
+    deadlines: dict[str, Span]  # by the names of the table of deadlines
     limits: Limits
     unbind: UnbindPlan
     notices: tuple[NoticeRef, ...]

@@ -30,7 +30,7 @@ from workflows.errors import Refused, not_found
 
 __all__ = ["deliver", "fan_out", "put_aside", "send_again", "tell", "test_delivery"]
 
-# After the first attempt, seconds until each further one: 75.6 hours in all (REFERENCE §7).
+# After the first attempt, seconds until each further one: 75.6 hours in all.
 SCHEDULE = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 MOST_RETRY_AFTER = 86_400  # seconds; a receiver may not ask for more
 AT_ONCE = 32  # attempts begun by one call, each in a thread of its own: none waits for a slow one to end

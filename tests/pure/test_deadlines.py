@@ -130,7 +130,7 @@ def newborn() -> Plan:
 
 UNBINDING = Unbinding("holder", "pay_password")
 
-# deadline, plan, state, how far, due, what it becomes: written by hand from DESIGN §2
+# deadline, plan, state, how far, due, what it becomes: written by hand from the order
 BORDERS: list[tuple[str, Any, str, dict[str, Any], datetime, str]] = [
     ("submitted_to_materials", adult, "submitted", {}, T0 + 7 * DAY, "expired"),
     ("materials_to_offline", adult, "materials_uploaded", {}, midnight(2026, 11, 5), "offline_fallback"),

@@ -1,4 +1,4 @@
-"""The law, written a second time by hand from DESIGN §2, against every state × move × actor of the machine."""
+"""The law, written a second time by hand from the order, against every state × move × actor of the machine."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ WAITING = "submitted materials_uploaded face_check offline_fallback agency_revie
 # offline, a review may pass by itself, a limit may be met.
 NEXT = "face_check agency_review active rejected offline_fallback"
 
-# (said, by whom): {while: becomes}. The first part is the table of DESIGN §2; the second is what it leaves unsaid.
+# (said, by whom): {while: becomes}. The first part is the table of the order; the second is what it leaves unsaid.
 LAW: dict[tuple[str, str], dict[str, str]] = {
     ("submit", "channel counter"): {NOWHERE: "submitted materials_uploaded"},
     ("submit_materials", "channel counter system"): dict.fromkeys(("submitted", "returned"), "materials_uploaded"),

@@ -66,7 +66,7 @@ def test_there_is_one_head_and_each_migration_says_what_it_is_for(empty_database
     assert all(script.doc for script in scripts.walk_revisions())
 
 
-# -- what a migration may not do while yesterday's code is running (REFERENCE §4) ------------------------------------
+# -- what a migration may not do while yesterday's code is running -----------------------------------------------------
 
 
 def traps(tree: ast.AST) -> Iterator[str]:
