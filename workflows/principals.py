@@ -6,24 +6,16 @@ import hashlib
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from models.ids import new_id
 from models.ledger import Ledger
+from policies.words import ChannelName
 
 ROLES = ("reviewer", "counter", "operator", "supervisor")
 EVERYWHERE = "000000"  # a grant of the whole country
 SANDBOX = "sandbox-"  # how the keys of the sandbox begin; they open nothing elsewhere
-CHANNELS = (
-    "national_app",
-    "alipay",
-    "wechat",
-    "yueyibao_alipay",
-    "yueyibao_wechat",
-    "jiangsu_yibaoyun",
-    "suzhou_yibao_oa",
-    "nhsa_oa",
-)
+CHANNELS = tuple(name for name in get_args(ChannelName) if name != "counter")
 _SANDBOX_STAFF = (
     ("sandbox-reviewer", "reviewer", EVERYWHERE),
     ("sandbox-reviewer-2", "reviewer", EVERYWHERE),
