@@ -20,20 +20,22 @@ from tasks.office import open_office
 HOST = "127.0.0.1"
 READY_WITHIN = 60.0  # seconds from the start of the children to the first heartbeat of a worker
 PATIENCE = 5.0  # seconds for one answer
+BACKLOG = 1024  # callers who wait while the API starts
 GLANCE = 0.1  # seconds between two looks
 
 
-def family(port: int) -> list[Child]:
-    """The children of a service whose API listens on `port` of 127.0.0.1."""
+def family(door: socket.socket) -> list[Child]:
+    """The children of a service whose API takes its callers from this listening socket."""
+    port: int = door.getsockname()[1]
     env = {"PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
-    uvicorn = [sys.executable, "-m", "uvicorn", "--factory", "api.app:create_app", "--host", HOST, "--port", str(port)]
+    uvicorn = [sys.executable, "-m", "uvicorn", "--factory", "api.app:create_app", "--fd", str(door.fileno())]
     uvicorn += ["--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "3"]
     celery = [sys.executable, "-m", "celery", "-A", "tasks.app"]
     worker = [*celery, "worker", "--pool", "threads", "--concurrency", "4", "--without-gossip", "--without-mingle"]
     beat = [*celery, "beat", "--pidfile", ""]
     quiet = ["--loglevel", "WARNING"]
     return [
-        Child("api", uvicorn, env=env, ready=lambda _pid: alive(port)),
+        Child("api", uvicorn, env=env, fds=[door.fileno()], ready=lambda _pid: alive(port)),
         Child("worker", [*worker, *quiet], env=env, grace=10.0),
         Child("beat", [*beat, *quiet], env=env),
     ]
@@ -71,12 +73,17 @@ def _ask(port: int, path: str) -> dict[str, Any] | None:
     return None
 
 
-def is_free(port: int) -> bool:
-    """Whether nobody listens on this port of 127.0.0.1."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
+def open_door(port: int) -> socket.socket:
+    """A socket that listens on this port of 127.0.0.1, or for 0 on any that is free. Raises `Trouble` if it is taken.
+
+    Held by the supervisor: nobody else gets the port, and who calls while the API starts again waits and is served.
+    """
+    door = socket.socket()
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        door.bind((HOST, port))
+        door.listen(BACKLOG)
+    except OSError as no:
+        door.close()
+        raise Trouble(f"port {port} is taken; --port names another") from no
+    return door

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from typing import Annotated
 
@@ -12,10 +13,10 @@ from cli import household, places
 from cli.screen import Trouble, say
 from embedded import supervisor
 from embedded.addresses import VAR, Addresses, var_folder
-from embedded.children import free_port
 from models import ledger
 from tasks import office
-from workflows import principals, sweeping
+from workflows import sweeping
+from workflows.access import principals
 
 PORT = 8000
 SWEEP_EVERY = 1.0  # seconds between two sweeps that found nothing
@@ -38,8 +39,6 @@ def up(
     if sandbox:
         os.environ["KINBIND_SANDBOX"] = "1"
     in_sandbox = office.sandbox()
-    if not household.is_free(port):
-        raise Trouble(f"port {port} is taken; --port names another")
 
     def ready(_addresses: Addresses) -> None:
         household.wait_until_ready(port)
@@ -51,7 +50,8 @@ def up(
             say(f"keys of channels: {' '.join(channels)}")
             say(f"keys of staff:    {' '.join(staff)}")
 
-    supervisor.run(household.family(port), prepare=household.prepare, on_ready=ready)
+    with household.open_door(port) as door:
+        supervisor.run(household.family(door), prepare=household.prepare, on_ready=ready)
 
 
 def demo(
@@ -61,7 +61,17 @@ def demo(
     """Run the sandbox in a fresh var/demo and act out a family's stories over HTTP; fails if one ends otherwise."""
     from cli.demo.run import play  # noqa: PLC0415  Pillow and the stories are nobody else's business
 
-    play(port or (PORT if household.is_free(PORT) else free_port()), leave=leave)
+    with _door_of_the_demo(port) as door:
+        play(door, leave=leave)
+
+
+def _door_of_the_demo(port: int | None) -> socket.socket:
+    if port is not None:
+        return household.open_door(port)
+    try:
+        return household.open_door(PORT)
+    except Trouble:
+        return household.open_door(0)
 
 
 def sweep(

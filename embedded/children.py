@@ -23,7 +23,7 @@ class StartFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class Child:
-    """What to run. `env` comes on top of our own environment; `grace` and `start_limit` are seconds.
+    """What to run. `env` comes on top of our own environment; `grace` and `start_limit` are seconds; it inherits `fds`.
 
     `ready` is asked, with the process id, until it says True; a child without one is ready at once.
     """
@@ -37,6 +37,7 @@ class Child:
     ready: Callable[[int], bool] | None = None
     start_limit: float = 60.0
     account: Account = field(default_factory=Account)
+    fds: Sequence[int] = ()
 
 
 def free_port() -> int:
@@ -66,7 +67,7 @@ def spawn(child: Child, log: Path | None, keep_fds: Sequence[int] = ()) -> subpr
             stderr=subprocess.STDOUT if output else None,
             start_new_session=True,
             preexec_fn=before_exec,
-            pass_fds=keep_fds,
+            pass_fds=[*keep_fds, *child.fds],
             **child.account.popen_arguments(),
         )
 

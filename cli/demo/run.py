@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -48,8 +49,8 @@ TOGETHER: tuple[Story, ...] = (
 IN_TURN: tuple[Story, ...] = (stories.a_night_without_a_pass, stories.a_week_goes_by)
 
 
-def play(port: int, *, leave: bool) -> None:
-    """Run the demo; with `leave` end after the stories. Raises `Trouble` when a story ends otherwise than it should."""
+def play(door: socket.socket, *, leave: bool) -> None:
+    """Run the demo behind this door; with `leave` end after the stories. Raises `Trouble` if one ends otherwise."""
     os.environ["KINBIND_SANDBOX"] = "1"
     sandbox()  # refuses production before anything is touched
     os.environ[VAR] = str(var_folder() / "demo")
@@ -58,6 +59,7 @@ def play(port: int, *, leave: bool) -> None:
         os.environ.pop(name, None)
     _fresh(var_folder())
     say("Starting PostgreSQL, Valkey, API, worker and beat ...")
+    port: int = door.getsockname()[1]
     told: list[show.Progress] = []
 
     def tell(_addresses: Addresses) -> bool:
@@ -65,7 +67,7 @@ def play(port: int, *, leave: bool) -> None:
         told.append(show.Progress(of=len(TOGETHER) + len(IN_TURN) + 1))
         return _tell(told[0], port, leave=leave)
 
-    supervisor.run(household.family(port), prepare=household.prepare, on_ready=tell)
+    supervisor.run(household.family(door), prepare=household.prepare, on_ready=tell)
     if not (told and told[0].complete):
         raise Trouble("stopped before the stories were over")
 

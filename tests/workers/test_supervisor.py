@@ -21,12 +21,14 @@ from embedded.lock import AlreadyRunning, lock
 ROOT = Path(__file__).parents[2]
 # What cli/ will do, with a child that does nothing but tell that it was started, and with which addresses.
 HOUSEHOLD = """
-import sys
+import sys, time
 from pathlib import Path
 from embedded.children import Child
 from embedded.supervisor import run
 tell = "echo $$ $KINBIND_DATABASE_URL >> started; exec sleep 600"
 def on_ready(addresses):
+    while not Path("started").exists():
+        time.sleep(0.01)
     Path("ready").write_text("yes")
     return "--exit" in sys.argv
 run([Child("idler", ["sh", "-c", tell])], prepare=lambda a: Path("prepared").touch(), on_ready=on_ready)
