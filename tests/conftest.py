@@ -34,6 +34,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(HERE):
             folders = item.path.relative_to(HERE).parts[:-1]
             item.add_marker(folders[0] if folders else "pure")
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.name} on {_server_of(item)}"))
+
+
+def _server_of(item: pytest.Item) -> str:
+    """Which PostgreSQL a test is parametrized with, so that a process need not change servers in a file."""
+    call = getattr(item, "callspec", None)
+    given = call.params.get("server_url") if call else None
+    return f"{given.origin}-{given.major}" if given else "any"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

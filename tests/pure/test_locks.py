@@ -16,7 +16,7 @@ import kombu.transport.redis, celery.bin.celery, celery.beat, celery.concurrency
 import uvicorn.protocols.http.httptools_impl, uvicorn.loops.uvloop
 """
 # Python's own, and what rich looks at only where it happens to be there.
-UNASKED = {"pip", "setuptools", "kinbind", "attrs"}
+UNASKED = {"pip", "setuptools", "kinbind", "attrs", "greenlet"}
 LIST = """
 found = packages_distributions()
 print(*sorted({name for module in sys.modules for name in found.get(module.partition('.')[0], ())}))
