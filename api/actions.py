@@ -24,10 +24,11 @@ from api.shapes import (
     takes,
 )
 from tasks.unbinding import confirm_unbind as confirmed_by_password
-from workflows import acting, advice
+from workflows.access import acting
 from workflows.case import Case
 from workflows.commands import Command, Idempotency, Reply
 from workflows.errors import Refused, not_found
+from workflows.views import advice
 
 router = APIRouter(prefix="/v1/bindings/{binding_id}/actions", tags=["actions"])
 Channel = Annotated[Call, Depends(asks("channel"))]

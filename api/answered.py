@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.shapes import OneOf, Relationship, State
 from policies.words import ChannelName, IdType, Initiator, Kind, Method, Product, Purpose, Subject
-from workflows import reason_words
 from workflows.binding import MOVES
 from workflows.case import STATES
-from workflows.stuck import CAUSES
+from workflows.views import reason_words
+from workflows.views.stuck import CAUSES
 
 Event = Annotated[str, OneOf(tuple(sorted({move.event for move in MOVES} | {"repaired"})))]
 Reason = Annotated[str, Field(description="one of the words of `Reason`, of the pack's own lists, or what staff wrote")]

@@ -10,7 +10,7 @@ from pydantic import Field
 from api.answered import Answer, BindingView, FaceChecks, Line, PartyView, Reason, Ticket
 from api.shapes import OneOf, Relationship, State
 from policies.words import ChannelName, Method, Product
-from workflows.stuck import CAUSES
+from workflows.views.stuck import CAUSES
 
 Cause = Annotated[str, OneOf(tuple(CAUSES))]
 Seconds = Annotated[float, Field(description="seconds")]

@@ -32,7 +32,7 @@ from api.clerk import Clerk, SharedDesk
 from api.limits import limits_from_environment
 from models import logs
 from tasks.office import open_office, sandbox
-from workflows import principals
+from workflows.access import principals
 
 # Where two paths could be one, the first has it: `/search` before `/{binding_id}`.
 _DOORS = (openapi, bindings, actions, materials, faces, entitlements, feed, endpoints, reviews, counter, supervise,

@@ -8,9 +8,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from models.ledger import Ledger
-from workflows import principals
+from workflows.access import principals
+from workflows.access.principals import Principal
 from workflows.errors import Refused
-from workflows.principals import Principal
 
 REMEMBERED = 5.0  # seconds for which a revoked key may still open a door of this process
 _MANY = 10_000

@@ -14,9 +14,11 @@ from api.call import Call, answer, asks, respond
 from api.shapes import Application, Behind, BirthCertificate, Limit, Party, RequirementsAsked, Search, takes
 from policies.calendar import shanghai_day
 from policies.guidance import guidance
-from workflows import acting, advice, listing, submission
+from workflows import submission
+from workflows.access import acting
 from workflows.commands import Command, Idempotency, Reply, show_binding, show_created
-from workflows.views import dumps
+from workflows.views import advice, listing
+from workflows.views.public import dumps
 
 router = APIRouter(tags=["bindings"])
 Channel = Annotated[Call, Depends(asks("channel"))]

@@ -25,12 +25,13 @@ from api.reading import MAX_JSON, Shape, canonical, parse_json, read_body, shape
 from api.shapes import ActingFor
 from api.texts import Language, language_of
 from tasks.office import Office
-from workflows import acting, answers
+from workflows import answers
+from workflows.access import acting
+from workflows.access.principals import Principal
 from workflows.case import Actor, Case
 from workflows.commands import Answering, Command, Idempotency, Reply, show_binding
 from workflows.errors import Malformed, Refused, not_found
-from workflows.principals import Principal
-from workflows.views import dumps
+from workflows.views.public import dumps
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

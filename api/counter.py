@@ -18,10 +18,12 @@ from api.reviews import Cursor, Limit, RegionAsked
 from api.shapes import Application, Body, Note, Reason, Region, example, takes
 from policies.regions import is_region
 from policies.words import Initiator, Subject
-from workflows import binding, scopes, worklists
+from workflows import binding
 from workflows import case as cases
+from workflows.access import scopes
 from workflows.commands import Command, Idempotency, Reply, show_created
 from workflows.errors import Refused
+from workflows.views import worklists
 
 router = APIRouter(tags=["counter"])
 Clerk = Annotated[Call, Depends(asks("counter"))]

@@ -26,7 +26,7 @@ from api.texts import Language, language_of, text
 from gateways.inspection import BadDocument
 from policies.refusals import NotAllowed
 from workflows.errors import Refused
-from workflows.views import dumps
+from workflows.views.public import dumps
 
 PROBLEM = "application/problem+json"
 _AWAY = (OperationalError, PoolTimeout, PoolClosed, DBAPIError, ClerkGone)

@@ -20,7 +20,7 @@ from tasks.webhooks import DEADLINE, UrlNotAllowed, allowed_url
 from workflows import endpoints
 from workflows.commands import Idempotency, Reply
 from workflows.errors import Refused
-from workflows.views import dumps
+from workflows.views.public import dumps
 
 router = APIRouter(tags=["webhooks"])
 Channel = Annotated[Call, Depends(asks("channel"))]

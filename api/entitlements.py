@@ -11,12 +11,12 @@ from api.answered_uses import Entitlement, UsePage
 from api.call import Call, answer, asks
 from api.shapes import Body, Number, Region, example, takes
 from policies.words import Purpose
-from workflows import acting
+from workflows.access import acting
+from workflows.access.principals import ROLES
 from workflows.commands import Idempotency, Reply
-from workflows.cursors import MOST
 from workflows.entitlements import Use, check, uses
-from workflows.principals import ROLES
-from workflows.views import dumps
+from workflows.views.cursors import MOST
+from workflows.views.public import dumps
 
 router = APIRouter(tags=["entitlements"])
 

@@ -16,9 +16,10 @@ from api.call import Call, answer, asks
 from api.reading import read_body
 from api.shapes import StartFace, takes
 from tasks import faces
-from workflows import acting, listing
+from workflows.access import acting
 from workflows.commands import Command, Idempotency, Reply
 from workflows.errors import not_found
+from workflows.views import listing
 
 router = APIRouter(tags=["face checks"])
 Channel = Annotated[Call, Depends(asks("channel"))]

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Query, Response
 from api import examples
 from api.answered_uses import EventPage
 from api.call import Call, answer, asks
-from workflows.cursors import MOST
-from workflows.feed import events
+from workflows.views.cursors import MOST
+from workflows.views.feed import events
 
 router = APIRouter(tags=["feed"])
 

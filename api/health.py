@@ -16,10 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
 from models.ledger import Ledger
-from workflows import stuck
-from workflows.overview import EVERYTHING, overview
 from workflows.readiness import readiness
-from workflows.views import dumps
+from workflows.views import stuck
+from workflows.views.overview import EVERYTHING, overview
+from workflows.views.public import dumps
 
 router = APIRouter(tags=["health"])
 _BROKER_SECONDS = 2

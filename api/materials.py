@@ -21,10 +21,12 @@ from api.reading import canonical, read_body, shaped
 from api.shapes import Behind, Limit, Upload
 from gateways.inspection import MAX_BYTES, inspect
 from tasks.office import Office
-from workflows import acting, listing, materials
+from workflows import materials
+from workflows.access import acting
 from workflows.case import Actor
 from workflows.commands import Idempotency, Reply
 from workflows.errors import Malformed, Refused
+from workflows.views import listing
 
 router = APIRouter(prefix="/v1/bindings/{binding_id}/materials", tags=["materials"])
 Applicant = Annotated[Call, Depends(asks("channel", "counter"))]

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 
 from api.answered import every_answer, words
 from api.shapes import every_shape
-from workflows.views import dumps
+from workflows.views.public import dumps
 
 router = APIRouter()
 

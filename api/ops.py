@@ -10,10 +10,10 @@ from api import examples
 from api.answered_staff import Cause, Overview, StuckPage
 from api.call import Call, answer, asks
 from policies.words import ChannelName, Product
-from workflows import stuck as stuck_bindings
-from workflows.cursors import MOST
-from workflows.overview import Part
-from workflows.overview import overview as overview_of
+from workflows.views import stuck as stuck_bindings
+from workflows.views.cursors import MOST
+from workflows.views.overview import Part
+from workflows.views.overview import overview as overview_of
 
 router = APIRouter(tags=["operations"])
 Operator = Annotated[Call, Depends(asks("operator"))]

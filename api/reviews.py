@@ -13,10 +13,12 @@ from api.answered_staff import ReviewCase, ReviewHeld, ReviewPage
 from api.call import Call, answer, asks
 from api.shapes import Body, Note, Nothing, Reason, example, takes
 from policies.words import Kind
-from workflows import leases, scopes, worklists
+from workflows import leases
+from workflows.access import scopes
 from workflows.commands import Idempotency, Reply
-from workflows.cursors import MOST
-from workflows.views import dumps
+from workflows.views import worklists
+from workflows.views.cursors import MOST
+from workflows.views.public import dumps
 
 router = APIRouter(tags=["reviews"])
 Reviewer = Annotated[Call, Depends(asks("reviewer"))]

@@ -14,9 +14,9 @@ from api.call import Call, answer, asks
 from api.shapes import Body, Day, Name, Number, Region, example, takes
 from tasks import playing
 from tasks.advance import advance
+from workflows.access.principals import ROLES
 from workflows.commands import Idempotency, Reply
-from workflows.principals import ROLES
-from workflows.views import dumps
+from workflows.views.public import dumps
 
 router = APIRouter(tags=["sandbox"])
 Anybody = Annotated[Call, Depends(asks("channel", *ROLES))]

@@ -16,7 +16,7 @@ from api.reading import is_blank
 from policies.relations import RELATIONSHIPS
 from policies.words import IdType, Initiator, Kind, Method, Product, Subject
 from workflows.case import STATES
-from workflows.cursors import MOST
+from workflows.views.cursors import MOST
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]{8,15}(?:[Zz]|[+-][0-9]{2}:[0-9]{2})")

@@ -13,7 +13,7 @@ from api.answered_staff import Revealed
 from api.call import Call, answer, asks
 from api.shapes import Body, Note, Reason, example, takes
 from gateways.documents import DocumentMissing
-from workflows import opening, scopes
+from workflows.access import opening, scopes
 from workflows.errors import not_found
 
 router = APIRouter(tags=["supervision"])

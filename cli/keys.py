@@ -16,8 +16,8 @@ from cli.screen import Trouble, say, table
 from models import keyring
 from policies.calendar import shanghai_day
 from policies.people import parse_identity
-from workflows import principals
-from workflows.principals import Principal
+from workflows.access import principals
+from workflows.access.principals import Principal
 
 app = typer.Typer(no_args_is_help=True, help="Keys of those who call, and the keyring that seals what is stored.")
 

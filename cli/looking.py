@@ -12,11 +12,11 @@ from cli.screen import Trouble, say, table
 from embedded.addresses import var_folder
 from policies.calendar import SHANGHAI
 from workflows import diagram as machine
-from workflows import listing, views
 from workflows.case import SYSTEM, Case
 from workflows.engine import Desk
 from workflows.errors import Refused
-from workflows.explaining import explain as explain_case
+from workflows.views import listing, public
+from workflows.views.explaining import explain as explain_case
 
 BindingId = Annotated[str, typer.Argument(metavar="ID", help="The binding's id, bnd_….")]
 
@@ -35,7 +35,7 @@ def show(binding_id: BindingId) -> None:
     with places.desk() as desk:
         case, now = _look(desk, binding_id)
         lines = listing.timeline(desk.ledger, binding_id, SYSTEM)
-    for name, value in views.public_view(case, now).items():
+    for name, value in public.public_view(case, now).items():
         say(f"{name:<18} {plain(value)}")
     say("")
     heads = ("at", "event", "from", "to", "actor", "reason")
@@ -60,4 +60,4 @@ def plain(value: Any) -> str:
         return "-"
     if hasattr(value, "astimezone"):
         return f"{value.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S %z}"
-    return value if isinstance(value, str) else views.dumps(value).decode()
+    return value if isinstance(value, str) else public.dumps(value).decode()

@@ -23,10 +23,10 @@ from models.ledger import Ledger
 from tasks.feed import PARTY_NOTICE, fan_out
 from tasks.office import Office
 from tasks.webhooks import Answer, Letter, post
-from workflows import views
-from workflows.asof import case_as_of
 from workflows.endpoints import signing
 from workflows.errors import Refused, not_found
+from workflows.views import public
+from workflows.views.asof import case_as_of
 
 __all__ = ["deliver", "fan_out", "put_aside", "send_again", "tell", "test_delivery"]
 
@@ -194,7 +194,7 @@ def test_delivery(office: Office, endpoint_id: str) -> Trial:
         raise not_found()
     url, sealed, now, real = row
     letter_id = new_id("dlv", now)
-    body = views.dumps({"type": "webhook.test", "timestamp": now, "data": {"endpoint_id": endpoint_id}})
+    body = public.dumps({"type": "webhook.test", "timestamp": now, "data": {"endpoint_id": endpoint_id}})
     secrets = signing(office.desk.keys, endpoint_id, sealed, now)
     return Trial(letter_id, post(Letter(letter_id, url, secrets, int(real), body)))
 
@@ -220,11 +220,11 @@ def _freeze(office: Office, letter: Claimed) -> str:
     with office.ledger.desk() as conn:
         case, at = case_as_of(conn, office.desk.reader, letter.binding_id, letter.sequence)
         notice = letter.type == PARTY_NOTICE
-        view = views.view_elsewhere(case, at) if notice else views.public_view(case, at)
+        view = public.view_elsewhere(case, at) if notice else public.public_view(case, at)
         data = {"sequence": letter.sequence, "binding": view}
         if notice:
             data["parties"] = _parties(conn, letter)
-        body = views.dumps({"type": letter.type, "timestamp": at, "data": data}).decode()
+        body = public.dumps({"type": letter.type, "timestamp": at, "data": data}).decode()
         conn.execute(_FREEZE, (body, letter.id))
     return body
 

@@ -19,10 +19,11 @@ from gateways.faces import FaceAnswer, FaceStart, FaceStatus, Forged, ProviderDo
 from models.ids import new_id
 from tasks import outages
 from tasks.office import Office
-from workflows import guards, views
+from workflows import guards
 from workflows.case import FACE_CHECK, SYSTEM, Actor, Case, Cursor
 from workflows.commands import Command, Outcome, Reply
 from workflows.errors import Refused
+from workflows.views import public
 
 RETENTION = timedelta(days=3)  # how long after its end a session can still be asked about (DOMAIN §D: Tencent)
 FIRST_PAUSE = timedelta(minutes=1)  # between two polls of a session; doubles
@@ -98,7 +99,7 @@ def _answering(session_id: str, subject: str, provider: str, started: FaceStart)
     def answer(case: Case, _actor: Actor, _now: datetime) -> Reply:
         body = {"id": session_id, "subject": subject, "provider": provider, "url": started.url,
                 "token": started.token, "expires_at": started.expires_at}  # fmt: skip
-        return Reply(201, views.dumps(body), {"ETag": f'"{case.version}"'}, secret=True)
+        return Reply(201, public.dumps(body), {"ETag": f'"{case.version}"'}, secret=True)
 
     return answer
 
@@ -108,7 +109,7 @@ def _refused(office: Office, command: Command, case: Case, no: ProviderRefused) 
     if no.go_offline and case.state == FACE_CHECK:
         outcome = office.desk.say(Command("route_offline", case.id, SYSTEM, {"reason": no.reason}))
         if outcome.case is not None and outcome.now is not None:
-            actions = views.available_actions(outcome.case, command.actor, outcome.now)
+            actions = public.available_actions(outcome.case, command.actor, outcome.now)
             return Refused(no.reason, 409, state=outcome.case.state, available_actions=actions)
     if no.go_offline:
         return Refused(no.reason, 409)

@@ -12,8 +12,8 @@ from policies.calendar import shanghai_day
 from policies.people import mask_number, parse_for_search
 from tasks.faces import hear
 from tasks.office import Office
-from workflows import listing
 from workflows.errors import Refused, not_found
+from workflows.views import listing
 
 _SESSION = "select binding_id, provider, reference from face_sessions where id = %s"
 

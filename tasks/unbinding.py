@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateways.registries import Unanswered
 from tasks.office import Office
-from workflows import passwords
+from workflows.access import passwords
 from workflows.case import Case
 from workflows.commands import Command, Outcome
 from workflows.errors import Refused

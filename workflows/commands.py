@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from workflows import views
 from workflows.case import Actor, Case
 from workflows.errors import Refused
+from workflows.views import public
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ Answering = Callable[[Case, Actor, datetime], Reply]
 
 def show_binding(case: Case, actor: Actor, now: datetime) -> Reply:
     """Answer with the view of the binding."""
-    body = views.dumps(views.binding_view(case, actor, now))
+    body = public.dumps(public.binding_view(case, actor, now))
     return Reply(200, body, {"ETag": f'"{case.version}"'})
 
 

@@ -21,12 +21,13 @@ from models.keyring import Keyring
 from models.ledger import Ledger
 from policies.book import LawBook
 from policies.refusals import NotAllowed
-from workflows import binding, submission, views
+from workflows import binding, submission
 from workflows.answers import kept_body, kept_reply
 from workflows.case import FINAL, SUSPENDED, Actor, Case, Cursor, Line
 from workflows.commands import Command, Outcome, Reply
 from workflows.errors import Refused, not_found
 from workflows.reading import Read, Reader
+from workflows.views import public
 from workflows.writing import Answer, Before, Step, write
 
 UNHEARD = ("system", "clock")  # who says something and reads no answer
@@ -113,7 +114,7 @@ class Desk:
             refused: Exception = Refused(no.code, no.status, no.pointer, **no.extra)
         except Refused as no:
             if no.code == "action_not_available" and read.case is not None:
-                actions = views.available_actions(read.case, command.actor, read.now)
+                actions = public.available_actions(read.case, command.actor, read.now)
                 no.extra |= {"state": read.case.state, "available_actions": actions}
             refused = no
         except Exception as fault:

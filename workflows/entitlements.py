@@ -11,10 +11,10 @@ from sqlalchemy import text
 
 from models.ids import new_id
 from policies.entitlements import refusal
-from workflows import cursors
 from workflows.case import ACTIVE, SUSPENDED, UNBINDING, Case
 from workflows.engine import Desk
-from workflows.worklists import read_cases
+from workflows.views import cursors
+from workflows.views.worklists import read_cases
 
 # Which reason helps most, where several bindings of the same two all say no.
 _TELLING = ("region_not_allowed", "not_own_code", "wrong_product", "purpose_not_allowed", "suspended")

@@ -10,10 +10,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from workflows import scopes, views
+from workflows.access import scopes
 from workflows.case import AGENCY_REVIEW, Actor, Case
 from workflows.engine import Desk
 from workflows.errors import Refused, not_found
+from workflows.views import public
 
 LEASE_SECONDS = 900
 
@@ -77,7 +78,7 @@ def _open_case(desk: Desk, binding_id: str, actor: Actor) -> Case:
     if not scopes.reviews(case, actor):
         raise not_found()
     if case.state != AGENCY_REVIEW:
-        actions = views.available_actions(case, actor, now)
+        actions = public.available_actions(case, actor, now)
         raise Refused("action_not_available", state=case.state, available_actions=actions)
     return case
 

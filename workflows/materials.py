@@ -13,11 +13,12 @@ from typing import Any
 
 from psycopg import Connection
 
-from workflows import answers, views
+from workflows import answers
 from workflows.case import Actor, Case
 from workflows.commands import Idempotency, Reply
 from workflows.engine import Desk
 from workflows.errors import Refused, not_found
+from workflows.views import public
 
 InScope = Callable[[Case, Actor], bool]
 
@@ -80,7 +81,7 @@ def _shown(binding_id: str, document: Document) -> Reply:
     body = {"id": document.id, "kind": document.kind, "sha256": document.sha256, "size": document.size,
             "media_type": document.media_type}  # fmt: skip
     where = f"/v1/bindings/{binding_id}/materials/{document.id}"
-    return Reply(201, views.dumps(body), {"Location": where})
+    return Reply(201, public.dumps(body), {"Location": where})
 
 
 def remove(desk: Desk, binding_id: str, material_id: str, actor: Actor, in_scope: InScope) -> None:
@@ -118,7 +119,7 @@ def _open_for(case: Case, now: datetime, actor: Actor, in_scope: InScope) -> Non
 
 
 def _in_turn(case: Case, now: datetime, actor: Actor) -> None:
-    actions = views.available_actions(case, actor, now)
+    actions = public.available_actions(case, actor, now)
     if "upload_material" not in actions:
         raise Refused("action_not_available", state=case.state, available_actions=actions)
 

@@ -10,7 +10,7 @@ from cli.demo.channel_app import Caller, ChannelApp, Otherwise, View
 from cli.demo.families import Somebody, somebody, years_old
 from cli.demo.receiver import Receiver
 from policies.calendar import shanghai_day
-from workflows.principals import CHANNELS
+from workflows.access.principals import CHANNELS
 
 
 @dataclass(frozen=True, slots=True)

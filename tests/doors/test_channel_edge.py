@@ -150,7 +150,7 @@ def test_limits_that_cannot_be(settings: pytest.MonkeyPatch, asked: str) -> None
 def test_sandbox_keys_open_nothing_elsewhere(base_url: str, settings: pytest.MonkeyPatch, alipay: httpx.Client) -> None:
     from api.auth import Keys
     from models.ledger import Ledger
-    from workflows import principals
+    from workflows.access import principals
 
     assert alipay.post("/v1/bindings/search", json={}).status_code == 200
     ledger = Ledger(os.environ["KINBIND_DATABASE_URL"], size=1)

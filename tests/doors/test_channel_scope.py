@@ -146,7 +146,7 @@ def test_staff_see_their_regions(as_: Any, office: Office) -> None:
 
 
 def test_staff_of_several_roles_see_by_each(base_url: str, office: Office) -> None:
-    from workflows import principals
+    from workflows.access import principals
 
     binding_id = life.to_state(office, "offline_fallback", seed=524, region="440100", member_region="110100")
     _, secret = principals.create_staff(office.ledger, "two hats", ["counter", "reviewer"], ["440100"])
@@ -165,7 +165,7 @@ def test_channels_do_not_learn_which_reviewer_it_was(as_: Any, office: Office) -
 
 
 def test_a_revoked_key_opens_nothing_for_long(alipay: httpx.Client, office: Office) -> None:
-    from workflows import principals
+    from workflows.access import principals
 
     made, secret = principals.create_channel(office.ledger, "wechat")
     assert secret not in repr(made)

@@ -10,7 +10,7 @@ from tasks.office import Office
 from tests import life
 from tests.doors.conftest import Caller
 from tests.doors.family import application
-from workflows import principals
+from workflows.access import principals
 from workflows.case import ACTIVE, OFFLINE_FALLBACK, REJECTED, SUSPENDED, UNBOUND
 
 TICKETS = "/v1/counter/tickets"

@@ -32,8 +32,8 @@ from workflows.case import (
 from workflows.deadlines import BY_NAME, DEADLINES, armed
 from workflows.errors import Refused
 from workflows.probes import cases
-from workflows.views import public_view
-from workflows.waiting import waiting_on
+from workflows.views.public import public_view
+from workflows.views.waiting import waiting_on
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 A_TICK = timedelta(microseconds=1)

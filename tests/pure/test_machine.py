@@ -23,7 +23,7 @@ from workflows.diagram import renewed
 from workflows.engine import make_move
 from workflows.errors import Refused
 from workflows.probes import GROWN_BY_THEN, Saying, sayings
-from workflows.views import ACTIONS, available_actions, offered
+from workflows.views.public import ACTIONS, available_actions, offered
 
 KINDS = ("channel", "counter", "reviewer", "supervisor", "operator", "system", "clock")
 WAITING = "submitted materials_uploaded face_check offline_fallback agency_review returned"

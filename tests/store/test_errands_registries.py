@@ -10,7 +10,7 @@ from tasks.office import Office
 from tasks.registries import ask_registries, recheck_insurance
 from tests import life
 from tests.life import a_request, advance, events, hand_in, look, submit, to_state
-from workflows.waiting import waiting_on
+from workflows.views.waiting import waiting_on
 
 MEMBER = life.number(date(1958, 3, 7))
 

@@ -20,7 +20,7 @@ from workflows.case import CLOCK, SYSTEM, Actor, Case
 from workflows.commands import Command
 from workflows.errors import Refused
 from workflows.sweeping import sweep
-from workflows.views import ACTIONS, available_actions, offered
+from workflows.views.public import ACTIONS, available_actions, offered
 
 TABLES = (
     "bindings, applications, history, deadlines, seats, month_seats, materials, face_sessions, review_cases, "

@@ -16,8 +16,8 @@ from workflows.commands import Command
 from workflows.deadlines import armed
 from workflows.errors import Refused
 from workflows.sweeping import sweep
-from workflows.views import available_actions
-from workflows.waiting import waiting_on
+from workflows.views.public import available_actions
+from workflows.views.waiting import waiting_on
 
 WINDOW, GRACE, TICK = timedelta(hours=24), timedelta(minutes=30), timedelta(microseconds=1)
 

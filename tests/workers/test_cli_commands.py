@@ -12,7 +12,8 @@ from models import keyring
 from models.ledger import Ledger
 from policies.book import lawbook
 from tests import life
-from workflows import endpoints, principals
+from workflows import endpoints
+from workflows.access import principals
 from workflows.case import EXPIRED
 from workflows.engine import Desk
 

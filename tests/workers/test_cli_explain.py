@@ -10,9 +10,9 @@ from cli.main import app
 from tests import life
 from workflows.case import ACTIVE, FINAL, STATES, SYSTEM
 from workflows.deadlines import DEADLINES
-from workflows.explaining import DEEDS, PARTIES, THEN, explain
-from workflows.reason_words import say
-from workflows.waiting import waiting_on
+from workflows.views.explaining import DEEDS, PARTIES, THEN, explain
+from workflows.views.reason_words import say
+from workflows.views.waiting import waiting_on
 
 
 @pytest.fixture

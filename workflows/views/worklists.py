@@ -9,10 +9,12 @@ from typing import Any, Literal
 
 from sqlalchemy import TextClause, text
 
-from workflows import cursors, leases, listing, scopes, views
+from workflows import leases
+from workflows.access import scopes
 from workflows.case import AGENCY_REVIEW, Actor, Case, region_prefix
 from workflows.engine import Desk
 from workflows.errors import not_found
+from workflows.views import cursors, listing, public
 
 Status = Literal["open", "unclaimed", "claimed", "mine", "escalated"]
 _OTHERS = 50  # bindings of the same two people that a reviewer is shown
@@ -82,7 +84,7 @@ def review_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
 
 def held(case: Case, actor: Actor, now: datetime) -> dict[str, Any]:
     """The view for a reviewer with the lease, and what he may do about it among his actions."""
-    view, lease = views.binding_view(case, actor, now), leases.lease_view(case, actor, now)
+    view, lease = public.binding_view(case, actor, now), leases.lease_view(case, actor, now)
     if case.state == AGENCY_REVIEW and (lease is None or lease["mine"]):
         view["available_actions"] = ["claim", *view["available_actions"], *(["release"] if lease else [])]
     return view | {"lease": lease}
@@ -116,7 +118,7 @@ def _other(case: Case, other: Case) -> dict[str, Any]:
     ]
     return {"id": other.id, "product": theirs.product, "channel": theirs.channel, "state": other.state,
             "state_since": other.since, "reason": other.progress.reason, "relationship": theirs.relationship,
-            "holder": views.party_view(other, "holder"), "member": views.party_view(other, "member"),
+            "holder": public.party_view(other, "holder"), "member": public.party_view(other, "member"),
             "shared": shared}  # fmt: skip
 
 
@@ -149,8 +151,8 @@ def _item(row: Any, case: Case, now: datetime) -> dict[str, Any]:
     return {
         "binding_id": case.id, "version": case.version, "state": case.state, "product": application.product,
         "method": application.method, "channel": application.channel, "relationship": application.relationship,
-        "region": application.region, "agency": row["agency"], "holder": views.party_view(case, "holder"),
-        "member": views.party_view(case, "member"), "due_at": row["due_at"], "overdue": row["due_at"] <= now,
+        "region": application.region, "agency": row["agency"], "holder": public.party_view(case, "holder"),
+        "member": public.party_view(case, "member"), "due_at": row["due_at"], "overdue": row["due_at"] <= now,
     }  # fmt: skip
 
 
@@ -166,9 +168,9 @@ def _ticket_item(row: Any, case: Case, actor: Actor, now: datetime) -> dict[str,
     offline = case.progress.offline
     return _item(row, case, now) | {
         "code": row["code"], "opened_at": row["opened_at"], "reason": offline.reason if offline else None,
-        "counter_ticket": views.ticket_view(case), "materials_complete": case.materials_complete,
+        "counter_ticket": public.ticket_view(case), "materials_complete": case.materials_complete,
         "registry_answered": case.progress.registry_answered,
-        "available_actions": views.available_actions(case, actor, now),
+        "available_actions": public.available_actions(case, actor, now),
     }  # fmt: skip
 
 

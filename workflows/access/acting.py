@@ -9,7 +9,7 @@ from models.ledger import Ledger
 from policies.calendar import shanghai_day
 from policies.people import parse_for_search
 from policies.refusals import NotAllowed
-from workflows import scopes
+from workflows.access import scopes
 from workflows.case import Actor, Case
 from workflows.errors import Refused
 

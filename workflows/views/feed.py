@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import text
 
-from workflows import cursors, views
-from workflows.asof import cases_as_of
 from workflows.case import Case
 from workflows.engine import Desk
+from workflows.views import cursors, public
+from workflows.views.asof import cases_as_of
 
 # Two streams in one order: the channel's own lines (kind 0), and what it is told of the persons it has acted for (1).
 _AFTER = text("""
@@ -68,7 +68,7 @@ def _items(desk: Desk, rows: Sequence[Any]) -> list[dict[str, Any]]:
 
 def _event(row: Any, case: Case, at: datetime) -> dict[str, Any]:
     own = row["kind"] == 0
-    view = views.public_view(case, at) if own else views.view_elsewhere(case, at)
+    view = public.public_view(case, at) if own else public.view_elsewhere(case, at)
     data = {"sequence": row["sequence"], "binding": view}
     return {
         "id": f"{case.id}:{row['sequence']}", "type": f"binding.{row['event']}" if own else "binding.party_notice",

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import text
 
 from models.ledger import Ledger
+from workflows.access.scopes import patterns
 from workflows.case import STATES, region_prefix
-from workflows.scopes import patterns
 
 # One statement, so that a moment is seen whole. Times of steps are the service's clock; a heartbeat is measured by
 # real time, because a moved clock does not make a worker old. `{…}` narrows to a part, and is empty for everything.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from workflows import leases, scopes
+from workflows import leases
+from workflows.access import scopes
 from workflows.case import Actor, Case
 from workflows.engine import Desk
 from workflows.errors import Refused, not_found

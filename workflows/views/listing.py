@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import text
 
 from models.ledger import Ledger
-from workflows import cursors, views
 from workflows.case import Actor, Case, Cursor
 from workflows.engine import Desk
 from workflows.errors import Refused
 from workflows.guards import window_key
+from workflows.views import cursors, public
 
 # A state is looked for among those that the other conditions leave; `cast … is null` is a condition not asked.
 _SEARCH = text("""
@@ -69,7 +69,7 @@ def search(desk: Desk, actor: Actor, wanted: Wanted) -> dict[str, Any]:
     page = found[: wanted.limit]
     speaking = actor if wanted.persons is None else None
     items = [
-        views.binding_view(case, speaking or _as_party(actor, case, wanted.persons or ()), now)
+        public.binding_view(case, speaking or _as_party(actor, case, wanted.persons or ()), now)
         for case, now in look_many(desk, page)
     ]
     return {"items": items, "next_cursor": cursors.encode(page[-1]) if len(found) > wanted.limit else None}

@@ -20,7 +20,7 @@ from workflows.case import (
     Cursor,
 )
 from workflows.deadlines import confirming
-from workflows.waiting import waiting_on
+from workflows.views.waiting import waiting_on
 
 # What a caller may say at a door, by his kind: (action, the move that it makes).
 ACTIONS: dict[str, tuple[tuple[str, str], ...]] = {

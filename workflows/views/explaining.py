@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 
 from policies.book import LawBook
 from policies.calendar import SHANGHAI, Due, shanghai_day
-from workflows import reason_words
 from workflows.case import ACTIVE, FINAL, OFFLINE_FALLBACK, RETURNED, SUSPENDED, UNBINDING, Case
 from workflows.deadlines import armed
-from workflows.waiting import waiting_on
+from workflows.views import reason_words
+from workflows.views.waiting import waiting_on
 
 Words = tuple[str, str]  # Chinese, English
 

@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import TextClause, text
 
 from models.ledger import Ledger
-from workflows import cursors
+from workflows.access.scopes import patterns
 from workflows.case import ACTIVE, FINAL
-from workflows.overview import moments
-from workflows.scopes import patterns
+from workflows.views import cursors
+from workflows.views.overview import moments
 
 # Each gives binding_id, since and evidence; `clock` is the service's now. Keep evidence free of names and addresses.
 CAUSES: dict[str, str] = {
