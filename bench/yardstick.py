@@ -1,7 +1,7 @@
 """The yardstick: pgbench writing the rows of the same nine steps, one durable commit a step.
 
-A life is carried through the desk once, and what it left after each step in `bindings`, `history` and `deadlines`
-becomes a prepared statement: row, history line and deadlines in one CTE, nothing read, checked, hashed or answered.
+A life is carried through the desk once, and the rows that each step wrote, in every table, become a prepared
+statement of one CTE: nothing is read, checked, locked, sealed, hashed or answered, no place at a limit looked for.
 Eight clients repeat it. Where there is no pgbench, threads of psycopg do the same; the figure then has another name.
 """
 
@@ -15,8 +15,9 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -37,33 +38,41 @@ from workflows.engine import Desk
 CLIENTS = 8
 RUN = 98  # the families of the recorded life: nobody else's
 _ID = "('yds_' || lpad({life}::text, 26, '0'))"
-_INSERT = """
-with b as (insert into bindings (id, state, version, state_since, head, progress, plan)
-           values ({id}, {state}, {version}, now(), {head}, {progress}, {plan}))"""
-_UPDATE = """
-with b as (update bindings set state = {state}, version = {version}, state_since = now(), head = {head},
-             progress = {progress} where id = {id} and version = {expected})"""
-_LINE = """,
-h{n} as (insert into history
-           (binding_id, sequence, event, from_state, to_state, at, actor, reason, after, hash, channel)
-         values ({id}, {sequence}, {event}, {from_state}, {to_state}, now(), {actor}, {reason}, {after}, {hash},
-           {channel}))"""
-_DISARM = """,
-g{n} as (delete from deadlines where binding_id = {id} and name = {name})"""
-_ARM = """,
-d{n} as (insert into deadlines (binding_id, name, due_at, watch) values ({id}, {name}, now() + {after}, {watch})
-         on conflict (binding_id, name) do update set due_at = excluded.due_at)"""
+# Every table in which a life leaves rows, by what they are its own, and by what each is known.
+_TABLES = {
+    "persons": ("key = any(%(persons)s)", ("key",)),
+    "bindings": ("id = %(id)s", ("id",)),
+    "applications": ("binding_id = %(id)s", ("binding_id",)),
+    "person_channels": ("person = any(%(persons)s)", ("person", "channel")),
+    "history": ("binding_id = %(id)s", ("binding_id", "sequence")),
+    "deadlines": ("binding_id = %(id)s", ("binding_id", "name")),
+    "seats": ("binding_id = %(id)s", ("scope", "holder", "n")),
+    "month_seats": ("binding_id = %(id)s", ("member", "product", "month", "n")),
+    "face_sessions": ("binding_id = %(id)s", ("id",)),
+    "idempotency": ("key like %(id)s || '-%%'", ("principal", "key")),
+}
+_BY_ITSELF = ("xid", "recorded_at")  # what PostgreSQL fills in
+
+Row = dict[str, Any]
+Rows = dict[str, dict[tuple[Any, ...], Row]]
 
 
-@dataclass(slots=True)
-class Left:
-    """What a step of the recorded life left behind."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row that a step of the recorded life wrote: `was` is None for a new one, `now` for one that is gone."""
 
-    expected: int
-    binding: dict[str, Any]
-    lines: list[dict[str, Any]]
-    armed: list[dict[str, Any]]
-    disarmed: list[str]
+    table: str
+    was: Row | None
+    now: Row | None
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What the steps of the recorded life wrote, and the words in it that are another family's in another life."""
+
+    steps: list[list[Change]]
+    own: dict[str, str]  # the recorded word: SQL that makes another life's
+    at: datetime
 
 
 @dataclass(slots=True)
@@ -73,16 +82,16 @@ class Yardstick:
     url: str
     folder: Path
     name: str = "pgbench"
-    _steps: list[Left] = field(default_factory=list)
     _rounds: count[int] = field(default_factory=count)
+    _life: Life = field(init=False)
 
     def __post_init__(self) -> None:
         """Record a life, and write the script if there is a pgbench to run it."""
-        self._steps = _record(self.url)
+        self._life = _record(self.url)
         if _pgbench() is None:
             self.name = "psycopg_loop"
         else:
-            (self.folder / "yardstick.sql").write_text(_script(self._steps))
+            (self.folder / "yardstick.sql").write_text(_script(self._life))
 
     def run(self, seconds: float) -> Figure:
         """One round of at least `seconds`, after the warm-up."""
@@ -126,7 +135,7 @@ class Yardstick:
 
     def _client(self, done: list[Did], number: int, client: int, until: float) -> None:
         with psycopg.connect(self.url, autocommit=True, prepare_threshold=0) as conn:
-            steps = [_statement(left, sql.Placeholder("life")).as_string(conn) for left in self._steps]
+            steps = _statements(self._life, sql.Placeholder("life"))
             for life in count((number * CLIENTS + client) * 1_000_000):
                 for step in steps:
                     started = time.perf_counter()
@@ -153,82 +162,108 @@ def _logged(log: Path) -> list[Did]:
 # -- the recorded life ---------------------------------------------------------------------------------
 
 
-def _record(url: str) -> list[Left]:
+def _record(url: str) -> Life:
     ledger = Ledger(url, size=1)
     desk, lives = Desk(ledger, lawbook(), keyring()), Lives(lawbook())
     lay_papers(ledger, RUN, 1)
-    steps: list[Left] = []
-    before: dict[str, Any] = {}
+    steps: list[list[Change]] = []
+    before: Rows = {}
+    own = {life_id(RUN, 0).removeprefix("bnd_"): _ID}
     for command in lives.commands(RUN, 0):
-        desk.say(command)
+        case = desk.say(command).case
+        assert case is not None
+        holder, member = case.application.holder, case.application.member
         with ledger.desk() as conn:
-            expected = steps[-1].binding["version"] if steps else 0
-            left, before = _left(conn, expected, before)
-        steps.append(left)
+            now = _rows(conn, [holder, member])
+        steps.append(list(_changes(before, now)))
+        before = now
+        own |= {holder: f"('h' || {_ID})", member: f"('m' || {_ID})"}
+    at = ledger.now()
     ledger.close()
-    return steps
+    return Life(steps, own, at)
 
 
-def _left(conn: Connection[Any], expected: int, before: dict[str, Any]) -> tuple[Left, dict[str, Any]]:
-    bindings, lines, deadlines = (
-        _rows(conn, f"select * from {table} where {key} = %s order by {order}")  # noqa: S608  names of our own
-        for table, key, order in (("bindings", "id", "id"), ("history", "binding_id", "sequence"),
-                                  ("deadlines", "binding_id", "name"))
-    )  # fmt: skip
-    now = {row["name"]: row for row in deadlines}
-    new = [line for line in lines if line["sequence"] > expected]
-    armed = [row for name, row in now.items() if before.get(name) != row]
-    return Left(expected, bindings[0], new, armed, sorted(before.keys() - now.keys())), now
-
-
-def _rows(conn: Connection[Any], statement: str) -> list[dict[str, Any]]:
+def _rows(conn: Connection[Any], persons: list[str]) -> Rows:
+    asked = {"id": life_id(RUN, 0), "persons": persons}
     with conn.cursor(row_factory=psycopg.rows.dict_row) as cursor:
-        return cursor.execute(statement, (life_id(RUN, 0),)).fetchall()
+        return {
+            table: {
+                tuple(row[name] for name in key): row
+                for row in cursor.execute(f"select * from {table} where {mine}", asked)  # noqa: S608  names of our own
+            }
+            for table, (mine, key) in _TABLES.items()
+        }
+
+
+def _changes(before: Rows, now: Rows) -> Iterator[Change]:
+    for table in _TABLES:
+        was, rows = before.get(table, {}), now[table]
+        yield from (Change(table, was[key], None) for key in was.keys() - rows.keys())
+        yield from (Change(table, was.get(key), row) for key, row in rows.items() if was.get(key) != row)
 
 
 # -- the statements ------------------------------------------------------------------------------------
 
 
-def _script(steps: Sequence[Left]) -> str:
+def _script(life: Life) -> str:
     """Every transaction is one step; a client goes through life after life, all of its own."""
     own = f"(:round * {CLIENTS} + :client_id) * 1000000"
-    parts = [f"\\set step :n % {len(steps)}", f"\\set life {own} + :n / {len(steps)}", "\\set n :n + 1"]
-    for place, left in enumerate(steps):
-        parts.append(f"\\{'elif' if place else 'if'} :step = {place}")
-        parts.append(_statement(left, sql.SQL(":life")).as_string() + ";")
+    parts = [f"\\set step :n % {len(life.steps)}", f"\\set life {own} + :n / {len(life.steps)}", "\\set n :n + 1"]
+    for place, statement in enumerate(_statements(life, sql.SQL(":life"))):
+        parts += [f"\\{'elif' if place else 'if'} :step = {place}", statement + ";"]
     return "\n".join([*parts, "\\endif", ""])
 
 
-def _statement(left: Left, life: sql.Composable) -> sql.Composed:
-    same = {"id": sql.SQL(_ID).format(life=life)}
-    row = _literals(left.binding, "state", "version", "head", "progress", "plan")
-    parts = [sql.SQL(_UPDATE if left.expected else _INSERT).format(**same, **row, expected=sql.Literal(left.expected))]
-    told = ("sequence", "event", "from_state", "to_state", "actor", "reason", "after", "hash", "channel")
-    parts += [
-        sql.SQL(_LINE).format(n=sql.Literal(n), **same, **_literals(line, *told)) for n, line in enumerate(left.lines)
-    ]
-    parts += [
-        sql.SQL(_DISARM).format(n=sql.Literal(n), name=sql.Literal(name), **same)
-        for n, name in enumerate(left.disarmed)
-    ]
-    after = sql.SQL("interval '7 days'")
-    parts += [
-        sql.SQL(_ARM).format(n=sql.Literal(n), after=after, **same, **_literals(deadline, "name", "watch"))
-        for n, deadline in enumerate(left.armed)
-    ]
-    return sql.Composed([*parts, sql.SQL("\nselect")])
+def _statements(life: Life, number: sql.Composable) -> list[str]:
+    """One statement a step: all its rows in common table expressions."""
+    made = []
+    for step in life.steps:
+        rows = [sql.SQL("c{} as (").format(sql.Literal(n)) + _row(change, life) for n, change in enumerate(step)]
+        made.append((sql.SQL("with ") + sql.SQL("),\n").join(rows) + sql.SQL(")\nselect")).as_string())
+    return [text.replace("{life}", number.as_string()) for text in made]
 
 
-def _literals(row: dict[str, Any], *names: str) -> dict[str, sql.Composable]:
-    return {name: _literal(row[name]) for name in names}
+def _row(change: Change, life: Life) -> sql.Composed:
+    table, was, now = sql.Identifier(change.table), change.was, change.now
+    known = {name: (was or now or {})[name] for name in _TABLES[change.table][1]}
+    where = sql.SQL(" and ").join(_pairs(known, life))
+    if now is None:
+        return sql.SQL("delete from {} where {}").format(table, where)
+    if was is not None:
+        changed = {name: value for name, value in now.items() if was[name] != value and name not in _BY_ITSELF}
+        return sql.SQL("update {} set {} where {}").format(table, sql.SQL(", ").join(_pairs(changed, life)), where)
+    given = {name: value for name, value in now.items() if name not in _BY_ITSELF and not _counted(change.table, name)}
+    names, values = sql.SQL(", ").join(map(sql.Identifier, given)), [_literal(value, life) for value in given.values()]
+    return sql.SQL("insert into {} ({}) values ({})").format(table, names, sql.SQL(", ").join(values))
 
 
-def _literal(value: Any) -> sql.Composable:
-    # pgbench takes a colon before a letter or digit for a variable, in a literal too
-    if isinstance(value, dict):
-        return sql.SQL("{}::jsonb").format(sql.Literal(re.sub(r":(?=\w)", r"\\u003a", json.dumps(value))))
+def _counted(table: str, name: str) -> bool:
+    return (table, name) == ("history", "id")
+
+
+def _pairs(row: Row, life: Life) -> list[sql.Composed]:
+    return [sql.SQL("{} = {}").format(sql.Identifier(name), _literal(value, life)) for name, value in row.items()]
+
+
+def _literal(value: Any, life: Life) -> sql.Composable:
+    if isinstance(value, datetime):
+        return sql.SQL("now() + interval {}").format(sql.Literal(f"{round((value - life.at).total_seconds())} s"))
+    if isinstance(value, (dict, list)):
+        return _text(json.dumps(value), life) + sql.SQL("::jsonb")
     if isinstance(value, bytes):
         return sql.SQL("'\\x{}'::bytea").format(sql.SQL(value.hex()))
-    if isinstance(value, str) and ":" in value:
-        return sql.SQL(" || chr(58) || ").join(map(sql.Literal, value.split(":")))
-    return sql.Literal(value)
+    return _text(value, life) if isinstance(value, str) else sql.Literal(value)
+
+
+def _text(value: str, life: Life) -> sql.Composed:
+    """A string in which the recorded life's own words are those of the life that is written."""
+    pieces = re.split("(" + "|".join(life.own) + ")", value)
+    return sql.SQL("({})").format(sql.SQL(" || ").join(_piece(piece, life) for piece in pieces if piece or not value))
+
+
+def _piece(piece: str, life: Life) -> sql.Composable:
+    if piece in life.own:
+        return sql.SQL(life.own[piece].replace("{", "{{").replace("}", "}}")).format()
+    # pgbench takes a colon before a letter or digit for a variable, in a literal too
+    quoted = piece.replace("\\", r"\\").replace("'", r"\'").replace(":", r"\x3a")
+    return sql.SQL("E'{}'").format(sql.SQL(quoted.replace("{", "{{").replace("}", "}}")).format())
