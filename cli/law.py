@@ -1,32 +1,66 @@
-"""`kinbind policy`: whether the packs are fit, what one says, and which plan an application would get and why."""
+"""`kinbind policy`: which packs there are, whether they are fit, what one says, and which plan comes of it and why.
+
+A draft that is not among the packs yet is named by its path, beside the packs that are served.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Annotated, NoReturn
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
 
+import orjson
 import typer
 
+from cli import places as ours
 from cli.screen import Trouble, fail, say, table
-from policies.book import LawBook, lawbook
+from policies.book import LawBook, lawbook, load, places
 from policies.calendar import shanghai_day
 from policies.check import check_book
 from policies.explain import explain_plan
-from policies.loader import Law, PackError
+from policies.loader import Law, PackError, PackFile, read_place
 from policies.planning import ApplicationFacts, PersonFacts
 from policies.refusals import NotAllowed
+from policies.regions import is_region
+from policies.worlds import NotComparable, worlds
 from workflows import check as machine
+from workflows.replanning import Group, Report, replanned, report
 
 app = typer.Typer(no_args_is_help=True, help="The law book: check it, read it, ask it for a plan.")
 
 Day = Annotated[str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="In Shanghai; today where not given.")]
+Drafts = Annotated[
+    list[Path] | None, typer.Option("--packs", metavar="PATH", help="A pack not served yet, or a folder of them.")
+]
+
+
+def _region(code: str | None) -> str | None:
+    """An insured region as it was typed; the command ends with exit code 2 where it is none."""
+    if code is not None and not is_region(code):
+        raise typer.BadParameter(f"six digits of a province that there is, as 330100, not {code}")
+    return code
+
+
+@app.command("list")
+def list_packs(drafts: Drafts = None) -> None:
+    """List every pack in all its versions: from which day on, whether it is in force today, and what it is called."""
+    book, today = _book(drafts), _day(None)
+    ruling = book.in_force(today)
+    rows = []
+    for file in book.files:
+        title = book.law(file.pack, file.product, file.version).pack.title
+        now = "in force" if file in ruling else "to come" if file.effective_from > today else "replaced"
+        rows.append((file.name, file.version, str(file.effective_from), now, f"{title.zh} / {title.en}", file.file))
+    table(("pack", "version", "from", "", "title", "file"), rows)
 
 
 @app.command("check")
-def check() -> None:
+def check(
+    drafts: Annotated[list[Path] | None, typer.Argument(metavar="PATH", help="Drafts to check with the rest.")] = None,
+) -> None:
     """Check every pack, and that no state of the machine is left without a deadline under any of them."""
     try:
-        book = lawbook()
+        book = _book(drafts)
     except PackError as broken:
         _end_with([str(problem) for problem in broken.problems])
     days = sorted({file.effective_from for file in book.files})
@@ -40,6 +74,20 @@ def check() -> None:
     say(f"{len(book.files)} packs are in order; no plan of theirs leaves a state without a deadline or an end")
 
 
+def _book(drafts: list[Path] | None) -> LawBook:
+    """The packs that are served, and drafts beside them. Raises `PackError`, and `Trouble` for a served file."""
+    if not drafts:
+        return lawbook()
+    served = {file.resolve() for place in places() for file in _files(place)}
+    for file in (file for draft in drafts for file in _files(draft) if file.resolve() in served):
+        raise Trouble(f"{file.name} is in the book already: leave the path away, as in kinbind policy check")
+    return load(*places(), *drafts)
+
+
+def _files(place: Path) -> list[Path]:
+    return sorted(place.glob("*.yaml")) if place.is_dir() else [place]
+
+
 def _end_with(problems: list[str]) -> NoReturn:
     for problem in problems:
         say(problem)
@@ -50,9 +98,10 @@ def _end_with(problems: list[str]) -> NoReturn:
 def show(
     pack: Annotated[str, typer.Argument(help="As CN-national/family_account; several products without the product.")],
     day: Day = None,
+    drafts: Drafts = None,
 ) -> None:
     """Show a pack with all that it inherits: each key, which file sets it, on which facts, and what is unconfirmed."""
-    book, pack = lawbook(), pack.replace(".", "/")  # as the files are named, too
+    book, pack = _book(drafts), pack.replace(".", "/")  # as the files are named, too
     laws = [law for law in book.laws_on(_day(day)) if pack in (law.chain[0].name, law.pack.pack)]
     if not laws:
         raise Trouble(f"no such pack; there are {', '.join(sorted({file.name for file in book.files}))}")
@@ -67,35 +116,114 @@ def plan(
     product: Annotated[str, typer.Option()] = "family_account",
     method: Annotated[str, typer.Option()] = "id_number",
     relationship: Annotated[str, typer.Option(help="What the member is to the holder.")] = "PARENT",
-    holder_region: Annotated[str, typer.Option(help="Where the holder is insured, six digits.")] = "440100",
-    member_region: Annotated[str | None, typer.Option(help="The holder's where not given.")] = None,
+    holder_region: Annotated[
+        str, typer.Option(callback=_region, help="Where the holder is insured, six digits.")
+    ] = "440100",
+    holder_birth: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Not judged where not given.")] = None,
+    member_region: Annotated[
+        str | None, typer.Option(callback=_region, help="The same of the member; the holder's where not given.")
+    ] = None,
     member_birth: Annotated[str, typer.Option(metavar="YYYY-MM-DD")] = "1958-03-07",
     member_document: Annotated[str, typer.Option(help="The id_type of the member.")] = "resident_id",
     channel: Annotated[str | None, typer.Option(help="Ask whether this channel is open to them, too.")] = None,
     initiator: Annotated[str | None, typer.Option()] = None,
     day: Day = None,
+    drafts: Drafts = None,
 ) -> None:
-    """Show the plan that an application would get, each part with the key, file and facts that it comes from."""
-    holder = PersonFacts("resident_id", holder_region)
+    """Show the plan that an application would get: each line, why, and the key, file and facts that it comes from."""
+    holder = PersonFacts("resident_id", holder_region, _date(holder_birth) if holder_birth else None)
     member = PersonFacts(member_document, member_region or holder_region, _date(member_birth))
     facts = ApplicationFacts(product, method, relationship, channel, initiator, holder, member)
-    book, on = lawbook(), _day(day)
+    book, on = _book(drafts), _day(day)
     try:
         made, parts = explain_plan(book, facts, on)
     except NotAllowed as no:
-        raise Trouble(f"no plan: {no.code} at {no.pointer or '/'}: {_words(book, facts, no.code, on)}") from no
+        raise Trouble(f"no plan: {no.code} at {no.pointer or '/'}: {_words(book, facts, no, on)}") from no
     say(f"{made.pack} {made.version}: {made.age_group}, steps: {', '.join(made.steps) or 'none'}")
-    rows = ((p.part, p.value, p.key, p.file, " ".join(p.facts), "unconfirmed" if p.unconfirmed else "") for p in parts)
-    table(("part", "value", "key of the pack", "file", "facts", ""), rows)
+    rows = (
+        (one.part, one.value, one.why, one.key, one.file, " ".join(one.facts), "unconfirmed" if one.unconfirmed else "")
+        for one in parts
+    )
+    table(("part", "value", "why", "key of the pack", "file", "facts", ""), rows)
 
 
-def _words(book: LawBook, facts: ApplicationFacts, code: str, on: date) -> str:
+@app.command("diff")
+def diff(
+    old: Annotated[str, typer.Argument(help="As CN-national/family_account@2026-11-01, or the one in force.")],
+    new: Annotated[str, typer.Argument(help="The same; a path for a pack that is not served yet.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say which open bindings one version of a pack would have treated differently than another, and how."""
+    book = lawbook()
+    first, second = _version(book, old), _version(book, new)
+    try:
+        both = worlds(book, first, second)
+    except NotComparable as no:
+        raise Trouble(str(no)) from no
+    with ours.desk() as desk:
+        found = report(replanned(desk, both))
+    names = tuple(f"{file.name} {file.version}" for file in (first, second))
+    if as_json:
+        print(orjson.dumps({"old": names[0], "new": names[1], **_as_data(found)}).decode())
+        return
+    say(f"{names[0]} → {names[1]}")
+    different = sum(group.count for group in found.groups)
+    say(f"{found.looked_at} open bindings looked at: {different} treated differently, {found.alike} alike")
+    for group in found.groups:
+        _say_group(group)
+
+
+def _version(book: LawBook, text: str) -> PackFile:
+    """The version of a pack that was named, or the draft at a path. Raises `Trouble` and `PackError`."""
+    if Path(text).is_file():
+        return read_place(Path(text))[0]
+    said, _, version = text.partition("@")
+    name = said.replace(".", "/")  # as the files are named, too
+    known = book.files if version else book.in_force(_day(None))
+    found = [file for file in known if file.name == name and version in ("", file.version)]
+    if not found:
+        there = ", ".join(f"{file.name}@{file.version}" for file in book.files)
+        raise Trouble(f"no such file and no such version: {text}; there are {there}")
+    return found[0]
+
+
+def _as_data(found: Report) -> dict[str, Any]:
+    return {
+        "looked_at": found.looked_at,
+        "alike": found.alike,
+        "groups": [
+            {"old": group.old, "new": group.new, "count": group.count, "states": dict(group.states),
+             "differences": [{"part": line.part, "old": _value(line.old), "new": _value(line.new)}
+                             for line in group.differences],
+             "examples": group.examples}
+            for group in found.groups
+        ],
+    }  # fmt: skip
+
+
+def _value(written: str | None) -> Any:
+    return None if written is None else orjson.loads(written)
+
+
+def _say_group(group: Group) -> None:
+    states = ", ".join(f"{state} {count}" for state, count in group.states.most_common())
+    say("")
+    say(f"{group.count} ({states}), {group.old} → {group.new}")
+    for line in group.differences:
+        say(f"  {line}")
+    say(f"  such as {' '.join(group.examples)}")
+
+
+def _words(book: LawBook, facts: ApplicationFacts, no: NotAllowed, on: date) -> str:
     try:
         pack = book.pack_for(facts.holder.insured_region, facts.product, on)
     except NotAllowed:
         return "nobody offers it there"
-    words = pack.reasons.get(code)
-    return f"{words.zh} / {words.en}" if words else "the pack has no words for it"
+    words = pack.reasons.get(no.code)
+    said = f"{words.zh} / {words.en}" if words else "the pack has no words for it"
+    if (fit := no.extra.get("methods")) is None:
+        return said
+    return f"{said}; methods that take such a member: {', '.join(fit) or 'none'}"
 
 
 def _keys(law: Law) -> list[tuple[str, str, str, str, str]]:

@@ -9,7 +9,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
-from policies.loader import SHIPPED, Law, PackError, PackFile, Problem, join, read_folder
+from policies.loader import SHIPPED, Law, PackError, PackFile, Problem, join, read_place
 from policies.pack import Notice, Pack
 from policies.plan import NoticeRef, Plan
 from policies.refusals import NotAllowed
@@ -49,7 +49,7 @@ class LawBook:
 
     def law_for(self, region: str, product: str, day: date) -> Law:
         """As `pack_for`, with the files and facts behind the pack."""
-        offers = [f for f in self._in_force(day) if f.product == product and region.startswith(f.region)]
+        offers = [f for f in self.in_force(day) if f.product == product and region.startswith(f.region)]
         if not offers:
             raise NotAllowed("region_not_allowed", "/holder/insured_region", extra={"cause": "product_not_offered"})
         return self._law(max(offers, key=lambda f: len(f.region)), day)
@@ -59,10 +59,15 @@ class LawBook:
 
         Raises `KeyError` when no file has it any more.
         """
+        file = self.file(f"{pack}/{product}", version)
+        return self._law(file, file.effective_from)
+
+    def file(self, name: str, version: str) -> PackFile:
+        """Return a version of the pack called `name` ("CN-national/family_account"). Raises `KeyError`."""
         for file in self.files:
-            if (file.pack, file.product, file.version) == (pack, product, version):
-                return self._law(file, file.effective_from)
-        raise KeyError(f"{pack}/{product} {version}")
+            if (file.name, file.version) == (name, version):
+                return file
+        raise KeyError(f"{name} {version}")
 
     def notices(self, refs: Iterable[NoticeRef], language: str = "zh") -> list[ShownNotice]:
         """Return the texts of notices in "zh" or "en", in order. Raises `KeyError` for unknown ones."""
@@ -79,9 +84,9 @@ class LawBook:
 
     def laws_on(self, day: date) -> list[Law]:
         """Return every law in force on `day`, by name."""
-        return [self._law(file, day) for file in self._in_force(day)]
+        return [self._law(file, day) for file in self.in_force(day)]
 
-    def _in_force(self, day: date) -> list[PackFile]:
+    def in_force(self, day: date) -> list[PackFile]:
         """Return of each pack the latest version whose day has come (the files are sorted by it)."""
         if day not in self._days:
             self._days[day] = list({file.name: file for file in self.files if file.effective_from <= day}.values())
@@ -95,21 +100,28 @@ class LawBook:
 
     def _chain(self, file: PackFile, day: date) -> tuple[PackFile, ...]:
         """Return the file and its ancestors in force on `day`: a national change reaches regions that day."""
-        by_name = {f.name: f for f in self._in_force(day)}
+        by_name = {f.name: f for f in self.in_force(day)}
         chain = [file]
         while (parent := chain[-1].inherits) is not None:
             if parent not in by_name:
-                what = f"nothing of that name is in force on {day}: {parent}"
-                raise PackError([Problem(chain[-1].file, "inherits", what)])
+                raise PackError([self._orphan(chain[-1], parent)])
             if by_name[parent] in chain:
                 raise PackError([Problem(chain[-1].file, "inherits", f"inherits itself through {parent}")])
             chain.append(by_name[parent])
         return tuple(chain)
 
+    def _orphan(self, file: PackFile, parent: str) -> Problem:
+        """What is wrong with a pack that is in force on a day on which its parent is not."""
+        days = [one.effective_from for one in self.files if one.name == parent]
+        if not days:
+            return Problem(file.file, "inherits", f"there is no pack called {parent}")
+        what = f"{parent}, which it inherits, begins on {min(days)}: take that day or a later one"
+        return Problem(file.file, "effective_from", what)
+
     def _every(self) -> Iterable[Law | tuple[Problem, ...]]:
         for file in self.files:
             for day in sorted({f.effective_from for f in self.files}):
-                if file not in self._in_force(day):
+                if file not in self.in_force(day):
                     continue
                 try:
                     yield self._law(file, day)
@@ -130,14 +142,19 @@ class LawBook:
 
 @cache
 def lawbook() -> LawBook:
-    """Return the shipped packs and those of the folder that `KINBIND_PACKS` names; read once."""
+    """Return the packs that are served: those of `places`; read once."""
+    return load(*places())
+
+
+def places() -> tuple[Path, ...]:
+    """Return where packs lie: the shipped folder, and the one that `KINBIND_PACKS` names."""
     extra = os.environ.get("KINBIND_PACKS")
-    return load(SHIPPED, *([Path(extra)] if extra else []))
+    return (SHIPPED, Path(extra)) if extra else (SHIPPED,)
 
 
-def load(*folders: Path) -> LawBook:
-    """Return the book of all packs in the folders. Raises `PackError`."""
-    return LawBook(file for folder in folders for file in read_folder(folder))
+def load(*places: Path) -> LawBook:
+    """Return the book of all packs in the folders and files. Raises `PackError`."""
+    return LawBook(file for place in places for file in read_place(place))
 
 
 def _doubles(files: tuple[PackFile, ...]) -> list[Problem]:
@@ -147,7 +164,8 @@ def _doubles(files: tuple[PackFile, ...]) -> list[Problem]:
         for key in ((file.name, file.version), (file.name, file.effective_from)):
             other = first.setdefault(key, file)
             if other is not file:
-                found.append(Problem(file.file, "", f"{file.name} {key[1]} is in {other.file} too"))
+                what = f"{file.name} {key[1]} is in {other.file} too: a change needs its own version and effective_from"
+                found.append(Problem(file.file, "", what))
     return found
 
 

@@ -1,23 +1,27 @@
-"""Days, months and working days of Asia/Shanghai (DOMAIN §C.9); instants go in and come out in UTC."""
+"""Days, months and working days of Asia/Shanghai (DOMAIN §C.9); instants go in and come out in UTC.
+
+What days and months are is the same for ever. Which days are worked is told anew each year, by the State Council's
+notice: that is a `Calendar`, made of the years that are known. `SEED` has those of the package `chinesecalendar`;
+the ledger may know more, or know better, and gives its years from outside (`workflows/calendars.py`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import chinese_calendar
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-FIRST_KNOWN_YEAR: int = min(day.year for day in chinese_calendar.holidays)
-LAST_KNOWN_YEAR: int = max(day.year for day in chinese_calendar.holidays)
 _ONE_DAY = timedelta(days=1)
 _SATURDAY = 5
+_REMEMBERED = 4096  # the same few days are asked of every case
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """The end of a term in UTC; `provisional` where it rests on a year whose holidays are not published."""
 
     at: datetime
@@ -51,47 +55,110 @@ def next_midnight(instant: datetime) -> datetime:
     return end_of_day(shanghai_day(instant))
 
 
-def is_known(day: date) -> bool:
-    """Tell whether the State Council's holidays of that year are in the calendar."""
-    return FIRST_KNOWN_YEAR <= day.year <= LAST_KNOWN_YEAR
+# -- working days --------------------------------------------------------------------------------------------------
 
 
-def is_working_day(day: date) -> bool:
-    """Tell whether offices work on `day`; Monday to Friday in years that are not published yet."""
-    # The package raises outside its years; guessing holidays there (as others do) would look like knowledge.
-    if not is_known(day):
-        return day.weekday() < _SATURDAY
-    works: bool = chinese_calendar.is_workday(day)
-    return works
+@dataclass(frozen=True, slots=True)
+class Year:
+    """One year's notice: days on which offices rest, and days on which they work although it is a weekend.
 
-
-def next_working_day(day: date) -> date:
-    """Return the first working day after `day`."""
-    day += _ONE_DAY
-    while not is_working_day(day):
-        day += _ONE_DAY
-    return day
-
-
-@lru_cache(maxsize=4096)  # the same few days are asked of every case
-def add_working_days(day: date, days: int) -> date:
-    """Return the `days`-th working day after `day`, which itself does not count (民法典 §201).
-
-    Raises `ValueError` for fewer than one.
+    A notice may also speak of the December before (New Year's holiday begins there). Weekends among the holidays
+    and weekdays among the make-up days change nothing.
     """
-    if days < 1:
-        raise ValueError("a term has at least one working day")
-    for _ in range(days):
-        day = next_working_day(day)
-    return day
+
+    year: int
+    holidays: frozenset[date]
+    make_up: frozenset[date]
+
+    def speaks_of(self, day: date) -> bool:
+        """Whether a notice of this year may say something about `day`."""
+        return day.year == self.year or (day.year, day.month) == (self.year - 1, 12)
 
 
-def working_day_due(start: datetime, days: int) -> Due:
-    """Return the end of `days` working days begun at `start`: 24:00 Shanghai of the last of them."""
-    day = add_working_days(shanghai_day(start), days)
-    return Due(end_of_day(day), provisional=not is_known(day))
+class Calendar:
+    """Which days are worked, as far as years are known. Immutable; `version` tells a ledger's calendars apart."""
+
+    def __init__(self, years: Iterable[Year] = (), version: int = 0) -> None:
+        """Know the seed's years and these; what a given year says of a day counts more than what was known before."""
+        self.version = version
+        given = sorted(years, key=lambda one: one.year)
+        self._known = _SEED_YEARS.keys() | {one.year for one in given}
+        instead = {one.year: one for one in given}
+        self._holidays: set[date] = set()
+        self._make_up: set[date] = set()
+        for year in sorted(self._known):
+            self._learn(instead.get(year) or _SEED_YEARS[year])
+        self._terms: dict[tuple[date, int], date] = {}
+
+    def _learn(self, year: Year) -> None:
+        self._holidays = self._holidays - year.make_up | year.holidays
+        self._make_up = self._make_up - year.holidays | year.make_up
+
+    @property
+    def last_known_year(self) -> int:
+        """The last year of which a notice is known; what is counted past its end is provisional."""
+        return max(self._known)
+
+    def is_known(self, day: date) -> bool:
+        """Tell whether the State Council's holidays of that year are in the calendar."""
+        return day.year in self._known
+
+    def is_working_day(self, day: date) -> bool:
+        """Tell whether offices work on `day`; Monday to Friday in years that are not published yet."""
+        # guessing the holidays of an unpublished year, as others do, would look like knowledge
+        return day in self._make_up or (day.weekday() < _SATURDAY and day not in self._holidays)
+
+    def next_working_day(self, day: date) -> date:
+        """Return the first working day after `day`."""
+        day += _ONE_DAY
+        while not self.is_working_day(day):
+            day += _ONE_DAY
+        return day
+
+    def add_working_days(self, day: date, days: int) -> date:
+        """Return the `days`-th working day after `day`, which itself does not count (民法典 §201).
+
+        Raises `ValueError` for fewer than one.
+        """
+        if days < 1:
+            raise ValueError("a term has at least one working day")
+        last = self._terms.get((day, days))
+        if last is None:
+            last = day
+            for _ in range(days):
+                last = self.next_working_day(last)
+            if len(self._terms) >= _REMEMBERED:
+                self._terms.clear()
+            self._terms[day, days] = last
+        return last
+
+    def working_day_due(self, start: datetime, days: int) -> Due:
+        """Return the end of `days` working days begun at `start`: 24:00 Shanghai of the last of them."""
+        day = self.add_working_days(shanghai_day(start), days)
+        return Due(end_of_day(day), provisional=not self.is_known(day))
+
+    def working_days_between(self, first: date, last: date) -> int:
+        """Count the working days after `first` up to and including `last`; 0 when `last` is not later."""
+        return sum(self.is_working_day(first + timedelta(days=n)) for n in range(1, (last - first).days + 1))
 
 
-def working_days_between(first: date, last: date) -> int:
-    """Count the working days after `first` up to and including `last`; 0 when `last` is not later."""
-    return sum(is_working_day(first + timedelta(days=n)) for n in range(1, (last - first).days + 1))
+def _seed() -> dict[int, Year]:
+    holidays, make_up = frozenset(chinese_calendar.holidays), frozenset(chinese_calendar.workdays)
+    return {
+        year: Year(year, _in_year(holidays, year), _in_year(make_up, year))
+        for year in range(min(holidays).year, max(holidays).year + 1)
+    }
+
+
+def _in_year(days: Iterable[date], year: int) -> frozenset[date]:
+    return frozenset(day for day in days if day.year == year)
+
+
+_SEED_YEARS = _seed()
+SEED = Calendar()  # what the package knows
+LAST_KNOWN_YEAR = SEED.last_known_year
+
+
+def seed_year(year: int) -> Year | None:
+    """What the package knows of a year; None where it was not published when the package was made."""
+    return _SEED_YEARS.get(year)

@@ -6,11 +6,12 @@ desk.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import product as every
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from policies.ages import face_age_day
 from policies.book import LawBook, load
@@ -20,6 +21,9 @@ from policies.planning import ApplicationFacts, PersonFacts, plan_for
 from policies.refusals import NotAllowed
 from policies.regions import names
 from policies.words import ChannelName, Initiator
+
+_NAMES = frozenset({"pack", "version", "effective_from", "region", "product", "title"})  # need no source
+_MARK = re.compile(r"F([1-9]\d?|1[0-6]\d|170)|C([1-9]|1[0-7])|W([1-9]|1\d|2[01])|§[A-D]\.\d+")
 
 
 def check_folders(*folders: Path) -> list[Problem]:
@@ -40,7 +44,7 @@ def check_book(book: LawBook, day: date) -> list[Problem]:
 def plans_of(book: LawBook, law: Law, day: date) -> Iterator[Plan]:
     """Yield every different plan that the law gives on `day` in one of its cities: what the desk serves."""
     seen: set[str] = set()
-    for facts in _applications(law, day):
+    for facts in applications(law, day):
         try:
             plan = plan_for(book, facts, day)
         except NotAllowed:
@@ -52,7 +56,7 @@ def plans_of(book: LawBook, law: Law, day: date) -> Iterator[Plan]:
 
 def _check_law(book: LawBook, law: Law, day: date) -> Iterator[Problem]:
     file = law.chain[0].file
-    for facts in _applications(law, day):
+    for facts in applications(law, day):
         try:
             plan = plan_for(book, facts, day)
         except NotAllowed as refused:
@@ -63,6 +67,54 @@ def _check_law(book: LawBook, law: Law, day: date) -> Iterator[Problem]:
             yield from (Problem(file, path, what) for path, what in _faults(plan))
     if not any(True for _ in plans_of(book, law, day)):
         yield Problem(file, "", "gives nobody a plan")
+    yield from _unsourced(law)
+    yield from _borrowed(law)
+
+
+def _borrowed(law: Law) -> Iterator[Problem]:
+    """Texts taken over from another region's pack that speak of that region."""
+    for path, text in _texts(law):
+        if not law.is_borrowed(path):
+            continue
+        by = law.origin(path)
+        codes = (f"{by.region[:2]}0000", f"{by.region[:4]}00")  # its province, and its city if it has one
+        for place in (short for code in codes if (short := names().get(code, "")[:2]) and short in text):
+            what = f"taken over from {by.file}, and speaks of {place}: write your own, or null where it may be missing"
+            yield Problem(law.chain[0].file, path, what)
+
+
+def _texts(law: Law) -> Iterator[tuple[str, str]]:
+    pack = law.pack
+    yield "title", pack.title.zh
+    yield "care_warning", pack.care_warning.zh
+    yield "counter.service", pack.counter.service.zh
+    yield from ((f"help.{topic}", text.zh) for topic, text in pack.help.items())
+    yield from ((f"notices.{name}", notice.title.zh + notice.text.zh) for name, notice in pack.notices.items())
+    yield from ((f"papers.{name}", paper.label) for name, paper in pack.papers.items())
+    yield from ((f"reasons.{code}", text.zh) for code, text in pack.reasons.items())
+    yield from ((f"channels.open.{name}", channel.entry.zh) for name, channel in pack.channels.open.items())
+
+
+def _unsourced(law: Law) -> Iterator[Problem]:
+    """What the file itself says stands on a source, or is marked as standing on none."""
+    file = law.chain[0]
+    for path, marks in file.facts.items():
+        unknown = [mark for mark in marks if not (_MARK.fullmatch(mark) or mark in file.sources)]
+        yield from (Problem(file.file, f"facts.{path}", f"no such fact or source: {mark}") for mark in unknown)
+        unread = [mark for mark in marks if mark.startswith("W") and mark not in (*file.sources, *unknown)]
+        yield from (Problem(file.file, f"facts.{path}", f"cited, but not under sources: {mark}") for mark in unread)
+    for path, by in law.origins.items():
+        said = by is file and path.partition(".")[0] not in _NAMES
+        if said and not law.facts(path) and not law.is_unconfirmed(path) and _has_value(law, path):
+            yield Problem(file.file, path, "stands on no source: cite one under facts, or mark it under unconfirmed")
+
+
+def _has_value(law: Law, path: str) -> bool:
+    """Whether the key is still there: `null` takes an inherited text away, and that needs no source."""
+    here: Any = law.pack.model_dump()
+    for part in path.split("."):
+        here = here.get(part) if isinstance(here, dict) else None
+    return here is not None
 
 
 def _faults(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -77,7 +129,7 @@ def _faults(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "authorisation", "follows faces that nobody is asked for"
 
 
-def _applications(law: Law, day: date) -> Iterator[ApplicationFacts]:
+def applications(law: Law, day: date) -> Iterator[ApplicationFacts]:
     """Everybody whom the law may meet: each method, document, relationship, age and channel."""
     pack = law.pack
     region = _a_city(law)

@@ -22,6 +22,11 @@ _REASONS: dict[_Standing, str] = {
     "terminated": "insurance_suspended",
     "elsewhere": "region_not_allowed",
 }
+# All that `judge` may answer: what no paper of the family's can mend.
+REGISTRY_REASONS = frozenset({
+    *_REASONS.values(), "name_id_mismatch", "birth_cert_not_found", "birth_cert_mother_mismatch",
+    "birth_cert_date_mismatch", "holder_credential_inactive", "member_credential_inactive", "prior_filing_missing",
+})  # fmt: skip
 _NOBODY = {"known": False, "name_matches": False, "insured": None, "credential_active": False}
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from policies.book import LawBook
-from policies.parts import Text
 from policies.plan import Plan
 
 PURPOSES = ("show_code", "activate_credential", "query_usage", "query_expenses", "pay_from_account")
@@ -24,8 +22,3 @@ def refusal(plan: Plan, purpose: str, patient: str | None = None, region: str | 
     if purpose == "pay_from_account":
         return None if region is None or region.startswith(plan.registry.region) else "region_not_allowed"
     return None
-
-
-def care_warning(book: LawBook, plan: Plan) -> Text:
-    """Return the warning to show with every code (F53, W16). Raises `KeyError` for a pack that is gone."""
-    return book.law(plan.pack, plan.product, plan.version).pack.care_warning

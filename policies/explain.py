@@ -1,78 +1,176 @@
-"""Why a plan is as it is: for each part the pack's key, the file that set it and the facts behind it."""
+"""Why a plan is as it is: for each line the pack's key, the file that set it, the facts behind it, and in words."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-import orjson
-
+from policies.ages import age_on, face_age, face_age_day
 from policies.book import LawBook
+from policies.compare import as_json, lines_of
 from policies.loader import Law
+from policies.pack import MethodRule, Pack
 from policies.plan import Plan
 from policies.planning import ApplicationFacts, plan_for
+from policies.words import Condition
+
+# Lines of a plan whose key in the pack has another name, the longest first; the others are called alike in both.
+_KEYS = {
+    "registry.birth_certificate": "methods.{method}.birth_certificate",
+    "registry.holder": "eligibility.holder",
+    "registry.member": "eligibility.member",
+    "registry.region": "eligibility.same_region",
+    "registry": "eligibility",
+    "face.subjects": "methods.{method}.branches.{group}.face",
+    "face_at_age": "methods.{method}.branches.{group}.face_at_age",
+    "deadlines.first_attempt_to_pass": "face.window_hours",
+    "review.agency": "review.agency_level",
+    "counter.agency_name": "counter.agency_of",
+    "counter.agency": "counter.agency_of",
+    "counter.address": "counter.agency_of",
+    "age_group": "age",
+    "method": "methods.{method}",
+    "product": "pack",
+    "max_": "documents.max_",
+}
+_CONDITIONS: dict[Condition, str] = {
+    "always": "asked of everybody",
+    "face": "a face is asked",
+    "materials": "documents are asked",
+    "agency": "an agency reviews, or a counter may have to help",
+    "under_14": "the member is under fourteen",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Because:
-    """One part of a plan and its reason."""
+    """One line of a plan and its reason."""
 
     part: str  # of the plan, "face.subjects"
-    value: str  # as JSON
+    value: str  # as canonical JSON
     key: str  # of the pack
     file: str
     facts: tuple[str, ...]  # of DOMAIN.md
     unconfirmed: bool
+    why: str = ""  # in words, where this application and no other decided it
 
 
 def explain_plan(book: LawBook, facts: ApplicationFacts, day: date) -> tuple[Plan, tuple[Because, ...]]:
-    """Return the plan of an application and the reason of each of its parts. Raises as `plan_for`."""
+    """Return the plan of an application and the reason of each of its lines. Raises as `plan_for`.
+
+    First come the pack and what the application itself decides, then every line of the plan in its order.
+    """
     plan = plan_for(book, facts, day)
     law = book.law_for(facts.holder.insured_region, facts.product, day)
-    return plan, tuple(_because(law, part, value, key) for part, value, key in _parts(plan, facts.relationship))
+    found = [*_choices(law, plan, facts, day), *_steps(law, plan), *_lines(law, plan, facts, day)]
+    return plan, tuple(found)
 
 
-def _because(law: Law, part: str, value: object, key: str) -> Because:
-    return Because(
-        part=part,
-        value=orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode(),
-        key=key,
-        file=law.origin(key).file,
-        facts=law.facts(key),
-        unconfirmed=law.is_unconfirmed(key),
+def _choices(law: Law, plan: Plan, facts: ApplicationFacts, day: date) -> Iterator[Because]:
+    pack, place = law.pack, facts.holder.insured_region
+    whole = pack.region or "all of China"
+    yield _because(law, "policy", f"{plan.pack} {plan.version}", "pack",
+                   f"the holder is insured in {place}; of the packs in force on {day} that offer this product, the"
+                   f" one for {whole} is the nearest")  # fmt: skip
+    yield _because(law, "relationship", facts.relationship, "relations.allowed", "it is on the pack's list")
+    if facts.channel is not None:
+        yield _channel(law, facts.channel, place)
+    if facts.initiator is not None:
+        yield _because(law, "initiator", facts.initiator, "initiators", "it is on the pack's list")
+
+
+def _channel(law: Law, channel: str, place: str) -> Because:
+    if channel == "counter":
+        return _because(law, "channel", channel, "counter", "the agency's counter takes every application")
+    said = next(said for name, said in law.pack.channels.open.items() if name == channel)
+    where = "everywhere" if said.everywhere else f"in {place[:4]}"
+    return _because(
+        law, "channel", channel, f"channels.open.{channel}", f"open {where}, as its source said on {said.as_of}"
     )
 
 
-def _parts(plan: Plan, relationship: str) -> list[tuple[str, object, str]]:
-    branch = f"methods.{plan.method}.branches.{plan.age_group}"
-    parts: list[tuple[str, object, str]] = [
-        ("relationship", relationship, "relations.allowed"),
-        ("age_group", plan.age_group, "age"),
-        ("shown_credential", plan.shown_credential, "shown_credential"),
-        ("fund_source", plan.fund_source, "fund_source"),
-        ("own_code_only", plan.own_code_only, "own_code_only"),
-        ("purposes", plan.purposes, "purposes"),
-        ("materials", [group.label for group in plan.materials], f"{branch}.papers"),
-        ("face.subjects", plan.face.subjects, f"{branch}.face"),
-        ("face_at_age", plan.face_at_age, f"{branch}.face_at_age"),
-        ("face.window_hours", plan.face.window_hours, "face.window_hours"),
-        ("face.document_types", plan.face.document_types, "face.document_types"),
-        ("requires_active", plan.requires_active, "requires_active"),
-        ("authorisation", "authorisation" in plan.steps, "authorisation"),
-        ("registry", plan.registry, "eligibility"),
-        ("review.mode", plan.review.mode, "review.mode"),
-        ("review.agency", plan.review.agency, "review.agency_level"),
-        ("counter.agency", plan.counter.agency, "counter.agency_of"),
-        ("limits.members_per_holder", plan.limits.members_per_holder, "limits.members_per_holder"),
-        ("limits.binders_per_member", plan.limits.binders_per_member, "limits.binders_per_member"),
-        ("unbind", plan.unbind, "unbind"),
-        ("notices", [ref.notice for ref in plan.notices], "notices"),
-    ]
-    return parts + [
-        (
-            f"deadlines.{name}",
-            span,
-            "face.window_hours" if name == "first_attempt_to_pass" else f"deadlines.{name}",
-        )
-        for name, span in sorted(plan.deadlines.items())
-    ]
+def _steps(law: Law, plan: Plan) -> Iterator[Because]:
+    """One line for each step, with the key that asks for it."""
+    asks = {
+        "face_check": f"methods.{plan.method}.branches.{plan.age_group}.face",
+        "authorisation": "authorisation",
+        "agency_review": "review.mode",
+    }
+    for step, key in asks.items():
+        asked = step in plan.steps
+        yield _because(law, f"steps.{step}", asked, key, f"step {plan.steps.index(step) + 1}" if asked else "")
+
+
+def _lines(law: Law, plan: Plan, facts: ApplicationFacts, day: date) -> Iterator[Because]:
+    for part, value in lines_of(plan).items():
+        if part == "materials":
+            yield from _materials(law, plan, facts)
+        elif part == "notices":
+            yield from _notices(law, plan)
+        elif part != "steps":
+            why = _in_words(part, plan, facts, day)
+            yield Because(part, value, *_source(law, _key_of(law, part, plan)), why=why)
+
+
+def _materials(law: Law, plan: Plan, facts: ApplicationFacts) -> Iterator[Because]:
+    """One line for each group of papers, by its name in the pack."""
+    pack, branch = law.pack, f"methods.{plan.method}.branches.{plan.age_group}.papers"
+    asked = dict.fromkeys(_rule(pack, plan.method).branches[plan.age_group].papers, branch)
+    for name in pack.relations.papers.get(facts.relationship, ()):
+        asked.setdefault(name, f"relations.papers.{facts.relationship}")
+    if not asked:
+        yield _because(law, "materials", (), branch, "no document is asked")
+    for name, key in asked.items():
+        paper = pack.papers[name]
+        made = _because(law, f"materials.{name}", paper.any_of, f"papers.{name}", f"{paper.label}: asked by {key}")
+        yield made if made.facts or made.unconfirmed else _because(law, made.part, paper.any_of, key, made.why)
+
+
+def _notices(law: Law, plan: Plan) -> Iterator[Because]:
+    for ref in plan.notices:
+        key = f"notices.{ref.notice}"
+        yield _because(law, key, ref.version, key, _CONDITIONS[law.pack.notices[ref.notice].when])
+
+
+def _in_words(part: str, plan: Plan, facts: ApplicationFacts, day: date) -> str:
+    """What of the application decided this line; "" where it is the same for everybody under the pack."""
+    if part == "age_group" and facts.member.birth_date is not None:
+        born, border = facts.member.birth_date, face_age(plan.age)
+        word = f"{age_on(plan.age, born, day)} years old on {day}; {border} is reached on"
+        return f"{word} {face_age_day(plan.age, born)}"
+    places = {"holder": facts.holder.insured_region, "member": facts.member.insured_region}
+    if part == "review.agency" and plan.review.agency is not None:
+        return f"the holder is insured in {places['holder']}"
+    if part == "registry.region" and plan.registry.region:
+        return f"both must be insured where the code begins so; the holder is in {places['holder']}"
+    if part in ("counter.agency", "counter.agency_name", "counter.address"):
+        return f"whose place counts is the pack's word; holder {places['holder']}, member {places['member']}"
+    if part == "product":
+        return "as applied for"
+    return "as applied for, and the member's document fits" if part == "method" else ""
+
+
+def _key_of(law: Law, part: str, plan: Plan) -> str:
+    """The key of the pack that a line of the plan is made from."""
+    if part.startswith("registry.member") and _rule(law.pack, plan.method).member_insured is not None:
+        return f"methods.{plan.method}.member_insured"
+    named = law.pack.agencies.get(plan.counter.agency)
+    if named and (part.startswith("counter.agency") or (part == "counter.address" and named.address)):
+        return f"agencies.{plan.counter.agency}"
+    for said, key in _KEYS.items():
+        if part.startswith(said):
+            return key.format(method=plan.method, group=plan.age_group) + part[len(said) :]
+    return part
+
+
+def _rule(pack: Pack, method: str) -> MethodRule:
+    return next(rule for name, rule in pack.methods.items() if name == method)
+
+
+def _because(law: Law, part: str, value: object, key: str, why: str = "") -> Because:
+    return Because(part, as_json(value), *_source(law, key), why=why)
+
+
+def _source(law: Law, key: str) -> tuple[str, str, tuple[str, ...], bool]:
+    return key, law.origin(key).file, law.facts(key), law.is_unconfirmed(key)

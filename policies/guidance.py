@@ -12,8 +12,9 @@ from policies.parts import Text
 def guidance(book: LawBook, region: str, product: str, day: date, language: Literal["zh", "en"]) -> dict[str, Any]:
     """Return `{boundaries, care_warning, help, entries}` of the law in force on `day` (Asia/Shanghai).
 
-    `region` is the holder's insured region. `boundaries` says what is shown and who pays (C6, C7), `help` has a text
-    by topic, `entries` the way to the product in each channel, with the day on which its source said so (C16).
+    `region` is the holder's insured region. `boundaries` says what is shown, who pays (C6, C7) and whether the two must
+    be filed beforehand (F35), `help` has a text by topic, `entries` the way to the product in each channel, with the
+    day on which its source said so (C16).
     Raises `NotAllowed("region_not_allowed")` where nobody offers the product.
     """
     pack = book.pack_for(region, product, day)
@@ -29,6 +30,7 @@ def guidance(book: LawBook, region: str, product: str, day: date, language: Lite
             "own_code_only": pack.own_code_only,
             "purposes": pack.purposes,
             "requires_active": pack.requires_active,
+            "prior_filing": pack.eligibility.prior_filing,
         },
         "care_warning": said(pack.care_warning),
         "help": {topic: said(text) for topic, text in pack.help.items()},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -79,16 +79,47 @@ class Law:
         return _origin(self.origins, self.chain, path)
 
     def facts(self, path: str) -> tuple[str, ...]:
-        """Return the marks of DOMAIN.md on which the key path stands, as the file that set it says."""
-        said = self.origin(path).facts
-        while path and path not in said:
-            path = path.rpartition(".")[0]
-        return said.get(path, ())
+        """Return the marks of DOMAIN.md on which the key path stands.
+
+        They are those of the file that set it; one that took the value over untouched may give its own.
+        """
+        witness = self._witness(path)
+        return witness[1] if witness else ()
 
     def is_unconfirmed(self, path: str) -> bool:
-        """Tell whether the file that set the key path says that no source confirms it."""
-        marked = self.origin(path).unconfirmed
-        return any(path == mark or path.startswith(mark + ".") for mark in marked)
+        """Tell whether the file that set the key path, or one that took it over, says that no source confirms it.
+
+        Another region's sources confirm nothing here: what is taken over from there counts as confirmed only when a
+        pack of this region, or of one around it, cites a source of its own.
+        """
+        marks = {mark for file in self._speakers(path) for mark in file.unconfirmed}
+        if any(above in marks for above in _upwards(path)):
+            return True
+        witness = self._witness(path)
+        return self.is_borrowed(path) and (witness is None or self._elsewhere(witness[0]))
+
+    def is_borrowed(self, path: str) -> bool:
+        """Tell whether the key path is taken over from a pack of another region, not of one around this."""
+        return self._elsewhere(self.origin(path))
+
+    def _elsewhere(self, file: PackFile) -> bool:
+        return not self.chain[0].region.startswith(file.region)
+
+    def _witness(self, path: str) -> tuple[PackFile, tuple[str, ...]] | None:
+        """The nearest file that may speak of the key path and cites something for it, and what it cites."""
+        for file in self._speakers(path):
+            cited = next((above for above in _upwards(path) if above in file.facts), None)
+            if cited is not None and (file is self.origin(path) or not self._sets(file, cited)):
+                return file, file.facts[cited]
+        return None
+
+    def _sets(self, file: PackFile, path: str) -> bool:
+        """Whether the file set something at or below the key path."""
+        return any(by is file and f"{set_}.".startswith(f"{path}.") for set_, by in self.origins.items())
+
+    def _speakers(self, path: str) -> tuple[PackFile, ...]:
+        """The file that set the key path, and those that inherit from it: what is taken over may be spoken of anew."""
+        return self.chain[: self.chain.index(self.origin(path)) + 1]
 
 
 class _Loader(yaml.SafeLoader):
@@ -100,6 +131,17 @@ class _Loader(yaml.SafeLoader):
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(None, None, f"key said twice: {key}", node.start_mark)
         return super().construct_mapping(node, deep)
+
+
+def read_place(place: Path) -> list[PackFile]:
+    """Read one pack, or every pack of a folder. Raises `PackError` with all that is wrong in them."""
+    if place.is_dir():
+        return read_folder(place)
+    try:
+        text = place.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PackError([Problem(place.name, "", f"cannot be read: {error}")]) from error
+    return [read_pack(place.name, text)]
 
 
 def read_folder(folder: Path) -> list[PackFile]:
@@ -172,7 +214,7 @@ def _wrong_heads(file: str, body: dict[str, Any]) -> list[Problem]:
         "facts": dict,
     }
     found = [
-        Problem(file, key, f"must be a {kind.__name__} (quote it?)")
+        Problem(file, key, f"must be a {kind.__name__} ({'no quotes' if kind is date else 'quote it?'})")
         for key, kind in kinds.items()
         if body.get(key) is not None and not isinstance(body[key], kind)
     ]
@@ -202,13 +244,18 @@ def _merged(
     return result
 
 
-def _origin(origins: Mapping[str, PackFile], chain: tuple[PackFile, ...], path: str) -> PackFile:
+def _upwards(path: str) -> Iterator[str]:
+    """The key path, then what is above it."""
     while path:
-        setters = [file for set_, file in origins.items() if f"{set_}.".startswith(f"{path}.")]
-        if setters:
-            return min(setters, key=chain.index)
+        yield path
         path = path.rpartition(".")[0]
-    return chain[0]
+
+
+def _origin(origins: Mapping[str, PackFile], chain: tuple[PackFile, ...], path: str) -> PackFile:
+    at_or_below = [file for set_, file in origins.items() if f"{set_}.".startswith(f"{path}.")]
+    if at_or_below:
+        return min(at_or_below, key=chain.index)
+    return next((origins[above] for above in _upwards(path) if above in origins), chain[0])
 
 
 def _problems(error: ValidationError, origins: Mapping[str, PackFile], chain: tuple[PackFile, ...]) -> list[Problem]:

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from policies.parts import Age, LimitRule, Part, Term, Text
+from policies.parts import Age, LimitRule, Part, Some, Term, Text, known_relations
 from policies.plan import AgeGroup
-from policies.relations import RELATIONSHIPS
+from policies.regions import AgencyName, agency_name, names
 from policies.words import (
     DEADLINES,
     AgencyLevel,
@@ -58,6 +58,13 @@ class MethodRule(Part):
     birth_certificate: bool = False
     member_insured: InsuredRule | None = None  # instead of eligibility.member
 
+    @model_validator(mode="after")
+    def _mother_is_known(self) -> MethodRule:
+        faces = {who for branch in self.branches.values() for who in (*branch.face, *branch.face_at_age)}
+        if "mother" in faces and not self.birth_certificate:
+            raise ValueError("the mother is named by a birth certificate only: her face needs birth_certificate: true")
+        return self
+
 
 class Relations(Part):
     """Which relationships may be bound, and what some of them must prove besides."""
@@ -67,9 +74,7 @@ class Relations(Part):
 
     @model_validator(mode="after")
     def _known(self) -> Relations:
-        unknown = {*self.allowed, *self.papers} - set(RELATIONSHIPS)
-        if unknown:
-            raise ValueError(f"no such relationship: {', '.join(sorted(unknown))}")
+        known_relations((*self.allowed, *self.papers))
         return self
 
 
@@ -88,8 +93,9 @@ class Face(Part):
 
     window_hours: float
     grace_minutes: float
-    max_attempts: int | None
+    max_attempts: Some | None
     document_types: tuple[IdType, ...]
+    spoof: Literal["retry", "counter"]  # where a provider suspects a picture of a face (§D.6)
 
 
 class Review(Part):
@@ -105,6 +111,7 @@ class Review(Part):
 class Counter(Part):
     """Where offline cases go (W1, B.7)."""
 
+    service: Text  # what the counter is asked for (C17)
     agency_of: Literal["holder", "member"]
     agency_level: AgencyLevel
     bring: tuple[str, ...]
@@ -116,7 +123,7 @@ class Unbind(Part):
 
     initiators: tuple[Literal["holder", "member", "guardian", "agency"], ...]
     authentication: tuple[Literal["pay_password", "face"], ...]
-    min_age_days: int = 0
+    min_age_days: Annotated[int, Field(ge=0)] = 0
 
 
 class Channel(Part):
@@ -154,17 +161,17 @@ class Notice(Part):
 class Documents(Part):
     """How much may be uploaded."""
 
-    max_files: int
-    max_file_bytes: int
-    max_pages: int
-    max_megapixels: int
+    max_files: Some
+    max_file_bytes: Some
+    max_pages: Some
+    max_megapixels: Some
 
 
 class Agency(Part):
-    """The name and address of an agency, where they are not the ordinary ones."""
+    """What an agency is called where that is not after its city, and where its counter is if that is known."""
 
     name: str
-    address: str
+    address: str | None = None
 
 
 def _deadlines(terms: dict[str, Term]) -> dict[str, Term]:
@@ -200,6 +207,7 @@ class Pack(Part):
     counter: Counter
     deadlines: Annotated[dict[str, Term], AfterValidator(_deadlines)]
     warning_days: tuple[int, ...]
+    term_days: Some | None = None
     limits: LimitRule
     unbind: Unbind
     channels: Channels
@@ -209,6 +217,24 @@ class Pack(Part):
     help: dict[str, Text]
     reasons: dict[str, Text]
     agencies: dict[Annotated[str, Field(pattern=r"^\d{6}$")], Agency] = Field(default_factory=dict)
+
+    def agency(self, code: str) -> AgencyName:
+        """Return what the agency (six digits) is called and where it is; the ordinary where the pack is silent."""
+        ordinary, special = agency_name(code), self.agencies.get(code)
+        return AgencyName(special.name, special.address or ordinary.address) if special else ordinary
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Pack:
+        """The region exists, and cities named for a channel lie in it."""
+        if self.region.endswith("00"):
+            raise ValueError(f"region: write the digits that all its places begin with, not {self.region}")
+        if self.region and f"{self.region[:2]}0000" not in names():
+            raise ValueError(f"region: no province begins with {self.region[:2]}")
+        cities = {city for channel in self.channels.open.values() for city in channel.cities or ()}
+        away = {city for city in cities if not (city.startswith(self.region) or self.region.startswith(city))}
+        if away:
+            raise ValueError(f"channels: cities outside the region: {', '.join(sorted(away))}")
+        return self
 
     @model_validator(mode="after")
     def _names_agree(self) -> Pack:

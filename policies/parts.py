@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from policies.plan import AgeRule, Limits, Span
+from policies.plan import AgeRule, Limits, LimitScope, Span
+from policies.relations import RELATIONSHIPS
+
+Some = Annotated[int, Field(ge=1)]
+Window = Literal["at_once", "calendar_month"] | Some  # at the same time, in a month of Shanghai, in so many days
+
+
+def known_relations(names: Iterable[str]) -> None:
+    """Raise `ValueError` for a word that is no relationship of API.md."""
+    unknown = set(names) - set(RELATIONSHIPS)
+    if unknown:
+        raise ValueError(f"no such relationship: {', '.join(sorted(unknown))}")
 
 
 class Part(BaseModel):
@@ -73,12 +85,20 @@ class Age(Part):
 class LimitRule(Part):
     """Number limits; null is unlimited (C10-C12)."""
 
-    members_per_holder: int | None
-    holder_scope: Literal["all_channels", "per_channel"]
-    binders_per_member: int | None
-    member_window: Literal["calendar_month"]
+    members_per_holder: Some | None
+    holder_scope: LimitScope
+    holder_window: Window = "at_once"
+    holder_count_ended: bool = True
+    binders_per_member: Some | None
+    member_scope: LimitScope = "all_channels"
+    member_window: Window
     count_ended: bool
-    per_relation: dict[str, int] = {}
+    per_relation: dict[str, Some] = {}
+
+    @model_validator(mode="after")
+    def _known(self) -> LimitRule:
+        known_relations(self.per_relation)
+        return self
 
     @property
     def limits(self) -> Limits:

@@ -24,6 +24,7 @@ _CITIZEN = re.compile(r"[0-9]{17}[0-9X]")
 _LEGACY = re.compile(r"[0-9]{15}")
 _FOREIGN_2017 = re.compile(r"[A-Z]{3}[0-9]{12}")
 _TRAVEL = re.compile(r"[A-Z0-9]{5,20}")
+_PASSPORT = re.compile(r"[A-Z][A-Z0-9]{4,13}")
 _BIRTH_CERTIFICATE = re.compile(r"[A-Z][0-9]{9}")
 _CENTENARIANS = frozenset({"996", "997", "998", "999"})
 
@@ -106,6 +107,23 @@ def parse_for_search(text: str, today: date) -> tuple[Identity, ...]:
     return tuple(found)
 
 
+def parse_by_number(text: str, today: date, pointer: str) -> Identity:
+    """Read the number of a person of whom only the number is asked (a newborn's mother): its form says the kind.
+
+    A letter and up to 13 more are taken for a passport's; whatever is longer must be in order as a citizen's, a
+    permit's or a foreign resident's, so that a digit forgotten is no passport. Raises
+    `NotAllowed("id_number_invalid")` at `pointer`.
+    """
+    number = normalise_number(text)
+    if _CITIZEN.fullmatch(number) and (found := _citizen_or_none(number, today)):
+        return found
+    if _FOREIGN_2017.fullmatch(number):
+        return Identity("foreign_permanent_resident", "foreign_permanent_resident15", number, None)
+    if _PASSPORT.fullmatch(number):
+        return Identity("passport", "passport", number, None)
+    raise NotAllowed("id_number_invalid", pointer)
+
+
 def parse_birth_certificate(text: str, pointer: str = "/birth_certificate/number") -> Identity:
     """Read the number of a birth certificate: one letter and nine digits. Raises `NotAllowed`."""
     number = normalise_number(text)
@@ -141,17 +159,23 @@ def mask_number(number: str) -> str:
 
 
 def _citizen(id_type: str, number: str, today: date, pointer: str) -> Identity:
+    found = _citizen_or_none(number, today)
+    if found is None or found.id_type != id_type:
+        raise NotAllowed("id_number_invalid", f"{pointer}/id_number")
+    return found
+
+
+def _citizen_or_none(number: str, today: date) -> Identity | None:
+    """Whom an 18-character number names, of whatever kind; None where it is not in order."""
     born = _date_in(number) if _CITIZEN.fullmatch(number) else None
+    id_type = _kind_of_citizen(number)
     good = (
         born is not None
         and check_digit(number[:17]) == number[17]
         and EARLIEST_BIRTH <= born <= today
-        and _kind_of_citizen(number) == id_type
         and (id_type != "resident_id" or number[:2] in _PROVINCES)
     )
-    if not good:
-        raise NotAllowed("id_number_invalid", f"{pointer}/id_number")
-    return Identity(id_type, "citizen18", number, born, "male" if int(number[16]) % 2 else "female")
+    return Identity(id_type, "citizen18", number, born, "male" if int(number[16]) % 2 else "female") if good else None
 
 
 def _kind_of_citizen(number: str) -> str:

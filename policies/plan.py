@@ -15,6 +15,8 @@ import orjson
 
 Step = Literal["face_check", "authorisation", "agency_review"]
 AgeGroup = Literal["newborn", "minor", "adult"]
+LimitScope = Literal["all_channels", "per_channel"]
+LimitWindow = Literal["at_once", "calendar_month"] | int  # an int is so many days back from now
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class FacePlan:
     grace_minutes: float = 30
     max_attempts: int | None = None  # that a provider's answer used up; None: as many as the window holds
     document_types: tuple[str, ...] = ("resident_id",)  # id_types whose face a provider can compare
+    spoof: Literal["retry", "counter"] = "retry"  # after a suspected spoof: another attempt, or a person looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ class CounterPlan:
     address: str
     bring: tuple[str, ...]
     refuse_reasons: tuple[str, ...] = ()
+    service: str = ""  # what the counter is asked for, in Chinese as all labels (C17)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +96,20 @@ class Limits:
     """Number limits; None is unlimited (F50, F51, C10–C12)."""
 
     members_per_holder: int | None
-    holder_scope: Literal["all_channels", "per_channel"] = "all_channels"
+    holder_scope: LimitScope = "all_channels"
     binders_per_member: int | None = None
-    member_window: Literal["calendar_month"] = "calendar_month"
-    count_ended: bool = True
-    per_relation: dict[str, int] = field(default_factory=dict)
+    member_window: LimitWindow = "calendar_month"
+    count_ended: bool = True  # whether binders whose binding has ended within the window count
+    per_relation: dict[str, int] = field(default_factory=dict)  # counted as the holder's members are
+    holder_window: LimitWindow = "at_once"
+    holder_count_ended: bool = True
+    member_scope: LimitScope = "all_channels"
+
+    @property
+    def keeps_ended(self) -> bool:
+        """Whether a place of the month stays when its binding ends: one of the limits counts it still."""
+        member = self.binders_per_member is not None and self.member_window != "at_once" and self.count_ended
+        return member or (self.holder_window != "at_once" and self.holder_count_ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +166,12 @@ class Plan:
     own_code_only: bool = True  # only the patient's own code may be shown (F52, C6)
     requires_active: str | None = None  # the product that must be active between the same two
     warning_days: tuple[int, ...] = (30, 7)  # both sides are told so many days before suspended_to_ended
+    term_days: int | None = None  # for how many days a binding is made; it lapses at 24:00 of the last (W7, W15)
     max_files: int = 30
     max_file_bytes: int = 10_485_760
     max_pages: int = 20
     max_megapixels: int = 50
+    _hash: str = field(default="", init=False, compare=False, repr=False)  # kept; JSON leaves it out
 
     def to_json(self) -> bytes:
         """Canonical JSON: sorted keys, so that equal plans have equal bytes."""
@@ -165,7 +180,9 @@ class Plan:
     @property
     def hash(self) -> str:
         """SHA-256 of the canonical JSON, hex: the name under which the plan is stored."""
-        return hashlib.sha256(self.to_json()).hexdigest()
+        if not self._hash:
+            object.__setattr__(self, "_hash", hashlib.sha256(self.to_json()).hexdigest())
+        return self._hash
 
 
 def plan_from_json(body: bytes | str) -> Plan:

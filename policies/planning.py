@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from policies.ages import age_group, age_on, face_age_day
+from policies.ages import age_on, face_age_day
 from policies.book import LawBook
+from policies.methods import group_under, method_rule
 from policies.pack import Branch, InsuredRule, MethodRule, Pack
 from policies.plan import (
     AgeGroup,
@@ -25,17 +26,17 @@ from policies.plan import (
     UnbindPlan,
 )
 from policies.refusals import NotAllowed
-from policies.regions import agency_name, agency_of, area_of, city_of, is_region
+from policies.regions import agency_of, area_of, city_of, is_region
 from policies.words import Condition
 
 __all__ = [
     "ApplicationFacts",
     "PersonFacts",
-    "age_group",
     "check_consents",
     "consents_of",
     "face_age_day",
     "plan_for",
+    "plan_under",
 ]
 
 MOST_PLANS = 10_000  # kept in memory, a few kB each
@@ -76,12 +77,20 @@ def plan_for(book: LawBook, facts: ApplicationFacts, day: date) -> Plan:
     `channel_not_open`, `wrong_product`; 409 `channel_unknown` for a city that no source lists (C14).
     """
     _check_regions(facts)
-    pack = book.pack_for(facts.holder.insured_region, facts.product, day)
+    return plan_under(book, book.pack_for(facts.holder.insured_region, facts.product, day), facts, day)
+
+
+def plan_under(book: LawBook, pack: Pack, facts: ApplicationFacts, day: date) -> Plan:
+    """Return the plan that `pack` gives an application made on `day`, whichever pack was in force then.
+
+    Raises `NotAllowed` as `plan_for` does.
+    """
     _check_channel(pack, facts)
-    rule = _method(pack, facts)
+    rule = method_rule(pack, facts.method, facts.member.id_type, facts.member.birth_date, day)
     born = _member_born(facts, day)
     _check_people(pack, facts, born, day)
-    group, under_14 = _group(pack, rule, born, day), age_on(pack.age.rule, born, day) < GUARDIAN_CONSENT_BELOW
+    group = group_under(pack, rule, facts.member.id_type, born, day)
+    under_14 = age_on(pack.age.rule, born, day) < GUARDIAN_CONSENT_BELOW
     # all that a plan is made of: a class of cases, so that most applications find theirs made already
     kind = (id(pack), facts.method, group, facts.relationship, facts.holder.insured_region,
             facts.member.insured_region, under_14)  # fmt: skip
@@ -141,13 +150,6 @@ def _check_channel(pack: Pack, facts: ApplicationFacts) -> None:
         raise NotAllowed("channel_not_open", "/holder/insured_region")
 
 
-def _method(pack: Pack, facts: ApplicationFacts) -> MethodRule:
-    rule = next((said for name, said in pack.methods.items() if name == facts.method), None)
-    if rule is None or facts.member.id_type not in rule.id_types:
-        raise NotAllowed("method_not_allowed", "/method")
-    return rule
-
-
 def _member_born(facts: ApplicationFacts, day: date) -> date:
     born = facts.member.birth_date
     if born is None:
@@ -172,15 +174,6 @@ def _check_people(pack: Pack, facts: ApplicationFacts, born: date, day: date) ->
     in_care = facts.relationship == "WARD" or age_on(rule, born, day) < ADULT_AT_LAW
     if facts.initiator not in pack.initiators or (facts.initiator == "guardian" and not in_care):
         raise NotAllowed("initiator_not_allowed", "/initiator")
-
-
-def _group(pack: Pack, rule: MethodRule, born: date, day: date) -> AgeGroup:
-    group: AgeGroup = age_group(pack.age.rule, born, day)
-    if group == "minor" and "newborn" in rule.branches:
-        group = "newborn"
-    if group not in rule.branches:  # a method for newborns alone takes no adults
-        raise NotAllowed("method_not_allowed", "/method")
-    return group
 
 
 def _plan(pack: Pack, rule: MethodRule, group: AgeGroup, facts: ApplicationFacts, *, under_14: bool) -> Plan:
@@ -211,6 +204,7 @@ def _plan(pack: Pack, rule: MethodRule, group: AgeGroup, facts: ApplicationFacts
         own_code_only=pack.own_code_only,
         requires_active=pack.requires_active,
         warning_days=pack.warning_days,
+        term_days=pack.term_days,
         **pack.documents.model_dump(),
     )
 
@@ -263,9 +257,9 @@ def _counter(pack: Pack, materials: tuple[Requirement, ...], facts: ApplicationF
     said = pack.counter
     party = facts.holder if said.agency_of == "holder" else facts.member
     agency = agency_of(party.insured_region, said.agency_level)
-    called = pack.agencies.get(agency) or agency_name(agency)
+    called = pack.agency(agency)
     bring = dict.fromkeys((*said.bring, *(group.label for group in materials)))
-    return CounterPlan(agency, called.name, called.address, tuple(bring), said.refuse_reasons)
+    return CounterPlan(agency, called.name, called.address, tuple(bring), said.refuse_reasons, said.service.zh)
 
 
 def _deadlines(pack: Pack) -> dict[str, Span]:

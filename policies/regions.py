@@ -29,7 +29,7 @@ class AgencyName:
 
 @cache
 def names() -> dict[str, str]:
-    """Return region code → Chinese name, of all provinces and of the prefectures that packs speak of."""
+    """Return region code → Chinese name, of all provinces and prefecture-level places (GB/T 2260, DOMAIN §C.4)."""
     file = Path(__file__).parent / "packs" / "shared" / "regions.yaml"
     table: dict[str, str] = yaml.safe_load(file.read_text("utf-8"))
     return table

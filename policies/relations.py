@@ -65,7 +65,8 @@ def to_gbt4761(relationship: str) -> str | None:
 def mirror(relationship: str) -> str:
     """Return what the holder is to the member.
 
-    Bindings are stored as "the member is the holder's X"; a channel that says it the other way round (F94) is
-    mirrored once, at the door. Parents-in-law and wards have no word in the other direction: "OTHER".
+    Bindings are stored as "the member is the holder's X", and the contract knows no other direction, whoever applies.
+    A channel whose own pages say it the other way round (F94) has it mirrored once, by its adapter. Parents-in-law
+    and wards have no word in the other direction: "OTHER".
     """
     return _MIRROR.get(relationship, "OTHER")

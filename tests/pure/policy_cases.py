@@ -1,7 +1,7 @@
 """Applications that are in order, for the tests of the law book to spoil one thing of."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -31,6 +31,19 @@ def asked(product="family_account", region=GUANGZHOU, born=GROWN, **other):
 
 def plan(*args, **kwargs):
     return plan_for(lawbook(), asked(*args, **kwargs), DAY)
+
+
+def found_on(day, *args, **kwargs):
+    """The plan of an application made on `day`, or the code with which it is refused."""
+    try:
+        return plan_for(lawbook(), asked(*args, **kwargs), day)
+    except NotAllowed as no:
+        return no.code
+
+
+def around(day):
+    """The day before a border, the border itself and the day after."""
+    return [day - timedelta(days=1), day, day + timedelta(days=1)]
 
 
 def refusal(*args, **kwargs):

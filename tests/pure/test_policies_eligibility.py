@@ -5,9 +5,8 @@ from datetime import date
 
 import pytest
 
-from policies.book import lawbook
 from policies.eligibility import insurance_verdict, judge
-from policies.entitlements import care_warning, refusal
+from policies.entitlements import refusal
 from policies.relations import RELATIONSHIPS, from_gbt4761, mirror, to_gbt4761
 from tests.pure.policy_cases import CHANGSHU, plan
 
@@ -125,11 +124,6 @@ def test_the_daily_look(law, found, verdict):
 )
 def test_entitlements(law, purpose, patient, region, reason):
     assert refusal(law, purpose, patient, region) == reason
-
-
-def test_every_plan_has_its_warning():
-    for law in (FAMILY, SHARING, DISPLAY, JIANGSU):
-        assert "骗取医疗保障基金" in care_warning(lawbook(), law).zh
 
 
 # -- relationships --

@@ -7,13 +7,12 @@ import pytest
 
 from policies.book import LawBook, lawbook, load
 from policies.check import check_book, check_folders, plans_of
-from policies.explain import explain_plan
 from policies.loader import SHIPPED, PackError, read_folder, read_pack
 from policies.refusals import NotAllowed
-from policies.regions import agency_of, area_of, is_region, names, place_name
 from policies.words import DEADLINES
-from tests.pure.policy_cases import DAY, asked
+from tests.pure.policy_cases import DAY
 
+LATER = date(2026, 11, 22)  # when the newest of ours has come into force
 NATIONAL = (SHIPPED / "CN-national.family_account.yaml").read_text("utf-8")
 HEAD = """
 pack: CN-51-test
@@ -45,10 +44,12 @@ def test_the_shipped_packs_are_fit_for_use():
 
 def test_there_is_one_file_for_each_region_and_product():
     assert [f.file for f in lawbook().files] == [f"{f.pack}.{f.product}.yaml" for f in lawbook().files]
-    assert [f"{law.pack.pack} {law.pack.product}" for law in lawbook().laws_on(DAY)] == [
+    assert [f"{law.pack.pack} {law.pack.product}" for law in lawbook().laws_on(LATER)] == [
+        "CN-11-beijing account_sharing",
         "CN-32-jiangsu account_sharing",
         "CN-32-jiangsu family_account",
         "CN-3205-suzhou family_account",
+        "CN-33-zhejiang account_sharing",
         "CN-44-guangdong account_sharing",
         "CN-44-guangdong code_display",
         "CN-national family_account",
@@ -65,14 +66,14 @@ def test_every_pack_says_on_what_it_stands():
 
 
 def test_chinese_texts_have_no_folded_spaces():
-    for law in lawbook().laws_on(DAY):
+    for law in lawbook().laws_on(LATER):
         texts = [law.pack.care_warning, *law.pack.help.values(), *(n.text for n in law.pack.notices.values())]
         assert [text.zh for text in texts if re.search(r"[\u4e00-\u9fff，。；] [\u4e00-\u9fff]", text.zh)] == []
 
 
 def test_every_law_serves_somebody_and_knows_all_deadlines():
-    for law in lawbook().laws_on(DAY):
-        plans = list(plans_of(lawbook(), law, DAY))
+    for law in lawbook().laws_on(LATER):
+        plans = list(plans_of(lawbook(), law, LATER))
         assert plans
         for plan in plans:
             assert set(plan.deadlines) == {*DEADLINES, "first_attempt_to_pass"}
@@ -163,6 +164,11 @@ def test_before_any_pack_nobody_offers_anything():
         ("deadlines: {tea_to_drunk: {days: 1}}\n", "deadlines", "tea_to_drunk"),
         ("deadlines: {review_to_decision: null}\n", "deadlines", "review_to_decision"),
         ("relations: {allowed: [COUSIN]}\n", "relations", "COUSIN"),
+        ("limits: {per_relation: {FATHER: 1}}\n", "limits", "FATHER"),
+        ("limits: {members_per_holder: 0}\n", "limits.members_per_holder", "greater than"),
+        ("methods: {id_number: {branches: {adult: {face: [mother]}}}}\n", "methods.id_number", "birth_certificate"),
+        ("channels: {open: {alipay: {entry: {zh: a, en: a}, as_of: 2026-01-01, cities: {'3301': bind}}}}\n",
+         "", "outside the region: 3301"),
         ("relations: {papers: {WARD: [stone]}}\n", "", "papers used but not defined: stone"),
         ("review: {reject_reasons: [mood]}\n", "", "reasons used but not defined: mood"),
         ("notices: {face: null}\n", "", "notices used but not defined: face"),
@@ -190,9 +196,10 @@ def test_errors_name_the_file():
     [
         ("pack: CN-51-test\n", "", "pack", "missing"),
         ('"51"', "51", "region", "quote it"),
+        ('"51"', '"59"', "", "no province begins with 59"),
+        ('"51"', '"510000"', "", "digits that all its places begin with"),
         ("effective_from: 2026-01-01", "effective_from: soon", "effective_from", "must be a date"),
         ("/family_account", "", "inherits", "<pack>/<product>"),
-        ("CN-national/", "CN-nowhere/", "inherits", "nothing of that name"),
         ("CN-national/", "CN-51-test/", "inherits", "inherits itself"),
     ],
 )
@@ -237,6 +244,8 @@ FOR_CHILDREN = "{version: '2', when: under_14, title: {zh: a, en: a}, text: {zh:
         ("review: {mode: manual, return_reasons: []}\n", "review"),
         (f"notices: {{face: {FOR_CHILDREN}}}\n", "notices.face"),
         ("reasons: {channel_not_open: null}\n", "reasons.channel_not_open"),
+        ("limits: {members_per_holder: 3}\n", "limits.members_per_holder"),  # on no source
+        ("sources: [W11]\nfacts: {limits: [F171]}\nlimits: {members_per_holder: 3}\n", "facts.limits"),
         (f"{NOBODY}methods: {{id_number: {{id_types: [resident_id], branches: {{minor: {{}}}}}}}}\n", ""),
     ],
 )  # fmt: skip
@@ -245,38 +254,14 @@ def test_a_pack_that_reads_well_may_still_be_unfit(more, path):
     assert path in {problem.path for problem in found if problem.file == "test-0.yaml"}
 
 
-# -- reasons of a plan, regions --
+def test_a_source_of_ones_own_is_cited_by_the_name_that_the_pack_gives_it():
+    text = HEAD + "sources: [notice-3]\nfacts: {limits: [notice-3]}\nlimits: {members_per_holder: 3}\n"
+    assert check_book(book(text), DAY) == []
 
 
-def test_a_plan_says_which_file_and_which_facts_made_it():
-    plan, because = explain_plan(lawbook(), asked(region="320581"), DAY)
-    said = {one.part: one for one in because}
-    assert plan.pack == "CN-3205-suzhou"
-    assert (said["age_group"].file, said["age_group"].key) == ("CN-3205-suzhou.family_account.yaml", "age")
-    assert "F155" in said["age_group"].facts
-    assert said["face.subjects"].facts == ("F155", "F156", "F157", "F158")
-    assert said["face.window_hours"].file == "CN-national.family_account.yaml"
-    assert said["deadlines.review_to_decision"].unconfirmed
-    assert not said["limits.members_per_holder"].unconfirmed
-    assert all(one.facts for one in because if not one.unconfirmed), [o for o in because if not o.facts]
-
-
-def test_regions_have_agencies_areas_and_names():
-    assert [agency_of("320581", level) for level in ("county", "prefecture", "province")] == [
-        "320581",
-        "320500",
-        "320000",
-    ]
-    assert (agency_of("361199", "prefecture"), agency_of("310115", "prefecture")) == ("361100", "310000")
-    assert [area_of("440106", width) for width in ("china", "province", "pooling_area")] == ["", "44", "4401"]
-    assert area_of("500103", "pooling_area") == "50"
-    assert [place_name(r) for r in ("320581", "320582", "330100", "990000")] == [
-        "常熟市", "苏州市", "浙江省（330100）", "990000",
-    ]  # fmt: skip
-    assert [is_region(r) for r in ("440100", "4401", "990100", "４４０１００")] == [True, False, False, False]
-
-
-def test_all_cities_of_the_two_provinces_have_names():
-    assert sum(code[:2] == "44" and code[2:] != "0000" for code in names()) == 21
-    assert sum(code[:2] == "32" and code[2:] != "0000" and code.endswith("00") for code in names()) == 13
-    assert sum(code.endswith("0000") for code in names()) == 32
+def test_one_file_is_checked_like_a_folder(tmp_path):
+    (tmp_path / "own.yaml").write_text(HEAD + "colour: red\n", "utf-8")
+    for place in (tmp_path, tmp_path / "own.yaml"):
+        assert [problem.path for problem in check_folders(SHIPPED, place)] == ["colour"]
+    (problem,) = check_folders(SHIPPED, tmp_path / "none.yaml")
+    assert (problem.file, "cannot be read" in problem.what) == ("none.yaml", True)

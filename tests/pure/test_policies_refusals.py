@@ -15,6 +15,7 @@ from tests.pure.policy_cases import (
     refusal,
 )
 
+JINAN = "370100"  # offers no sharing by any pack of ours
 ALIPAY = [
     "4401",
     "4404",
@@ -75,12 +76,14 @@ def test_the_lists_name_seventeen_cities():
         ("family_account", "suzhou_yibao_oa", CHANGSHU, None),
         ("account_sharing", "jiangsu_yibaoyun", NANJING, None),
         ("account_sharing", "counter", SHENZHEN, None),
+        ("account_sharing", "national_app", BEIJING, None),
         ("family_account", "jiangsu_yibaoyun", GUANGZHOU, "channel_not_open"),
         ("family_account", "suzhou_yibao_oa", NANJING, "channel_not_open"),
         ("family_account", "yueyibao_wechat", GUANGZHOU, "wrong_product"),
         ("account_sharing", "national_app", GUANGZHOU, "channel_not_open"),
         ("account_sharing", "alipay", NANJING, "channel_not_open"),
-        ("account_sharing", "national_app", BEIJING, "region_not_allowed"),
+        ("account_sharing", "alipay", BEIJING, "channel_not_open"),
+        ("account_sharing", "national_app", JINAN, "region_not_allowed"),
         ("code_display", "alipay", NANJING, "region_not_allowed"),
     ],
 )

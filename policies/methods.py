@@ -1,0 +1,46 @@
+"""Which way to name the member is open to him: by his document and his age (F10, F11, F47)."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from policies.ages import age_group
+from policies.pack import MethodRule, Pack
+from policies.plan import AgeGroup
+from policies.refusals import NotAllowed
+from policies.words import Method
+
+
+def method_rule(pack: Pack, method: str, id_type: str, born: date | None, day: date) -> MethodRule:
+    """Return the rule of a method for a member with such a document.
+
+    Raises `NotAllowed("method_not_allowed")`, with the `methods` that would fit: by his age too, where `born` is known.
+    """
+    rule = next((said for name, said in pack.methods.items() if name == method), None)
+    if rule is None or id_type not in rule.id_types:
+        raise _not_allowed(pack, id_type, born, day)
+    return rule
+
+
+def group_under(pack: Pack, rule: MethodRule, id_type: str, born: date, day: date) -> AgeGroup:
+    """Return the branch of the rule in which the member stands on `day`. Raises as `method_rule` does."""
+    group = _branch(pack, rule, born, day)
+    if group is None:  # a method for newborns alone takes no adults
+        raise _not_allowed(pack, id_type, born, day)
+    return group
+
+
+def _branch(pack: Pack, rule: MethodRule, born: date, day: date) -> AgeGroup | None:
+    group: AgeGroup = age_group(pack.age.rule, born, day)
+    if group == "minor" and "newborn" in rule.branches:
+        group = "newborn"
+    return group if group in rule.branches else None
+
+
+def _not_allowed(pack: Pack, id_type: str, born: date | None, day: date) -> NotAllowed:
+    fit: list[Method] = [
+        name
+        for name, rule in pack.methods.items()
+        if id_type in rule.id_types and (born is None or _branch(pack, rule, born, day))
+    ]
+    return NotAllowed("method_not_allowed", "/method", extra={"methods": fit})
