@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from api import examples
-from api.answered_staff import Cause, Overview, StuckPage
+from api.answered_staff import Cause, Overview, StuckGroups, StuckPage
 from api.call import Call, answer, asks
 from policies.words import ChannelName, Product
 from workflows.views import stuck as stuck_bindings
@@ -35,9 +35,17 @@ async def overview(
 async def stuck(
     call: Operator,
     cause: Cause | None = None,
+    fingerprint: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=MOST)] = None,
 ) -> Response:
     """Every stuck binding with its cause, the evidence, since when, and the repairs that fit; the longest first."""
-    page = await call.run(stuck_bindings.stuck, call.office.ledger, call.caller.regions, cause, limit, cursor)
-    return answer(page)
+    ledger, regions = call.office.ledger, call.caller.regions
+    return answer(await call.run(stuck_bindings.stuck, ledger, regions, cause, limit, cursor, fingerprint))
+
+
+@router.get("/v1/ops/stuck/groups", summary="The same by fingerprint", **examples.tells(StuckGroups))
+async def stuck_groups(call: Operator, cause: Cause | None = None) -> Response:
+    """What is stuck in the same way, the most first: a filter for repairs."""
+    found = await call.run(stuck_bindings.groups, call.office.ledger, call.caller.regions, cause)
+    return answer({"items": found, "next_cursor": None})

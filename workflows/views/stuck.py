@@ -1,69 +1,110 @@
 """Bindings that do not move though they should: each with its cause, the evidence, and since when.
 
 A cause is one query over small tables; all that are asked for are read by one statement. Leniences are how long
-something may be late before it is worth a person's look.
+something may be late before it is worth a person's look. What has the same fingerprint is stuck in the same way, and
+may be repaired together. A cause sets and clears itself: it is there as long as its query finds it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import TextClause, text
+from msgspec import DecodeError, ValidationError
+from sqlalchemy import RowMapping, text
 
 from models.ledger import Ledger
+from policies.plan import plan_from_json
 from workflows.access.scopes import patterns
 from workflows.case import ACTIVE, FINAL
+from workflows.check import impossible
+from workflows.repairs.verbs import fitting
 from workflows.views import cursors
 from workflows.views.overview import moments
+from workflows.views.pacing import Paced
 
-# Each gives binding_id, since and evidence; `clock` is the service's now. Keep evidence free of names and addresses.
+# Each gives binding_id, since, evidence, and in `print` what those have in common that are stuck in the same way;
+# `clock` is the service's now. Keep evidence free of names and addresses.
 CAUSES: dict[str, str] = {
     # the sweep looks every second: a minute late is the sweep's trouble, or an outage that holds the face window
     "deadline_overdue": """
-select d.binding_id, d.due_at as since,
-  jsonb_build_object('deadline', d.name, 'due_at', d.due_at, 'attempts', d.attempts, 'watch', d.watch) as evidence
+select d.binding_id, d.due_at as since, d.name as print,
+  jsonb_build_object('deadline', d.name, 'due_at', d.due_at, 'attempts', d.attempts) as evidence
 from deadlines d, clock
-where d.parked is null and d.due_at < clock.now - interval '1 minute' * case when d.watch then 15 else 1 end""",
+where d.parked is null and not d.watch and d.due_at < clock.now - interval '1 minute'""",
+    # a question that our own hands owe: nobody has asked it. In a sandbox whose clock was moved, the daily look at an
+    # insurance may be a week late (tasks/advance.py)
+    "system_slow": """
+select d.binding_id, d.due_at as since, d.name as print,
+  jsonb_build_object('deadline', d.name, 'due_at', d.due_at, 'attempts', d.attempts) as evidence
+from deadlines d, clock
+where d.parked is null and d.watch and d.due_at < clock.now - case
+  when d.name <> 'insurance_to_rechecked' then interval '1 minute'
+  when (select ahead > interval '0' from service_clock) then interval '8 days' else interval '1 hour' end
+union all
+select f.binding_id, f.poll_at, 'face_poll', jsonb_build_object('face_check_id', f.id, 'provider', f.provider,
+  'due_at', f.poll_at, 'attempts', f.attempts)
+from face_sessions f, clock where f.poll_at < clock.now - interval '1 minute'""",
     "step_poisoned": """
-select d.binding_id, d.due_at as since,
+select d.binding_id, d.due_at as since, d.name as print,
   jsonb_build_object('deadline', d.name, 'parked', d.parked, 'attempts', d.attempts) as evidence
 from deadlines d where d.parked is not null""",
     "no_deadline": """
-select b.id as binding_id, b.state_since as since,
+select b.id as binding_id, b.state_since as since, b.state as print,
   jsonb_build_object('state', b.state, 'version', b.version) as evidence
 from bindings b
-where b.state <> all(:resting)
+where b.id = any(:suspects) and b.state <> all(:resting)
   and not exists (select from deadlines d where d.binding_id = b.id)""",
     "registry_unanswered": """
-select d.binding_id, b.state_since as since,
+select d.binding_id, b.state_since as since, a.region as print,
   jsonb_build_object('attempts', d.attempts, 'asked_again_at', d.due_at) as evidence
-from deadlines d join bindings b on b.id = d.binding_id
+from deadlines d join bindings b on b.id = d.binding_id join applications a on a.binding_id = d.binding_id
 where d.name = 'materials_to_checked' and d.attempts > 1""",
     # a session without an answer is polled at its end; ten minutes later even the poll has heard nothing
     "callback_lost": """
-select f.binding_id, f.expires_at as since,
+select f.binding_id, f.expires_at as since, f.provider as print,
   jsonb_build_object('face_check_id', f.id, 'provider', f.provider, 'expires_at', f.expires_at,
                      'polls', f.attempts) as evidence
 from face_sessions f, clock
 where f.status = 'pending' and f.expires_at < clock.now - interval '10 minutes'""",
     "delivery_parked": """
 select l.binding_id, coalesce(l.settled_at, l.created_at) as since,
+  l.endpoint_id || ':' || coalesce(l.last_error, '') as print,
   jsonb_build_object('delivery_id', l.id, 'endpoint_id', l.endpoint_id, 'sequence', l.sequence, 'type', l.type,
                      'attempts', l.attempts, 'last_error', l.last_error) as evidence
-from deliveries l where l.state = 'parked'""",
+from deliveries l where l.state = 'parked' and l.notice = ''""",  # what only tells of being stuck is not stuck
     "delivery_late": """
-select l.binding_id, l.created_at as since,
+select l.binding_id, l.created_at as since, l.endpoint_id || ':' || coalesce(l.last_error, '') as print,
   jsonb_build_object('delivery_id', l.id, 'endpoint_id', l.endpoint_id, 'sequence', l.sequence,
                      'attempts', l.attempts, 'next_at', l.next_at, 'last_error', l.last_error) as evidence
 from deliveries l, clock
-where l.state = 'pending' and l.created_at < clock.now - interval '1 hour'""",
-    # the oldest line of a channel that nobody has turned into deliveries for a minute of real time
+where l.state = 'pending' and l.notice = '' and l.created_at < clock.now - interval '1 hour'""",
+    # whoever leased it has neither finished nor given it back for a minute of real time: he died over it
+    "lease_lost": """
+select d.binding_id, d.leased_until as since, d.name as print,
+  jsonb_build_object('deadline', d.name, 'leased_until', d.leased_until) as evidence
+from deadlines d where d.leased_until < clock_timestamp() - interval '1 minute'
+union all
+select l.binding_id, l.leased_until, 'delivery',
+  jsonb_build_object('delivery_id', l.id, 'endpoint_id', l.endpoint_id, 'leased_until', l.leased_until)
+from deliveries l
+where l.state = 'pending' and l.notice = '' and l.leased_until < clock_timestamp() - interval '1 minute'""",
+    # under the machine as it is now, this plan gets cases lost (`workflows.check`), or cannot even be read
+    "plan_impossible": """
+select b.id as binding_id, b.state_since as since,
+  coalesce(p.body ->> 'pack', '') || ':' || coalesce(p.body ->> 'version', '') as print,
+  jsonb_build_object('plan', b.plan, 'pack', p.body ->> 'pack', 'version', p.body ->> 'version') as evidence
+from bindings b join plans p on p.hash = b.plan
+where b.id = any(:suspects) and b.plan = any(:impossible) and b.state <> all(:final)""",
+    # the oldest line of a channel that nobody has turned into deliveries for a minute of real time; behind a
+    # transaction that does not end, nobody may: how old the oldest is says whether to look for it
     "feed_lagging": """
-select line.binding_id, line.at as since,
+select line.binding_id, line.at as since, e.channel as print,
   jsonb_build_object('channel', e.channel, 'sequence', line.sequence,
-                     'seconds', extract(epoch from clock_timestamp() - line.recorded_at)) as evidence
+    'seconds', round(extract(epoch from clock_timestamp() - line.recorded_at)),
+    'oldest_transaction_seconds', (select round(extract(epoch from max(clock_timestamp() - t.xact_start)))
+                                   from pg_stat_activity t where t.backend_xid is not null)) as evidence
 from (select distinct channel from webhook_endpoints where disabled_at is null) e
 left join feed_cursors c on c.channel = e.channel
 cross join lateral (
@@ -76,9 +117,11 @@ where line.recorded_at < clock_timestamp() - interval '1 minute'""",
 _LIST = """
 with clock as (select kinbind_now() as now),
 found as ({causes})
-select f.binding_id, f.cause, f.since, f.evidence, f.key, b.state, b.version, a.product, a.channel, a.region
+select f.binding_id, f.cause, f.fingerprint, f.since, f.evidence, f.key, b.state, b.version, a.product, a.channel,
+  a.region
 from found f join bindings b on b.id = f.binding_id join applications a on a.binding_id = f.binding_id
 where a.region like any(:granted)
+  and (cast(:fingerprint as text) is null or f.fingerprint = :fingerprint)
   and (cast(:since as timestamptz) is null or (f.since, f.binding_id, f.cause, f.key)
        > (cast(:since as timestamptz), :after, :after_cause, :after_key))
 order by f.since, f.binding_id, f.cause, f.key
@@ -86,45 +129,157 @@ limit :limit
 """
 # What tells two findings of one cause in one binding apart.
 _KEY = "coalesce(s.evidence ->> 'delivery_id', s.evidence ->> 'face_check_id', s.evidence ->> 'deadline', '')"
+_GROUPS = """
+with clock as (select kinbind_now() as now),
+found as ({causes})
+select f.fingerprint, f.cause, count(*) as count, min(f.since) as oldest_since, min(f.binding_id) as example
+from found f join applications a on a.binding_id = f.binding_id
+where a.region like any(:granted)
+group by f.fingerprint, f.cause order by count(*) desc, f.fingerprint
+"""
+_CAUSES = """
+with clock as (select kinbind_now() as now),
+found as ({causes})
+select f.cause, count(distinct f.binding_id) as count, min(f.since) as oldest_since
+from found f join applications a on a.binding_id = f.binding_id
+where a.region like any(:granted)
+group by f.cause order by 2 desc, 1
+"""
 _COUNTS = """
 with clock as (select kinbind_now() as now),
 found as ({causes})
 select f.cause, count(*) as count, min(f.since) as oldest_since from found f group by f.cause
 """
+_ALL = """
+with clock as (select kinbind_now() as now),
+found as ({causes})
+select f.binding_id, f.cause, f.key, f.fingerprint, f.since, f.evidence from found f
+"""
+_OF_BINDING = """
+with clock as (select kinbind_now() as now),
+found as ({causes})
+select f.cause, f.fingerprint, f.since, f.evidence from found f where f.binding_id = :binding order by f.since
+"""
+_IN = """
+select f.binding_id from (
+  with clock as (select kinbind_now() as now), found as ({causes}) select * from found) f
+where cast(:fingerprint as text) is null or f.fingerprint = :fingerprint
+"""
+# The two causes that no small table knows: every binding is looked at, and each that is found is looked at again.
+_SUSPECTS = text("""
+select b.id from bindings b
+where b.state <> all(:final) and (
+  b.plan = any(:impossible)
+  or (b.state <> all(:resting) and not exists (select from deadlines d where d.binding_id = b.id)))
+""")
+_RESTING = (ACTIVE, *FINAL)
+_PLANS = text("select hash, body::text as body from plans where hash <> all(:known)")
+_plans: dict[str, bool] = {}  # by hash, whether a case can live under it; a plan never changes, nor does the machine
 
 
 def stuck(
-    ledger: Ledger, granted: Collection[str], cause: str | None, limit: int, cursor: str | None
+    ledger: Ledger,
+    granted: Collection[str],
+    cause: str | None,
+    limit: int,
+    cursor: str | None,
+    fingerprint: str | None = None,
 ) -> dict[str, Any]:
     """A page of what is stuck in these regions, the longest first; `cause` is one of `CAUSES`, None for all."""
     place = cursors.decode(cursor, datetime, str, str, str) if cursor else (None, None, None, None)
     since, after, after_cause, after_key = place
-    rows = ledger.read(_query(_LIST, [cause] if cause else CAUSES), {
+    rows = _read(ledger, _LIST, [cause] if cause else CAUSES, {
         "granted": patterns(granted), "since": since, "after": after, "after_cause": after_cause,
-        "after_key": after_key, "limit": limit + 1,
+        "after_key": after_key, "limit": limit + 1, "fingerprint": fingerprint,
     })  # fmt: skip
     last = rows[limit - 1] if len(rows) > limit else None
     return {"items": [_item(row) for row in rows[:limit]], "next_cursor": _behind(last) if last else None}
 
 
-def counts(ledger: Ledger) -> dict[str, int]:
-    """How many are stuck, by cause, everywhere; causes with none are there too."""
-    found = ledger.read(_query(_COUNTS, CAUSES))
-    return dict.fromkeys(CAUSES, 0) | {row["cause"]: row["count"] for row in found}
+def groups(ledger: Ledger, granted: Collection[str], cause: str | None = None) -> list[dict[str, Any]]:
+    """What is stuck in these regions by fingerprint, the most first; `example` is one of the bindings."""
+    rows = _read(ledger, _GROUPS, [cause] if cause else CAUSES, {"granted": patterns(granted)})
+    return [dict(row) for row in rows]
 
 
-def _query(statement: str, causes: Collection[str]) -> TextClause:
-    union = "\nunion all\n".join(
-        f"select s.binding_id, '{cause}' as cause, s.since, s.evidence, {_KEY} as key from ({CAUSES[cause]}) s"  # noqa: S608 - all ours
+def causes(ledger: Ledger, granted: Collection[str]) -> list[dict[str, Any]]:
+    """How many bindings are stuck in these regions, by cause, the most first, and since when the first of them."""
+    return [dict(row) for row in _read(ledger, _CAUSES, CAUSES, {"granted": patterns(granted)})]
+
+
+def of_binding(ledger: Ledger, binding_id: str) -> list[dict[str, Any]]:
+    """Everything for which one binding is stuck at this moment: cause, fingerprint, since, evidence."""
+    asked = {"binding": binding_id, "suspects": [binding_id]}
+    return [dict(row) | {"evidence": moments(row["evidence"])} for row in _read(ledger, _OF_BINDING, CAUSES, asked)]
+
+
+def counts(ledger: Ledger) -> dict[str, tuple[int, datetime | None]]:
+    """How many are stuck, by cause, everywhere, and since when the first; causes with none are there too."""
+    found = _read(ledger, _COUNTS, CAUSES, {})
+    none: dict[str, tuple[int, datetime | None]] = dict.fromkeys(CAUSES, (0, None))
+    return none | {row["cause"]: (row["count"], row["oldest_since"]) for row in found}
+
+
+def everything(ledger: Ledger, known: Collection[str] = ()) -> list[dict[str, Any]]:
+    """All that is stuck at this moment: binding, cause, key, fingerprint, since and evidence of each finding.
+
+    `known` are bindings that another process has found: they are looked at even where our own look is an older one.
+    """
+    suspects = [*parameters(ledger)["suspects"], *known]
+    return [dict(row) for row in _read(ledger, _ALL, CAUSES, {"suspects": suspects})]
+
+
+def found_in(cause: str | None) -> str:
+    """SQL of the ids of what is stuck for this cause, else for any; it asks for `parameters` and `:fingerprint`."""
+    return _IN.format(causes=_union([cause] if cause else CAUSES))
+
+
+def parameters(ledger: Ledger) -> dict[str, Any]:
+    """What the causes ask for besides the clock."""
+    impossible = tuple(sorted(impossible_plans(ledger)))
+    return {"resting": list(_RESTING), "final": list(FINAL), "impossible": list(impossible),
+            "suspects": _suspects(ledger, impossible)}  # fmt: skip
+
+
+def _look_for_suspects(ledger: Ledger, impossible: tuple[str, ...]) -> list[str]:
+    asked = {"final": list(FINAL), "resting": list(_RESTING), "impossible": list(impossible)}
+    return [row["id"] for row in ledger.read(_SUSPECTS, asked)]
+
+
+_suspects = Paced(_look_for_suspects)
+
+
+def impossible_plans(ledger: Ledger) -> list[str]:
+    """The hashes of stored plans under which a case cannot live; each is judged once in a process."""
+    for row in ledger.read(_PLANS, {"known": list(_plans)}):
+        _plans[row["hash"]] = _possible(row["body"])
+    return [name for name, possible in _plans.items() if not possible]
+
+
+def _possible(body: str) -> bool:
+    try:
+        return not impossible(plan_from_json(body))
+    except (ValidationError, DecodeError):
+        return False
+
+
+def _union(causes: Collection[str]) -> str:
+    return "\nunion all\n".join(
+        f"select s.binding_id, '{cause}' as cause, '{cause}:' || s.print as fingerprint, s.since, s.evidence,"  # noqa: S608 - all ours
+        f" {_KEY} as key from ({CAUSES[cause]}) s"
         for cause in causes
     )
-    asked = text(statement.format(causes=union))
-    return asked.bindparams(resting=[ACTIVE, *FINAL]) if ":resting" in union else asked
+
+
+def _read(ledger: Ledger, statement: str, causes: Collection[str], asked: dict[str, Any]) -> Sequence[RowMapping]:
+    query = text(statement.format(causes=_union(causes)))
+    told = parameters(ledger) | asked
+    return ledger.read(query, {name: told[name] for name in query.compile().params})
 
 
 def _item(row: Any) -> dict[str, Any]:
     shown = {name: value for name, value in row.items() if name != "key"}
-    return shown | {"evidence": moments(row["evidence"]), "repairs": []}
+    return shown | {"evidence": moments(row["evidence"]), "repairs": fitting(row["cause"], row["state"])}
 
 
 def _behind(last: Any) -> str:

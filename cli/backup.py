@@ -1,0 +1,95 @@
+"""`kinbind backup` and `kinbind restore`: the database at a moment, its log since, the documents; never the keys."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli import places
+from cli.audit import moment
+from cli.looking import plain
+from cli.screen import Trouble, say
+from embedded import addresses, backup, lock
+from gateways.documents import documents_folder
+from models import keyring
+
+app = typer.Typer(no_args_is_help=True, help="Copies of database and documents; the keyring is `kinbind keys backup`.")
+
+
+@app.command("base")
+def base(
+    target: Annotated[Path, typer.Argument(help="A folder that does not exist yet, away from the database.")],
+) -> None:
+    """Copy the whole database while it runs, then the documents, and say which keys they are sealed with."""
+    url = places.database_url()
+    if target.exists():
+        raise Trouble(f"{target} exists, and nothing is overwritten")
+    target.mkdir(mode=0o700, parents=True)
+    backup.base(url, target / "base")
+    password = addresses.var_folder() / "postgres" / "password"
+    (target / "password").touch(mode=0o600)
+    (target / "password").write_text(password.read_text() if password.exists() else "")
+    documents = documents_folder()
+    if documents.is_dir():  # after the database: a file is written once, and whatever a row names is there by then
+        shutil.copytree(documents, target / "documents")
+    ids = keyring.read(keyring.keys_file()).key_ids if keyring.keys_file().exists() else []
+    (target / "needs.json").write_text(json.dumps({"keys": ids}, indent=2) + "\n")
+    say(f"{target} holds the database and the documents, sealed with the keys {', '.join(ids) or 'of no keyring here'}")
+    say("the keyring is not in it: `kinbind keys backup`, and keep the two apart")
+
+
+@app.command("wal")
+def wal(
+    target: Annotated[Path, typer.Argument(help="A folder; what is there already is gone on with.")],
+) -> None:
+    """Write the database's log away as it is written, until Ctrl-C: with a base, any moment since can be restored."""
+    process = backup.receive_wal(places.database_url(), target)
+    signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        process.send_signal(signal.SIGINT)
+        code = process.wait()
+    if code != 0:
+        raise Trouble(f"pg_receivewal ended with {code}")
+
+
+def restore(
+    source: Annotated[Path, typer.Argument(help="A folder that `backup base` has made.")],
+    log: Annotated[Path | None, typer.Option("--wal", help="The folder that `backup wal` writes.")] = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="TIME", help="The moment; the latest that there is where not given.")
+    ] = None,
+) -> None:
+    """Make the database and the documents of KINBIND_VAR anew, as they were at a moment; the keyring must be there."""
+    if not (source / "base" / "PG_VERSION").exists():
+        raise Trouble(f"{source} is no backup of ours")
+    if to is not None and log is None:
+        raise Trouble("to go to a moment takes the log: --wal")
+    if not (source / "password").read_text():
+        raise Trouble("this is the copy of a server by URL: docs/running.md says how to start another from it")
+    var = addresses.var_folder()
+    _keys_fit(source)
+    with lock.lock(var):
+        try:
+            last = backup.restore(source / "base", log, var, moment(to))
+        except FileExistsError:
+            raise Trouble(f"{var} has a database already; nothing is overwritten") from None
+        if (source / "documents").is_dir():
+            shutil.copytree(source / "documents", documents_folder(), dirs_exist_ok=True)
+    say(f"{var} stands as of {plain(last) if last else 'the backup'}")
+    say("`kinbind up` starts it and fires what fell due since, once; `kinbind audit verify` walks its histories")
+
+
+def _keys_fit(source: Path) -> None:
+    """Data that nobody can open is no data: the keys that it was sealed with must be here."""
+    needed = json.loads((source / "needs.json").read_text())["keys"]
+    path = keyring.keys_file()
+    held = keyring.read(path).key_ids if path.exists() else []
+    if missing := sorted(set(needed) - set(held)):
+        raise Trouble(f"{path} does not hold the keys {', '.join(missing)}: put the backup of the keyring there first")

@@ -1,0 +1,126 @@
+"""Repairs and audit from the command line: the same orders, the same refusals, under the caller's own key."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from typer.testing import CliRunner
+
+from cli.main import app, begin
+from tasks.office import Office
+from tests import life
+from workflows.access import principals
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def kinbind(office: Office) -> Iterator[Run]:
+    """Run a command on the same ledger as `office`, with a sandbox key where one is named."""
+    before = structlog.get_config()  # a command writes its log to a stderr that is closed behind it
+
+    def run(*arguments: str, key: str | None = None) -> Any:
+        environment = {"KINBIND_KEY": f"sandbox-{key}"} if key else {}
+        done = CliRunner().invoke(app, list(arguments), env=environment)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return done
+
+    principals.seed_sandbox(office.ledger)
+    yield run
+    structlog.configure(**before)
+
+
+def test_a_repair_is_tried_applied_approved_and_undone(kinbind: Run, office: Office):
+    binding_id = life.to_state(office, "offline_fallback")
+    asked = ("repair", "run", "move", "--binding", binding_id, "--to", "face_check", "--reason", "供应商故障")
+    tried = kinbind(*asked, "--dry-run", key="operator")
+    assert (tried.exit_code, life.look(office, binding_id).state) == (0, "offline_fallback")
+    assert "state offline_fallback → face_check" in tried.stdout
+    repair_id = tried.stdout.split()[0]
+    assert f"kinbind repair approve {repair_id}" in kinbind("repair", "apply", repair_id, key="operator").stdout
+    refused = kinbind("repair", "approve", repair_id, key="operator-2")
+    assert (refused.exit_code, refused.stderr) == (1, "kinbind: this key has not the role for it\n")
+    assert "done; 1 done" in kinbind("repair", "approve", repair_id, key="supervisor").stdout
+    assert life.look(office, binding_id).state == "face_check"
+    undone = kinbind("repair", "undo", repair_id, "--reason", "误操作", key="operator")
+    assert "undone; 1 undone" in undone.stdout
+    assert life.look(office, binding_id).state == "offline_fallback"
+    assert repair_id in kinbind("repair", "list", key="operator").stdout
+    assert "1\tundone" in kinbind("repair", "show", repair_id, key="operator").stdout
+
+
+def test_what_is_stuck_is_repaired_by_its_fingerprint(kinbind: Run, office: Office):
+    made = [life.to_state(office, "submitted", seed=seed) for seed in (1, 2)]
+    with office.ledger.desk() as conn:
+        conn.execute("update deadlines set parked = 'step_poisoned'")
+    fingerprint = "step_poisoned:submitted_to_materials"
+    assert f"2\t{fingerprint}" in kinbind("repair", "stuck", key="operator").stdout
+    done = kinbind("repair", "run", "rearm", "--fingerprint", fingerprint, "--reason", "已修复", key="operator")
+    assert "done; 2 done" in done.stdout
+    assert [life.events(office, one) for one in made] == [["submitted", "repaired"]] * 2
+    assert fingerprint not in kinbind("repair", "stuck", key="operator").stdout
+
+
+def test_what_breaks_shows_places_and_nobodys_name(capsys: pytest.CaptureFixture[str]):
+    before = structlog.get_config()
+    try:
+        begin()
+        try:
+            int("张伟")
+        except ValueError:
+            structlog.get_logger().exception("broken")
+    finally:
+        structlog.configure(**before)
+    told = capsys.readouterr().err
+    assert "broken" in told
+    assert "test_ops_cli.py" in told
+    assert "ValueError" in told
+    assert "张伟" not in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("run", "dance", "--reason", "x"), "no such repair; there are rearm"),
+        (("run", "rearm", "--reason", "x"), "a filter that asks nothing"),
+        (("run", "rearm", "--cause", "bad_luck", "--reason", "x"), "no such cause"),
+        (("run", "move", "--state", "active", "--reason", "x"), "argument_missing at /to"),
+        (("show", "rep_nobody"), "no such repair"),
+    ],
+)
+def test_what_is_wrongly_asked_is_one_line(kinbind: Run, arguments: tuple[str, ...], told: str):
+    done = kinbind("repair", *arguments, key="operator")
+    assert (done.exit_code, told in done.stderr, done.stderr.count("\n")) == (1, True, 1), done.stderr
+
+
+def test_an_export_is_verified_without_a_service(
+    kinbind: Run, office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    binding_id = life.to_state(office, "active")
+    assert "6 lines of 1 bindings are whole" in kinbind("audit", "verify").stdout
+    public, target = kinbind("audit", "key").stdout.strip(), tmp_path / "export.jsonl"
+    assert kinbind("audit", "export", str(target), "--binding", binding_id).exit_code == 0
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert "nothing is overwritten" in kinbind("audit", "export", str(target)).stderr
+    for name in [name for name in os.environ if name.startswith("KINBIND_") and "TEST" not in name]:
+        monkeypatch.delenv(name)
+    whole = kinbind("audit", "verify", str(target), "--public-key", public)
+    assert (whole.exit_code, whole.stdout) == (0, "6 lines of 1 bindings are whole, each chained to the one before\n")
+    target.write_bytes(target.read_bytes().replace(b"activated", b"suspended"))
+    broken = kinbind("audit", "verify", str(target), "--public-key", public)
+    assert broken.exit_code == 1
+    assert "its hash does not fit" in broken.stdout
+    assert "cannot be checked" in kinbind("audit", "verify", str(Path(__file__))).stderr
+
+
+def test_a_broken_ledger_is_told(kinbind: Run, office: Office):
+    binding_id = life.to_state(office, "submitted")
+    with office.ledger.desk() as conn:
+        conn.execute("update history set note = 'x'")
+    done = kinbind("audit", "verify", "--binding", binding_id)
+    assert done.exit_code == 1
+    assert f"{binding_id}\t1\tis not what was written" in done.stdout

@@ -1,0 +1,254 @@
+"""Stuck: every cause sets and clears itself, has a fingerprint, and is told once each time."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from tasks.office import Office
+from tasks.stuck import watch_stuck
+from tests import life
+from tests.doors.conftest import Caller
+from tests.store.test_repairs import OPERATOR, SUPERVISOR
+from workflows.repairs import carrying, orders
+from workflows.repairs.orders import Wish
+from workflows.repairs.verbs import BY_CAUSE
+from workflows.views import repairs as shown
+from workflows.views.stuck import CAUSES
+
+Said = list[tuple[str, str]]
+
+
+def run(office: Office, *statements: str) -> None:
+    with office.ledger.desk() as conn:
+        for statement in statements:
+            conn.execute(statement)
+
+
+def overdue(office: Office) -> None:
+    life.to_state(office, "submitted")
+    life.skip(office, days=8)
+
+
+def fire(office: Office) -> None:
+    from tasks.sweep import sweep
+
+    sweep(office)
+
+
+def nobody_asks(office: Office) -> None:
+    life.to_state(office, "materials_uploaded")
+    life.skip(office, minutes=2)
+
+
+def ask(office: Office) -> None:
+    from tasks.registries import ask_registries
+
+    ask_registries(office)
+
+
+def registry_down(office: Office) -> None:
+    life.to_state(office, "materials_uploaded")
+    life.registries(office).set_down(True)
+    for _ in range(2):
+        ask(office)
+        life.skip(office, minutes=15)
+    ask(office)
+
+
+def registry_up(office: Office) -> None:
+    life.registries(office).set_down(False)
+    life.skip(office, minutes=15)
+    ask(office)
+
+
+def hand_dies(office: Office) -> None:
+    life.to_state(office, "materials_uploaded")
+    run(office, "update deadlines set leased_until = clock_timestamp() - interval '2 minutes' where watch")
+
+
+def session_unanswered(office: Office) -> None:
+    life.start_face(office, life.to_state(office, "face_check"))
+    life.skip(office, minutes=41)
+    run(office, "update face_sessions set poll_at = kinbind_now() + interval '5 minutes'")
+
+
+def poll(office: Office) -> None:
+    from tasks.faces import poll_faces
+
+    run(office, "update face_sessions set poll_at = kinbind_now()")
+    poll_faces(office)
+
+
+def letter_parked(office: Office) -> None:
+    from tasks.feed import fan_out
+
+    life.to_state(office, "submitted")
+    fan_out(office)
+    run(office, "update deliveries set state = 'parked', settled_at = kinbind_now(), last_error = 'timeout'")
+
+
+def letters_gone(office: Office) -> None:
+    run(office, "update deliveries set state = 'delivered' where notice = ''")
+
+
+def feed_behind(office: Office) -> None:
+    life.to_state(office, "submitted")
+    run(office, "update history set recorded_at = recorded_at - interval '2 minutes'")
+
+
+def feed_on(office: Office) -> None:
+    from tasks.feed import fan_out
+
+    fan_out(office)
+
+
+def plan_broken(office: Office) -> None:
+    life.to_state(office, "submitted")
+    run(office, """insert into plans select 'broken', body #- '{deadlines,submitted_to_materials}' from plans limit 1
+                   on conflict do nothing""", "update bindings set plan = 'broken'")  # fmt: skip
+
+
+def plan_right(office: Office) -> None:
+    """The repair that fits."""
+    with office.ledger.desk() as conn:
+        ids = [row[0] for row in conn.execute("select id from bindings")]
+    wish = Wish("replan", "方案缺少期限", {"binding_ids": ids}, {"version": "2026-11-01"})
+    order = orders.make(office.ledger, OPERATOR, wish)
+    carrying.to_its_end(office.desk, order, 20)
+    orders.approve(office.ledger, SUPERVISOR, order)
+    carrying.to_its_end(office.desk, order, 20)
+    assert shown.repair(office.ledger, OPERATOR, order)["counts"] == {"done": 1}
+
+
+def no_rows(office: Office) -> None:
+    life.to_state(office, "submitted")
+    run(office, "delete from deadlines")
+
+
+def rows_again(office: Office) -> None:
+    run(office, """insert into deadlines select id, 'submitted_to_materials', kinbind_now() + interval '1 day', false
+                   from bindings""")  # fmt: skip
+
+
+def hand_comes_back(office: Office) -> None:
+    run(office, "update deadlines set leased_until = null")
+
+
+def parked(office: Office) -> None:
+    life.to_state(office, "submitted")
+    run(office, "update deadlines set parked = 'step_poisoned'")
+
+
+def unparked(office: Office) -> None:
+    run(office, "update deadlines set parked = null")
+
+
+WAYS: dict[str, tuple[Callable[[Office], None], Callable[[Office], None], str]] = {
+    "deadline_overdue": (overdue, fire, "submitted_to_materials"),
+    "no_deadline": (no_rows, rows_again, "submitted"),
+    "system_slow": (nobody_asks, ask, "materials_to_checked"),
+    "registry_unanswered": (registry_down, registry_up, "440100"),
+    "feed_lagging": (feed_behind, feed_on, "alipay"),
+    "callback_lost": (session_unanswered, poll, "sandbox"),
+    "delivery_parked": (letter_parked, letters_gone, ""),
+    "lease_lost": (hand_dies, hand_comes_back, "materials_to_checked"),
+    "step_poisoned": (parked, unparked, "submitted_to_materials"),
+    "plan_impossible": (plan_broken, plan_right, "CN-national:2026-11-01"),
+}  # fmt: skip
+
+
+def letters(office: Office) -> Said:
+    with office.ledger.desk() as conn:
+        return conn.execute(
+            "select type, (body::jsonb) #>> '{data,cause}' from deliveries where notice <> '' order by id"
+        ).fetchall()
+
+
+def listed(as_: Caller) -> list[dict[str, Any]]:
+    return as_("operator").get("/v1/ops/stuck").json()["items"]
+
+
+def test_each_cause_of_the_order_is_tried_here_and_has_its_repairs():
+    assert WAYS.keys() | {"delivery_late"} == CAUSES.keys() == BY_CAUSE.keys()
+
+
+@pytest.mark.parametrize("cause", WAYS)
+def test_a_cause_sets_itself_clears_itself_and_is_told_once(
+    as_: Caller, alipay: httpx.Client, office: Office, cause: str
+):
+    for events in (["binding.submitted"], ["stuck", "recovered"]):
+        made = alipay.post("/v1/webhook-endpoints", json={"url": "http://127.0.0.1:9/", "events": events})
+        assert made.status_code == 201
+    sets, clears, what = WAYS[cause]
+    assert listed(as_) == []
+    sets(office)
+    assert [one["cause"] for one in listed(as_)] == [cause]
+    assert listed(as_)[0]["fingerprint"].startswith(f"{cause}:{what}")
+    for _ in range(3):
+        watch_stuck(office)
+    assert letters(office) == [("binding.stuck", cause)]
+    clears(office)
+    assert listed(as_) == []
+    for _ in range(3):
+        watch_stuck(office)
+    assert letters(office) == [("binding.stuck", cause), ("binding.recovered", cause)]
+
+
+def test_many_lookers_tell_once_and_each_time_again(as_: Caller, alipay: httpx.Client, office: Office):
+    alipay.post("/v1/webhook-endpoints", json={"url": "http://127.0.0.1:9/"})
+    life.to_state(office, "submitted")
+    for _ in range(3):  # at the same line of the history
+        for parked in ("'x'", "null"):
+            run(office, f"update deadlines set parked = {parked}")
+            lookers = [threading.Thread(target=watch_stuck, args=(office,)) for _ in range(4)]
+            for looker in lookers:
+                looker.start()
+            for looker in lookers:
+                looker.join(20)
+    assert [kind for kind, _ in letters(office)] == ["binding.stuck", "binding.recovered"] * 3
+
+
+def test_the_letter_arrives_with_the_view_and_without_the_evidence(as_: Caller, alipay: httpx.Client, office: Office):
+    from tasks.deliver import tell
+    from tests.receiver import receiving
+
+    with receiving() as receiver:
+        hook = {"url": receiver.url, "events": ["binding.stuck"]}
+        receiver.secrets.append(alipay.post("/v1/webhook-endpoints", json=hook).json()["secret"])
+        binding_id = life.to_state(office, "submitted")
+        run(office, "update deadlines set parked = 'x'")
+        watch_stuck(office)
+        tell(office)
+        (letter,) = receiver.letters
+    assert letter.type == "binding.stuck"
+    assert letter.data.keys() == {"sequence", "cause", "since", "binding"}
+    assert letter.place == (binding_id, 1)
+    assert (letter.data["cause"], letter.data["binding"]["holder"]["name"]) == ("step_poisoned", "张*")
+
+
+def test_an_endpoint_that_takes_no_letters_is_not_told_so_by_letters(alipay: httpx.Client, office: Office):
+    alipay.post("/v1/webhook-endpoints", json={"url": "http://127.0.0.1:9/"})
+    letter_parked(office)
+    assert watch_stuck(office) == 1
+    assert letters(office) == []
+
+
+def test_what_tells_of_being_stuck_is_not_stuck_itself(as_: Caller, alipay: httpx.Client, office: Office):
+    alipay.post("/v1/webhook-endpoints", json={"url": "http://127.0.0.1:9/"})
+    life.to_state(office, "submitted")
+    run(office, "update deadlines set parked = 'x'")
+    watch_stuck(office)
+    run(office, "update deliveries set state = 'parked', leased_until = clock_timestamp() - interval '9 minutes'")
+    assert [one["cause"] for one in listed(as_)] == ["step_poisoned"]
+
+
+def test_the_oldest_of_each_cause_and_state_is_a_gauge(as_: Caller, office: Office):
+    overdue(office)
+    figures = as_("operator").get("/metrics").text
+    assert 'kinbind_stuck_bindings{cause="deadline_overdue"} 1.0' in figures
+    assert 'kinbind_stuck_oldest_timestamp_seconds{cause="deadline_overdue"}' in figures
+    assert 'kinbind_stuck_oldest_timestamp_seconds{cause="no_deadline"}' not in figures
+    assert 'kinbind_oldest_in_state_timestamp_seconds{state="submitted"}' in figures

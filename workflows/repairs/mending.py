@@ -1,0 +1,166 @@
+"""What the moves of repairs ask and change: guards, checks and effects of their rows in the table of moves.
+
+A repair makes no exception to the law. It says a move of the table like everybody else, and leaves its line,
+`repaired`, with who asked for it and why.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from workflows import effects
+from workflows.case import (
+    AGENCY_REVIEW,
+    FACE_CHECK,
+    FINAL,
+    MATERIALS_UPLOADED,
+    NOT_YET_IN_FORCE,
+    OFFLINE_FALLBACK,
+    STATES,
+    Cursor,
+    Window,
+)
+from workflows.deadlines import BY_NAME, armed
+from workflows.errors import Refused
+from workflows.guards import Condition, out_of_turn, readable, record_to_confirm
+
+LIVING = tuple(state for state in STATES if state not in FINAL)
+TARGETS = (MATERIALS_UPLOADED, FACE_CHECK, OFFLINE_FALLBACK, AGENCY_REVIEW)  # where a case may be moved to
+IN_FORCE = tuple(state for state in LIVING if state not in NOT_YET_IN_FORCE)
+ASKED = (MATERIALS_UPLOADED, FACE_CHECK, *IN_FORCE)  # where a registry or a provider may owe an answer
+
+
+# -- conditions, guards, checks ----------------------------------------------------------------------------------
+
+
+def ways(cursor: Cursor) -> tuple[str, ...]:
+    """The states to which the plan lets an open application be moved: none in which its next step has no place."""
+    case, progress = cursor.case, cursor.progress
+    subject, step = case.next_subject, case.open_step
+    settled = case.materials_complete and progress.registry_answered and not record_to_confirm(cursor)
+    fits = {
+        MATERIALS_UPLOADED: case.materials_complete,
+        FACE_CHECK: settled and step == "face_check" and subject is not None and readable(cursor, subject),
+        OFFLINE_FALLBACK: step == "face_check" or not progress.registry_answered,
+        AGENCY_REVIEW: settled and step == "agency_review",
+    }
+    at_counter = case.application.channel == "counter"  # the clerk sees the people: there is no way to a camera
+    return tuple(to for to in TARGETS if fits[to] and to != case.state and not (at_counter and to == FACE_CHECK))
+
+
+def somewhere_to_go(cursor: Cursor) -> bool:
+    """The plan has another state for this case."""
+    return bool(ways(cursor))
+
+
+def in_somebodys_hands(cursor: Cursor) -> bool:
+    """A reviewer's queue or a counter has it."""
+    return cursor.state == AGENCY_REVIEW or cursor.progress.offline is not None
+
+
+def plan_allows(cursor: Cursor) -> None:
+    """The state named is one that the plan has for this case."""
+    if cursor.facts.get("to") not in ways(cursor):
+        raise Refused("state_not_allowed", 409, "/to", allowed=list(ways(cursor)))
+
+
+def something_waits(cursor: Cursor) -> None:
+    """There is a question that can be asked again."""
+    watched = any(BY_NAME[name].watch for name in armed(cursor.case))
+    if not watched and not cursor.facts.get("pending"):
+        raise Refused("nothing_to_repair")
+
+
+def letters_aside(cursor: Cursor) -> None:
+    """There is a letter that was put aside."""
+    if not cursor.facts.get("letters"):
+        raise Refused("nothing_to_repair")
+
+
+def right_way_back(cursor: Cursor) -> None:
+    """What is restored is a state that the case may have come from without passing an end or coming into force."""
+    to = cursor.facts["restore"]["state"]
+    both = NOT_YET_IN_FORCE if cursor.state in NOT_YET_IN_FORCE else IN_FORCE
+    if to not in both:
+        raise out_of_turn()
+
+
+def going_to(state: str) -> Condition:
+    """The move names this state."""
+    return lambda cursor: cursor.facts.get("to") == state
+
+
+def restored_to(state: str) -> Condition:
+    """What is restored stood in this state."""
+    return lambda cursor: bool(cursor.facts["restore"]["state"] == state)
+
+
+# -- effects -----------------------------------------------------------------------------------------------------
+
+
+def _arm(cursor: Cursor, name: str, at: Any) -> None:
+    # beside the difference that every step writes: the row is written anew though nothing of the case has changed
+    cursor.also("armed", {"name": name, "due_at": at, "watch": BY_NAME[name].watch})
+
+
+def ask_again(cursor: Cursor) -> None:
+    """What is watched is asked about now; on its own grid, so that `waiting_on` stays true."""
+    for name, due in armed(cursor.case).items():
+        if BY_NAME[name].watch:
+            _arm(cursor, name, min(due.at, cursor.now))
+
+
+def move(cursor: Cursor) -> None:
+    """The case goes where it was sent, as if it had come there by itself: a face gets its whole window again."""
+    progress, to, subject = cursor.progress, cursor.facts["to"], cursor.case.next_subject
+    progress.offline, progress.correction = None, None
+    if to == MATERIALS_UPLOADED:
+        effects.hand_in(cursor)
+    elif to == FACE_CHECK:
+        progress.windows = {key: window for key, window in progress.windows.items() if key != subject}
+        effects.your_turn(cursor)
+    elif to == OFFLINE_FALLBACK:
+        cursor.facts = {**cursor.facts, "reason": "other"}
+        effects.go_offline(cursor)
+    else:
+        effects.begin_review(cursor)
+
+
+def replan(cursor: Cursor) -> None:
+    """The binding names another plan; what already runs is counted anew only where that was asked for."""
+    case, progress, plan = cursor.case, cursor.progress, cursor.facts["plan"]
+    anew = cursor.facts.get("recompute", ())
+    case.plan = plan
+    window = progress.windows.get(case.next_subject or "")
+    if "first_attempt_to_pass" in anew and window is not None:
+        closes = window.opened + timedelta(hours=plan.face.window_hours)
+        fresh = Window(window.opened, closes, window.used, window.not_before)
+        progress.windows = {**progress.windows, case.next_subject or "": fresh}
+    review = progress.review
+    if "review_to_decision" in anew and review is not None and review.escalations == 0:
+        days = plan.deadlines["review_to_decision"].working_days or 1
+        due = case.calendar.working_day_due(review.entered, days)
+        progress.review = msgspec.structs.replace(
+            review, due=due.at, provisional=due.provisional, days_left=days, counted_from=review.entered,
+            counted_days=days,
+        )  # fmt: skip
+
+
+def reassign(cursor: Cursor) -> None:
+    """Another agency has the review or the ticket; due times stay. Without one only the lease changes hands."""
+    if cursor.facts.get("agency") is None:
+        return
+    if cursor.progress.offline is not None:
+        effects.hand_over(cursor)
+    else:
+        cursor.progress.review_agency = cursor.facts["agency"]
+
+
+def restore(cursor: Cursor) -> None:
+    """How far the case had come before the repair, and the plan that it named; its waits go on where they stood."""
+    before = cursor.facts["restore"]
+    cursor.case.progress = before["progress"]
+    cursor.case.plan = before["plan"]

@@ -1,0 +1,224 @@
+"""Orders of repairs as rows: made, approved, paused, resumed, applied after a dry run, undone.
+
+An order goes planning → planned (a dry run ends here) → awaiting_approval (risky verbs) → running → done; and from
+done, where its verb can be undone, → undoing → undone. The hands carry it on (`carrying`); here it is only told to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from psycopg import Connection
+
+from models.ids import new_id
+from models.ledger import Ledger
+from policies.regions import is_region
+from workflows.access import principals
+from workflows.access.principals import Principal
+from workflows.case import region_prefix
+from workflows.deadlines import BY_NAME
+from workflows.errors import Refused, not_found
+from workflows.repairs.mending import TARGETS
+from workflows.repairs.verbs import VERBS, Order, Verb
+from workflows.repairs.versions import EVERY
+
+PACE, FASTEST = 100, 1000  # bindings a second; the usual, and the most that may be asked for
+
+_MAKE = """
+insert into repairs (id, verb, args, filter, reason, dry_run, state, pace, regions, asked_by, asked_person, created_at)
+values (%(id)s, %(verb)s, %(args)s::jsonb, %(filter)s::jsonb, %(reason)s, %(dry_run)s, 'planning', %(pace)s,
+  %(regions)s, %(by)s, %(person)s, kinbind_now())
+"""
+_LOCK = """
+select state, verb, asked_by, asked_person, regions, filter, paused_at is not null, dry_run
+from repairs where id = %s for update
+"""
+_APPROVE = """
+update repairs set state = 'running', approved_by = %s, approved_person = %s, approved_at = kinbind_now() where id = %s
+"""
+_PAUSE = "update repairs set paused_at = kinbind_now() where id = %s and paused_at is null"
+_RESUME = "update repairs set paused_at = null where id = %s"
+_APPLY = "update repairs set dry_run = false, state = %s where id = %s"
+_UNDO = """
+update repairs set state = 'undoing', undone_by = %s, undone_because = %s, finished_at = null where id = %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants repaired: the verb, what it must be told, why, and of which bindings.
+
+    `filter` is what `carrying.FILTER` knows; of one binding it is `{"binding_ids": [id]}`. `pace` is bindings a second.
+    """
+
+    verb: str
+    reason: str
+    filter: Mapping[str, Any]
+    args: Mapping[str, Any]
+    dry_run: bool = False
+    pace: int = PACE
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An order's row under lock, as far as it decides what may be said to it."""
+
+    id: str
+    state: str
+    verb: Verb
+    asked_by: str
+    asked_person: str | None
+    regions: tuple[str, ...]
+    filter: Mapping[str, Any]
+    paused: bool
+    dry_run: bool
+
+
+def make(ledger: Ledger, asker: Principal, wish: Wish) -> str:
+    """Write an order down; its id. Nothing is changed by it yet.
+
+    Raises `Refused` 422: `argument_missing`, `argument_invalid`, `filter_empty`; 409 `agency_unserved`.
+    """
+    args = _right_args(VERBS[wish.verb], wish.args)
+    _somebody_there(ledger, args)
+    if not wish.filter:
+        raise Refused("filter_empty", 422, "/filter")
+    order_id = new_id("rep", ledger.now())
+    with ledger.desk() as conn:
+        conn.execute(_MAKE, {
+            "id": order_id, "verb": wish.verb, "args": _json(args), "filter": _json(wish.filter),
+            "reason": wish.reason, "dry_run": wish.dry_run, "pace": wish.pace, "regions": list(asker.regions),
+            "by": asker.id, "person": asker.person,
+        })  # fmt: skip
+    return order_id
+
+
+def _right_args(verb: Verb, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What this verb must and may be told, and nothing else."""
+    args = {name: value for name, value in given.items() if value is not None}
+    if missing := [name for name in verb.needs if name not in args]:
+        raise Refused("argument_missing", 422, f"/{missing[0]}")
+    deadlines = [args["deadline"]] if "deadline" in args else args.get("recompute", [])
+    wrong = {
+        "deadline": "deadline" in args and args["deadline"] not in BY_NAME,
+        "recompute": any(name not in BY_NAME and name != EVERY for name in deadlines),
+        "to": "to" in args and args["to"] not in TARGETS,
+        "agency": "agency" in args and not is_region(args["agency"]),
+    }
+    unknown = sorted(args.keys() - {*verb.needs, *verb.takes})
+    if found := unknown + [name for name, is_wrong in wrong.items() if is_wrong]:
+        raise Refused("argument_invalid", 422, f"/{found[0]}")
+    return args
+
+
+def _somebody_there(ledger: Ledger, args: Mapping[str, Any]) -> None:
+    """Work goes only to where somebody will find it."""
+    agency, staff = args.get("agency"), args.get("staff")
+    if agency is None and staff is None:
+        return
+    everybody = principals.every(ledger)
+    if staff is not None and not any(one.id == staff and "reviewer" in one.roles for one in everybody):
+        raise Refused("argument_invalid", 422, "/staff")
+    working = [one for one in everybody if {"reviewer", "counter"} & set(one.roles)]
+    if agency is not None and not any(covers(one, [agency]) for one in working):
+        raise Refused("agency_unserved")
+
+
+def approve(ledger: Ledger, supervisor: Principal, order_id: str) -> None:
+    """Let a risky order be carried out: another person than who asked, granted all that it may touch.
+
+    Raises `Refused`: 404 `not_found`, 409 `repair_not_available`, `second_person_required`.
+    """
+    with ledger.transaction() as conn:
+        row = _locked(conn, order_id, supervisor)
+        same = supervisor.person is not None and supervisor.person == row.asked_person
+        if row.state != "awaiting_approval":
+            raise _not_now(row)
+        if supervisor.id == row.asked_by or same:
+            raise Refused("second_person_required")
+        conn.execute(_APPROVE, (supervisor.id, supervisor.person, order_id))
+
+
+def apply(ledger: Ledger, caller: Principal, order_id: str) -> None:
+    """Carry out what a dry run has shown, at the versions that it has seen; a risky one awaits approval first.
+
+    Raises `Refused`: 404 `not_found`, 409 `repair_not_available`.
+    """
+    with ledger.transaction() as conn:
+        row = _locked(conn, order_id, caller)
+        if row.state != "planned":
+            raise _not_now(row)
+        conn.execute(_APPLY, ("awaiting_approval" if row.verb.risky else "running", order_id))
+
+
+def pause(ledger: Ledger, caller: Principal, order_id: str) -> None:
+    """Stop after the batch under way; paused already is no error. Raises as `apply`."""
+    with ledger.transaction() as conn:
+        row = _locked(conn, order_id, caller)
+        if row.state in ("done", "undone"):
+            raise _not_now(row)
+        conn.execute(_PAUSE, (order_id,))
+
+
+def resume(ledger: Ledger, caller: Principal, order_id: str) -> None:
+    """Go on. Raises as `apply`."""
+    with ledger.transaction() as conn:
+        row = _locked(conn, order_id, caller)
+        if not row.paused:
+            raise _not_now(row)
+        conn.execute(_RESUME, (order_id,))
+
+
+def undo(ledger: Ledger, caller: Principal, order_id: str, reason: str) -> None:
+    """Take back what was done, wherever nothing has happened since. A suspension is lifted by a supervisor only.
+
+    Raises `Refused`: 404 `not_found`, 403 `role_required`, 409 `not_undoable`, `repair_not_available`.
+    """
+    with ledger.transaction() as conn:
+        row = _locked(conn, order_id, caller)
+        if not row.verb.undoable:
+            raise Refused("not_undoable")
+        if row.verb.name == "suspend" and "supervisor" not in caller.roles:
+            raise Refused("role_required", 403)
+        under_way = row.state == "running" and row.paused
+        if row.state != "done" and not under_way:
+            raise _not_now(row)
+        conn.execute(_UNDO, (caller.id, reason, order_id))
+        conn.execute(_RESUME, (order_id,))
+
+
+def order_of(row: Mapping[str, Any]) -> Order:
+    """The order of a row of `repairs`."""
+    return Order(
+        row["id"], row["verb"], row["args"], row["reason"], tuple(row["regions"]), row["asked_by"],
+        row["asked_person"], row["approved_by"], row["approved_person"],
+    )  # fmt: skip
+
+
+def covers(caller: Principal, regions: Sequence[str]) -> bool:
+    """Whether the caller is granted all of these regions."""
+    return all(any(one.startswith(region_prefix(grant)) for grant in caller.regions) for one in regions)
+
+
+def reach(regions: Sequence[str], wanted: Mapping[str, Any]) -> list[str]:
+    """The regions that an order may touch: the one that its filter names, else the grants of who asked."""
+    return [wanted["region"]] if wanted.get("region") else list(regions)
+
+
+def _locked(conn: Connection[Any], order_id: str, caller: Principal) -> Row:
+    found = conn.execute(_LOCK, (order_id,)).fetchone()
+    if found is None or not covers(caller, reach(found[4], found[5] or {})):
+        raise not_found()
+    return Row(order_id, found[0], VERBS[found[1]], found[2], found[3], tuple(found[4]), found[5] or {}, found[6],
+               found[7])  # fmt: skip
+
+
+def _not_now(row: Row) -> Refused:
+    return Refused("repair_not_available", 409, state=row.state)
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return orjson.dumps(dict(value)).decode()

@@ -1,0 +1,274 @@
+"""The verbs of repairs: what each says to the desk, what it changes beside the step, and what may be undone.
+
+Every verb ends in one command of the machine, so that guards, history and chain are those of everybody. What is not
+part of a step (a letter's state, a session's poll, a lease, the plan's name on the row) is written in the same commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from policies.book import LawBook
+from policies.plan import Plan
+from workflows.case import ACTIVE, AGENCY_REVIEW, FINAL, NOT_YET_IN_FORCE, SUSPENDED, UNBINDING, Actor, Case
+from workflows.commands import Command
+from workflows.deadlines import BY_NAME, armed
+from workflows.errors import Refused
+from workflows.repairs import mending
+from workflows.repairs.versions import EVERY, plan_of
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb: whether a supervisor must say yes too, whether it can be taken back, and what it must be told."""
+
+    name: str
+    risky: bool = False
+    undoable: bool = False
+    needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+
+
+VERBS = {verb.name: verb for verb in (
+    Verb("rearm"),
+    Verb("fire_now", risky=True, needs=("deadline",)),
+    Verb("ask_again"),
+    Verb("resend"),
+    Verb("retry_step"),
+    Verb("move", risky=True, undoable=True, needs=("to",)),
+    Verb("replan", risky=True, undoable=True, needs=("version",), takes=("pack", "recompute")),
+    Verb("reassign", undoable=True, takes=("agency", "staff")),
+    Verb("suspend", risky=True, undoable=True),
+    Verb("end", risky=True),
+)}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What was asked, by whom; the part of a repair's row that its commands are made of."""
+
+    id: str
+    verb: str
+    args: Mapping[str, Any]
+    reason: str
+    regions: tuple[str, ...]
+    asked_by: str
+    asked_person: str | None = None
+    approved_by: str | None = None
+    approved_person: str | None = None
+
+    @property
+    def note(self) -> str:
+        """What stands beside the line: which repair, who said yes to it, and why."""
+        second = f", approved by {self.approved_by}" if self.approved_by else ""
+        return f"{self.id} {self.verb}, asked by {self.asked_by}{second}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A case and what of it lies beside the desk's own read."""
+
+    case: Case
+    now: datetime
+    deadlines: dict[str, tuple[datetime, str | None]] = field(default_factory=dict)  # due, parked
+    pending: int = 0  # face sessions without an answer
+    letters: int = 0  # put aside, to an endpoint that is still there
+
+
+def command(order: Order, looked: Looked, book: LawBook, version: int | None = None) -> Command:
+    """The command that this verb is for this case. Raises `Refused` where there is none."""
+    case = looked.case
+    _own_case(order, case)
+    said, actor, facts = _SAID[order.verb](order, looked, book)
+    return Command(said, case.id, actor, {"note": order.note, **facts}, if_match=version)
+
+
+def before(conn: Connection[Any], said: Command) -> None:
+    """Let the row name the new plan before the desk reads it: the old one may be what no step can be decided under.
+
+    Raises `Refused` 422 `policy_unknown` where the plan is not the one that the dry run stored.
+    """
+    if said.said == "replan":
+        plan = said.facts["plan"].hash
+        if conn.execute(_STORED, (plan,)).fetchone() is None:
+            raise Refused("policy_unknown", 422, "/version")
+        pin(conn, said.binding_id, plan)
+
+
+def beside(conn: Connection[Any], order: Order, done: Case) -> None:
+    """Write what belongs to a verb and is no part of a step, in the transaction of the step."""
+    if order.verb in ALIGNS:
+        _align(conn, done)
+    elif order.verb == "ask_again":
+        conn.execute(_POLL, (done.id,))
+    elif order.verb == "resend":
+        resend(conn, done.id)
+    elif order.verb == "reassign" and done.state == AGENCY_REVIEW:
+        conn.execute(_LEASE, {"staff": order.args.get("staff"), "binding": done.id})
+
+
+def resend(conn: Connection[Any], binding_id: str) -> int:
+    """Let the letters of a binding that were put aside be tried anew, for three days; how many."""
+    return conn.execute(_RESEND, (binding_id,)).rowcount
+
+
+def store(conn: Connection[Any], plan: Plan) -> None:
+    """Keep a plan under its hash, before any binding names it."""
+    conn.execute(_STORE, (plan.hash, plan.to_json().decode()))
+
+
+def pin(conn: Connection[Any], binding_id: str, plan: str) -> None:
+    """Let the binding's row name the plan of this hash."""
+    conn.execute(_PIN, (plan, binding_id))
+
+
+def _align(conn: Connection[Any], case: Case) -> None:
+    """Bring the rows of a case in line with what is derived; a watch that runs goes on where the hands have put it."""
+    ends = armed(case)
+    conn.execute(_STRAY, (case.id, list(ends)))
+    for name, due in ends.items():
+        conn.execute(_ARM, (case.id, name, due.at, BY_NAME[name].watch))
+
+
+ALIGNS = ("rearm", "replan")  # the verbs after which every row of `deadlines` is as it is derived
+_STRAY = "delete from deadlines where binding_id = %s and name <> all(%s)"
+_ARM = """
+insert into deadlines (binding_id, name, due_at, watch) values (%s, %s, %s, %s)
+on conflict (binding_id, name) do update set due_at = excluded.due_at, attempts = 0, parked = null
+where not deadlines.watch or deadlines.parked is not null
+"""
+_STORED = "select from plans where hash = %s"
+_RESEND = """
+update deliveries d set state = 'pending', attempts = 0, next_at = kinbind_now(), settled_at = null, leased_until = null
+from webhook_endpoints e
+where d.binding_id = %s and d.state = 'parked' and e.id = d.endpoint_id and e.disabled_at is null
+"""
+_POLL = "update face_sessions set poll_at = kinbind_now(), attempts = 0 where binding_id = %s and status = 'pending'"
+# Whoever had the lease can no longer decide under it; who is named has it for a quarter of an hour.
+_LEASE = """
+update review_cases set claimed_by = %(staff)s, epoch = epoch + 1,
+  lease_until = case when %(staff)s::text is not null then kinbind_now() + interval '15 minutes' end
+where binding_id = %(binding)s
+"""
+_STORE = "insert into plans (hash, body) values (%s, %s::jsonb) on conflict do nothing"
+_PIN = "update bindings set plan = %s where id = %s"
+Said = tuple[str, Actor, dict[str, Any]]
+
+
+def operator(order: Order) -> Actor:
+    """Who asked, as the history has him."""
+    return Actor("operator", order.asked_by, regions=order.regions, person=order.asked_person)
+
+
+def _own_case(order: Order, case: Case) -> None:
+    parties = (case.application.holder, case.application.member)
+    if any(person is not None and person in parties for person in (order.asked_person, order.approved_person)):
+        raise Refused("own_case")
+
+
+# -- what each verb says -----------------------------------------------------------------------------------------
+
+
+def _plainly(order: Order, looked: Looked, _: LawBook) -> Said:
+    facts = {"reason": order.verb, "pending": looked.pending, "letters": looked.letters}
+    return order.verb, operator(order), facts
+
+
+def _move(order: Order, _: Looked, __: LawBook) -> Said:
+    return "move", operator(order), {"reason": "move", "to": order.args["to"]}
+
+
+def _reassign(order: Order, _: Looked, __: LawBook) -> Said:
+    return "reassign", operator(order), {"reason": "reassign", "agency": order.args.get("agency")}
+
+
+def _fire(order: Order, looked: Looked, _: LawBook) -> Said:
+    """What the clock would say at the deadline's end, said now."""
+    return _clock(order, looked.case, order.args["deadline"], early=True)
+
+
+def _retry(order: Order, looked: Looked, _: LawBook) -> Said:
+    """What the clock could not say: of the deadline that was parked, the longest overdue first."""
+    parked = sorted((due, name) for name, (due, why) in looked.deadlines.items() if why is not None)
+    if not parked:
+        raise Refused("nothing_to_repair")
+    return _clock(order, looked.case, parked[0][1], early=False)
+
+
+def _clock(order: Order, case: Case, name: str, *, early: bool) -> Said:
+    deadline = BY_NAME.get(name)
+    if deadline is None or deadline.move is None:  # a watch says nothing: it is asked again
+        raise Refused("nothing_to_repair")
+    if case.state == UNBINDING and name != "unbind_to_confirmed":
+        raise Refused("action_not_available")
+    facts = {"deadline": name, "reason": deadline.reason or name, "early": early}
+    return deadline.move, Actor("clock", order.id), facts
+
+
+def _supervised(order: Order) -> Actor:
+    """Whoever approved speaks: suspending and ending are a supervisor's words. The operator, while it is only tried."""
+    return Actor("supervisor", order.approved_by or order.asked_by, regions=order.regions,
+                 person=order.approved_person)  # fmt: skip
+
+
+def _suspend(order: Order, _: Looked, __: LawBook) -> Said:
+    return "suspend", _supervised(order), {"reason": order.reason}
+
+
+def _end(order: Order, looked: Looked, _: LawBook) -> Said:
+    if looked.case.state in NOT_YET_IN_FORCE:
+        return "close", operator(order), {"reason": order.reason}
+    return "end", _supervised(order), {"reason": order.reason}
+
+
+def _replan(order: Order, looked: Looked, book: LawBook) -> Said:
+    case, args = looked.case, order.args
+    plan = plan_of(book, case, args.get("pack") or case.plan.pack, args["version"], args.get("recompute") or [])
+    if plan.hash == case.plan.hash:
+        raise Refused("nothing_to_repair")
+    anew = list(BY_NAME) if EVERY in (args.get("recompute") or []) else args.get("recompute") or []
+    return "replan", operator(order), {"reason": "replan", "plan": plan, "recompute": anew}
+
+
+_SAID = {
+    "rearm": _plainly, "ask_again": _plainly, "resend": _plainly, "move": _move, "reassign": _reassign,
+    "fire_now": _fire, "retry_step": _retry, "suspend": _suspend, "end": _end, "replan": _replan,
+}  # fmt: skip
+
+
+# -- which verbs fit ---------------------------------------------------------------------------------------------
+
+# By cause, the likeliest to help first.
+BY_CAUSE: dict[str, tuple[str, ...]] = {
+    "deadline_overdue": ("fire_now", "rearm"),
+    "no_deadline": ("rearm", "replan", "move", "end"),
+    "system_slow": ("ask_again",),
+    "registry_unanswered": ("ask_again", "move"),
+    "feed_lagging": (),  # a transaction that somebody forgot: nothing of the binding's own helps
+    "callback_lost": ("ask_again", "move"),
+    "delivery_parked": ("resend",),
+    "delivery_late": (),  # it is tried again by itself
+    "lease_lost": ("ask_again",),
+    "step_poisoned": ("retry_step", "replan", "suspend", "end"),
+    "plan_impossible": ("replan", "move", "suspend", "end"),
+}
+
+
+def fitting(cause: str, state: str) -> list[str]:
+    """The verbs that may help a binding stuck for this cause in this state; asked of the state alone."""
+    return [verb for verb in BY_CAUSE[cause] if verb in of_state(state)]
+
+
+def of_state(state: str) -> tuple[str, ...]:
+    """The verbs that the machine has for a binding in this state."""
+    if state in FINAL:
+        return ("resend",)
+    only = {"move": state in NOT_YET_IN_FORCE, "suspend": state == ACTIVE, "end": state != UNBINDING,
+            "ask_again": state in mending.ASKED,
+            "reassign": state in ("offline_fallback", AGENCY_REVIEW, SUSPENDED)}  # fmt: skip
+    return tuple(name for name in VERBS if only.get(name, True))

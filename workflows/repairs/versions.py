@@ -1,0 +1,43 @@
+"""The plan of a binding under another version of its pack, or another pack."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from policies.book import LawBook
+from policies.calendar import shanghai_day
+from policies.plan import Plan, Span
+from policies.planning import plan_under
+from policies.refusals import NotAllowed
+from workflows import check
+from workflows.case import Case
+from workflows.errors import Refused
+from workflows.replanning import facts_of
+
+EVERY = "*"  # of what is to be counted anew: every deadline
+
+
+def plan_of(book: LawBook, case: Case, pack: str, version: str, recompute: list[str]) -> Plan:
+    """The plan that this version gives the application as it was made; lengths not to be recomputed stay the old ones.
+
+    Raises `Refused`: 422 `policy_unknown`, 409 `plan_impossible`, or the version's own refusal of such a case.
+    """
+    try:
+        law = book.law(pack, case.application.product, version)
+    except KeyError:
+        raise Refused("policy_unknown", 422, "/version") from None
+    try:
+        plan = plan_under(book, law.pack, facts_of(case.application), shanghai_day(case.application.created_at))
+    except NotAllowed as no:
+        raise Refused(no.code, no.status, **no.extra) from no
+    plan = replace(plan, deadlines=_lengths(case.plan, plan, recompute))
+    if wrong := check.impossible(plan):
+        raise Refused("plan_impossible", 409, wrong=wrong[:5])
+    return plan
+
+
+def _lengths(old: Plan, new: Plan, recompute: list[str]) -> dict[str, Span]:
+    if EVERY in recompute:
+        return new.deadlines
+    kept = {name: old.deadlines.get(name, span) for name, span in new.deadlines.items()}
+    return kept | {name: new.deadlines[name] for name in recompute if name in new.deadlines}

@@ -1,0 +1,66 @@
+"""What became of a repair: the order, how many of its bindings stand how, what happens to them in groups, and each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import text
+
+from models.ledger import Ledger
+from workflows.access.principals import Principal
+from workflows.errors import not_found
+from workflows.repairs.orders import covers, reach
+from workflows.repairs.verbs import VERBS
+from workflows.views import cursors
+
+_ORDER = text("select * from repairs where id = :id")
+_RECENT = text("""
+select * from repairs where (cast(:after as text) is null or id < :after) order by id desc limit :limit
+""")
+_COUNTS = text("select state, count(*) as count from repair_items where repair_id = :id group by state")
+_GROUPS = text("""
+select state, code, summary, count(*) as count, min(binding_id) as example
+from repair_items where repair_id = :id group by state, code, summary order by count(*) desc, summary limit 50
+""")
+_ITEMS = text("""
+select binding_id, state, version, version_after, change, code, at from repair_items
+where repair_id = :id and binding_id > :after and (cast(:state as text) is null or state = :state)
+order by binding_id limit :limit
+""")
+_SHOWN = ("id", "filter", "args", "reason", "dry_run", "state", "pace", "asked_by", "approved_by", "undone_by",
+          "undone_because", "created_at", "approved_at", "paused_at", "finished_at")  # fmt: skip
+
+
+def repair(
+    ledger: Ledger, caller: Principal, order_id: str, limit: int = 50, cursor: str | None = None,
+    state: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """An order with counts, groups and a page of its bindings. Raises `Refused` 404, 400 `cursor_invalid`."""
+    found = ledger.read(_ORDER, {"id": order_id})
+    if not found or not covers(caller, reach(found[0]["regions"], found[0]["filter"])):
+        raise not_found()
+    after = cursors.decode(cursor, str)[0] if cursor else ""
+    asked = {"id": order_id, "after": after, "limit": limit + 1, "state": state}
+    items = [dict(row) for row in ledger.read(_ITEMS, asked)]
+    counted = {row["state"]: row["count"] for row in ledger.read(_COUNTS, {"id": order_id})}
+    return {
+        **_shown(found[0]),
+        "counts": counted,
+        "groups": [dict(row) for row in ledger.read(_GROUPS, {"id": order_id})],
+        "items": items[:limit],
+        "next_cursor": cursors.encode(items[limit - 1]["binding_id"]) if len(items) > limit else None,
+    }
+
+
+def recent(ledger: Ledger, caller: Principal, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
+    """A page of orders, the newest first, without their bindings; those that the caller is granted."""
+    after = cursors.decode(cursor, str)[0] if cursor else None
+    rows = ledger.read(_RECENT, {"after": after, "limit": limit + 1})
+    items = [_shown(row) for row in rows[:limit] if covers(caller, reach(row["regions"], row["filter"]))]
+    return {"items": items, "next_cursor": cursors.encode(rows[limit - 1]["id"]) if len(rows) > limit else None}
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    verb = VERBS[row["verb"]]
+    shown = {name: row[name] for name in _SHOWN}
+    return {"repair": verb.name, "risky": verb.risky, "undoable": verb.undoable, **shown}
