@@ -1,0 +1,96 @@
+"""What else must add up: seats, places of a month, work lists, deliveries. One statement each; a row is a fault."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+from cli.checking.findings import Findings
+
+# kind of fault: the statement that finds them, as (binding, place)
+_FAULTS = {
+    "seat_missing": """
+        select b.id, b.state from bindings b where b.state not in ('unbound', 'rejected', 'withdrawn', 'expired')
+        and not exists (select from seats s where s.binding_id = b.id)""",
+    "seat_not_given_back": """
+        select s.binding_id, s.n from seats s left join bindings b on b.id = s.binding_id
+        where b.id is null or b.state in ('unbound', 'rejected', 'withdrawn', 'expired')""",
+    "seat_of_another": """
+        select s.binding_id, s.n from seats s join applications a on a.binding_id = s.binding_id
+        where (s.holder, s.member, s.product) <> (a.holder, a.member, a.product)""",
+    "seat_doubled": "select binding_id, count(*) from seats group by 1 having count(*) > 1",
+    "seat_beyond_the_limit": """
+        select s.binding_id, s.n from seats s join bindings b on b.id = s.binding_id join plans p on p.hash = b.plan
+        where s.n < 1 or s.n > (p.body #>> '{limits,members_per_holder}')::int""",
+    "month_seat_missing": """
+        select h.binding_id, h.sequence from history h
+        join bindings b on b.id = h.binding_id join plans p on p.hash = b.plan
+        join applications a on a.binding_id = h.binding_id
+        where h.event = 'activated' and p.body #>> '{limits,binders_per_member}' is not null
+        and (b.state not in ('unbound', 'rejected', 'withdrawn', 'expired')
+          or (p.body #>> '{limits,count_ended}')::boolean)
+        and not exists (select from month_seats m where m.member = a.member and m.product = a.product
+          and m.holder = a.holder and m.month = to_char(h.at at time zone 'Asia/Shanghai', 'YYYY-MM'))""",
+    "month_seat_of_nobody": """
+        select m.binding_id, m.n from month_seats m where not exists (
+          select from history h join applications a on a.binding_id = h.binding_id
+          where a.member = m.member and a.holder = m.holder and a.product = m.product and h.event = 'activated'
+          and to_char(h.at at time zone 'Asia/Shanghai', 'YYYY-MM') = m.month)""",
+    "month_seat_beyond_the_limit": """
+        select m.binding_id, m.n from month_seats m join bindings b on b.id = m.binding_id
+        join plans p on p.hash = b.plan
+        where m.n < 1 or m.n > (p.body #>> '{limits,binders_per_member}')::int""",
+    "review_without_a_case": """
+        select b.id, b.state from bindings b full join review_cases r on r.binding_id = b.id
+        where (b.state = 'agency_review') is distinct from (r.binding_id is not null)""",
+    "offline_without_a_ticket": """
+        select b.id, b.state from bindings b where b.state = 'offline_fallback'
+        and not exists (select from counter_tickets t where t.binding_id = b.id)""",
+    "ticket_of_nobody": """
+        select t.binding_id, t.code from counter_tickets t join bindings b on b.id = t.binding_id
+        where b.progress -> 'offline' is null""",
+    "pass_without_its_session": """
+        select h.binding_id, h.sequence from history h where h.event = 'face_check_passed'
+        and (select count(*) from face_sessions f where f.binding_id = h.binding_id and f.status = 'passed')
+          < (select count(*) from history o where o.binding_id = h.binding_id and o.event = 'face_check_passed')""",
+    # a letter that arrived may be forgotten after thirty days
+    "delivery_missing": """
+        select h.binding_id, h.sequence from history h
+        join webhook_endpoints e on e.channel = h.channel and h.at >= e.created_at and e.disabled_at is null
+          and (e.events is null or e.events && array[h.event, 'binding.' || h.event])
+        join feed_cursors c on c.channel = h.channel and (h.xid, h.id) <= (c.xid, c.id)
+        where h.at > kinbind_now() - interval '30 days' and not exists (
+          select from deliveries d where d.endpoint_id = e.id and d.binding_id = h.binding_id
+          and d.sequence = h.sequence and d.type = 'binding.' || h.event)""",
+}
+# faults only where nobody is at work any more
+_UNDER_WAY = {
+    "delivery_not_settled": "select binding_id, sequence from deliveries where state = 'pending'",
+    "line_not_told": """
+        select h.binding_id, h.sequence from history h
+        join webhook_endpoints e on e.channel = h.channel and e.disabled_at is null
+        left join feed_cursors c on c.channel = h.channel
+        where (h.xid, h.id) > (coalesce(c.xid, '0'), coalesce(c.id, 0))""",
+}
+_COUNTS = {
+    "seats": "select count(*) from seats",
+    "month seats": "select count(*) from month_seats",
+    "face sessions": "select count(*) from face_sessions",
+    "review cases": "select count(*) from review_cases",
+    "counter tickets": "select count(*) from counter_tickets",
+}
+
+
+def look(conn: psycopg.Connection[Any], found: Findings) -> None:
+    """Run them all on this connection."""
+    for kind, statement in _FAULTS.items():
+        for binding_id, where in conn.execute(statement):
+            found.fault(kind, str(binding_id), where)
+    for kind, statement in _UNDER_WAY.items():
+        for binding_id, where in conn.execute(statement):
+            found.unsettled(kind, str(binding_id), where)
+    for name, statement in _COUNTS.items():
+        found.count(name, sum(row[0] for row in conn.execute(statement)))
+    for state, number in conn.execute("select state, count(*) from deliveries group by 1"):
+        found.count(f"deliveries {state}", number)

@@ -1,0 +1,179 @@
+"""Every history from its first line to its last: whole, chained, and each deadline fired once or cancelled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, date, datetime
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import psycopg
+
+from cli.checking.findings import Findings
+from cli.checking.terms import AT_REST, ENDED, Armed, Moment, WorkingDays, expected, fired_by
+
+_LINES = """
+select h.binding_id, h.sequence, h.event, h.from_state, h.to_state, h.at, h.actor, h.reason, h.note, h.after, h.hash,
+  h.xid::text::bigint, b.state, b.version, b.head, b.state_since, b.plan, a.face_age_day
+from history h left join bindings b on b.id = h.binding_id left join applications a on a.binding_id = h.binding_id
+order by h.binding_id collate "C", h.sequence, h.id
+"""
+_BY_BINDING = """
+select binding_id, name, due_at, watch, attempts, parked from deadlines order by binding_id collate "C"
+"""
+_WITHOUT_LINES = "select b.id from bindings b where not exists (select from history h where h.binding_id = b.id)"
+BATCH = 5000  # rows fetched at a time
+
+
+class Line(NamedTuple):
+    """A line of the history, with the row of its binding beside it."""
+
+    binding_id: str
+    sequence: int
+    event: str
+    from_state: str | None
+    to_state: str
+    at: datetime
+    actor: str
+    reason: str | None
+    note: str | None
+    after: dict[str, Any]
+    hash: bytes
+    xid: int
+    state: str | None
+    version: int
+    head: bytes
+    state_since: datetime
+    plan: str
+    face_age_day: date | None
+
+
+class Row(NamedTuple):
+    """An armed deadline as the table has it."""
+
+    name: str
+    due_at: datetime
+    watch: bool
+    attempts: int
+    parked: str | None
+
+
+def walk(conn: psycopg.Connection[Any], found: Findings) -> str:
+    """Look at every history on this connection (one snapshot); return a digest (hex) of all their hashes."""
+    plans = dict(conn.execute("select hash, body from plans").fetchall())
+    table = _armed_rows(conn)
+    days = WorkingDays(conn.execute("select year, holidays, make_up from working_days").fetchall())
+    digest = hashlib.sha256()
+    with conn.cursor("histories") as cursor:
+        cursor.itersize = BATCH
+        lines = (Line(*row) for row in cursor.execute(_LINES))
+        for binding_id, some in groupby(lines, key=lambda line: line.binding_id):
+            history = list(some)
+            digest.update(f"{binding_id} {len(history)} ".encode() + bytes(history[-1].hash))
+            found.count("bindings")
+            _history(history, found)
+            _deadlines(history, plans.get(history[-1].plan, {}), table.pop(binding_id, []), days, found)
+    for (binding_id,) in conn.execute(_WITHOUT_LINES):
+        found.fault("history_missing", binding_id)
+    for binding_id in table:
+        found.fault("deadline_of_nobody", binding_id)
+    return digest.hexdigest()
+
+
+def _armed_rows(conn: psycopg.Connection[Any]) -> dict[str, list[Row]]:
+    table: dict[str, list[Row]] = {}
+    for binding_id, *row in conn.execute(_BY_BINDING):
+        table.setdefault(binding_id, []).append(Row(*row))
+    return table
+
+
+# -- the chain -----------------------------------------------------------------------------------------------------
+
+
+def link(before: bytes, line: Line) -> bytes:
+    """SHA-256 over the hash before and the line's canonical JSON: sorted keys, no spaces, times with six decimals."""
+    at = line.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    told = [line.binding_id, line.sequence, line.event, line.from_state, line.to_state, at,
+            line.actor, line.reason, line.note, line.after]  # fmt: skip
+    body = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(before + body.encode()).digest()
+
+
+def _history(lines: list[Line], found: Findings) -> None:
+    head, state, at, xid = bytes(32), None, lines[0].at, 0
+    for sequence, line in enumerate(lines, 1):
+        found.count("lines")
+        if line.sequence != sequence:
+            return found.fault("step_lost_or_doubled", line.binding_id, line.sequence)
+        head = link(head, line)
+        if bytes(line.hash) != head:
+            return found.fault("chain_broken", line.binding_id, sequence)
+        if line.from_state != state:
+            found.fault("line_out_of_place", line.binding_id, sequence)
+        if state in ENDED:
+            found.fault("line_after_the_end", line.binding_id, sequence)
+        if line.at < at or line.xid < xid:
+            found.fault("line_out_of_order", line.binding_id, sequence)
+        state, at, xid = line.to_state, line.at, line.xid
+    last = lines[-1]
+    row = (last.state, last.version, bytes(last.head or b""), last.state_since)
+    if row != (state, len(lines), head, datetime.fromisoformat(last.after["since"])):
+        found.fault("row_and_history_differ", last.binding_id, len(lines))
+    found.count(f"state {state}")
+    return None
+
+
+# -- deadlines -----------------------------------------------------------------------------------------------------
+
+
+def _deadlines(lines: list[Line], plan: dict[str, Any], table: list[Row], days: WorkingDays, found: Findings) -> None:
+    if not plan:
+        return found.fault("plan_missing", lines[-1].binding_id)
+    repaired = max((line.sequence for line in lines if line.event == "repaired"), default=0)
+    armed: Armed = {}
+    # the lines of one commit are one step: what the case looked like in between armed nothing
+    for _, some in groupby(lines, key=lambda line: (line.xid, line.at)):
+        step = list(some)
+        last = step[-1]
+        since = datetime.fromisoformat(last.after["since"])
+        after = expected(Moment(last.to_state, since, last.after["progress"], plan, last.face_age_day, days))
+        if last.sequence > repaired:  # a repair may have given it another plan, or fired something before its time
+            _step(step, armed, after, found)
+        armed = after
+    _compare(lines[-1], armed, {row.name: row for row in table}, found, exact=not repaired)
+    return None
+
+
+def _step(lines: list[Line], before: Armed, after: Armed, found: Findings) -> None:
+    """One step: what the clock fired was armed and due, and is armed no more; what else is gone was cancelled."""
+    fired = {fired_by(line.event, line.from_state, line.reason): line for line in lines if line.actor == "clock"}
+    for name, line in fired.items():
+        due = before.get(name)
+        if due is None or due > line.at:
+            found.fault("fired_unarmed_or_early", line.binding_id, line.sequence)
+        elif after.get(name) == due:
+            found.fault("fired_and_still_armed", line.binding_id, line.sequence)
+        else:
+            found.count("deadlines fired")
+            found.latest("lateness of the clock", (line.at - due).total_seconds())
+    found.count("deadlines armed", sum(before.get(name, "") != due for name, due in after.items()))
+    gone = sum(after.get(name, "") != due for name, due in before.items() if name not in fired)
+    found.count("deadlines cancelled or moved", gone)
+
+
+def _compare(last: Line, armed: Armed, table: dict[str, Row], found: Findings, *, exact: bool) -> None:
+    if armed.keys() != table.keys():
+        found.fault("deadlines_differ", last.binding_id, f"{sorted(armed)} {sorted(table)}")
+    elif not armed and last.to_state not in AT_REST:
+        found.fault("no_deadline", last.binding_id, last.to_state)
+    for name, row in table.items():
+        found.count("deadlines waiting")
+        due = armed.get(name)
+        if row.parked:
+            found.count("deadlines parked")
+        elif due is not None and row.due_at != due and exact and not row.attempts and last.to_state != "unbinding":
+            found.fault("due_time_differs", last.binding_id, name)
+        elif not row.watch and row.due_at <= found.now:
+            found.count("deadlines overdue")
+            found.unsettled("deadline_not_fired", last.binding_id, name)
