@@ -11,7 +11,7 @@ from workflows.case import Actor, Case
 from workflows.engine import Desk
 from workflows.errors import Refused, not_found
 
-FIELDS = re.compile(r"(holder|member|mother)[./_](name|id_number)")  # `member.id_number`, or as in a search
+FIELDS = re.compile(r"(holder|member|mother|reported)[./_](name|id_number)")  # `member.id_number`, or as in a search
 _LOG = """
 insert into access_log (at, principal, act, binding_id, person, purpose)
 values (kinbind_now(), %s, %s, %s, %s, %s)

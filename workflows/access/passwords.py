@@ -11,8 +11,7 @@ from datetime import date, datetime
 from models.ledger import Ledger
 from policies.calendar import next_midnight, shanghai_day
 from workflows.errors import Refused
-
-MOST = 5  # wrong ones a day
+from workflows.guards import MOST_WRONG
 
 _TAKE = """
 insert into password_failures (person, day, wrong) values (%(person)s, %(day)s, 1)
@@ -29,10 +28,10 @@ def take_attempt(ledger: Ledger, person: str, now: datetime) -> tuple[date, int]
     """
     day = shanghai_day(now)
     with ledger.desk() as conn:
-        row = conn.execute(_TAKE, {"person": person, "day": day, "most": MOST}).fetchone()
+        row = conn.execute(_TAKE, {"person": person, "day": day, "most": MOST_WRONG}).fetchone()
     if row is None:
         raise Refused("pay_password_locked", 409, until=next_midnight(now))
-    return day, MOST - row[0]
+    return day, MOST_WRONG - row[0]
 
 
 def give_back(ledger: Ledger, person: str, day: date) -> None:

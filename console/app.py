@@ -1,0 +1,156 @@
+"""The console's own app, mounted beside the API: pages, files, and the only place where a refusal becomes a page."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from psycopg import OperationalError
+from psycopg_pool import PoolClosed, PoolTimeout
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from console.live import Feed
+from console.pages import (
+    applying,
+    binding,
+    counter,
+    deciding,
+    documents,
+    living,
+    operations,
+    repairing,
+    reviews,
+    signing,
+    supervision,
+)
+from console.visit import COOKIE, ROOT, House, Say, Visit, sign_in_path
+from gateways.inspection import BadDocument
+from policies.refusals import NotAllowed
+from tasks.office import Office
+from workflows.errors import Refused
+
+HERE = Path(__file__).parent
+_DOORS = (
+    signing.router,
+    reviews.router,
+    deciding.router,
+    applying.router,
+    counter.router,
+    documents.router,
+    operations.router,
+    binding.router,
+    repairing.router,
+    supervision.router,
+    living.router,
+)
+_AWAY = (OperationalError, PoolTimeout, PoolClosed, DBAPIError)
+# Nothing from elsewhere, nothing inline, nothing evaluated, in nobody's frame.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+log = structlog.get_logger()
+
+
+def create_console(office: Callable[[], Office], say: Say, *, sandbox: bool) -> FastAPI:
+    """The app to be mounted at `/console`; `office` is asked at each visit, `say` puts codes into words."""
+    app = FastAPI(title="kinbind console", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.house = House(office, say, templates(), sandbox)
+    app.state.feed = Feed(office)
+    for door in _DOORS:  # where two paths could be one, the first has it
+        app.include_router(door)
+    app.mount("/static", StaticFiles(directory=HERE / "static"))
+    for kind in (Refused, NotAllowed, BadDocument, RequestValidationError, HTTPException, *_AWAY, Exception):
+        app.add_exception_handler(kind, _refuse)
+    app.add_middleware(Headers)
+    return app
+
+
+def templates() -> Environment:
+    """The pages: everything escaped, and a name that is not there is a fault instead of a gap."""
+    pages = Environment(
+        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    pages.globals["static"] = _static
+    return pages
+
+
+@cache
+def _static(name: str) -> str:
+    """The address of a file of ours; another one whenever it changes, so that browsers may keep it."""
+    return f"{ROOT}/static/{name}?v={hashlib.sha256((HERE / 'static' / name).read_bytes()).hexdigest()[:12]}"
+
+
+class Headers:
+    """What every answer of the console carries, unless its page has said otherwise."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Stand before this app."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        kept = scope["type"] == "http" and "/static/" in scope["path"] and b"v=" in scope["query_string"]
+        named = _HEADERS | ({"Cache-Control": "public, max-age=31536000, immutable"} if kept else {})
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                there = {name.lower() for name, _ in message["headers"]}
+                added = [(name.lower().encode(), value.encode()) for name, value in named.items()]
+                message["headers"] = [*message["headers"], *(one for one in added if one[0] not in there)]
+            await send(message)
+
+        await self._app(scope, receive, sending)
+
+
+def _refuse(request: Request, fault: Exception) -> Response:
+    """A refusal as a page; whoever is not signed in is brought to where he can."""
+    refused = _translated(fault)
+    request.state.refused = refused.code
+    path = sign_in_path(request) if refused.code == "sign_in_required" else f"{ROOT}/set-up"
+    if refused.code in ("sign_in_required", "set_up_required"):
+        if request.headers.get("hx-request"):
+            return Response(status_code=refused.status, headers={"HX-Redirect": path})
+        return RedirectResponse(path, 303)
+    if refused.status >= 500 and not isinstance(fault, Refused):
+        log.error("page_failed", exc_info=fault)
+    visit: Visit | None = getattr(request.state, "visit", None)
+    if visit is None or refused.status >= 500:  # with the database away, no navigation either
+        visit = Visit(request, request.app.state.house, request.cookies.get(COOKIE, ""))
+    name = "parts/refused.html" if request.headers.get("hx-request") else "error.html"
+    return visit.page(name, refused.status, refused=refused)
+
+
+def _translated(fault: Exception) -> Refused:
+    if isinstance(fault, Refused):
+        return fault
+    if isinstance(fault, NotAllowed | BadDocument):
+        return Refused(fault.code, fault.status)
+    if isinstance(fault, RequestValidationError):
+        return Refused("request_invalid", 422)
+    if isinstance(fault, HTTPException):
+        codes = {404: "not_found", 405: "http_method_not_allowed"}
+        return Refused(codes.get(fault.status_code, "request_unreadable"), fault.status_code)
+    return Refused("unavailable", 503) if isinstance(fault, _AWAY) else Refused("internal_error", 500)

@@ -1,0 +1,141 @@
+"""What a form has sent: read within bounds, each field asked for by name, its faults with the place of the field."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Collection, Sequence
+from datetime import date
+from typing import TypeVar
+from urllib.parse import parse_qsl
+
+from python_multipart.exceptions import MultipartParseError
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from gateways.inspection import MAX_BYTES
+from workflows.errors import Malformed, Refused
+
+_MOST_TEXT = 64 * 1024  # bytes of a form without files, and of what stands around them in one with
+_MOST_FIELDS = 200
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufeff]")
+_SECRET = {"password", "again", "code", "csrf"}
+_Word = TypeVar("_Word", bound=str)
+
+
+class Form:
+    """The fields of a form; what was not sent is empty."""
+
+    def __init__(self, fields: Sequence[tuple[str, str]] = (), files: dict[str, bytes] | None = None) -> None:
+        """Hold what was sent."""
+        self._fields: dict[str, list[str]] = {}
+        for name, value in fields:
+            self._fields.setdefault(name, []).append(value)
+        self._files = files or {}
+
+    def raw(self, name: str) -> str:
+        """A field as it was sent, the first of its name."""
+        return self._fields.get(name, [""])[0]
+
+    def every(self, name: str) -> list[str]:
+        """All values of a field: ticked boxes."""
+        return self._fields.get(name, [])
+
+    def text(self, name: str, most: int, pointer: str | None = None) -> str | None:
+        """A text without what cannot be seen, at most `most` characters; None where nothing was written.
+
+        Raises `Malformed` with `too_long` or `bad_characters`.
+        """
+        value = self.raw(name).replace("\r\n", "\n").strip()
+        if _CONTROL.search(value):
+            raise wrong(pointer or f"/{name}", "bad_characters")
+        if len(value) > most:
+            raise wrong(pointer or f"/{name}", "too_long")
+        return value if any(unicodedata.category(one)[0] not in "ZC" for one in value) else None
+
+    def needed(self, name: str, most: int, pointer: str | None = None) -> str:
+        """The same of a field that must be filled. Raises `Malformed` with `required` besides."""
+        value = self.text(name, most, pointer)
+        if value is None:
+            raise wrong(pointer or f"/{name}", "required")
+        return value
+
+    def one_of(self, name: str, words: Collection[_Word]) -> _Word:
+        """One of these words. Raises `Malformed` with `required` or `not_one_of`."""
+        value = self.needed(name, 100)
+        for word in words:
+            if word == value:
+                return word
+        raise wrong(f"/{name}", "not_one_of")
+
+    def day(self, name: str, pointer: str | None = None) -> date | None:
+        """A day as `YYYY-MM-DD`; None where nothing was written. Raises `Malformed` with `not_a_date`."""
+        value = self.text(name, 10, pointer)
+        try:
+            return date.fromisoformat(value) if value else None
+        except ValueError:
+            raise wrong(pointer or f"/{name}", "not_a_date") from None
+
+    def number(self, name: str) -> int:
+        """A whole number that a page of ours has put there. Raises `Refused` 400 where there is none."""
+        value = self.raw(name)
+        if not re.fullmatch(r"[0-9]{1,9}", value):
+            raise Refused("request_unreadable", 400)
+        return int(value)
+
+    def file(self, name: str) -> bytes:
+        """A file. Raises `Malformed` with `required`."""
+        content = self._files.get(name, b"")
+        if not content:
+            raise wrong(f"/{name}", "required")
+        return content
+
+    def filled(self) -> dict[str, str]:
+        """What was written, to be shown again beside its faults (no password, no code); the rest is empty."""
+        kept = {name: values[0] for name, values in self._fields.items() if name not in _SECRET}
+        return defaultdict(str, kept)
+
+
+def wrong(pointer: str, code: str) -> Malformed:
+    """One fault of a form."""
+    return Malformed([{"pointer": pointer, "code": code}])
+
+
+async def read(request: Request) -> Form:
+    """The form of a request. Raises `Refused` 400 `request_unreadable`, 413 and 415."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        return await _multipart(request, await _body(request, MAX_BYTES + _MOST_TEXT))
+    raw = await _body(request, _MOST_TEXT)
+    if kind not in {"application/x-www-form-urlencoded", ""}:
+        raise Refused("content_type_unsupported", 415)
+    try:
+        return Form(parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS))
+    except ValueError:
+        raise Refused("request_unreadable", 400) from None
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise Refused("request_too_large", 413, max_bytes=limit)
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def _multipart(request: Request, raw: bytes) -> Form:
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield raw
+
+    try:
+        parsed = await MultiPartParser(request.headers, stream(), max_files=2, max_fields=_MOST_FIELDS).parse()
+    except (MultiPartException, MultipartParseError, ValueError, KeyError):
+        raise Refused("request_unreadable", 400) from None
+    fields = [(name, value) for name, value in parsed.multi_items() if isinstance(value, str)]
+    files = {name: await value.read() for name, value in parsed.multi_items() if isinstance(value, UploadFile)}
+    await parsed.close()
+    return Form(fields, files)

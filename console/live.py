@@ -1,0 +1,84 @@
+"""Live pages: one look a second for a whole process at what has moved, and one stream to each browser.
+
+Nobody looks while nobody listens. A stream says that something in the listener's regions has moved, and which
+bindings; what has changed the browser then asks for, as the page that it is. To miss a word costs nothing: a tick
+comes every few seconds, and each page is right when it is loaded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from typing import NamedTuple
+
+import orjson
+import structlog
+from starlette.concurrency import run_in_threadpool
+
+from tasks.office import Office
+from workflows.access.scopes import patterns
+from workflows.views import moved
+from workflows.views.moved import Moved
+
+LOOK = 1.0  # seconds between two looks
+TICK = 10.0  # seconds after which a page is renewed though nothing has moved: leases, heartbeats, letters
+LASTS = 600.0  # seconds of a stream; the browser opens the next, and is then asked again who it is
+log = structlog.get_logger()
+
+
+class _Listener(NamedTuple):
+    told: asyncio.Queue[Sequence[Moved]]
+    granted: tuple[str, ...]  # beginnings of region codes
+
+
+class Feed:
+    """What a process tells its browsers; all of it happens on the loop that serves them."""
+
+    def __init__(self, office: Callable[[], Office]) -> None:
+        """Look through the office of this process, once somebody listens."""
+        self._office = office
+        self._listeners: set[_Listener] = set()
+        self._looking: asyncio.Task[None] | None = None
+
+    async def stream(self, granted: Collection[str]) -> AsyncIterator[bytes]:
+        """Server-sent events: `moved` with `{"ids": […]}` of these regions, and `tick`; ends after `LASTS` seconds."""
+        beginnings = tuple(one.removesuffix("%") for one in patterns(granted))
+        mine = _Listener(asyncio.Queue(100), beginnings)
+        self._listeners.add(mine)
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look())
+        try:
+            yield b"retry: 3000\n\n"
+            loop = asyncio.get_running_loop()
+            ends = loop.time() + LASTS
+            while loop.time() < ends:
+                yield await _next(mine)
+        finally:
+            self._listeners.discard(mine)
+
+    async def _look(self) -> None:
+        """Go on as long as somebody listens; a ledger that is away is asked again."""
+        behind: str | None = None
+        while self._listeners:
+            try:
+                found, behind = await run_in_threadpool(moved.since, self._office().ledger, behind)
+            except Exception:  # whatever it is, the pages are still there
+                log.exception("live_look_failed")
+                found = []
+            for one in list(self._listeners) if found else ():
+                theirs = [move for move in found if move.region.startswith(one.granted)]
+                if theirs and not one.told.full():
+                    one.told.put_nowait(theirs)
+            await asyncio.sleep(LOOK)
+
+
+async def _next(listener: _Listener) -> bytes:
+    """The next word to a browser: at most one a look, whatever has come together."""
+    try:
+        found = list(await asyncio.wait_for(listener.told.get(), TICK))
+    except TimeoutError:
+        return b"event: tick\ndata: {}\n\n"
+    while not listener.told.empty():
+        found += listener.told.get_nowait()
+    ids = list(dict.fromkeys(move.binding_id for move in found))
+    return b"event: moved\ndata: " + orjson.dumps({"ids": ids}) + b"\n\n"

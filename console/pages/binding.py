@@ -1,0 +1,55 @@
+"""One binding for operators and supervisors: what it waits for, how it came here, and what may be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+
+from console import drawing
+from console.repair_fields import choices
+from console.visit import Visit, asks
+from workflows.access import scopes
+from workflows.commands import Command
+from workflows.errors import Refused
+from workflows.views import operating
+
+router = APIRouter(prefix="/ops/bindings/{binding_id}")
+Either = Annotated[Visit, Depends(asks("operator", "supervisor"))]
+Supervisor = Annotated[Visit, Depends(asks("supervisor"))]
+_REASON, _NOTE = 200, 2000  # characters
+# A supervisor's words that stand on this page: the action that the view offers, and what is said for it.
+WORDS: Mapping[str, str] = {"suspend": "suspend", "resume": "resume", "unbind": "end"}
+
+
+@router.get("")
+def binding(visit: Either, binding_id: str) -> Response:
+    """The page."""
+    return _page(visit, binding_id)
+
+
+@router.post("/decide")
+def decide(visit: Supervisor, binding_id: str) -> Response:
+    """A supervisor's word: at once, as at the API; a refusal shows the page again."""
+    desk, actor, form = visit.office.desk, visit.actor("supervisor"), visit.form
+    try:
+        said = WORDS[form.one_of("action", tuple(WORDS))]
+        facts = {"reason": form.needed("reason", _REASON), "note": form.text("note", _NOTE)}
+        told = {name: value for name, value in facts.items() if value is not None}
+        desk.say(Command(said, binding_id, actor, told, form.number("version"), in_scope=scopes.staff))
+    except Refused as no:
+        if no.code == "not_found":
+            raise
+        return _page(visit, binding_id, no)
+    return visit.go(f"/ops/bindings/{binding_id}")
+
+
+def _page(visit: Visit, binding_id: str, no: Refused | None = None) -> Response:
+    # a supervisor's list of actions is the longer one: whoever is both sees it
+    role = "supervisor" if "supervisor" in visit.roles else "operator"
+    found = operating.page(visit.office.desk, binding_id, visit.actor(role))
+    return visit.page("binding.html", no.status if no else 200, found=found, refused=no, drawing=drawing,
+                      pieces=drawing.pieces(found["stretches"]), choices=choices(visit.office),
+                      words=[one for one in WORDS if one in found["available_actions"]],
+                      repairs="operator" in visit.roles, typed=visit.form.filled())  # fmt: skip

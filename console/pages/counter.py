@@ -1,0 +1,156 @@
+"""The window: a ticket found by its code, what to check, verify or refuse, scan what is missing, print the slip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, get_args
+
+import segno
+from fastapi import APIRouter, Depends, Query, Response
+
+from console.forms import wrong
+from console.pages.reviews import revealed
+from console.visit import Visit, asks
+from models.ids import new_id
+from policies.regions import is_region
+from policies.words import Kind
+from tasks import documents
+from workflows import agencies
+from workflows.access import scopes
+from workflows.commands import Command
+from workflows.errors import Refused
+from workflows.views import window, worklists
+from workflows.views.cursors import MOST
+from workflows.views.worklists import Wanted
+
+router = APIRouter(prefix="/counter")
+Clerk = Annotated[Visit, Depends(asks("counter"))]
+METHODS = ("document_reader", "compared_by_eye", "home_visit", "video_call")
+KINDS = get_args(Kind)
+_NOTE = 2000  # characters
+
+
+@router.get("")
+def tickets(
+    visit: Clerk,
+    code: Annotated[str, Query(max_length=40)] = "",
+    cursor: Annotated[str | None, Query(max_length=MOST)] = None,
+) -> Response:
+    """The open tickets of the clerk's agencies, nearest due first; one that is found by its code opens."""
+    desk = visit.office.desk
+    page = worklists.tickets(desk, visit.actor(), Wanted(cursor=cursor), code or None)
+    if code and len(page["items"]) == 1:
+        return visit.go(f"/counter/{page['items'][0]['binding_id']}")
+    return visit.page("tickets.html", page=page, code=code, now=desk.ledger.now())
+
+
+@router.get("/{binding_id}")
+def ticket(visit: Clerk, binding_id: str) -> Response:
+    """One case at the window."""
+    return ticket_page(visit, binding_id)
+
+
+def ticket_page(visit: Visit, binding_id: str, refused: Refused | None = None) -> Response:
+    """The page of a case at the window; with a refusal on top, and what was typed kept."""
+    shown = window.window_case(visit.office.desk, binding_id, visit.actor())
+    return visit.page("ticket.html", refused.status if refused else 200, case=shown, refused=refused,
+                      typed=visit.form.filled(), methods=METHODS, kinds=KINDS)  # fmt: skip
+
+
+@router.get("/{binding_id}/slip")
+def slip(visit: Clerk, binding_id: str) -> Response:
+    """What the family takes home: the code, large, and what to bring."""
+    shown = window.window_case(visit.office.desk, binding_id, visit.actor())
+    code = (shown["counter_ticket"] or {}).get("code") or shown["id"]
+    picture = segno.make_qr(code, error="m").svg_inline(scale=4, border=2, svgclass="qr", lineclass=None, omitsize=True)
+    return visit.page("slip.html", case=shown, picture=picture)
+
+
+@router.post("/{binding_id}/verify")
+def verify(visit: Clerk, binding_id: str) -> Response:
+    """They are who they say."""
+
+    def facts() -> dict[str, Any]:
+        form = visit.form
+        told = {"method": form.one_of("method", METHODS), "subjects": form.every("subjects"), "note": _note(visit)}
+        return _without_gaps(told | {"registry_checked": form.raw("registry_checked") == "yes" or None})
+
+    return _say(visit, binding_id, "counter_verified", facts)
+
+
+@router.post("/{binding_id}/refuse")
+def refuse(visit: Clerk, binding_id: str) -> Response:
+    """Not here, for a reason of the plan's list."""
+    return _say(visit, binding_id, "counter_refused", lambda: _without_gaps(
+        {"reason": visit.form.needed("reason", 200), "note": _note(visit)}))  # fmt: skip
+
+
+@router.post("/{binding_id}/hand-over")
+def hand_over(visit: Clerk, binding_id: str) -> Response:
+    """To another agency; code and due time stay."""
+
+    def facts() -> dict[str, Any]:
+        agency = visit.form.needed("agency", 6)
+        if not is_region(agency):
+            raise wrong("/agency", "not_one_of")
+        found = agencies.taking_over(visit.office.desk, agency, binding_id)
+        return _without_gaps({**found, "note": _note(visit)})
+
+    return _say(visit, binding_id, "hand_over", facts)
+
+
+@router.post("/{binding_id}/withdraw")
+def withdraw(visit: Clerk, binding_id: str) -> Response:
+    """At the family's wish."""
+    return _say(visit, binding_id, "withdraw", lambda: _without_gaps({"note": _note(visit)}))
+
+
+@router.post("/{binding_id}/hand-in")
+def hand_in(visit: Clerk, binding_id: str) -> Response:
+    """Everything that the plan asks for is scanned."""
+    return _say(visit, binding_id, "submit_materials", dict)
+
+
+@router.post("/{binding_id}/upload")
+def upload(visit: Clerk, binding_id: str) -> Response:
+    """One document, scanned or photographed at the window."""
+    try:
+        kind, content = visit.form.one_of("kind", KINDS), visit.form.file("file")
+        document_id = new_id("mat", visit.office.ledger.now())
+        documents.keep(visit.office, binding_id, visit.actor(), document_id, kind, content)
+    except Refused as no:
+        return _again(visit, binding_id, no)
+    return visit.go(f"/counter/{binding_id}#documents")
+
+
+@router.post("/{binding_id}/reveal")
+def reveal(visit: Clerk, binding_id: str) -> Response:
+    """A name or number in clear, to be compared with the document on the desk; logged."""
+    return revealed(visit, binding_id)
+
+
+def _say(visit: Visit, binding_id: str, said: str, facts: Any) -> Response:
+    try:
+        asked, version = facts(), visit.form.number("version")
+        visit.office.desk.say(
+            Command(said, binding_id, visit.actor(), asked, if_match=version, in_scope=scopes.at_counter)
+        )
+    except Refused as no:
+        return _again(visit, binding_id, no)
+    # handed over to an agency of others, it is out of this window's sight
+    case, _ = visit.office.desk.look(binding_id)
+    return visit.go(f"/counter/{binding_id}" if scopes.at_counter(case, visit.actor()) else "/counter")
+
+
+def _again(visit: Visit, binding_id: str, no: Refused) -> Response:
+    if no.code == "not_found":
+        raise no
+    return ticket_page(visit, binding_id, no)
+
+
+def _note(visit: Visit) -> str | None:
+    return visit.form.text("note", _NOTE)
+
+
+def _without_gaps(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if value not in (None, [])}

@@ -1,0 +1,107 @@
+"""Decisions: held for eight seconds in which they can be taken back; then the next case is already open."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Response
+
+from console import canned
+from console.forms import Form, wrong
+from console.pages.reviews import case_page, to_next
+from console.visit import Visit, asks
+from workflows import beside, holding, leases
+from workflows.access import scopes
+from workflows.commands import Command
+from workflows.errors import Malformed, Refused
+from workflows.views import reason_words, reviewing
+
+router = APIRouter(prefix="/reviews/{binding_id}")
+Reviewer = Annotated[Visit, Depends(asks("reviewer"))]
+_SAID = {"approve": "approve", "reject": "reject", "return": "return_for_correction"}
+_NOTE = 2000  # characters
+_ITEM_NOTE = 200
+_MOST_ITEMS = 30
+
+
+@router.post("/decide")
+def decide(visit: Reviewer, binding_id: str) -> Response:
+    """Hold a decision, and open the next case. A refusal shows the case again, with what was typed."""
+    desk, actor = visit.office.desk, visit.actor()
+    try:
+        action = visit.form.one_of("action", tuple(_SAID))
+        facts = _facts(visit, binding_id, action)
+        holding.hold(desk, binding_id, actor, _SAID[action], facts, visit.form.number("version"))
+    except Refused as no:
+        if no.code == "not_found":
+            raise
+        return case_page(visit, binding_id, no)
+    beside.left(desk, binding_id, actor)
+    return to_next(visit, binding_id)
+
+
+@router.post("/take-back")
+def take_back(visit: Reviewer, binding_id: str) -> Response:
+    """Take a decision back, and open its case again."""
+    if not holding.take_back(visit.office.desk, binding_id, visit.actor()):
+        raise Refused("too_late")
+    return visit.go(f"/reviews/{binding_id}")
+
+
+@router.post("/escalate")
+def escalate(visit: Reviewer, binding_id: str) -> Response:
+    """To a supervisor, with a word why; the reviewer keeps the case."""
+    desk, actor = visit.office.desk, visit.actor()
+    try:
+        facts = {"note": visit.form.needed("note", _NOTE)}
+        desk.say(Command("escalate", binding_id, actor, facts, in_scope=scopes.reviews))
+    except Refused as no:
+        if no.code == "not_found":
+            raise
+        return case_page(visit, binding_id, no)
+    leases.keep_alive(desk, binding_id, actor)
+    return visit.go(f"/reviews/{binding_id}")
+
+
+@router.post("/message")
+def message(visit: Reviewer, binding_id: str) -> Response:
+    """What the applicant would be told, from what has been ticked so far."""
+    return visit.page("parts/message.html", message=_message(visit, binding_id, _items(visit.form)))
+
+
+def _facts(visit: Visit, binding_id: str, action: str) -> dict[str, Any]:
+    form = visit.form
+    facts: dict[str, Any] = {}
+    if (note := form.text("note", _NOTE)) is not None:
+        facts["note"] = note
+    if action == "reject":
+        facts["reason"] = form.needed("reason", 200)
+        if form.raw("sure") != "yes":
+            raise wrong("/sure", "not_confirmed")
+    if action == "return":
+        items = _items(form)
+        if not items:
+            raise Malformed([{"pointer": "/tick", "code": "items_required"}])
+        # the letter's reason is that of its first item: the reasons of all stand beside them
+        facts |= {"reason": items[0]["reason"], "items": items}
+        facts.setdefault("note", _message(visit, binding_id, items))
+    return facts
+
+
+def _items(form: Form) -> list[dict[str, str]]:
+    """What has been ticked: `{kind, reason, note?}`."""
+    items = []
+    for kind in list(dict.fromkeys(form.every("tick")))[:_MOST_ITEMS]:
+        item = {"kind": kind, "reason": form.raw(f"reason.{kind}")}
+        if note := form.text(f"note.{kind}", _ITEM_NOTE):
+            item["note"] = note
+        items.append(item)
+    return items
+
+
+def _message(visit: Visit, binding_id: str, items: list[dict[str, str]]) -> str:
+    desk, actor = visit.office.desk, visit.actor()
+    case, _ = leases.seen(desk, binding_id, actor)
+    meant = {item["reason"]: reason_words.say(item["reason"], case.plan, desk.book).zh for item in items}
+    facts = reviewing.brief(case) | {"correction_days": case.plan.deadlines["returned_to_corrected"].working_days}
+    return canned.message(facts, items, meant)

@@ -1,0 +1,153 @@
+"""The operators' first screen, and the list behind each of its numbers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, get_args
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from console import drawing, seeking
+from console.repair_fields import choices
+from console.visit import Visit, asks
+from policies.words import ChannelName, Product
+from workflows.access import searching
+from workflows.case import STATES
+from workflows.errors import Refused, not_found
+from workflows.views import flow, population, reviewing, stuck, watching
+from workflows.views.cursors import MOST
+from workflows.views.overview import Part
+
+router = APIRouter(prefix="/ops")
+Operator = Annotated[Visit, Depends(asks("operator"))]
+Behind = Annotated[str | None, Query(max_length=MOST)]
+Word = Annotated[str, Query(max_length=200)]
+Narrow = Annotated[str, Query(max_length=40)]
+PAGE = 50  # rows
+
+
+def part(visit: Visit, region: str = "", product: str = "", channel: str = "") -> Part:
+    """What the visitor may see of the ledger, and asks for. Raises `Refused` 422 for what is no such word."""
+    if region and not (region.isascii() and region.isdigit() and len(region) in (2, 4, 6)):
+        raise Refused("request_invalid", 422)
+    if product not in ("", *get_args(Product)) or channel not in ("", *get_args(ChannelName)):
+        raise Refused("request_invalid", 422)
+    return Part(visit.principal.regions, region.ljust(6, "0") if region else None, product or None, channel or None)
+
+
+@router.get("")
+def screen(visit: Operator, span: flow.Span = "day") -> Response:
+    """Everything that may need an operator, on one page; every number leads to its list."""
+    ledger, mine = visit.office.ledger, part(visit)
+    now = ledger.now()
+    flows = flow.flow(ledger, mine, span, now)
+    return visit.page(
+        "ops.html", now=now, span=span, flows=flows, states=STATES, drawing=drawing,
+        most=max(n for one in flows.values() for way in one.values() for n in way),
+        stuck=stuck.causes(ledger, mine.granted), due=watching.due(ledger, mine),
+        signs=watching.signs_of_life(ledger), channels=watching.channels(ledger, mine),
+        providers=watching.providers(ledger, mine, now),
+    )  # fmt: skip
+
+
+@router.post("/find")
+def find(visit: Operator) -> Response:
+    """By a binding's id, or by somebody's whole number: that is logged. Posted, as a number is in no address."""
+    desk, actor = visit.office.desk, visit.actor()
+    asked = seeking.sought(desk, visit.form.text("q", seeking.LONGEST) or "")
+    if asked.binding_id is not None:
+        return visit.go(f"/ops/bindings/{asked.binding_id}")
+    if asked.persons is None:
+        return visit.page("ops_found.html", 404, items=[])
+    searching.note(desk.ledger, actor, asked.persons, "operation")
+    return visit.page("ops_found.html", items=reviewing.of_persons(desk, actor, asked.persons))
+
+
+@router.get("/stuck")
+def stuck_list(visit: Operator, cause: Narrow = "", fingerprint: Word = "", cursor: Behind = None) -> Response:
+    """What is stuck, the longest first: for one cause, or in the same way."""
+    if cause not in ("", *stuck.CAUSES):
+        raise not_found()
+    ledger, granted = visit.office.ledger, visit.principal.regions
+    found = stuck.stuck(ledger, granted, cause or None, PAGE, cursor, fingerprint or None)
+    found["items"] = _folded(found["items"])
+    groups = stuck.groups(ledger, granted, cause or None)
+    asked = {"cause": cause, "fingerprint": fingerprint}
+    return _list(visit, "ops_stuck.html", found, asked, groups=groups, cause=cause, fingerprint=fingerprint)
+
+
+@router.get("/due")
+def due_list(visit: Operator, name: Narrow, when: watching.When = "overdue", cursor: Behind = None) -> Response:
+    """The bindings whose deadline of this name is over, or nearly."""
+    found = watching.due_list(visit.office.ledger, part(visit), name, when, PAGE, cursor)
+    late = {"cause": "deadline_overdue", "fingerprint": f"deadline_overdue:{name}"} if when == "overdue" else {}
+    return _list(visit, "ops_due.html", found, late, deadline=name, when=when)
+
+
+@router.get("/letters")
+def letters(visit: Operator, channel: ChannelName, cursor: Behind = None) -> Response:
+    """What a channel has not been told yet."""
+    found = watching.letters(visit.office.ledger, part(visit), channel, PAGE, cursor)
+    return _list(visit, "ops_letters.html", found, {"cause": "delivery_parked", "channel": channel}, channel=channel)
+
+
+@router.get("/faces")
+def faces(visit: Operator, provider: Narrow, status: Narrow = "", cursor: Behind = None) -> Response:
+    """The attempts at a face provider in the last day."""
+    ledger = visit.office.ledger
+    found = watching.sessions(ledger, part(visit), provider, status or None, ledger.now(), PAGE, cursor)
+    return _list(visit, "ops_faces.html", found, {}, provider=provider, wanted=status)
+
+
+@router.get("/moves")
+def moves(
+    visit: Operator, state: Narrow, way: flow.Way = "in", span: flow.Span = "day", cursor: Behind = None
+) -> Response:
+    """What came into a state, or went out of it."""
+    if state not in STATES:
+        raise not_found()
+    ledger = visit.office.ledger
+    over = flow.stretch(span, ledger.now())
+    found = flow.lines(ledger, part(visit), state, way, over, PAGE, cursor)
+    return _list(visit, "ops_moves.html", found, {}, state=state, way=way, span=span)
+
+
+@router.get("/life")
+def life(visit: Operator, region: Narrow = "", product: Narrow = "", channel: Narrow = "") -> Response:
+    """The state diagram, with how many are in each state and how long they have waited."""
+    ledger = visit.office.ledger
+    asked = {"region": region, "product": product, "channel": channel}
+    return visit.page("ops_life.html", there=population.population(ledger, part(visit, **asked)), asked=asked,
+                      drawing=drawing, now=ledger.now(), products=get_args(Product),
+                      channels=get_args(ChannelName))  # fmt: skip
+
+
+@router.get("/life/{state}")
+def in_state(
+    visit: Operator, state: str, region: Narrow = "", product: Narrow = "", channel: Narrow = "",
+    cursor: Behind = None,
+) -> Response:  # fmt: skip
+    """Who is in a state."""
+    if state not in STATES:
+        raise not_found()
+    narrowed = {"region": region, "product": product, "channel": channel}
+    found = population.members(visit.office.ledger, part(visit, **narrowed), state, PAGE, cursor)
+    reach = {"states": state, **narrowed, "region": region.ljust(6, "0") if region else ""}
+    return _list(visit, "ops_state.html", found, reach, state=state, asked=narrowed)
+
+
+def _folded(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What is stuck several times for one cause, letter by letter, in one row; `times` says how often."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in items:
+        row = found.setdefault((one["binding_id"], one["cause"]), one | {"times": 0})
+        row["times"] += 1
+    return list(found.values())
+
+
+def _list(visit: Visit, template: str, found: dict[str, Any], reach: dict[str, str], **facts: Any) -> Response:
+    """A list of bindings: with the people of each, masked, and `reach`: how a repair asks for all of them."""
+    desk = visit.office.desk
+    items = population.with_briefs(desk, found["items"])
+    return visit.page(template, items=items, next_cursor=found["next_cursor"], now=desk.ledger.now(),
+                      reach={name: value for name, value in reach.items() if value},
+                      choices=choices(visit.office), **facts)  # fmt: skip

@@ -1,0 +1,174 @@
+"""The reviewers' rooms: my work, the queue, what the applicant has, what was done today, and the case."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from console import canned, seeking
+from console.visit import Visit, asks
+from workflows import beside, leases
+from workflows.access import opening, searching
+from workflows.errors import Refused
+from workflows.views import reviewing
+from workflows.views.cursors import MOST
+from workflows.views.worklists import Wanted
+
+router = APIRouter(prefix="/reviews")
+Reviewer = Annotated[Visit, Depends(asks("reviewer"))]
+_NOTE = 2000  # characters
+
+
+@router.get("")
+def queue(
+    visit: Reviewer,
+    q: Annotated[str, Query(max_length=seeking.LONGEST)] = "",
+    cursor: Annotated[str | None, Query(max_length=MOST)] = None,
+) -> Response:
+    """The queue of the reviewer's agencies, nearest due first, or that part of it which was asked for."""
+    return _found(visit, "" if seeking.has_number(q) else q, cursor)
+
+
+@router.post("/search")
+def search(visit: Reviewer) -> Response:
+    """The search box. Posted, because a number never travels in an address."""
+    text = visit.form.text("q", seeking.LONGEST) or ""
+    return _found(visit, text, None)
+
+
+def _found(visit: Visit, text: str, cursor: str | None) -> Response:
+    desk, actor = visit.office.desk, visit.actor()
+    asked = seeking.sought(desk, text)
+    if asked.binding_id is not None:
+        return visit.go(f"/reviews/{asked.binding_id}")
+    others: list[dict[str, Any]] = []
+    if asked.persons is not None:
+        searching.note(desk.ledger, actor, asked.persons, "review")
+        others = [one for one in reviewing.of_persons(desk, actor, asked.persons) if one["state"] != "agency_review"]
+    page = reviewing.queue(desk, actor, asked.wanted(cursor), asked.status)
+    return visit.page("queue.html", page=page, q="" if seeking.has_number(text) else text, asked=asked, others=others,
+                      now=desk.ledger.now(), tokens=seeking.TOKENS)  # fmt: skip
+
+
+@router.get("/mine")
+def mine(visit: Reviewer, done: bool = False) -> Response:  # noqa: FBT001, FBT002 - a query parameter
+    """The cases that the reviewer holds, and decisions of today that could not be sent."""
+    desk, actor = visit.office.desk, visit.actor()
+    held = _held(visit)
+    deciding = {one["binding_id"] for one in held}
+    page = reviewing.queue(desk, actor, Wanted(limit=100), "mine")
+    items = [one for one in page["items"] if one["binding_id"] not in deciding]
+    failed = [one for one in reviewing.decided_today(desk, actor) if one["outcome"] != "sent"]
+    return visit.page("mine.html", items=items, failed=failed, done=done, now=desk.ledger.now(), held=held,
+                      tally=reviewing.tallies(desk, actor))  # fmt: skip
+
+
+@router.get("/waiting")
+def waiting(visit: Reviewer) -> Response:
+    """What the reviewer has returned and the applicant still has to correct."""
+    return visit.page("waiting.html", items=reviewing.sent_back(visit.office.desk, visit.actor()))
+
+
+@router.get("/done")
+def done(visit: Reviewer) -> Response:
+    """What the reviewer has decided today."""
+    return visit.page("done.html", items=reviewing.decided_today(visit.office.desk, visit.actor()))
+
+
+@router.post("/next")
+def take_next(visit: Reviewer) -> Response:
+    """Take the next best case: no two reviewers get the same."""
+    return to_next(visit)
+
+
+def to_next(visit: Visit, *not_these: str) -> Response:
+    """Take the next best case and open it; to the reviewer's own list where there is none."""
+    found = leases.take_next(visit.office.desk, visit.actor(), not_these)
+    return visit.go(f"/reviews/{found}" if found else "/reviews/mine?done=1")
+
+
+@router.get("/{binding_id}")
+def case(visit: Reviewer, binding_id: str) -> Response:
+    """The case: everything that is needed to decide it."""
+    return case_page(visit, binding_id)
+
+
+def case_page(visit: Visit, binding_id: str, refused: Refused | None = None) -> Response:
+    """The page of a case; with a refusal on top, and what was typed kept, where a decision was refused."""
+    desk, actor = visit.office.desk, visit.actor()
+    shown = reviewing.case_page(desk, binding_id, actor)
+    looking = beside.looking(desk, binding_id, actor)
+    return visit.page("case.html", refused.status if refused else 200, case=shown, looking=looking, held=_held(visit),
+                      refused=refused, typed=visit.form.filled(), kinds=_kinds(shown),
+                      canned=canned.texts(shown, visit.language))  # fmt: skip
+
+
+@router.get("/{binding_id}/sheet")
+def sheet(visit: Reviewer, binding_id: str) -> Response:
+    """The case on paper, masked."""
+    return visit.page("sheet.html", case=reviewing.case_page(visit.office.desk, binding_id, visit.actor()))
+
+
+@router.post("/{binding_id}/claim")
+def claim(visit: Reviewer, binding_id: str) -> Response:
+    """Take this very case."""
+    try:
+        leases.claim(visit.office.desk, binding_id, visit.actor())
+    except Refused as no:
+        if no.code == "not_found":
+            raise
+        return case_page(visit, binding_id, no)
+    return visit.go(f"/reviews/{binding_id}")
+
+
+@router.post("/{binding_id}/release")
+def release(visit: Reviewer, binding_id: str) -> Response:
+    """Give the case back to the queue."""
+    leases.release(visit.office.desk, binding_id, visit.actor())
+    beside.left(visit.office.desk, binding_id, visit.actor())
+    return visit.go("/reviews/mine")
+
+
+@router.post("/{binding_id}/beat")
+def beat(visit: Reviewer, binding_id: str) -> Response:
+    """The page is still open: who else looks, and how long the lease lasts. Only work prolongs it."""
+    desk, actor = visit.office.desk, visit.actor()
+    if visit.form.raw("worked") == "1":
+        leases.keep_alive(desk, binding_id, actor)
+    case, now = leases.seen(desk, binding_id, actor)
+    lease = leases.lease_view(case, actor, now)
+    return visit.page("parts/lease.html", lease=lease, now=now,
+                      by=reviewing.holder_name(desk.ledger, lease),
+                      looking=beside.looking(desk, binding_id, actor))  # fmt: skip
+
+
+@router.post("/{binding_id}/note")
+def note(visit: Reviewer, binding_id: str) -> Response:
+    """A note for colleagues; no family reads it."""
+    beside.note(visit.office.desk, binding_id, visit.actor(), visit.form.needed("body", _NOTE))
+    return visit.go(f"/reviews/{binding_id}")
+
+
+@router.post("/{binding_id}/reveal")
+def reveal(visit: Reviewer, binding_id: str) -> Response:
+    """A name or number in clear, logged with its purpose."""
+    return revealed(visit, binding_id)
+
+
+def revealed(visit: Visit, binding_id: str) -> Response:
+    """The part of a page that holds a field in clear; the counter's pages show it so too."""
+    asked, purpose = visit.form.needed("field", 40), visit.form.needed("purpose", 200)
+    told = opening.reveal(visit.office.desk, binding_id, visit.actor(), asked, purpose)
+    return visit.page("parts/revealed.html", value=told["value"])
+
+
+def _held(visit: Visit) -> list[dict[str, Any]]:
+    return reviewing.held(visit.office.desk, visit.actor())
+
+
+def _kinds(shown: dict[str, Any]) -> list[str]:
+    """What may be ticked when a case is returned: the documents that are there, then what the plan would take."""
+    there = [material["kind"] for material in shown["materials"]]
+    asked = [kind for group in shown["plan"]["materials"] for some in group["any_of"] for kind in some]
+    return list(dict.fromkeys([*there, *asked])) or ["other"]

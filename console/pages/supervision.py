@@ -1,0 +1,144 @@
+"""The supervisors' rooms: who decides how much, what is looked at again, who is suspended, who comes in, the law."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from console.pages.operations import PAGE, Behind, Narrow
+from console.visit import Visit, asks
+from policies.calendar import shanghai_day
+from policies.check import applications
+from policies.explain import Because, explain_plan
+from policies.loader import Law
+from policies.planning import ApplicationFacts
+from policies.refusals import NotAllowed
+from workflows.access import keeping, principals
+from workflows.errors import Refused, not_found
+from workflows.views import population, supervising
+
+router = APIRouter(prefix="/supervision")
+Supervisor = Annotated[Visit, Depends(asks("supervisor"))]
+_NAME, _REASON = 80, 500  # characters
+_AGES = ("newborn", "child", "adult")
+
+
+@router.get("")
+def workload(visit: Supervisor) -> Response:
+    """The queue, and what each reviewer holds and has decided."""
+    ledger = visit.office.ledger
+    now = ledger.now()
+    return visit.page("sup_workload.html", now=now, awaiting=supervising.awaiting(ledger),
+                      load=supervising.workload(ledger, visit.principal, now))  # fmt: skip
+
+
+@router.get("/sampling")
+def sampling(visit: Supervisor) -> Response:
+    """Decisions drawn to be looked at again, and the policies whose reviews pass by themselves."""
+    office = visit.office
+    now = office.ledger.now()
+    found = supervising.sampling(office.ledger, visit.principal, now)
+    laws = office.desk.book.laws_on(shanghai_day(now))
+    people = {row["actor"].partition(":")[2] for row in found["drawn"]}
+    return visit.page(
+        "sup_sampling.html", found=found, drawn=population.with_briefs(office.desk, found["drawn"]),
+        names={one["id"]: one["name"] for one in supervising.staff(office.ledger, visit.principal)
+               if one["id"] in people},
+        rules=[law.pack for law in laws if law.pack.review.mode == "auto_then_sample"],
+    )  # fmt: skip
+
+
+@router.get("/suspended")
+def suspended(visit: Supervisor, cursor: Behind = None) -> Response:
+    """What is suspended, for whom it waits, and until when."""
+    page = supervising.suspensions(visit.office.desk, visit.principal, PAGE, cursor)
+    return visit.page("sup_suspended.html", page=page)
+
+
+@router.get("/staff")
+def staff(visit: Supervisor) -> Response:
+    """Who works here, as what, for which regions."""
+    return visit.page("sup_staff.html", people=supervising.staff(visit.office.ledger, visit.principal))
+
+
+@router.get("/channels")
+def channels(visit: Supervisor) -> Response:
+    """The channels and their keys, which are never shown again."""
+    return _channels(visit)
+
+
+@router.post("/channels")
+def make_key(visit: Supervisor) -> Response:
+    """One more key for a channel; it stands on the answer to this form, and nowhere else ever."""
+    form = visit.form
+    channel, name = form.one_of("channel", principals.CHANNELS), form.needed("name", _NAME)
+    made, key = keeping.make_key(visit.office.ledger, visit.principal, channel, name)
+    return _channels(visit, made=made, key=key)
+
+
+@router.post("/channels/{key_id}/revoke")
+def revoke_key(visit: Supervisor, key_id: str) -> Response:
+    """Take a key back: within seconds it opens nothing."""
+    keeping.revoke_key(visit.office.ledger, visit.principal, key_id, visit.form.needed("reason", _REASON))
+    return visit.go("/supervision/channels")
+
+
+def _channels(visit: Visit, **made: Any) -> Response:
+    found = supervising.channel_keys(visit.office.ledger)
+    keys = {channel: [one for one in found if one["channel"] == channel] for channel in principals.CHANNELS}
+    return visit.page("sup_channels.html", keys=keys, made=made, may=keeping.may_keep(visit.principal))
+
+
+@router.get("/packs")
+def packs(visit: Supervisor) -> Response:
+    """The policies in force today."""
+    today = shanghai_day(visit.office.ledger.now())
+    return visit.page("sup_packs.html", laws=visit.office.desk.book.laws_on(today), today=today)
+
+
+@router.get("/packs/{name}/{product}")
+def pack(
+    visit: Supervisor, name: str, product: str, method: Narrow = "", relationship: Narrow = "",
+    age: Annotated[str, Query(pattern=f"^({'|'.join(_AGES)})?$")] = "",
+) -> Response:  # fmt: skip
+    """One of them, with the plan of an application under it explained line by line."""
+    book, today = visit.office.desk.book, shanghai_day(visit.office.ledger.now())
+    law = next((one for one in book.laws_on(today) if (one.pack.pack, one.pack.product) == (name, product)), None)
+    if law is None:
+        raise not_found()
+    pack = law.pack
+    asked = {"method": method or next(iter(pack.methods)), "age": age or "adult",
+             "relationship": relationship or pack.relations.allowed[0]}  # fmt: skip
+    facts = _facts(law, today, **asked)
+    if facts is None:
+        raise Refused("request_invalid", 422)
+    try:
+        plan, lines = explain_plan(book, facts, today)
+        refused = None
+    except NotAllowed as no:
+        plan, lines, refused = None, (), no.code
+    return visit.page("sup_pack.html", law=law, asked=asked, plan=plan, parts=_parts(lines), no=refused, ages=_AGES)
+
+
+def _parts(lines: Sequence[Because]) -> list[tuple[str, list[Because]]]:
+    """The lines by what they belong to; those that stand alone come first, under no name."""
+    found: dict[str, list[Because]] = {"": []}
+    for line in lines:
+        group, dot, _ = line.part.partition(".")
+        found.setdefault(group if dot else "", []).append(line)
+    return list(found.items())
+
+
+def _facts(law: Law, today: date, method: str, relationship: str, age: str) -> ApplicationFacts | None:
+    """One of the applications that the law is checked with, by method, relationship and the member's age."""
+    found = [one for one in applications(law, today)
+             if (one.method, one.relationship) == (method, relationship) and one.channel is None]  # fmt: skip
+    found.sort(key=lambda one: one.member.birth_date or today, reverse=True)  # the youngest first
+    births = list(dict.fromkeys(one.member.birth_date for one in found))
+    if not births:
+        return None
+    born = births[{"newborn": 0, "child": len(births) // 2, "adult": -1}[age]]
+    return next(one for one in found if one.member.birth_date == born)

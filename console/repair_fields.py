@@ -1,0 +1,22 @@
+"""What the fields of a repair offer, wherever a page has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tasks.office import Office
+from workflows.access import principals
+from workflows.deadlines import DEADLINES
+from workflows.repairs.mending import TARGETS
+from workflows.repairs.verbs import VERBS
+
+
+def choices(office: Office) -> dict[str, Any]:
+    """Verbs, states to move to, deadlines that the clock fires, versions of packs (the newest first), reviewers."""
+    return {
+        "verbs": VERBS,
+        "targets": TARGETS,
+        "deadlines": [one.name for one in DEADLINES if one.move is not None],
+        "versions": sorted({f"{one.pack} {one.version}" for one in office.desk.book.files}, reverse=True),
+        "reviewers": [(one.id, one.name) for one in principals.every(office.ledger) if "reviewer" in one.roles],
+    }

@@ -1,0 +1,177 @@
+"""One visit: who has come, in which role, which language, what he sent, and the ways in which a page answers.
+
+`asks` is the only way in. It finds the session, the role and, for everything that changes something, the token that
+shows that the form is one of ours; a page is a plain function that gets the visit.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import quote
+
+from jinja2 import Environment
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from console import forms, shown, words
+from console.forms import Form
+from console.rooms import ROOMS, Shown
+from tasks.office import Office
+from workflows.access import sessions
+from workflows.access.principals import Principal
+from workflows.access.sessions import Session
+from workflows.case import Actor
+from workflows.errors import Refused
+
+ROOT = "/console"
+COOKIE = "kinbind_session"
+LANGUAGE = "kinbind_language"
+_LASTS = 365 * 86_400  # seconds for which a language is remembered
+
+Language = Literal["zh", "en"]
+Say = Callable[[str, Language], str]  # what a code means to people
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all visits have in common."""
+
+    office: Callable[[], Office]  # opened when the service starts
+    say: Say
+    pages: Environment
+    sandbox: bool
+
+
+@dataclass(slots=True)
+class Visit:
+    """A request whose visitor is known, or who is about to sign in."""
+
+    request: Request
+    house: House
+    token: str
+    session: Session | None = None
+    roles: tuple[str, ...] = ()  # of the visitor, those to which this page is open
+    form: Form = field(default_factory=Form)
+
+    # -- who -------------------------------------------------------------------------------------------------
+
+    @property
+    def office(self) -> Office:
+        """The desk, the ledger and the windows."""
+        return self.house.office()
+
+    @property
+    def principal(self) -> Principal:
+        """Who has signed in. Raises `Refused` 401 where nobody has."""
+        if self.session is None:
+            raise Refused("sign_in_required", 401)
+        return self.session.principal
+
+    def actor(self, role: str | None = None) -> Actor:
+        """The visitor as the desk knows him, in this role, else in the first to which this page is open."""
+        who = self.principal
+        return Actor(role or self.roles[0], who.id, regions=who.regions, person=who.person)
+
+    @property
+    def language(self) -> Language:
+        """In which language the page is: Chinese, unless English was chosen."""
+        return "en" if self.request.cookies.get(LANGUAGE) == "en" else "zh"
+
+    @property
+    def here(self) -> str:
+        """The path of this page, for links that come back to it."""
+        path: str = self.request.scope["path"]
+        return ROOT + path.removeprefix(ROOT)
+
+    # -- answers ---------------------------------------------------------------------------------------------
+
+    def page(self, name: str, status: int = 200, **facts: Any) -> Response:
+        """A page, or a part of one that htmx asked for."""
+        tongue = words.Tongue(self.language, self.house.say)
+        around = {
+            "visit": self, "at": ROOT, "csrf": sessions.csrf_of(self.token), "t": tongue, "shown": shown,
+            "rooms": self.rooms() if not name.startswith("parts/") else [], "sandbox": self.house.sandbox,
+        }  # fmt: skip
+        return HTMLResponse(self.house.pages.get_template(name).render(around | facts), status)
+
+    def rooms(self) -> list[Shown]:
+        """The rooms of the visitor's roles, for the navigation, with how much waits in each."""
+        if self.session is None or self.session.setup is not None:
+            return []
+        return [room.shown(self.office, self.principal) for room in ROOMS if room.role in self.principal.roles]
+
+    def go(self, path: str) -> Response:
+        """To another page of the console, after something was done."""
+        return RedirectResponse(ROOT + path, 303)
+
+    def remember(self, response: Response, token: str) -> Response:
+        """Let the browser keep this token: for this site alone, out of reach of scripts, until it is closed."""
+        response.set_cookie(COOKIE, token, path=ROOT, httponly=True, samesite="strict", secure=not self.house.sandbox)
+        return response
+
+    def speak(self, response: Response, language: str) -> Response:
+        """Let the browser keep the language."""
+        response.set_cookie(LANGUAGE, language, max_age=_LASTS, path=ROOT, httponly=True, samesite="strict",
+                            secure=not self.house.sandbox)  # fmt: skip
+        return response
+
+
+Asked = Callable[[Request], Awaitable[Visit]]
+
+
+def asks(*roles: str) -> Asked:
+    """The dependency of a page that is open to these roles; without any, to everybody who has signed in.
+
+    Raises `Refused`: 401 `sign_in_required`, 403 `set_up_required`, `role_required` or `form_not_ours`.
+    """
+
+    async def dependency(request: Request) -> Visit:
+        visit = await _arrive(request)
+        if visit.session is None:
+            raise Refused("sign_in_required", 401)
+        if visit.session.setup is not None:
+            raise Refused("set_up_required", 403)
+        visit.roles = tuple(role for role in roles if role in visit.principal.roles)
+        if roles and not visit.roles:
+            raise Refused("role_required", 403)
+        return visit
+
+    return dependency
+
+
+async def anybody(request: Request) -> Visit:
+    """The dependency of the pages before: signing in, setting up, the language."""
+    return await _arrive(request)
+
+
+async def _arrive(request: Request) -> Visit:
+    house: House = request.app.state.house
+    token = request.cookies.get(COOKIE, "")
+    visit = request.state.visit = Visit(request, house, token)
+    if token:
+        # what a page asks by itself keeps nobody signed in
+        seen = request.headers.get("x-live") != "1" and not request.scope["path"].endswith("/live")
+        visit.session = await run_in_threadpool(sessions.find, visit.office.ledger, token, seen=seen)
+    if visit.session is not None:
+        request.state.principal = visit.session.principal.id  # for the log of the edge
+    if request.method != "GET":
+        visit.form = await forms.read(request)
+        _ours(request, visit)
+    return visit
+
+
+def _ours(request: Request, visit: Visit) -> None:
+    """Whether a form is one of ours: it knows the digest of the cookie, which no other site can read."""
+    sent = request.headers.get("x-csrf") or visit.form.raw("csrf")
+    if not visit.token or not hmac.compare_digest(sent.encode(), sessions.csrf_of(visit.token).encode()):
+        raise Refused("form_not_ours", 403)
+
+
+def sign_in_path(request: Request) -> str:
+    """Where somebody signs in who wanted this page, so that he comes to it afterwards."""
+    wanted = request.scope["path"].removeprefix(ROOT)
+    return f"{ROOT}/sign-in?next={quote(wanted)}" if request.method == "GET" and wanted != "/" else f"{ROOT}/sign-in"

@@ -1,0 +1,71 @@
+"""What stands on the pages: Chinese first, English beside it. Codes keep the words of the desk and of the packs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from console import words_of_codes, words_of_operations, words_of_pages, words_of_running
+from console.shown import Chip
+
+Language = Literal["zh", "en"]
+PAGES = {**words_of_pages.PAGES, **words_of_operations.OPERATIONS}
+_REFUSALS = {**words_of_codes.CODES["refusal"], **words_of_running.REFUSALS}
+CODES = {**words_of_codes.CODES, **words_of_running.RUNNING, "refusal": _REFUSALS}
+
+
+class Tongue:
+    """The words of one language: `t("queue")`, `t.of("kind", "commitment_letter")`, `t.beside("queue")`."""
+
+    def __init__(self, language: Language, say: Callable[[str, Language], str]) -> None:
+        """Speak this language; `say` has the words of codes that the desk answers with."""
+        self.language: Language = language
+        self._say = say
+
+    def __call__(self, key: str, **facts: Any) -> str:
+        """A text of the pages. Raises `KeyError` for one that nobody has written."""
+        return self._filled(PAGES[key][0 if self.language == "zh" else 1], facts)
+
+    def beside(self, key: str) -> str:
+        """The same in the other language, to stand small beside it."""
+        return PAGES[key][1 if self.language == "zh" else 0]
+
+    def other(self) -> Language:
+        """The language that is not spoken."""
+        return "en" if self.language == "zh" else "zh"
+
+    def of(self, group: str, code: str | None, **facts: Any) -> str:
+        """What a code of a group means; the code itself where nobody has words for it."""
+        found = CODES[group].get(code or "")
+        return self._filled(found[0 if self.language == "zh" else 1], facts) if found else code or ""
+
+    def refused(self, code: str) -> str:
+        """What a refusal means."""
+        found = CODES["refusal"].get(code)
+        return found[0 if self.language == "zh" else 1] if found else self._say(code, self.language)
+
+    def reason(self, code: str | None) -> str:
+        """What a reason means, in the desk's words."""
+        return self._say(code, self.language) if code else ""
+
+    def actor(self, actor: str) -> str:
+        """Who is named in a line of the history: a channel by its name, staff by their role and id."""
+        kind, _, name = actor.partition(":")
+        if kind == "channel":
+            return self.of("channel", name)
+        return " ".join(filter(None, (self.of("actor", kind), name)))
+
+    def pair(self, texts: tuple[str, str]) -> str:
+        """That one of two texts which is in this language."""
+        return texts[0 if self.language == "zh" else 1]
+
+    def span(self, parts: list[tuple[str, int]]) -> str:
+        """A length of time: `1 天 3 小时`."""
+        return " ".join(f"{number} {self(unit)}" for unit, number in parts)
+
+    def chip(self, chip: Chip) -> str:
+        """The words of a chip."""
+        return self(chip.word, span=self.span(chip.span))
+
+    def _filled(self, text: str, facts: dict[str, Any]) -> str:
+        return text.format(**facts) if facts else text

@@ -1,0 +1,88 @@
+"""A real Chromium before the whole service. `KINBIND_TEST_CHROMIUM` names another than the one on the PATH.
+
+`SCREENSHOTS=folder` keeps a picture of every page that a test looks at.
+"""
+
+import io
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+
+from tests.doors.conftest import as_, base_url, comes, office, settings
+from tests.evidence import cannot_run
+
+__all__ = ["as_", "base_url", "comes", "office", "settings"]  # the service of the doors' tests
+
+WIDE = {"width": 1280, "height": 800}
+SitsDown = Callable[..., Page]
+Album = Callable[..., None]
+# At the end of a page that somebody reads: nothing that a person with a screen reader would stumble over.
+SERIOUS = ("serious", "critical")
+
+
+@pytest.fixture(scope="module")  # it keeps an event loop in this thread: other tests have loops of their own
+def browser() -> Iterator[Browser]:
+    path = os.environ.get("KINBIND_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        cannot_run("no Chromium on the PATH (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        try:
+            started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        except Error as error:
+            cannot_run(f"Chromium does not start: {error.message.splitlines()[0]}")
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def sits_down(browser: Browser, base_url: str) -> Iterator[SitsDown]:
+    """`sits_down("reviewer")`: a browser of its own in which that member of the sandbox's staff has signed in.
+
+    Whatever the page's own rules refuse to load or run, and every fault of a script, fails the test at its end.
+    """
+    contexts: list[BrowserContext] = []
+    faults: list[str] = []
+
+    def page_of(name: str = "", **options: Any) -> Page:
+        context = browser.new_context(**{"viewport": WIDE, "locale": "zh-CN", "timezone_id": "Asia/Shanghai"} | options)
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None)
+        page.goto(f"{base_url}/console/sign-in")
+        if name:
+            page.get_by_role("button", name=f"sandbox-{name}", exact=True).click()
+            page.wait_for_url(lambda url: "sign-in" not in url)
+        return page
+
+    yield page_of
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+@pytest.fixture
+def album() -> Album:
+    """`album(page, "queue")`: look at the page as axe does, and keep a picture of it where one is wanted."""
+    folder = os.environ.get("SCREENSHOTS")
+
+    def look(page: Page, name: str, *, whole: bool = True) -> None:
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            taken = Image.open(io.BytesIO(page.screenshot(full_page=whole))).convert("RGB")
+            taken.quantize(96).save(Path(folder) / f"{name}.png", optimize=True)
+        found = Axe().run(page).response["violations"]
+        serious = [
+            (one["id"], [node["html"][:160] for node in one["nodes"]]) for one in found if one["impact"] in SERIOUS
+        ]
+        assert serious == [], name
+
+    return look

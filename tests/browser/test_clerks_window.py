@@ -1,0 +1,81 @@
+"""A clerk's window: a ticket by its code, a family that applies in person, paper to take home."""
+
+import re
+from datetime import date
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tasks.office import Office
+from tests import life
+from tests.browser.conftest import Album, SitsDown
+from tests.browser.papers import paper
+from tests.doors.family import application
+from workflows.case import ACTIVE, OFFLINE_FALLBACK
+
+
+def test_somebody_comes_with_a_code(sits_down: SitsDown, album: Album, office: Office) -> None:
+    binding_id = life.to_state(office, OFFLINE_FALLBACK, seed=3)
+    life.to_state(office, OFFLINE_FALLBACK, seed=4)
+    offline = life.look(office, binding_id).progress.offline
+    assert offline is not None
+    page = sits_down("counter")
+    album(page, "tickets")
+    page.get_by_label("取号码").fill(f"{offline.code[:4]}-{offline.code[4:]}".lower())
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/counter/{binding_id}")
+    expect(page.locator(".checks li")).to_have_count(2)
+    album(page, "ticket")
+    page.get_by_role("link", name="打印回执").click()
+    expect(page.locator(".slip-code")).to_have_text(f"{offline.code[:4]}-{offline.code[4:]}")
+    album(page, "slip")
+    page.emulate_media(media="print")
+    expect(page.locator(".top")).to_be_hidden()
+    page.emulate_media(media="screen")
+    page.go_back()
+    page.get_by_label("证件读卡器").check()
+    page.get_by_role("button", name="核验通过").click()
+    expect(page.locator(".chip-active")).to_be_visible()
+    assert life.look(office, binding_id).progress.present == ["member"]
+
+
+def test_a_family_applies_in_person(sits_down: SitsDown, album: Album, office: Office, tmp_path: Path) -> None:
+    page, body = sits_down("counter"), application(member_born=date(2019, 6, 1))
+    page.get_by_role("link", name="窗口受理新申请").first.click()
+    fill(page, "holder", body["holder"] | {"id_number": body["holder"]["id_number"][:-1] + "?"})
+    fill(page, "member", body["member"])
+    page.get_by_label("家庭成员是绑定人的").select_option("CHILD")
+    page.get_by_role("button", name="下一步").click()
+    album(page, "apply-notices")
+    for box in page.get_by_role("checkbox").all():
+        box.check()
+    page.get_by_role("button", name="提交申请").click()
+    expect(page.locator(".field-error")).to_have_text("证件号码格式或校验码错误")
+    album(page, "apply-fault")
+    page.locator("input[name='holder.id_number']").fill(body["holder"]["id_number"])
+    page.get_by_role("button", name="下一步").click()
+    for box in page.get_by_role("checkbox").all():
+        box.check()
+    page.get_by_role("button", name="提交申请").click()
+    page.wait_for_url(re.compile(r"/counter/bnd_\w+$"))
+    binding_id = page.url.rpartition("/")[2]
+    for kind in [kind for group in life.look(office, binding_id).plan.materials for kind in group.any_of[0]]:
+        scan = tmp_path / f"{kind}.jpg"
+        scan.write_bytes(paper(kind))
+        page.get_by_label("材料种类").select_option(kind)
+        page.get_by_label("扫描件或照片").set_input_files(scan)
+        page.get_by_role("button", name="上传").click()
+        expect(page.locator("#documents .plain-list a").filter(has_text=re.compile("."))).not_to_have_count(0)
+        page.wait_for_load_state()
+    album(page, "scanned")
+    page.get_by_role("button", name="材料齐全，提交").click()
+    expect(page.locator(".chip-materials_uploaded")).to_be_visible()
+    life.advance(office, seconds=1)
+    page.reload()
+    expect(page.locator(".chip-active")).to_be_visible()
+    assert life.look(office, binding_id).state == ACTIVE
+
+
+def fill(page: Page, role: str, person: dict[str, str]) -> None:
+    for name in ("name", "id_number", "insured_region"):
+        page.locator(f"input[name='{role}.{name}']").fill(person[name])

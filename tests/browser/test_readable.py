@@ -1,0 +1,64 @@
+"""For every pair of eyes: axe finds nothing serious, nothing is cut off at twice the size or on a tablet."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tasks.office import Office
+from tests import life
+from tests.browser.conftest import Album, SitsDown
+from tests.doors.visitor import in_review
+from workflows.case import OFFLINE_FALLBACK
+
+# Twice the size on a screen of 1280 px is a page of 640; a tablet upright has 820.
+SIZES = {"desk": (1280, 800), "tablet": (820, 1180), "twice": (640, 400)}
+
+
+def paths(office: Office) -> dict[str, list[str]]:
+    case, ticket = in_review(office, seed=1), life.to_state(office, OFFLINE_FALLBACK, seed=2)
+    return {
+        "reviewer": ["reviews", "reviews/mine", "reviews/waiting", "reviews/done", f"reviews/{case}",
+                     f"reviews/{case}/sheet", "nowhere"],
+        "counter": ["counter", "counter/new", f"counter/{ticket}", f"counter/{ticket}/slip"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.timeout(180)
+def test_every_page_at_every_size(sits_down: SitsDown, album: Album, office: Office, base_url: str, size: str) -> None:
+    width, height = SIZES[size]
+    stranger = sits_down(viewport={"width": width, "height": height})
+    looked_at(stranger, album, f"{size}-sign-in")
+    for role, listed in paths(office).items():
+        page = sits_down(role, viewport={"width": width, "height": height})
+        for path in listed:
+            page.goto(f"{base_url}/console/{path}")
+            looked_at(page, album, f"{size}-{path.replace('/', '-')[:30]}")
+
+
+def looked_at(page: Page, album: Album, name: str) -> None:
+    if name.startswith("desk"):  # what axe finds does not depend on the width
+        album(page, name)
+    over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert over <= 0, f"{name} is {over} px too wide"
+    assert page.locator("h1").count() == 1, name
+
+
+def test_the_other_tongue(sits_down: SitsDown, album: Album, office: Office, base_url: str) -> None:
+    case = in_review(office)
+    page = sits_down("reviewer")
+    page.get_by_role("button", name="English").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("My work")
+    page.goto(f"{base_url}/console/reviews/{case}")
+    page.get_by_role("button", name="Claim").click()
+    expect(page.get_by_role("button", name="Approve A")).to_be_visible()
+    album(page, "case-english", whole=False)
+    page.get_by_role("button", name="中文").click()
+    expect(page.get_by_role("button", name="通过 A")).to_be_visible()
+
+
+def test_the_way_in_by_keyboard(sits_down: SitsDown) -> None:
+    page = sits_down("reviewer")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()

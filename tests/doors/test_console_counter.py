@@ -1,0 +1,216 @@
+"""The agency's window at the console: a ticket by its code, the outcome, whole applications, paper."""
+
+import re
+from datetime import date
+from typing import Any
+
+import pytest
+
+from tasks.office import Office
+from tests import life
+from tests.doors.family import application, picture
+from tests.doors.visitor import Comes, Visitor, fields_of, text_of
+from workflows.case import ACTIVE, OFFLINE_FALLBACK, REJECTED, SUSPENDED, WITHDRAWN
+
+
+@pytest.fixture
+def clerk(comes: Comes) -> Visitor:
+    return comes("counter")
+
+
+@pytest.fixture
+def ticket(office: Office) -> str:
+    return life.to_state(office, OFFLINE_FALLBACK)
+
+
+def say(clerk: Visitor, office: Office, binding_id: str, what: str, **fields: Any) -> Any:
+    return clerk.post(f"/counter/{binding_id}/{what}", version=str(life.look(office, binding_id).version), **fields)
+
+
+def test_a_ticket_is_found_by_its_code_however_written(clerk: Visitor, ticket: str, office: Office) -> None:
+    life.to_state(office, OFFLINE_FALLBACK, seed=2)
+    assert clerk.get("/counter").text.count("data-row") == 2
+    offline = life.look(office, ticket).progress.offline
+    assert offline is not None
+    written = f"{offline.code[:4]}-{offline.code[4:]}".lower().replace("0", "o").replace("1", "l")
+    found = clerk.get(f"/counter?code={written}")
+    assert found.headers["location"] == f"/console/counter/{ticket}"
+    page = text_of(clerk.follow(found))
+    assert "请家庭成员本人到场" in page
+    assert "核对已上传的 3 份材料" in page
+    assert "没有找到" in text_of(clerk.get("/counter?code=NOTHING1"))
+
+
+def test_verified_it_goes_on(clerk: Visitor, ticket: str, office: Office) -> None:
+    incomplete = say(clerk, office, ticket, "verify")
+    assert (incomplete.status_code, "必填" in text_of(incomplete)) == (422, True)
+    done = say(clerk, office, ticket, "verify", method="document_reader", subjects=["member"], note="本人到场")
+    assert done.headers["location"] == f"/console/counter/{ticket}"
+    case = life.look(office, ticket)
+    assert (case.state, case.progress.checked_how, case.progress.present) == (ACTIVE, "document_reader", ["member"])
+    assert "没有待办理" in text_of(clerk.get("/counter"))
+
+
+def test_verifying_waits_for_the_registries_or_the_clerks_own_check(clerk: Visitor, office: Office) -> None:
+    binding_id = life.to_state(office, "materials_uploaded")
+    life.say(office, "route_offline", binding_id, reason="declines_face")
+    assert "登记机构尚未答复" in text_of(clerk.get(f"/counter/{binding_id}"))
+    refused = say(clerk, office, binding_id, "verify", method="compared_by_eye")
+    assert (refused.status_code, "登记机关尚未答复" in text_of(refused)) == (409, True)
+    say(clerk, office, binding_id, "verify", method="compared_by_eye", registry_checked="yes")
+    assert life.look(office, binding_id).state == ACTIVE
+
+
+def test_refused_for_a_reason_of_the_list(clerk: Visitor, ticket: str, office: Office) -> None:
+    assert "不在可选范围" in text_of(say(clerk, office, ticket, "refuse", reason="because"))
+    say(clerk, office, ticket, "refuse", reason="relation_unproven", note="不能证明")
+    assert life.look(office, ticket).state == REJECTED
+
+
+def test_handed_over_and_withdrawn(clerk: Visitor, ticket: str, office: Office) -> None:
+    assert "不在可选值" in text_of(say(clerk, office, ticket, "hand-over", agency="999999"))
+    say(clerk, office, ticket, "hand-over", agency="440300")
+    assert "经办机构 深圳" in text_of(clerk.get(f"/counter/{ticket}/slip"))
+    say(clerk, office, ticket, "withdraw", note="家属要求")
+    assert life.look(office, ticket).state == WITHDRAWN
+
+
+def test_a_page_that_is_out_of_date_decides_nothing(clerk: Visitor, ticket: str, office: Office) -> None:
+    old = life.look(office, ticket).version
+    say(clerk, office, ticket, "hand-over", agency="440300")
+    stale = clerk.post(f"/counter/{ticket}/verify", version=str(old), method="compared_by_eye")
+    assert (stale.status_code, "新的进展" in text_of(stale)) == (412, True)
+    assert life.look(office, ticket).state == OFFLINE_FALLBACK
+
+
+BUTTONS = {
+    "verify": {"method": "compared_by_eye"},
+    "refuse": {"reason": "relation_unproven"},
+    "hand-over": {"agency": "440300"},
+    "withdraw": {},
+    "hand-in": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("state", [OFFLINE_FALLBACK, SUSPENDED, ACTIVE, REJECTED, "face_check", "submitted"])
+def test_every_hidden_button_is_refused(clerk: Visitor, office: Office, state: str) -> None:
+    binding_id = life.to_state(office, state)
+    page, version = clerk.get(f"/counter/{binding_id}").text, life.look(office, binding_id).version
+    there = {what for what in BUTTONS if f'action="/console/counter/{binding_id}/{what}"' in page}
+    assert ("verify" in there) is (state == OFFLINE_FALLBACK)
+    for what in BUTTONS.keys() - there:
+        refused = say(clerk, office, binding_id, what, **BUTTONS[what])
+        assert refused.status_code == 409, what
+    if f'action="/console/counter/{binding_id}/upload"' not in page:
+        refused = clerk.post(f"/counter/{binding_id}/upload", kind="other", files={"file": ("x", picture())})
+        assert refused.status_code == 409
+    assert life.look(office, binding_id).version == version
+
+
+def test_another_agencys_ticket_is_not_there(comes: Comes, clerk: Visitor, office: Office) -> None:
+    binding_id = life.to_state(office, OFFLINE_FALLBACK)
+    with office.ledger.desk() as conn:
+        conn.execute("update principals set regions = '{320500}' where id = 'sandbox-counter'")
+    assert clerk.get(f"/counter/{binding_id}").status_code == 404
+    assert clerk.get(f"/counter/{binding_id}/slip").status_code == 404
+    for what, fields in BUTTONS.items():
+        assert say(clerk, office, binding_id, what, **fields).status_code == 404, what
+    told = {"field": "holder.name", "purpose": "x"}
+    assert clerk.post(f"/counter/{binding_id}/reveal", fields=told).status_code == 404
+    assert clerk.get("/counter").text.count("data-row") == 0
+
+
+# -- a whole application ----------------------------------------------------------------------------------------
+
+
+def filled(body: dict[str, Any]) -> dict[str, str]:
+    """An application as the fields of the form."""
+    fields = {name: body[name] for name in ("product", "method", "relationship", "initiator")}
+    for role in ("holder", "member"):
+        fields |= {f"{role}.{name}": value for name, value in body[role].items()}
+    for name, value in body.get("birth_certificate", {}).items():
+        fields[f"certificate.{name}"] = value
+    return fields
+
+
+def test_an_application_from_the_form_to_its_end(clerk: Visitor, office: Office) -> None:
+    body = application(member_born=date(2019, 6, 1))
+    notices = clerk.post("/counter/new", fields=filled(body))
+    assert notices.status_code == 200, text_of(notices)
+    hidden = fields_of(notices, "/counter/new/submit")
+    accepts = re.findall(r'name="accepts" value="([^"]+)"', notices.text)
+    assert hidden["member.id_number"] == body["member"]["id_number"]
+    assert accepts
+    without = clerk.post("/counter/new/submit", fields=hidden)
+    assert "请阅读并同意" in text_of(without)
+    made = clerk.post("/counter/new/submit", fields=hidden | {"accepts": accepts})
+    again = clerk.post("/counter/new/submit", fields=hidden | {"accepts": accepts})
+    assert made.headers["location"] == again.headers["location"]  # sent twice, it is one
+    path = made.headers["location"].removeprefix("/console")
+    binding_id = path.rpartition("/")[2]
+    assert life.look(office, binding_id).application.channel == "counter"
+    page = clerk.get(path)
+    assert ("尚缺" in text_of(page), f"{path}/hand-in" in page.text) == (True, False)
+    bad = clerk.post(f"{path}/upload", kind="commitment_letter", files={"file": ("x.jpg", b"no picture")})
+    assert (bad.status_code, "文件类型不受支持" in text_of(bad)) == (415, True)
+    for group in life.look(office, binding_id).plan.materials:
+        for kind in group.any_of[0]:
+            sent = clerk.post(f"{path}/upload", kind=kind, files={"file": ("scan.jpg", picture())})
+            assert sent.status_code == 303, text_of(sent)
+    material = life.look(office, binding_id).materials[0]["id"]
+    assert clerk.get(f"/cases/{binding_id}/materials/{material}").headers["content-type"] == "image/jpeg"
+    assert say(clerk, office, binding_id, "hand-in").status_code == 303
+    life.advance(office, seconds=1)
+    assert life.look(office, binding_id).state == ACTIVE
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"holder.id_number": "440106198503072317"}, "证件号码格式或校验码错误"),
+        ({"holder.name": " "}, "必填"),
+        ({"member.insured_region": "44"}, "格式错误"),
+        ({"member.birth_date": "1999-13-40"}, "不是有效日期"),
+        ({"product": "magic"}, "不在可选值"),
+        ({"relationship": "OTHER"}, "不在允许范围"),
+    ],
+)
+def test_a_fault_stands_beside_its_field(clerk: Visitor, change: dict[str, str], said: str) -> None:
+    fields = filled(application()) | change
+    first = clerk.post("/counter/new", fields=fields)
+    if first.status_code == 200:  # what only the submission sees
+        hidden = fields_of(first, "/counter/new/submit")
+        accepts = re.findall(r'name="accepts" value="([^"]+)"', first.text)
+        first = clerk.post("/counter/new/submit", fields=hidden | {"accepts": accepts})
+    assert (first.status_code, said in text_of(first)) == (422, True), text_of(first)
+    assert fields["member.name"] in first.text  # what was typed is still there
+
+
+def test_an_application_of_another_region(clerk: Visitor, office: Office) -> None:
+    with office.ledger.desk() as conn:
+        conn.execute("update principals set regions = '{320500}' where id = 'sandbox-counter'")
+    notices = clerk.post("/counter/new", fields=filled(application()))
+    hidden = fields_of(notices, "/counter/new/submit")
+    accepts = re.findall(r'name="accepts" value="([^"]+)"', notices.text)
+    refused = clerk.post("/counter/new/submit", fields=hidden | {"accepts": accepts})
+    assert (refused.status_code, "参保地不符合" in text_of(refused)) == (422, True)
+
+
+def test_the_slip_shows_the_code_and_no_number(clerk: Visitor, ticket: str, office: Office) -> None:
+    case = life.look(office, ticket)
+    assert case.progress.offline is not None
+    answer = clerk.get(f"/counter/{ticket}/slip")
+    page = text_of(answer)
+    code = case.progress.offline.code
+    assert f"{code[:4]}-{code[4:]}" in page
+    assert "双方有效身份证件原件" in page
+    assert "<svg" in answer.text
+    assert case.application.parties["member"]["id_number"] not in answer.text
+
+
+def test_a_name_in_clear_is_logged(clerk: Visitor, ticket: str, office: Office) -> None:
+    shown = clerk.post(f"/counter/{ticket}/reveal", field="member.name", purpose="与原件核对")
+    assert "李秀英" in shown.text
+    with office.ledger.desk() as conn:
+        row = conn.execute("select principal, purpose from access_log where act = 'reveal:member.name'").fetchone()
+    assert row == ("sandbox-counter", "与原件核对")

@@ -1,0 +1,416 @@
+"""Reviewers at the console: the queue, the next best case, decisions that can be taken back, and what is not theirs."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tasks.decisions import send_decisions
+from tasks.office import Office
+from tests import life
+from tests.doors.visitor import Comes, Visitor, in_review, text_of, with_pictures
+from workflows.access import principals
+from workflows.case import ACTIVE, AGENCY_REVIEW, REJECTED, RETURNED
+
+TICKED = {"tick": ["commitment_letter"], "reason.commitment_letter": "letter_unsigned",
+          "note.commitment_letter": "第二页"}  # fmt: skip
+
+
+@pytest.fixture
+def reviewer(comes: Comes) -> Visitor:
+    return comes("reviewer")
+
+
+@pytest.fixture
+def binding_id(office: Office) -> str:
+    return in_review(office)
+
+
+def decide(visitor: Visitor, office: Office, binding_id: str, action: str, **fields: Any) -> Any:
+    version = life.look(office, binding_id).version
+    return visitor.post(f"/reviews/{binding_id}/decide", fields={"action": action, "version": version} | fields)
+
+
+def claimed(visitor: Visitor, binding_id: str) -> None:
+    assert visitor.post(f"/reviews/{binding_id}/claim").status_code == 303
+
+
+def outcome(office: Office, binding_id: str) -> str | None:
+    with office.ledger.desk() as conn:
+        row = conn.execute("select outcome from held_decisions where binding_id = %s", (binding_id,)).fetchone()
+    return row[0] if row else "gone"
+
+
+# -- whose case it is ---------------------------------------------------------------------------------------------
+
+
+def test_of_many_who_ask_at_once_nobody_gets_the_same(comes: Comes, office: Office) -> None:
+    ids = [in_review(office, seed=seed) for seed in range(5)]
+    visitors = [comes(name) for name in ("reviewer", "reviewer-2") * 3]
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda visitor: visitor.post("/reviews/next"), visitors))
+    given = [answer.headers["location"].removeprefix("/console/reviews/") for answer in answers]
+    assert sorted(given) == sorted([*ids, "mine?done=1"])
+    assert "没有更多" in text_of(visitors[0].get("/reviews/mine?done=1"))
+
+
+def test_the_next_best_is_the_nearest_due_and_not_ones_own(reviewer: Visitor, office: Office) -> None:
+    own = in_review(office, seed=1)
+    life.skip(office, days=1)
+    in_review(office, seed=2)
+    nearest = in_review(office, seed=3, holder_seed=2)
+    with office.ledger.desk() as conn:
+        conn.execute("update principals set person = %s where id = 'sandbox-reviewer'",
+                     (life.look(office, own).application.holder,))  # fmt: skip
+        conn.execute("update review_cases set due_at = due_at - interval '1 hour' where binding_id = %s", (nearest,))
+    assert reviewer.post("/reviews/next").headers["location"] == f"/console/reviews/{nearest}"
+    assert "本人为当事人" in text_of(reviewer.post(f"/reviews/{own}/claim"))
+
+
+def test_another_region_is_not_there(comes: Comes, binding_id: str, office: Office) -> None:
+    suzhou = comes("reviewer-suzhou")
+    with_pictures(office, binding_id)
+    material = life.look(office, binding_id).materials[0]["id"]
+    for path in ("", "/sheet"):
+        assert suzhou.get(f"/reviews/{binding_id}{path}").status_code == 404
+    assert suzhou.get(f"/cases/{binding_id}/materials/{material}").status_code == 404
+    for deed in ("claim", "release", "beat", "message"):
+        assert suzhou.post(f"/reviews/{binding_id}/{deed}").status_code == 404, deed
+    for deed, fields in (("note", {"body": "x"}), ("escalate", {"note": "x"}),
+                         ("reveal", {"field": "holder.name", "purpose": "x"})):  # fmt: skip
+        assert suzhou.post(f"/reviews/{binding_id}/{deed}", fields=fields).status_code == 404, deed
+    assert decide(suzhou, office, binding_id, "approve").status_code == 404
+    assert suzhou.post("/reviews/next").headers["location"] == "/console/reviews/mine?done=1"
+
+
+def test_others_are_seen_and_their_lease_holds(comes: Comes, binding_id: str) -> None:
+    one, two = comes("reviewer"), comes("reviewer-2")
+    claimed(one, binding_id)
+    one.get(f"/reviews/{binding_id}")
+    page = text_of(two.get(f"/reviews/{binding_id}"))
+    assert "sandbox-reviewer 办理中" in page
+    assert "同时查看： s sandbox-reviewer" in page
+    refused = two.post(f"/reviews/{binding_id}/claim")
+    assert (refused.status_code, "已被其他审核人领取" in text_of(refused)) == (409, True)
+    assert "sandbox-reviewer 办理中" in text_of(two.get("/reviews"))
+
+
+def test_only_work_keeps_the_lease_alive(reviewer: Visitor, binding_id: str, office: Office) -> None:
+    claimed(reviewer, binding_id)
+    life.skip(office, minutes=14)
+    assert "由您办理" in text_of(reviewer.post(f"/reviews/{binding_id}/beat", worked="1"))
+    life.skip(office, minutes=14)
+    assert "由您办理" in text_of(reviewer.post(f"/reviews/{binding_id}/beat", worked="0"))
+    life.skip(office, minutes=1)
+    assert "尚未领取" in text_of(reviewer.post(f"/reviews/{binding_id}/beat", worked="1"))
+
+
+# -- decisions ----------------------------------------------------------------------------------------------------
+
+
+def test_a_decision_waits_and_the_next_case_opens(reviewer: Visitor, office: Office) -> None:
+    first, second = in_review(office, seed=1), in_review(office, seed=2)
+    assert reviewer.post("/reviews/next").headers["location"].endswith(first)
+    before = life.events(office, first)
+    after = decide(reviewer, office, first, "approve", note="材料齐全")
+    assert after.headers["location"] == f"/console/reviews/{second}"
+    assert life.events(office, first) == before
+    assert send_decisions(office) == 0
+    assert "已决定：通过" in text_of(reviewer.follow(after))
+    reviewer.http.close()  # the browser is gone; the hands see to it
+    life.advance(office, seconds=8)
+    assert life.events(office, first)[-2:] == ["approved", "activated"]
+    assert (life.look(office, first).state, outcome(office, first)) == (ACTIVE, "sent")
+    assert life.look(office, second).state == AGENCY_REVIEW
+
+
+def test_taken_back_it_was_never_said(reviewer: Visitor, binding_id: str, office: Office) -> None:
+    claimed(reviewer, binding_id)
+    decide(reviewer, office, binding_id, "reject", reason="relation_unproven", sure="yes")
+    page = reviewer.get(f"/reviews/{binding_id}")
+    assert 'data-open="approve"' not in page.text
+    assert decide(reviewer, office, binding_id, "approve").status_code == 409  # one at a time
+    back = reviewer.post(f"/reviews/{binding_id}/take-back")
+    assert back.headers["location"] == f"/console/reviews/{binding_id}"
+    assert 'data-open="approve"' in reviewer.follow(back).text
+    life.advance(office, seconds=20)
+    assert (life.look(office, binding_id).state, outcome(office, binding_id)) == (AGENCY_REVIEW, "gone")
+    late = reviewer.post(f"/reviews/{binding_id}/take-back")
+    assert (late.status_code, "已超过可撤回的时间" in text_of(late)) == (409, True)
+
+
+def test_only_who_decided_takes_it_back(comes: Comes, binding_id: str, office: Office) -> None:
+    one, two = comes("reviewer"), comes("reviewer-2")
+    claimed(one, binding_id)
+    decide(one, office, binding_id, "approve")
+    assert two.post(f"/reviews/{binding_id}/take-back").status_code == 409
+    life.advance(office, seconds=8)
+    assert life.look(office, binding_id).state == ACTIVE
+
+
+def test_a_lease_that_has_changed_hands_decides_nothing(comes: Comes, binding_id: str, office: Office) -> None:
+    one, two = comes("reviewer"), comes("reviewer-2")
+    claimed(one, binding_id)
+    decide(one, office, binding_id, "reject", reason="relation_unproven", sure="yes")
+    life.skip(office, minutes=16)  # nobody has sent it, and the lease has run out
+    claimed(two, binding_id)
+    claimed_again = life.look(office, binding_id)
+    assert send_decisions(office) == 1
+    assert outcome(office, binding_id) == "lease_required"
+    assert life.look(office, binding_id).version == claimed_again.version
+    assert "未能发出" in text_of(one.get("/reviews/mine"))
+    decide(two, office, binding_id, "approve")
+    life.advance(office, seconds=8)
+    assert life.look(office, binding_id).state == ACTIVE
+
+
+def test_who_gave_the_case_back_and_took_it_again_decides_anew(
+    reviewer: Visitor, binding_id: str, office: Office
+) -> None:
+    claimed(reviewer, binding_id)
+    decide(reviewer, office, binding_id, "approve")
+    reviewer.post(f"/reviews/{binding_id}/release")
+    claimed(reviewer, binding_id)
+    life.advance(office, seconds=8)
+    assert (life.look(office, binding_id).state, outcome(office, binding_id)) == (AGENCY_REVIEW, "lease_required")
+
+
+def test_who_was_revoked_meanwhile_decides_nothing(reviewer: Visitor, binding_id: str, office: Office) -> None:
+    claimed(reviewer, binding_id)
+    decide(reviewer, office, binding_id, "approve")
+    assert principals.revoke(office.ledger, "sandbox-reviewer")
+    life.advance(office, seconds=8)
+    assert life.look(office, binding_id).state == AGENCY_REVIEW
+
+
+def test_the_api_decides_at_once_and_the_held_one_is_void(
+    as_: Any, reviewer: Visitor, binding_id: str, office: Office
+) -> None:
+    claimed(reviewer, binding_id)
+    decide(reviewer, office, binding_id, "reject", reason="relation_unproven", sure="yes")
+    assert as_("reviewer").post(f"/v1/reviews/{binding_id}/approve", json={}).json()["state"] == ACTIVE
+    life.advance(office, seconds=8)
+    assert (life.look(office, binding_id).state, outcome(office, binding_id)) == (ACTIVE, "stale_version")
+
+
+def test_many_hands_send_it_once(reviewer: Visitor, office: Office) -> None:
+    ids = [in_review(office, seed=seed) for seed in range(4)]
+    for binding_id in ids:
+        claimed(reviewer, binding_id)
+        decide(reviewer, office, binding_id, "approve")
+    life.skip(office, seconds=8)
+    with ThreadPoolExecutor(4) as pool:
+        sent = list(pool.map(send_decisions, [office] * 4))
+    assert sum(sent) == 4
+    for binding_id in ids:
+        assert life.events(office, binding_id).count("approved") == 1
+
+
+def test_returning_tells_the_applicant_what_to_mend(as_: Any, reviewer: Visitor, office: Office) -> None:
+    binding_id = in_review(office)
+    claimed(reviewer, binding_id)
+    told = reviewer.post(f"/reviews/{binding_id}/message", fields=TICKED)
+    assert "1. 个人承诺书：承诺书未签名或签名人不符（第二页）" in text_of(told)
+    decide(reviewer, office, binding_id, "return", **TICKED)
+    life.advance(office, seconds=8)
+    view = as_("yueyibao_alipay").get(f"/v1/bindings/{binding_id}").json()
+    assert (view["state"], view["correction"]["reason"]) == (RETURNED, "letter_unsigned")
+    items = [{"kind": "commitment_letter", "reason": "letter_unsigned", "note": "第二页"}]
+    assert view["correction"]["items"] == items
+    assert "10 个工作日内补正" in view["correction"]["note"]
+    assert "张* 4401**********0006" in text_of(reviewer.get("/reviews/waiting"))
+    assert "时限已暂停" in text_of(reviewer.get(f"/reviews/{binding_id}"))
+
+
+def test_what_a_reviewer_wrote_himself_is_what_is_sent(reviewer: Visitor, binding_id: str, office: Office) -> None:
+    claimed(reviewer, binding_id)
+    decide(reviewer, office, binding_id, "return", **TICKED, note="请补签承诺书")
+    life.advance(office, seconds=8)
+    correction = life.look(office, binding_id).progress.correction
+    assert correction is not None
+    assert correction.note == "请补签承诺书"
+
+
+def test_his_day_is_listed(reviewer: Visitor, office: Office) -> None:
+    yes, no = in_review(office, seed=1), in_review(office, seed=2)
+    for binding_id in (yes, no):
+        claimed(reviewer, binding_id)
+    decide(reviewer, office, yes, "approve")
+    decide(reviewer, office, no, "reject", reason="relation_unproven", sure="yes", note="不能证明")
+    life.advance(office, seconds=8)
+    assert life.look(office, no).state == REJECTED
+    page = text_of(reviewer.get("/reviews/done"))
+    assert ("通过 已生效" in page, "不予通过 不予通过" in page, "今日已办 2" in page) == (True, True, True)
+    life.skip(office, days=1)
+    assert "今天还没有" in text_of(reviewer.get("/reviews/done"))
+
+
+# -- what is not offered is refused ---------------------------------------------------------------------------------
+
+BUTTONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "approve": ("decide", {"action": "approve"}),
+    "return": ("decide", {"action": "return"} | TICKED),
+    "reject": ("decide", {"action": "reject", "reason": "relation_unproven", "sure": "yes"}),
+    "escalate": ("escalate", {"note": "x"}),
+}
+
+
+def offered(page: str) -> set[str]:
+    return set(re.findall(r'data-open="(approve|return|reject|escalate)"', page))
+
+
+@pytest.mark.parametrize("state", [AGENCY_REVIEW, RETURNED, ACTIVE, REJECTED])
+@pytest.mark.parametrize("held", [True, False])
+def test_every_hidden_button_is_refused(reviewer: Visitor, office: Office, state: str, held: bool) -> None:
+    binding_id = life.to_state(office, state, product="account_sharing") if state != ACTIVE else in_review(office)
+    if held and life.look(office, binding_id).state == AGENCY_REVIEW:
+        claimed(reviewer, binding_id)
+    if state == ACTIVE:
+        claimed(reviewer, binding_id)
+        decide(reviewer, office, binding_id, "approve")
+        life.advance(office, seconds=8)
+    there, version = offered(reviewer.get(f"/reviews/{binding_id}").text), life.look(office, binding_id).version
+    expected = {"approve", "return", "reject", "escalate"} if held else {"escalate"}
+    assert there == (expected if state == AGENCY_REVIEW else set())
+    for button in BUTTONS.keys() - there:
+        path, fields = BUTTONS[button]
+        refused = reviewer.post(f"/reviews/{binding_id}/{path}", fields=fields | {"version": version})
+        assert refused.status_code == 409, button
+    life.advance(office, seconds=8)
+    assert life.look(office, binding_id).version == version
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"action": "reject", "reason": "because", "sure": "yes"}, "不在可选范围"),
+        ({"action": "reject", "reason": "relation_unproven"}, "请勾选确认"),
+        ({"action": "reject", "sure": "yes"}, "必填"),
+        ({"action": "return"}, "至少勾选一项"),
+        ({"action": "return", "tick": ["commitment_letter"], "reason.commitment_letter": "because"}, "不在可选范围"),
+        ({"action": "approve", "version": "1"}, "新的进展"),
+        ({"action": "approve", "version": "x"}, "无法读取"),
+        ({"action": "approve", "note": "字" * 2001}, "过长"),
+        ({"action": "destroy"}, "不在可选值"),
+    ],
+)
+def test_a_decision_that_cannot_be(
+    reviewer: Visitor, binding_id: str, office: Office, fields: dict[str, Any], said: str
+) -> None:
+    claimed(reviewer, binding_id)
+    sent = {"version": life.look(office, binding_id).version, "note": "写了很久"} | fields
+    refused = reviewer.post(f"/reviews/{binding_id}/decide", fields=sent)
+    assert (refused.status_code >= 400, said in text_of(refused)) == (True, True), text_of(refused)[:300]
+    if fields["action"] in ("reject", "return"):
+        assert "写了很久" in refused.text  # what was typed is still there
+    assert outcome(office, binding_id) == "gone"
+
+
+# -- looking ------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_shows_what_a_reviewer_needs_and_no_number(reviewer: Visitor, binding_id: str, office: Office) -> None:
+    with_pictures(office, binding_id)
+    other = life.to_state(office, "submitted", holder_seed=0, seed=9)
+    answer = reviewer.get(f"/reviews/{binding_id}")
+    page, case = text_of(answer), life.look(office, binding_id)
+    for words in (
+        "材料：4/4 项齐全",
+        "登记机构已核对",
+        "年龄：绑定人",
+        "同一绑定人",
+        "进入经办审核",
+        "正在等待医保经办机构",
+    ):
+        assert words in page, words
+    assert f'href="/console/reviews/{other}"' in answer.text
+    for party in ("holder", "member"):
+        assert case.application.parties[party]["id_number"] not in answer.text
+        assert case.application.parties[party]["name"] not in answer.text
+    for material in case.materials:
+        picture = reviewer.get(f"/cases/{binding_id}/materials/{material['id']}")
+        assert (picture.status_code, picture.headers["content-security-policy"][:7]) == (200, "sandbox")
+    assert reviewer.get(f"/reviews/{binding_id}/sheet").text.count("<h1>") == 1
+
+
+def test_a_number_in_clear_is_logged(reviewer: Visitor, binding_id: str, office: Office) -> None:
+    number = life.look(office, binding_id).application.parties["member"]["id_number"]
+    shown = reviewer.post(f"/reviews/{binding_id}/reveal", field="member.id_number", purpose="审核比对")
+    assert number in shown.text
+    with office.ledger.desk() as conn:
+        rows = conn.execute("select principal, act, purpose from access_log where act like 'reveal%'").fetchall()
+    assert rows == [("sandbox-reviewer", "reveal:member.id_number", "审核比对")]
+    assert reviewer.post(f"/reviews/{binding_id}/reveal", field="member.face", purpose="x").status_code == 422
+
+
+def test_notes_stay_among_colleagues(as_: Any, comes: Comes, binding_id: str) -> None:
+    one, two = comes("reviewer"), comes("reviewer-2")
+    one.post(f"/reviews/{binding_id}/note", body="<b>已致电</b>申请人")
+    page = two.get(f"/reviews/{binding_id}")
+    assert "&lt;b&gt;已致电" in page.text
+    for path in ("", "/timeline"):
+        assert "已致电" not in as_("yueyibao_alipay").get(f"/v1/bindings/{binding_id}{path}").text
+
+
+def test_escalated_it_stays_with_the_reviewer(reviewer: Visitor, binding_id: str, office: Office) -> None:
+    claimed(reviewer, binding_id)
+    assert reviewer.post(f"/reviews/{binding_id}/escalate", note="疑似冒用").status_code == 303
+    assert life.events(office, binding_id)[-1] == "review_escalated"
+    assert "已督办 1 次" in text_of(reviewer.get("/reviews?q=is:escalated"))
+
+
+def test_the_search_box(reviewer: Visitor, office: Office) -> None:
+    here = in_review(office, seed=1)
+    done = life.to_state(office, "submitted", seed=2, holder_seed=1)
+    in_review(office, seed=3)
+    life.skip(office, days=5)
+    fresh = in_review(office, seed=4)
+
+    def found(q: str) -> set[str]:
+        page = reviewer.post("/reviews/search", q=q)
+        return set(re.findall(r'row-main" href="/console/reviews/(\w+)"', page.text))
+
+    assert len(found("")) == 3
+    assert found("is:overdue") >= {here}
+    assert fresh not in found("is:overdue")
+    assert found("region:4401 product:account_sharing is:unclaimed") == found("")
+    assert found("region:32") == found("product:code_display") == found("is:mine") == set()
+    number = life.look(office, here).application.parties["holder"]["id_number"]
+    assert found(number) == {here, done}
+    assert found(f"{number} is:overdue") == {here, done}
+    assert "无法识别： is:nonsense 4401" in text_of(reviewer.post("/reviews/search", q="is:nonsense 4401"))
+    jump = reviewer.post("/reviews/search", q=here)
+    assert jump.headers["location"] == f"/console/reviews/{here}"
+    searched = reviewer.post("/reviews/search", q=number)
+    assert number not in searched.text
+    with office.ledger.desk() as conn:
+        rows = conn.execute("select distinct principal, purpose from access_log where act = 'search'").fetchall()
+    assert rows == [("sandbox-reviewer", "review")]
+
+
+def test_a_number_in_an_address_is_not_read(reviewer: Visitor, office: Office) -> None:
+    binding_id = in_review(office)
+    number = life.look(office, binding_id).application.parties["holder"]["id_number"]
+    page = reviewer.get(f"/reviews?q={number}")
+    assert number not in page.text
+    with office.ledger.desk() as conn:
+        assert conn.execute("select count(*) from access_log where act = 'search'").fetchone() == (0,)
+
+
+def test_a_long_queue_is_paged(reviewer: Visitor, office: Office) -> None:
+    ids = {in_review(office, seed=seed) for seed in range(3)}
+    with office.ledger.desk() as conn:
+        conn.execute("update review_cases set due_at = due_at + (random() * interval '1 hour')")
+    from workflows.views import reviewing
+    from workflows.views.worklists import Wanted
+
+    seen, cursor = [], None
+    while True:
+        page = reviewing.queue(office.desk, life.REVIEWER, Wanted(limit=2, cursor=cursor), "open")
+        seen += [item["binding_id"] for item in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert set(seen) == ids
+    assert reviewer.get("/reviews?cursor=nonsense").status_code == 400

@@ -1,0 +1,168 @@
+"""The supervisors' rooms over HTTP: workload, sampling, suspensions, staff, keys shown once, policies explained."""
+
+import re
+
+import httpx
+import pytest
+
+from tasks.office import Office
+from tests import life
+from tests.browser.scenes import SANDBOX
+from tests.doors.test_console_operations import somebody
+from tests.doors.visitor import Comes, Visitor, fields_of, in_review, text_of
+from tests.store.invariants import check
+from workflows.case import Actor
+
+PAGES = ("", "/sampling", "/suspended", "/staff", "/channels", "/packs", "/packs/CN-national/family_account")
+
+
+@pytest.fixture
+def supervisor(comes: Comes) -> Visitor:
+    return comes("supervisor")
+
+
+def decided(office: Office, staff: str, said: str, seed: int, **facts: str) -> str:
+    binding_id, reviewer = in_review(office, seed=seed), Actor("reviewer", staff, regions=("000000",))
+    life.claim(office, binding_id, reviewer)
+    life.say(office, said, binding_id, reviewer, **facts)
+    return binding_id
+
+
+def row_of(page: str, name: str) -> list[str]:
+    found = re.search(rf'<th scope="row">{name}</th>(.*?)</tr>', page, re.DOTALL)
+    assert found is not None
+    return [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<td[^>]*>(.*?)</td>", found[1], re.DOTALL)]
+
+
+def test_who_decides_how_much(supervisor: Visitor, office: Office):
+    for seed in range(1, 4):
+        decided(office, SANDBOX[0], "approve", seed)
+    decided(office, SANDBOX[1], "reject", 4, reason="relation_unproven")
+    life.claim(office, in_review(office, seed=5), Actor("reviewer", SANDBOX[1], regions=("000000",)))
+    page = supervisor.get("/supervision").text
+    _, held, today, all_of_them, shares, _ = row_of(page, SANDBOX[0])
+    assert (held, today, all_of_them, shares) == ("0", "3", "3", "3/0/0")
+    assert row_of(page, SANDBOX[1])[1:5] == ["1", "1", "1", "0/0/1"]
+    life.skip(office, days=1)
+    assert row_of(supervisor.get("/supervision").text, SANDBOX[0])[2:4] == ["0", "3"]
+    life.skip(office, days=7)
+    assert row_of(supervisor.get("/supervision").text, SANDBOX[0])[2:4] == ["0", "0"]
+
+
+def test_the_draw_is_the_same_all_day_and_another_the_next(supervisor: Visitor, office: Office):
+    for seed in range(1, 31):
+        decided(office, SANDBOX[seed % 2], "approve", seed)
+
+    def drawn() -> list[str]:
+        return re.findall(r'/ops/bindings/(bnd_\w+)"', supervisor.get("/supervision/sampling").text)
+
+    first = drawn()
+    assert len(first) == 12
+    assert drawn() == first
+    life.skip(office, days=1)
+    assert len(drawn()) == 12
+    assert drawn() != first
+    assert supervisor.get(f"/ops/bindings/{first[0]}").status_code == 200
+
+
+def test_a_suspension_is_seen_and_lifted(supervisor: Visitor, office: Office):
+    binding_id = life.to_state(office, "suspended")
+    assert binding_id in supervisor.get("/supervision/suspended").text
+    path = f"/ops/bindings/{binding_id}"
+    page = supervisor.get(path)
+    assert 'name="action" value="resume"' in page.text
+    assert 'name="action" value="suspend"' not in page.text
+    assert f"{path}/repair" not in page.text  # repairs are the operators'
+    version = fields_of(page, "/decide")["version"]
+    hidden = supervisor.post(f"{path}/decide", action="suspend", version=version, reason="suspected_fraud")
+    assert hidden.status_code == 409
+    unsaid = supervisor.post(f"{path}/decide", action="resume", version=version)
+    assert unsaid.status_code == 422
+    stale = supervisor.post(f"{path}/decide", action="resume", version="1", reason="已核实")
+    assert (stale.status_code, "已有新的进展" in text_of(stale)) == (412, True)
+    assert supervisor.post(f"{path}/decide", action="resume", version=version, reason="已核实").status_code == 303
+    assert life.look(office, binding_id).state == "active"
+    assert binding_id not in supervisor.get("/supervision/suspended").text
+    check(office)
+
+
+def test_an_operator_says_no_supervisors_word(comes: Comes, office: Office):
+    operator, binding_id = comes("operator"), life.to_state(office, "active")
+    assert "/decide" not in operator.get(f"/ops/bindings/{binding_id}").text
+    answer = operator.post(f"/ops/bindings/{binding_id}/decide", action="suspend", version="1", reason="x")
+    assert (answer.status_code, life.look(office, binding_id).state) == (403, "active")
+
+
+def test_a_key_is_shown_once_and_taken_back(supervisor: Visitor, office: Office, base_url: str):
+    supervisor.get("/supervision/channels")
+    made = supervisor.post("/supervision/channels", channel="wechat", name="微信小程序 2026")
+    found = re.search(r'class="secret">([^<]+)<', made.text)
+    assert found is not None
+    key = {"Authorization": f"Bearer {found[1]}"}
+    with httpx.Client(base_url=base_url, headers=key) as channel:
+        assert channel.get("/v1/events").status_code == 200
+        again = supervisor.get("/supervision/channels").text
+        assert (found[1] in again, "微信小程序 2026" in again) == (False, True)
+        made_id = re.search(r"微信小程序 2026</strong> <code>(prn_\w+)<", again)
+        assert made_id is not None
+        path = f"/supervision/channels/{made_id[1]}/revoke"
+        assert supervisor.post(path).status_code == 422  # without a word why
+        assert supervisor.post(path, reason="人员离岗").status_code == 303
+        assert supervisor.post(path, reason="人员离岗").status_code == 404
+    assert "已吊销" in text_of(supervisor.get("/supervision/channels"))
+    with office.ledger.desk() as conn:
+        acts = conn.execute("select act, purpose from access_log where principal = 'sandbox-supervisor' order by id")
+        assert acts.fetchall() == [
+            (f"key_made:{made_id[1]}", "微信小程序 2026"),
+            (f"key_revoked:{made_id[1]}", "人员离岗"),
+        ]
+
+
+def test_keys_are_no_matter_of_one_city(comes: Comes, office: Office):
+    suzhou = somebody(comes, office, ["supervisor"], ["320500"])
+    page = suzhou.get("/supervision/channels")
+    assert "由全国督办人员开立与吊销" in text_of(page)
+    assert 'action="/console/supervision/channels' not in page.text
+    assert suzhou.post("/supervision/channels", channel="wechat", name="x").status_code == 403
+    assert suzhou.post("/supervision/channels/sandbox-alipay/revoke", reason="x").status_code == 403
+
+
+def test_a_supervisor_sees_the_staff_of_his_regions(comes: Comes, supervisor: Visitor, office: Office):
+    somebody(comes, office, ["counter"], ["440100"])
+    suzhou = somebody(comes, office, ["supervisor"], ["320500"])
+    everybody, theirs = (text_of(one.get("/supervision/staff")) for one in (supervisor, suzhou))
+    assert "广州市" in everybody
+    assert ("广州市" in theirs, "sandbox-reviewer-suzhou" in theirs) == (False, True)
+
+
+def test_the_plan_of_a_policy_is_explained(supervisor: Visitor):
+    listed = supervisor.get("/supervision/packs")
+    path = "/supervision/packs/CN-national/family_account"
+    assert f'href="/console{path}"' in listed.text
+    page = supervisor.get(path)
+    assert "face.subjects" in page.text
+    assert "CN-national" in text_of(page)
+    newborn = supervisor.get(f"{path}?method=birth_certificate&relationship=CHILD&age=newborn").text
+    assert "registry.birth_certificate" in newborn
+    assert page.text != newborn
+    refused = supervisor.get(f"{path}?method=birth_certificate&relationship=CHILD&age=adult")
+    assert (refused.status_code, "不予受理" in text_of(refused)) == (200, True)
+    assert supervisor.get(f"{path}?method=nothing").status_code == 422
+    assert supervisor.get("/supervision/packs/CN-nowhere/family_account").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["reviewer", "counter", "operator"])
+def test_the_supervisors_rooms_are_theirs(comes: Comes, name: str):
+    visitor = comes(name)
+    for path in PAGES:
+        assert visitor.get(f"/supervision{path}").status_code == 403, path
+    assert visitor.post("/supervision/channels", channel="wechat", name="x").status_code == 403
+    assert visitor.post("/supervision/channels/sandbox-alipay/revoke", reason="x").status_code == 403
+
+
+def test_in_english_too(supervisor: Visitor):
+    supervisor.get("/supervision")
+    supervisor.post("/language", to="en", back="/supervision")
+    for path in PAGES:
+        assert supervisor.get(f"/supervision{path}").status_code == 200, path
+    assert "Workload" in text_of(supervisor.get("/supervision"))

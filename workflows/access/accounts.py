@@ -1,0 +1,241 @@
+"""Accounts of staff for the console: a password (argon2id), an authenticator's code (TOTP, RFC 6238), and a lockout.
+
+An account belongs to a principal. It is made with a one-time password; at the first sign-in its owner chooses his own
+and pairs his authenticator, so that nobody else ever knew either. Times here are the database's real ones: the code
+on somebody's phone does not follow a sandbox's clock.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyotp
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from psycopg.errors import UniqueViolation
+
+from models.keyring import Keyring
+from models.ledger import Ledger
+from workflows.access import principals, sessions
+from workflows.access.principals import Principal
+from workflows.access.sessions import Session
+from workflows.errors import Malformed, Refused
+
+MOST_WRONG = 5  # sign-ins that fail in a row
+LOCKED_MINUTES = 15
+SHORTEST = 12  # characters of a password that somebody chooses
+LONGEST = 200
+ISSUER = "kinbind 医保亲情账户"
+_STEP = 30  # seconds for which a code stands; one step before and after is taken too
+_HASHER = PasswordHasher()  # RFC 9106's second choice: 64 MiB, 3 rounds, 4 lanes
+_AT_ONCE = threading.BoundedSemaphore(2)  # hashes: they are made to be dear, and others work here too
+_PATIENCE = 2.0  # seconds for which one's turn is waited for
+_NOBODY = _HASHER.hash(secrets.token_hex(16))  # what is compared where there is no such account: as long as the rest
+
+# An attempt is taken before the password is looked at, so that twenty guesses sent at once are five guesses too.
+_TAKE = """
+update staff_accounts a
+set failed = case when a.locked_until is null then a.failed + 1 else 1 end,
+    locked_until = case when a.locked_until is null and a.failed + 1 >= %(most)s
+                        then clock_timestamp() + make_interval(mins => %(minutes)s) end
+where a.login = %(login)s and (a.locked_until is null or a.locked_until <= clock_timestamp())
+  and exists (select from principals p where p.id = a.principal and p.revoked_at is null)
+returning a.principal, a.password_hash, a.totp, clock_timestamp()
+"""
+_RIGHT = """
+update staff_accounts set failed = 0, locked_until = null, totp_step = greatest(totp_step, %(step)s),
+  password_hash = coalesce(%(hash)s, password_hash)
+where principal = %(principal)s and (%(step)s = 0 or totp_step < %(step)s)
+"""
+_ADD = """
+insert into staff_accounts (principal, login, password_hash, created_at) values (%s, %s, %s, clock_timestamp())
+"""
+_SET_UP = """
+update staff_accounts set password_hash = %s, totp = %s, totp_step = %s where principal = %s and totp is null
+"""
+_RESET = """
+update staff_accounts
+set password_hash = %s, totp = null, totp_step = 0, failed = 0, locked_until = null where login = %s
+returning principal
+"""
+_LIST = """
+select a.login, p.id, p.name, p.roles, p.regions, a.totp is not null,
+  a.locked_until is not null and a.locked_until > clock_timestamp(), p.revoked_at is not null
+from staff_accounts a join principals p on p.id = a.principal order by a.login
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as a list shows it."""
+
+    login: str
+    principal: str
+    name: str
+    roles: tuple[str, ...]
+    regions: tuple[str, ...]
+    set_up: bool
+    locked: bool
+    revoked: bool
+
+
+# -- for whoever keeps the accounts --------------------------------------------------------------------------------
+
+
+def add(
+    ledger: Ledger, login: str, name: str, roles: Iterable[str], regions: Iterable[str], person: str | None = None
+) -> tuple[Principal, str]:
+    """Make an account with a principal of its own; the one-time password is told this once.
+
+    Raises `ValueError` for what `principals.create_staff` refuses, and for a login that is taken or has no form.
+    """
+    login = plain(login)
+    if not (2 <= len(login) <= 64 and login.isprintable() and " " not in login):
+        raise ValueError("a login has 2 to 64 characters and no spaces")
+    if any(one.login == login for one in every(ledger)):
+        raise ValueError("this login is taken")
+    # the key that comes with a principal is not told: whoever has an account needs none
+    principal, _ = principals.create_staff(ledger, name, roles, regions, person)
+    password = secrets.token_urlsafe(12)
+    try:
+        with ledger.desk() as conn:
+            conn.execute(_ADD, (principal.id, login, _hashed(password)))
+    except UniqueViolation:
+        principals.revoke(ledger, principal.id)
+        raise ValueError("this login is taken") from None
+    return principal, password
+
+
+def reset(ledger: Ledger, login: str) -> str | None:
+    """Begin an account anew: a fresh one-time password, no authenticator, no session; None for nobody's login."""
+    password = secrets.token_urlsafe(12)
+    with ledger.transaction() as conn:
+        row = conn.execute(_RESET, (_hashed(password), plain(login))).fetchone()
+        if row is None:
+            return None
+        sessions.end_all(conn, row[0])
+    return password
+
+
+def every(ledger: Ledger) -> list[Account]:
+    """All accounts, by login."""
+    with ledger.desk() as conn:
+        rows = conn.execute(_LIST).fetchall()
+    return [Account(row[0], row[1], row[2], tuple(row[3]), tuple(row[4]), *row[5:]) for row in rows]
+
+
+def plain(login: str) -> str:
+    """A login as it is compared: people write it large and small."""
+    return login.strip().casefold()
+
+
+# -- for whoever signs in ------------------------------------------------------------------------------------------
+
+
+def sign_in(ledger: Ledger, keys: Keyring, login: str, password: str, code: str) -> str:
+    """Open a session; the token for the cookie. One that has no authenticator yet opens the set-up and nothing else.
+
+    Raises `Refused` 401 `sign_in_failed`, the same whatever was wrong, also while the account is locked.
+    """
+    named = {"login": plain(login)[:200], "most": MOST_WRONG, "minutes": LOCKED_MINUTES}
+    with ledger.desk() as conn:
+        row = conn.execute(_TAKE, named).fetchone()
+    if not _verified(row[1] if row else _NOBODY, password) or row is None:
+        raise _failed()
+    principal, stored, sealed, now = row
+    step = 0
+    if sealed is not None:
+        step = _step_of(keys.open(sealed, _context(principal)).decode(), code, now)
+        if step == 0:
+            raise _failed()
+    again = _hashed(password) if _HASHER.check_needs_rehash(stored) else None
+    with ledger.desk() as conn:
+        if conn.execute(_RIGHT, {"principal": principal, "step": step, "hash": again}).rowcount == 0:
+            raise _failed()  # this code has opened a session before
+    setup = None if sealed is not None else keys.seal(pyotp.random_base32().encode(), _context(principal))
+    return sessions.begin(ledger, principal, setup)
+
+
+def pairing(keys: Keyring, session: Session) -> tuple[str, str]:
+    """What an authenticator is paired with: the secret, and the same as an `otpauth:` address.
+
+    Raises `Refused` with `not_found` where nothing is to be set up.
+    """
+    secret = _pending(keys, session)
+    return secret, pyotp.TOTP(secret).provisioning_uri(name=session.principal.name, issuer_name=ISSUER)
+
+
+def set_up(ledger: Ledger, keys: Keyring, session: Session, password: str, code: str) -> str:
+    """Keep the password that was chosen and the authenticator whose code was shown; a session for everything.
+
+    Raises `Malformed` with `password_too_short`, `too_long` or `code_wrong`.
+    """
+    secret = _pending(keys, session)
+    if len(password) < SHORTEST:
+        raise Malformed([{"pointer": "/password", "code": "password_too_short"}])
+    if len(password) > LONGEST:
+        raise Malformed([{"pointer": "/password", "code": "too_long"}])
+    with ledger.desk() as conn:
+        now = conn.execute("select clock_timestamp()").fetchone()
+    step = _step_of(secret, code, now[0]) if now else 0
+    if step == 0:
+        raise Malformed([{"pointer": "/code", "code": "code_wrong"}])
+    principal = session.principal.id
+    kept = (_hashed(password), keys.seal(secret.encode(), _context(principal)), step, principal)
+    with ledger.transaction() as conn:
+        if conn.execute(_SET_UP, kept).rowcount == 0:
+            raise Refused("not_found", 404)
+        sessions.end_all(conn, principal)
+    return sessions.begin(ledger, principal)
+
+
+def _pending(keys: Keyring, session: Session) -> str:
+    if session.setup is None:
+        raise Refused("not_found", 404)
+    return keys.open(session.setup, _context(session.principal.id)).decode()
+
+
+def _step_of(secret: str, code: str, now: datetime) -> int:
+    """The step in which a code stands, a step early or late included; 0 for a wrong one."""
+    asked = "".join(code.split())
+    this, made = int(now.timestamp()) // _STEP, pyotp.TOTP(secret)
+    if not (asked.isascii() and asked.isdigit()):
+        return 0
+    return next((one for one in (this, this - 1, this + 1) if secrets.compare_digest(made.generate_otp(one), asked)), 0)
+
+
+def _verified(stored: str, password: str) -> bool:
+    with _turn():
+        try:
+            return _HASHER.verify(stored, password[:LONGEST])
+        except (VerificationError, InvalidHashError):
+            return False
+
+
+def _hashed(password: str) -> str:
+    with _turn():
+        return _HASHER.hash(password)
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """One's turn to compute a hash. Raises `Refused` 503 where too many wait: guessers must not hold all threads."""
+    if not _AT_ONCE.acquire(timeout=_PATIENCE):
+        raise Refused("unavailable", 503, retry_after=5)
+    try:
+        yield
+    finally:
+        _AT_ONCE.release()
+
+
+def _context(principal: str) -> str:
+    return f"totp:{principal}"
+
+
+def _failed() -> Refused:
+    return Refused("sign_in_failed", 401)

@@ -1,0 +1,47 @@
+"""Keys of channels, made and taken back at the console; each time it is noted who did it.
+
+A key opens a channel everywhere, so that only a supervisor of the whole country gives or takes one.
+"""
+
+from __future__ import annotations
+
+from models.ledger import Ledger
+from workflows.access import principals
+from workflows.access.principals import EVERYWHERE, Principal
+from workflows.errors import Refused, not_found
+
+_NOTE = "insert into access_log (at, principal, act, purpose) values (kinbind_now(), %s, %s, %s)"
+
+
+def may_keep(supervisor: Principal) -> bool:
+    """Whether this supervisor makes keys and takes them back."""
+    return "supervisor" in supervisor.roles and EVERYWHERE in supervisor.regions
+
+
+def make_key(ledger: Ledger, supervisor: Principal, channel: str, name: str) -> tuple[Principal, str]:
+    """Give a channel one more key; the key is told this once. Raises `Refused` 403 `role_required`, 422."""
+    _ask(supervisor)
+    if channel not in principals.CHANNELS:
+        raise Refused("channel_unknown", 422, "/channel")
+    made, key = principals.create_channel(ledger, channel, name)
+    _note(ledger, supervisor, f"key_made:{made.id}", name)
+    return made, key
+
+
+def revoke_key(ledger: Ledger, supervisor: Principal, principal_id: str, reason: str) -> None:
+    """Take a channel's key back. Raises `Refused` 403 `role_required`, 404 where there is no such key."""
+    _ask(supervisor)
+    if not any(one.id == principal_id and one.kind == "channel" for one in principals.every(ledger)):
+        raise not_found()
+    principals.revoke(ledger, principal_id)
+    _note(ledger, supervisor, f"key_revoked:{principal_id}", reason)
+
+
+def _ask(supervisor: Principal) -> None:
+    if not may_keep(supervisor):
+        raise Refused("role_required", 403)
+
+
+def _note(ledger: Ledger, supervisor: Principal, act: str, purpose: str) -> None:
+    with ledger.desk() as conn:
+        conn.execute(_NOTE, (supervisor.id, act, purpose))

@@ -1,0 +1,56 @@
+"""What goes on beside a review case and is no step of it: who has it open, and what reviewers note for each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models.ids import new_id
+from workflows import leases
+from workflows.access import scopes
+from workflows.case import Actor
+from workflows.engine import Desk
+from workflows.errors import not_found
+
+LOOKING_SECONDS = 45  # real time: a page says every fifteen seconds that it is open
+
+_SEEN = """
+insert into case_viewers (binding_id, staff, seen_at) values (%s, %s, clock_timestamp())
+on conflict (binding_id, staff) do update set seen_at = excluded.seen_at
+"""
+_LEFT = "delete from case_viewers where binding_id = %s and staff = %s"
+_OTHERS = """
+select p.name from case_viewers v join principals p on p.id = v.staff
+where v.binding_id = %s and v.staff <> %s and v.seen_at > clock_timestamp() - make_interval(secs => %s)
+order by v.seen_at desc limit 8
+"""
+_FORGET = "delete from case_viewers where seen_at < clock_timestamp() - interval '1 hour'"
+_NOTE = "insert into case_notes (id, binding_id, staff, body, at) values (%s, %s, %s, %s, %s)"
+
+
+def looking(desk: Desk, binding_id: str, actor: Actor) -> list[str]:
+    """Note that somebody has the case open; the names of the others who have."""
+    with desk.ledger.desk() as conn:
+        conn.execute(_SEEN, (binding_id, actor.id))
+        rows = conn.execute(_OTHERS, (binding_id, actor.id, LOOKING_SECONDS)).fetchall()
+    return [row[0] for row in rows]
+
+
+def left(desk: Desk, binding_id: str, actor: Actor) -> None:
+    """He has turned to something else."""
+    with desk.ledger.desk() as conn:
+        conn.execute(_LEFT, (binding_id, actor.id))
+
+
+def note(desk: Desk, binding_id: str, actor: Actor, body: str) -> None:
+    """Keep a note for colleagues. Raises `Refused` with `not_found` outside the reviewer's agencies."""
+    case, now = desk.look(binding_id)
+    if not scopes.reviews(case, actor):
+        raise not_found()
+    with desk.ledger.desk() as conn:
+        conn.execute(_NOTE, (new_id("not", now), binding_id, actor.id, body, now))
+    leases.keep_alive(desk, binding_id, actor)
+
+
+def forget(conn: Any) -> None:
+    """Drop who looked long ago."""
+    conn.execute(_FORGET)

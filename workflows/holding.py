@@ -1,0 +1,156 @@
+"""Decisions that may still be taken back: they wait eight seconds in a row beside the lease, then the hands say them.
+
+Nothing is in the history before. What is held is fenced by the epoch of the lease under which it was decided and by
+the version that was seen: whoever lost the case meanwhile, or saw another one, decides nothing. The API decides at
+once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+import structlog
+from psycopg import Connection
+
+from models.ids import new_id
+from workflows import leases
+from workflows.access import scopes
+from workflows.case import Actor
+from workflows.commands import Command, Outcome
+from workflows.engine import Desk
+from workflows.errors import Refused
+
+HELD_SECONDS = 8
+KEPT_DAYS = 40  # for the reviewer's own lists; the history has it for good
+SAID = ("approve", "reject", "return_for_correction")
+log = structlog.get_logger()
+
+_HOLD = """
+insert into held_decisions (id, binding_id, staff, epoch, version, said, facts, held_at, send_at)
+select %(id)s, r.binding_id, %(staff)s, r.epoch, %(version)s, %(said)s, %(facts)s::jsonb, clock.now,
+  clock.now + make_interval(secs => %(seconds)s)
+from review_cases r, (select kinbind_now() as now) as clock
+where r.binding_id = %(binding)s and r.claimed_by = %(staff)s and r.lease_until > clock.now
+on conflict (binding_id) where settled_at is null do nothing
+returning send_at
+"""
+_TAKE_BACK = """
+delete from held_decisions where binding_id = %s and staff = %s and settled_at is null returning binding_id
+"""
+# A principal that was revoked meanwhile decides nothing; nor does a lease that has changed hands.
+_DUE = """
+select h.id, h.binding_id, h.staff, h.version, h.said, h.facts, p.regions, p.person,
+  p.revoked_at is null and coalesce(r.epoch = h.epoch, true)
+from held_decisions h join principals p on p.id = h.staff left join review_cases r on r.binding_id = h.binding_id
+where h.settled_at is null and h.send_at <= (select kinbind_now()) and (%(only)s::text is null or h.id = %(only)s)
+order by h.send_at limit %(limit)s for update of h skip locked
+"""
+_SETTLE = "update held_decisions set settled_at = kinbind_now(), outcome = %s where id = %s"
+_NEXT_DUE = "select min(send_at) from held_decisions where settled_at is null and send_at > %s"
+_FORGET = "delete from held_decisions where settled_at < kinbind_now() - make_interval(days => %s)"
+
+
+class Held(NamedTuple):
+    """A decision that has come to its time."""
+
+    id: str
+    binding_id: str
+    staff: str
+    version: int
+    said: str
+    facts: dict[str, Any]
+    regions: list[str]
+    person: str | None
+    stands: bool
+
+    def command(self) -> Command:
+        """The same, said to the desk."""
+        actor = Actor("reviewer", self.staff, regions=tuple(self.regions), person=self.person)
+        return Command(self.said, self.binding_id, actor, self.facts, if_match=self.version, in_scope=scopes.reviews)
+
+
+def hold(desk: Desk, binding_id: str, actor: Actor, said: str, facts: Mapping[str, Any], version: int) -> datetime:
+    """Hold a decision; when it will be said, unless it is taken back. Refused here is what the desk would refuse.
+
+    Raises `Refused` as `Desk.say` does, and `action_not_available` where a decision is held already.
+    """
+    assert said in SAID  # noqa: S101  the door has three buttons
+    leases.keep_alive(desk, binding_id, actor)
+    desk.rehearse(Command(said, binding_id, actor, facts, if_match=version, in_scope=scopes.reviews))
+    named = {"id": new_id("dec", desk.ledger.now()), "binding": binding_id, "staff": actor.id, "version": version,
+             "said": said, "facts": orjson.dumps(dict(facts)).decode(), "seconds": HELD_SECONDS}  # fmt: skip
+    with desk.ledger.desk() as conn:
+        row = conn.execute(_HOLD, named).fetchone()
+    if row is None:
+        raise Refused("action_not_available")
+    send_at: datetime = row[0]
+    return send_at
+
+
+def take_back(desk: Desk, binding_id: str, actor: Actor) -> bool:
+    """Take a decision back; False where it is too late, or never was."""
+    with desk.ledger.desk() as conn:
+        taken = conn.execute(_TAKE_BACK, (binding_id, actor.id)).fetchone() is not None
+    if taken:
+        leases.keep_alive(desk, binding_id, actor)
+    return taken
+
+
+def send_due(desk: Desk, limit: int = 100) -> int:
+    """Say what has been held long enough, and note what became of it, in one commit; how many. Safe to run twice."""
+    due: list[Held] = []
+    try:
+        with desk.ledger.transaction() as conn:
+            due = _due(conn, limit)
+            _send(desk, conn, due)
+    except Exception as fault:  # noqa: BLE001  whatever it is, it must not stop the others
+        log.warning("decisions_batch_failed", decisions=len(due), fault=type(fault).__name__)
+        for one in due:
+            _send_alone(desk, one.id)
+    return len(due)
+
+
+def _send_alone(desk: Desk, held_id: str) -> None:
+    try:
+        with desk.ledger.transaction() as conn:
+            _send(desk, conn, _due(conn, 1, held_id))
+    except Exception as fault:  # noqa: BLE001  the reviewer sees in his list that it was not said
+        log.error("decision_not_sent", decision=held_id, fault=type(fault).__name__)  # noqa: TRY400
+        with desk.ledger.desk() as conn:
+            conn.execute(_SETTLE, ("internal_error", held_id))
+
+
+def _due(conn: Connection[Any], limit: int, only: str | None = None) -> list[Held]:
+    return [Held(*row) for row in conn.execute(_DUE, {"limit": limit, "only": only})]
+
+
+def _send(desk: Desk, conn: Connection[Any], due: list[Held]) -> None:
+    standing = [one for one in due if one.stands]
+    outcomes = dict(zip((one.id for one in standing), _say(desk, conn, standing), strict=True))
+    for one in due:
+        conn.execute(_SETTLE, (outcomes.get(one.id, "lease_required"), one.id))
+
+
+def _say(desk: Desk, conn: Connection[Any], standing: list[Held]) -> list[str]:
+    outcomes = desk.serve_on(conn, [one.command() for one in standing]) if standing else []
+    return [_became(outcome) for outcome in outcomes]
+
+
+def _became(outcome: Outcome) -> str:
+    if outcome.refused is None:
+        return "sent"
+    return outcome.refused.code if isinstance(outcome.refused, Refused) else "internal_error"
+
+
+def next_due(conn: Connection[Any], after: datetime) -> datetime | None:
+    """When the first decision held behind `after` is to be said."""
+    row = conn.execute(_NEXT_DUE, (after,)).fetchone()
+    return row[0] if row else None
+
+
+def forget(conn: Connection[Any]) -> None:
+    """Drop what was settled long ago."""
+    conn.execute(_FORGET, (KEPT_DAYS,))
