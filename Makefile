@@ -8,7 +8,7 @@ BIN := .venv/bin
 # Only what the lock names, by its hash, as a wheel; no cache, since HOME may be empty or closed.
 INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: \
 	--no-cache-dir --no-input --disable-pip-version-check
-SOURCES := $(wildcard workflows tasks models policies gateways api cli embedded migrations tests bench)
+SOURCES := $(wildcard workflows tasks models policies gateways api console service cli embedded migrations tests bench)
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -22,11 +22,17 @@ install: .venv/requirements.lock ## What running takes, into .venv; then .venv/b
 demo: .venv/requirements.lock ## Everything on this machine, with a family's story (ARGS=--exit: and end)
 	@$(BIN)/python -m cli.main demo $(ARGS)
 
+# The browser tests drive Debian's Chromium; where it cannot be installed they say so, and fail under CI.
+BROWSER = command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+	echo "Installing Chromium ..." && apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium fonts-noto-cjk >/dev/null; } || true
+
 test: .venv/requirements-dev.lock ## All tests, on real servers (ARGS="-k face": some)
+	@$(BROWSER)
 	@$(BIN)/python -m pytest $(ARGS)
 
 drills: .venv/requirements-dev.lock ## Only the tests in which things are killed, lost, doubled or late
-	@$(BIN)/python -m pytest -m "drills or workers" $(ARGS)
+	@KINBIND_DRILLS=long $(BIN)/python -m pytest -m "drills or workers" $(ARGS)
 
 lint: .venv/requirements-dev.lock ## Style, layout, types and the direction of imports
 	$(BIN)/ruff check $(SOURCES)

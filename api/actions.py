@@ -23,6 +23,7 @@ from api.shapes import (
     WithdrawConsent,
     takes,
 )
+from tasks.changes import prepared
 from tasks.unbinding import confirm_unbind as confirmed_by_password
 from workflows.access import acting
 from workflows.case import Case
@@ -32,6 +33,7 @@ from workflows.views import advice
 
 router = APIRouter(prefix="/v1/bindings/{binding_id}/actions", tags=["actions"])
 Channel = Annotated[Call, Depends(asks("channel"))]
+Either = Annotated[Call, Depends(asks("channel", "counter"))]
 Facts = Callable[[Any], dict[str, Any]]
 
 
@@ -64,8 +66,6 @@ _SAID: dict[str, tuple[str, type[Body], Facts, tuple[str, ...], str]] = {
     "request_unbind": ("request_unbind", RequestUnbind, _fields("initiator", "method", "reason"), ("channel",),
                        "Asks for the end; who asks then shows that it is he."),
     "cancel_unbind": ("cancel_unbind", Acting, _none, ("channel",), "The binding goes on as before."),
-    "report_change": ("report_change", ReportChange, _fields("what", "value"), _BOTH,
-                      "Something has changed in the life of a party."),
 }  # fmt: skip
 
 
@@ -108,6 +108,14 @@ def _as_consent(command: Command, case: Case) -> Command:
     return replace(command, said=said, facts=facts)
 
 
+@router.post("/report_change", **takes(ReportChange, **examples.shows(examples.VIEW, BindingView)))
+async def report_change(binding_id: str, call: Either) -> Response:
+    """Something has changed in a party's life; `value` is the member's new name or number, or the new insured place."""
+    command = await call.prepare("report_change", binding_id, ReportChange, _fields("what", "value"))
+    command = await call.run(prepared, call.office, command)
+    return respond((await call.clerk.say(command)).unwrap().reply)
+
+
 @router.post("/confirm_unbind", **takes(ConfirmUnbind, **examples.shows(examples.VIEW, BindingView)))
 async def confirm_unbind(binding_id: str, call: Channel) -> Response:
     """Ends the binding with the payment password of the one who asked for it."""
@@ -119,7 +127,7 @@ async def confirm_unbind(binding_id: str, call: Channel) -> Response:
     if command.malformed is not None or spoken.body is None:
         raise command.malformed or not_found()
     work = partial(_confirm, call, command, spoken.body.pay_password)
-    return await call.once(work, command.idempotency)
+    return await call.once(work, command.idempotency, window=True)
 
 
 def _confirm(call: Call, command: Command, password: str, _: Idempotency | None) -> Reply:

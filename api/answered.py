@@ -92,6 +92,7 @@ class Ticket(Answer):
     """What to show at the window, while offline."""
 
     code: str
+    service: Annotated[str | None, Field(description="what the counter is asked for, in Chinese")]
     agency: str
     agency_name: str | None
     address: str | None

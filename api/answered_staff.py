@@ -94,8 +94,9 @@ class Reasons(Answer):
 
 
 class ReviewCase(ReviewHeld):
-    """Everything that a reviewer needs for one case."""
+    """Everything that a reviewer needs for one case; `relationship_code` is the relationship's in GB/T 4761."""
 
+    relationship_code: str | None
     reasons: Reasons
     timeline: list[Line]
     face_checks: FaceChecks
@@ -199,6 +200,7 @@ class Stuck(Answer):
 
     binding_id: str
     cause: Cause
+    fingerprint: str
     since: datetime
     evidence: dict[str, Any]
     state: State
@@ -207,6 +209,23 @@ class Stuck(Answer):
     channel: ChannelName
     region: str
     repairs: list[str]
+
+
+class StuckGroup(Answer):
+    """What is stuck in the same way."""
+
+    fingerprint: str
+    cause: Cause
+    count: int
+    oldest_since: datetime
+    example: str
+
+
+class StuckGroups(Answer):
+    """The most first."""
+
+    items: list[StuckGroup]
+    next_cursor: str | None
 
 
 class StuckPage(Answer):

@@ -31,6 +31,7 @@ class Boundaries(Answer):
     own_code_only: bool
     purposes: list[Purpose]
     requires_active: Product | None
+    prior_filing: bool
 
 
 class Entry(Answer):
@@ -51,6 +52,24 @@ class Requirements(Answer):
     care_warning: str | None
     help: dict[str, str]
     entries: list[Entry]
+
+
+class RecordedConsent(Answer):
+    """A notice as it was accepted; title and text null where no pack has that version any more."""
+
+    notice: str
+    version: str
+    accepted_at: datetime
+    accepted_by: Literal["holder", "member", "guardian"]
+    title: str | None
+    text: str | None
+
+
+class ConsentPage(Answer):
+    """All of one application, in the order of its plan."""
+
+    items: list[RecordedConsent]
+    next_cursor: None
 
 
 class EventData(Answer):

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from api import (
     actions,
     bindings,
+    consents,
     counter,
     edge,
     endpoints,
@@ -23,6 +24,7 @@ from api import (
     materials,
     openapi,
     ops,
+    repairs,
     reviews,
     supervise,
 )
@@ -35,8 +37,8 @@ from tasks.office import open_office, sandbox
 from workflows.access import principals
 
 # Where two paths could be one, the first has it: `/search` before `/{binding_id}`.
-_DOORS = (openapi, bindings, actions, materials, faces, entitlements, feed, endpoints, reviews, counter, supervise,
-          ops, health)  # fmt: skip
+_DOORS = (openapi, bindings, consents, actions, materials, faces, entitlements, feed, endpoints, reviews, counter,
+          supervise, ops, repairs, health)  # fmt: skip
 
 
 def create_app() -> FastAPI:

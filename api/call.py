@@ -6,6 +6,7 @@ thread, its answer kept under the idempotency key if one was sent. Doors need no
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -36,6 +37,7 @@ from workflows.views.public import dumps
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _Body = TypeVar("_Body", bound=BaseModel)
+_GLANCE = 0.05  # seconds between two looks whether the first has been answered
 _VERSION = re.compile(r'(?:W/)?"?([0-9]{1,9})"?')
 
 
@@ -211,9 +213,21 @@ class Call:
         self.roles = (seen_as,)  # what he may do is what that role of his may do
         return case, now
 
-    async def once(self, work: Callable[[Idempotency | None], Reply], key: Idempotency | None) -> Response:
-        """Run `work` in a thread, at most once under its key; a refusal gives the key back."""
-        return respond(await self.run(_once, self.office, work, key))
+    async def once(
+        self, work: Callable[[Idempotency | None], Reply], key: Idempotency | None, *, window: bool = False
+    ) -> Response:
+        """Run `work` in a thread, at most once under its key; a refusal gives the key back.
+
+        A copy that comes while the first runs waits for its answer, without holding a thread. Where a `window` is
+        opened in between it raises `Refused` 409 `idempotency_in_progress` instead.
+        """
+        while True:
+            try:
+                return respond(await self.run(_once, self.office, work, key))
+            except Refused as no:
+                if window or no.code != "idempotency_in_progress":
+                    raise
+            await asyncio.sleep(_GLANCE)
 
     async def freely(self, work: Callable[[Idempotency | None], Reply], key: Idempotency | None) -> Response:
         """Run `work` in a thread; copies may run beside each other, and all are given the answer kept first."""

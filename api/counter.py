@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -14,11 +15,12 @@ from api.answered import BindingView
 from api.answered_staff import TicketPage
 from api.bindings import request_of
 from api.call import Call, answer, asks, respond
+from api.deciding import Decision, facts, open_doors
 from api.reviews import Cursor, Limit, RegionAsked
 from api.shapes import Application, Body, Note, Reason, Region, example, takes
 from policies.regions import is_region
 from policies.words import Initiator, Subject
-from workflows import binding
+from workflows import agencies, binding
 from workflows import case as cases
 from workflows.access import scopes
 from workflows.commands import Command, Idempotency, Reply, show_created
@@ -92,33 +94,23 @@ async def submit(call: Clerk) -> Response:
     """The view, `channel` `counter`; the clerk uploads and submits its materials as a channel would."""
     key = await call.key(required=True)
     said = await call.said(Application)
-    fault, facts = said.fault, {}
+    fault, told = said.fault, {}
     if said.body is not None:
-        facts = {"request": request_of(said.body), "channel": "counter"}
+        told = {"request": request_of(said.body), "channel": "counter"}
         places = (said.body.holder.insured_region, said.body.member.insured_region)
         if not scopes.serves(call.actor(), places):
             fault = Refused("region_not_allowed", 422, "/holder/insured_region")
-    command = Command("submit", call.clerk.new_id("bnd"), call.actor(), facts, idempotency=key, malformed=fault,
+    command = Command("submit", call.clerk.new_id("bnd"), call.actor(), told, idempotency=key, malformed=fault,
                       answering=show_created)  # fmt: skip
     return respond((await call.clerk.say(command)).unwrap().reply)
 
 
-@router.post(
-    "/v1/counter/tickets/{binding_id}/verify",
-    summary="They are who they say",
-    **takes(Verify, **examples.tells(BindingView)),
-)
-async def verify(call: Clerk, binding_id: str) -> Response:
-    """Stands for every face still open; review and authorisation are still asked."""
-    return await call.command("counter_verified", binding_id, Verify, _facts)
-
-
-@router.post(
-    "/v1/counter/tickets/{binding_id}/refuse", summary="Refuse", **takes(Refuse, **examples.tells(BindingView))
-)
-async def refuse(call: Clerk, binding_id: str) -> Response:
-    """The application ends; of a suspended binding only the visit is noted."""
-    return await call.command("counter_refused", binding_id, Refuse, _facts)
+open_doors(router, "/v1/counter/tickets/{binding_id}", "counter", (
+    Decision("verify", "counter_verified", Verify, "They are who they say",
+             "Stands for every face still open; review and authorisation are still asked."),
+    Decision("refuse", "counter_refused", Refuse, "Refuse",
+             "The application ends; of a suspended binding only the visit is noted."),
+))  # fmt: skip
 
 
 @router.post(
@@ -127,8 +119,12 @@ async def refuse(call: Clerk, binding_id: str) -> Response:
     **takes(HandOver, **examples.tells(BindingView)),
 )
 async def hand_over(call: Clerk, binding_id: str) -> Response:
-    """The ticket and its code stay, and so does its due time."""
-    return await call.command("hand_over", binding_id, HandOver, _facts)
+    """The ticket and its code stay, and so does its due time; 409 `agency_unserved` where nobody would find it."""
+    command = await call.prepare("hand_over", binding_id, HandOver, facts)
+    if command.malformed is None:
+        found = await call.run(agencies.taking_over, call.office.desk, command.facts["agency"], binding_id)
+        command = replace(command, facts={**command.facts, **found})
+    return respond((await call.clerk.say(command)).unwrap().reply)
 
 
 @router.post(
@@ -166,7 +162,3 @@ def _unbinding(body: Unbind) -> dict[str, Any]:
     """The counter asks and confirms; whose wish it was stands in the note."""
     told = f"{body.initiator}: {body.note}" if body.note else body.initiator
     return {"reason": body.reason, "note": told} if body.reason else {"note": told}
-
-
-def _facts(body: Body) -> dict[str, Any]:
-    return body.model_dump(exclude_none=True)

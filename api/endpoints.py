@@ -92,7 +92,7 @@ async def test(call: Channel, endpoint_id: str) -> Response:
 
     key = await call.key()
     with _place_for_test(channel):
-        return await call.once(work, key)
+        return await call.once(work, key, window=True)
 
 
 @contextmanager

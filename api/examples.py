@@ -79,6 +79,7 @@ REQUIREMENTS = {
         "own_code_only": True,
         "purposes": ["show_code", "activate_credential", "query_usage", "query_expenses"],
         "requires_active": None,
+        "prior_filing": False,
     },
     "care_warning": "就医购药时必须出示就诊人本人的医保电子凭证，不能出示其他人的。……",
     "help": {"offline": "24小时内仍未通过，……可到当地医保经办机构窗口办理……"},

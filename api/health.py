@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import redis
@@ -98,7 +99,7 @@ class Figures(Collector):
             up.add_metric([], 0)
             return [up]
         up.add_metric([], 1)
-        return [up, *_of_states(seen), *_of_deadlines(seen), *_of_work(seen), _of_workers(seen), _of_stuck(found)]
+        return [up, *_of_states(seen), *_of_deadlines(seen), *_of_work(seen), _of_workers(seen), *_of_stuck(found)]
 
 
 def _gauge(name: str, text: str, label: str | None, values: dict[str, float]) -> GaugeMetricFamily:
@@ -139,5 +140,9 @@ def _of_workers(seen: dict[str, Any]) -> GaugeMetricFamily:
     return _gauge("worker_heartbeat_timestamp_seconds", "When a worker was last seen, real time.", "worker", beats)
 
 
-def _of_stuck(found: dict[str, int]) -> GaugeMetricFamily:
-    return _gauge("stuck_bindings", "Bindings that do not move though they should.", "cause", dict(found))
+def _of_stuck(found: dict[str, tuple[int, datetime | None]]) -> Iterator[GaugeMetricFamily]:
+    counts: dict[str, float] = {cause: count for cause, (count, _) in found.items()}
+    yield _gauge("stuck_bindings", "Bindings that do not move though they should.", "cause", counts)
+    oldest = {cause: since.timestamp() for cause, (_, since) in found.items() if since}
+    text = "Since when the first of them is stuck, by the service's clock."
+    yield _gauge("stuck_oldest_timestamp_seconds", text, "cause", oldest)

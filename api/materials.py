@@ -19,12 +19,10 @@ from api.call import Call, answer, asks
 from api.idempotency import idempotency
 from api.reading import canonical, read_body, shaped
 from api.shapes import Behind, Limit, Upload
-from gateways.inspection import MAX_BYTES, inspect
-from tasks.office import Office
+from gateways.inspection import MAX_BYTES
+from tasks.documents import keep
 from workflows import materials
 from workflows.access import acting
-from workflows.case import Actor
-from workflows.commands import Idempotency, Reply
 from workflows.errors import Malformed, Refused
 from workflows.views import listing
 
@@ -67,24 +65,8 @@ async def upload(binding_id: str, call: Applicant) -> Response:
     form = await _form(call)
     key = idempotency(call.request, call.office.desk.keys, call.caller.id, form.said)
     document_id = call.clerk.new_id("mat")
-    work = partial(_keep, call.office, binding_id, call.actor(), document_id, form)
-    return await call.once(work, key)
-
-
-def _keep(
-    office: Office, binding_id: str, actor: Actor, document_id: str, form: Form, key: Idempotency | None
-) -> Reply:
-    """Look, decode whole, write the content, then the row; what cannot have its row is not kept."""
-    materials.may_add(office.desk, binding_id, actor, acting.sees)
-    found = inspect(form.content)
-    document = materials.Document(document_id, form.kind, found.sha256, found.size, found.media_type, found.pages,
-                                  found.pixels)  # fmt: skip
-    office.windows.documents.put(document_id, form.content)
-    try:
-        return materials.add(office.desk, binding_id, actor, document, acting.sees, key)
-    except Refused:
-        office.windows.documents.delete(document_id)
-        raise
+    work = partial(keep, call.office, binding_id, call.actor(), document_id, form.kind, form.content)
+    return await call.once(work, key, window=True)
 
 
 async def _form(call: Call) -> Form:

@@ -11,6 +11,7 @@ from api import examples
 from api.answered import BindingView
 from api.answered_staff import ReviewCase, ReviewHeld, ReviewPage
 from api.call import Call, answer, asks
+from api.deciding import Decision, facts, open_doors
 from api.shapes import Body, Note, Nothing, Reason, example, takes
 from policies.words import Kind
 from workflows import leases
@@ -22,6 +23,7 @@ from workflows.views.public import dumps
 
 router = APIRouter(tags=["reviews"])
 Reviewer = Annotated[Call, Depends(asks("reviewer"))]
+Returner = Annotated[Call, Depends(asks("reviewer", "supervisor"))]
 RegionAsked = Annotated[str | None, Query(pattern=r"^[0-9]{6}$", description="within the regions granted")]
 Limit = Annotated[int, Query(ge=1, le=100)]
 Cursor = Annotated[str | None, Query(max_length=MOST)]
@@ -109,36 +111,40 @@ async def release(call: Reviewer, binding_id: str) -> Response:
     return await _lease(call, binding_id, leases.release)
 
 
-@router.post("/v1/reviews/{binding_id}/approve", summary="Approve", **takes(Approve, **examples.tells(BindingView)))
-async def approve(call: Reviewer, binding_id: str) -> Response:
-    """The plan goes on: what it asks next, or into force."""
-    return await call.command("approve", binding_id, Approve, _facts)
-
-
-@router.post("/v1/reviews/{binding_id}/reject", summary="Reject", **takes(Reject, **examples.tells(BindingView)))
-async def reject(call: Reviewer, binding_id: str) -> Response:
-    """The application ends; the family may apply anew."""
-    return await call.command("reject", binding_id, Reject, _facts)
+open_doors(router, "/v1/reviews/{binding_id}", "reviewer", (
+    Decision("approve", "approve", Approve, "Approve", "The plan goes on: what it asks next, or into force."),
+    Decision("reject", "reject", Reject, "Reject", "The application ends; the family may apply anew."),
+))  # fmt: skip
 
 
 @router.post(
     "/v1/reviews/{binding_id}/return", summary="Return for correction", **takes(Return, **examples.tells(BindingView))
 )
-async def return_for_correction(call: Reviewer, binding_id: str) -> Response:
-    """The applicant has ten working days; the review clock stops meanwhile."""
-    return await call.command("return_for_correction", binding_id, Return, _facts)
+async def return_for_correction(call: Returner, binding_id: str) -> Response:
+    """All faults in one notice; the review clock stops meanwhile.
+
+    A fault that could be seen when the case was returned before is 409 `supervisor_required`: a supervisor returns it.
+    """
+    await _as_whom(call, binding_id)
+    return await call.command("return_for_correction", binding_id, Return, facts)
 
 
 @router.post("/v1/reviews/{binding_id}/escalate", summary="Escalate", **takes(Escalate, **examples.tells(BindingView)))
 async def escalate(call: Reviewer, binding_id: str) -> Response:
     """A supervisor sees it; the reviewer keeps the case."""
-    done = await call.command("escalate", binding_id, Escalate, _facts)
+    done = await call.command("escalate", binding_id, Escalate, facts)
     await call.run(leases.keep_alive, call.office.desk, binding_id, call.actor())
     return done
 
 
-def _facts(body: Body) -> dict[str, Any]:
-    return body.model_dump(exclude_none=True)
+async def _as_whom(call: Call, binding_id: str) -> None:
+    """Who is both reviewer and supervisor speaks as the reviewer of what he holds or returned himself."""
+    if len(call.roles) == 1:
+        return
+    case, now = await call.look(binding_id, scopes.staff)
+    notice, lease, caller = case.progress.notice, case.lease, call.caller.id
+    his_own = notice is None or notice.by == f"reviewer:{caller}" or (lease and lease.held_by(caller, now))
+    call.roles = ("reviewer",) if his_own else ("supervisor",)
 
 
 async def _lease(call: Call, binding_id: str, change: Any) -> Response:

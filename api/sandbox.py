@@ -55,6 +55,7 @@ class Certificate(Body):
     mother_id_number: Number | None = None
     child_name: Name | None = None
     child_birth_date: Day | None = None
+    child_id_number: Number | None = None
 
 
 class Person(Body):

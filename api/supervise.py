@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
 
 from api import examples
-from api.answered import BindingView
 from api.answered_staff import Revealed
 from api.call import Call, answer, asks
+from api.deciding import Decision, open_doors
 from api.shapes import Body, Note, Reason, example, takes
 from gateways.documents import DocumentMissing
 from workflows.access import opening, scopes
 from workflows.errors import not_found
 
 router = APIRouter(tags=["supervision"])
-Supervisor = Annotated[Call, Depends(asks("supervisor"))]
 Looker = Annotated[Call, Depends(asks("reviewer", "counter", "supervisor"))]
 _SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/heic": "heic",
              "application/pdf": "pdf"}  # fmt: skip
@@ -39,22 +38,11 @@ class Reveal(Body):
     purpose: Reason
 
 
-@router.post("/v1/bindings/{binding_id}/suspend", summary="Suspend", **takes(Why, **examples.tells(BindingView)))
-async def suspend(call: Supervisor, binding_id: str) -> Response:
-    """Not in force until a supervisor resumes it; both sides are told."""
-    return await call.command("suspend", binding_id, Why, _facts)
-
-
-@router.post("/v1/bindings/{binding_id}/resume", summary="Resume", **takes(Why, **examples.tells(BindingView)))
-async def resume(call: Supervisor, binding_id: str) -> Response:
-    """In force again."""
-    return await call.command("resume", binding_id, Why, _facts)
-
-
-@router.post("/v1/bindings/{binding_id}/unbind", summary="End", **takes(Why, **examples.tells(BindingView)))
-async def unbind(call: Supervisor, binding_id: str) -> Response:
-    """Over, from now on and for good."""
-    return await call.command("end", binding_id, Why, _facts)
+open_doors(router, "/v1/bindings/{binding_id}", "supervisor", (
+    Decision("suspend", "suspend", Why, "Suspend", "Not in force until a supervisor resumes it; both sides are told."),
+    Decision("resume", "resume", Why, "Resume", "In force again."),
+    Decision("unbind", "end", Why, "End", "Over, from now on and for good."),
+))  # fmt: skip
 
 
 @router.post(
@@ -89,7 +77,3 @@ async def content(call: Looker, binding_id: str, material_id: str) -> Response:
         "Content-Security-Policy": "sandbox; default-src 'none'",
     }
     return Response(content, headers=headers, media_type=kind)
-
-
-def _facts(body: Why) -> dict[str, Any]:
-    return body.model_dump(exclude_none=True)

@@ -120,7 +120,26 @@ TEXTS: dict[str, tuple[str, str]] = {
     "claimed_by_other": ("该业务已被其他审核人领取", "Another reviewer works on it"),
     "lease_required": ("请先领取该业务", "Claim the case first, or again: the lease is over"),
     "own_case": ("不能办理本人为当事人的业务", "Nobody decides a case in which he is a party"),
+    "agency_unserved": (
+        "该机构不存在或没有窗口人员受理，不能转交",
+        "There is no such agency, or nobody at a counter there would find the ticket",
+    ),
+    "supervisor_required": (
+        "该问题首次退回时即可发现，再次退回须由督办人员作出",
+        "This fault could be seen when it was first returned: a supervisor returns it, see overlooked",
+    ),
     "field_unknown": ("该业务没有此字段", "This binding has no such field"),
+    # repairs
+    "argument_missing": ("该修复操作缺少参数", "This repair must be told more: see pointer"),
+    "argument_invalid": ("该修复操作的参数无效", "This repair does not take this: see pointer"),
+    "filter_empty": ("筛选条件不能为空", "A filter that asks nothing would find everything"),
+    "repair_not_available": ("该修复当前不能这样操作", "The repair is not at this point: see state"),
+    "second_person_required": ("须由另一名主管批准", "Another supervisor than who asked must approve"),
+    "not_undoable": ("该修复不能撤销", "This repair cannot be undone"),
+    "nothing_to_repair": ("没有可修复的内容", "There is nothing for this repair to do"),
+    "state_not_allowed": ("该业务的办理方案不允许转到此状态", "The plan does not allow this state: see allowed"),
+    "policy_unknown": ("没有该政策包版本", "No pack has this version"),
+    "plan_impossible": ("按该版本无法继续办理", "Under this version the case could not come to an end: see wrong"),
     # webhooks, and the sandbox
     "url_not_allowed": ("推送地址不可用：须为 HTTPS 公网地址", "The address must be HTTPS and public"),
     "too_many_endpoints": ("推送地址数量已达上限", "The channel has as many endpoints as allowed"),

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
 
 import psycopg
@@ -21,8 +20,8 @@ from embedded import addresses as known
 from embedded.addresses import noted_sandbox, running, var_folder
 from embedded.binaries import ServerMissing, postgres_installation, valkey_server
 from models import keyring
+from policies.book import places
 from policies.check import check_folders
-from policies.loader import SHIPPED
 from tasks.office import SandboxInProductionError, sandbox
 from workflows.readiness import WORKER_SECONDS, head
 
@@ -198,8 +197,7 @@ def _keyring() -> Iterator[Found]:
 
 
 def _packs() -> Iterator[Found]:
-    extra = os.environ.get("KINBIND_PACKS")
-    problems = check_folders(SHIPPED, *([Path(extra)] if extra else []))
+    problems = check_folders(*places())
     yield Found("bad" if problems else "ok", "packs", str(problems[0]) if problems else "in order")
 
 

@@ -28,7 +28,7 @@ def family(door: socket.socket) -> list[Child]:
     """The children of a service whose API takes its callers from this listening socket."""
     port: int = door.getsockname()[1]
     env = {"PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
-    uvicorn = [sys.executable, "-m", "uvicorn", "--factory", "api.app:create_app", "--fd", str(door.fileno())]
+    uvicorn = [sys.executable, "-m", "uvicorn", "--factory", "service.app:create_app", "--fd", str(door.fileno())]
     uvicorn += ["--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "3"]
     celery = [sys.executable, "-m", "celery", "-A", "tasks.app"]
     worker = [*celery, "worker", "--pool", "threads", "--concurrency", "4", "--without-gossip", "--without-mingle"]

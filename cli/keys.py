@@ -45,10 +45,7 @@ def create_staff(
     # asked for, not an option: a command line stands in the shell's history and in the list of processes
     number = typer.prompt("ID number", hide_input=True) if own_number else None
     with places.desk() as desk, _named_right():
-        person = None
-        if number:
-            who = parse_identity("resident_id", number, None, shanghai_day(datetime.now(UTC)))
-            person = desk.keys.person(who.family, who.number)
+        person = own_person(desk.keys, number) if number else None
         _made(*principals.create_staff(desk.ledger, name, role, region, person))
 
 
@@ -90,6 +87,12 @@ def backup(
         file.flush()
         os.fsync(handle)
     say(f"{target} holds the sealing keys {', '.join(ids)} and the key of the blind index; keep it apart from the data")
+
+
+def own_person(keys: keyring.Keyring, number: str) -> str:
+    """The blind index of a member of staff's own ID number. Raises `NotAllowed`."""
+    who = parse_identity("resident_id", number, None, shanghai_day(datetime.now(UTC)))
+    return keys.person(who.family, who.number)
 
 
 def _made(principal: Principal, key: str) -> None:

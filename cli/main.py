@@ -11,15 +11,19 @@ import structlog
 import typer
 from typer.core import TyperGroup
 
-from cli import deliveries, keys, law, looking, serving
+from cli import audit, backup, calendar, deliveries, keys, law, looking, repair, serving, staff
+from cli.checking.command import check
 from cli.doctor import doctor
 from cli.screen import Trouble, fail
+from cli.simulate.command import command as simulate
 from embedded.accounts import NoAccount
+from embedded.backup import BackupFailed
 from embedded.binaries import ServerMissing
 from embedded.children import StartFailed
 from embedded.lock import AlreadyRunning
 from embedded.postgres import FolderInUse
 from gateways.windows import NotConfigured
+from models import logs
 from models.keyring import KeyUnknownError, SealBrokenError
 from policies.loader import PackError
 from policies.refusals import NotAllowed
@@ -28,7 +32,7 @@ from workflows.errors import Refused
 
 # What may happen to anybody and says in its own words what to do about it.
 SPEAKS_FOR_ITSELF = (
-    Trouble, AlreadyRunning, FolderInUse, NoAccount, NotConfigured, ServerMissing, StartFailed,
+    Trouble, AlreadyRunning, BackupFailed, FolderInUse, NoAccount, NotConfigured, ServerMissing, StartFailed,
 )  # fmt: skip
 # What may happen to anybody, and is said in ours.
 SAID_SO: dict[type[Exception], str] = {
@@ -76,9 +80,17 @@ app.command()(looking.explain)
 app.command()(looking.show)
 app.command()(looking.diagram)
 app.command()(doctor)
+app.command()(check)
+app.command("simulate")(simulate)
 app.add_typer(law.app, name="policy")
 app.add_typer(keys.app, name="keys")
+app.add_typer(calendar.app, name="calendar")
+app.add_typer(staff.app, name="staff")
 app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(repair.app, name="repair")
+app.add_typer(audit.app, name="audit")
+app.add_typer(backup.app, name="backup")
+app.command()(backup.restore)
 
 
 @app.callback()
@@ -86,6 +98,8 @@ def begin() -> None:
     """Log warnings to stderr, as plain lines: stdout is for the answer."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
     structlog.configure(
+        # of a fault its places: the usual renderer shows local variables, and those may be people
+        processors=[structlog.processors.add_log_level, logs.fault, structlog.dev.ConsoleRenderer(colors=False)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )

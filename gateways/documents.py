@@ -107,9 +107,14 @@ class FolderStore:
 
 
 def open_documents() -> FolderStore:
-    """The store of this process: `KINBIND_DOCUMENTS`, else `documents` in `KINBIND_VAR`."""
+    """The store of this process."""
+    return FolderStore(documents_folder())
+
+
+def documents_folder() -> Path:
+    """Where documents lie: `KINBIND_DOCUMENTS`, else `documents` in `KINBIND_VAR`."""
     given = os.environ.get("KINBIND_DOCUMENTS")
-    return FolderStore(Path(given) if given else Path(os.environ.get("KINBIND_VAR", "var")) / "documents")
+    return Path(given) if given else Path(os.environ.get("KINBIND_VAR", "var")) / "documents"
 
 
 def _context(document_id: str) -> str:

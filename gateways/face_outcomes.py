@@ -25,7 +25,7 @@ PENDING = FaceAnswer(FaceStatus.PENDING)
 SESSION_EXPIRED = FaceAnswer(_EXPIRED, "face_session_expired", retryable=True)
 NO_MATCH = FaceAnswer(_FAILED, "face_no_match", retryable=True, uses_attempt=True)
 LIVENESS = FaceAnswer(_FAILED, "face_liveness", retryable=True, uses_attempt=True)
-SPOOF = FaceAnswer(_FAILED, "face_spoof_suspected", retryable=True, uses_attempt=True)  # the pack may decide otherwise
+SPOOF = FaceAnswer(_FAILED, "face_spoof_suspected", retryable=True, uses_attempt=True)  # the pack may say: counter
 QUALITY = FaceAnswer(_FAILED, "face_quality", retryable=True, uses_attempt=True)
 TIMEOUT = FaceAnswer(_FAILED, "face_timeout", retryable=True)
 NETWORK = FaceAnswer(_FAILED, "face_network", retryable=True)

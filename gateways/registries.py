@@ -42,6 +42,7 @@ class BirthRecord:
     mother_matches: bool = False
     child_name: str | None = None  # None too where the mother does not match: it is not hers to read
     child_birth_date: date | None = None
+    child_id_number: str | None = None  # once the child is registered and has one
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; the date as ISO 8601."""

@@ -1,5 +1,7 @@
 """Run migrations one at a time under a lock, each in its own transaction, failing fast on locks."""
 
+import time
+
 from alembic import context
 from sqlalchemy import create_engine, pool, text
 from sqlalchemy.dialects.postgresql.base import ischema_names
@@ -7,6 +9,7 @@ from sqlalchemy.dialects.postgresql.base import ischema_names
 from models.tables import Xid8, metadata
 
 ischema_names["xid8"] = Xid8  # so that a column of it is recognised when the database is compared with the tables
+_GLANCE = 0.1  # seconds between two looks whether the deployment before is done
 _ONE_AT_A_TIME = 7_305_402  # any number of ours: the advisory lock that two deployments meet at
 
 
@@ -21,7 +24,10 @@ def run() -> None:
     with engine.connect() as connection:
         connection.execute(text("set lock_timeout = '4s'"))
         connection.execute(text("set timezone = 'UTC'"))
-        connection.execute(text("select pg_advisory_lock(:n)"), {"n": _ONE_AT_A_TIME})
+        # asked for again and again, not waited for in a statement: an index made concurrently would wait for that
+        while not connection.execute(text("select pg_try_advisory_lock(:n)"), {"n": _ONE_AT_A_TIME}).scalar():
+            connection.commit()
+            time.sleep(_GLANCE)
         connection.commit()
         context.configure(
             connection=connection,

@@ -18,10 +18,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _NONCE = 12
 _KEY_ID = 4
+_SIGNING = b"kinbind signing key, ed25519, 1"  # a person's index is of "family:number": never of this
 
 
 class KeyUnknownError(LookupError):
@@ -72,6 +74,20 @@ class Keyring:
     def fingerprint(self, message: bytes) -> str:
         """A keyed digest, 64 hex characters: what was said can be compared with it, but not guessed from it."""
         return hmac.digest(self._index_key, message, hashlib.sha256).hex()
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign (ed25519, 64 bytes) what leaves the house and must be known again: exports of the history."""
+        return self._signing.sign(message)
+
+    @property
+    def public_key(self) -> bytes:
+        """The key (32 bytes) that verifies what `sign` has signed; told to whoever must check it."""
+        return self._signing.public_key().public_bytes_raw()
+
+    @property
+    def _signing(self) -> Ed25519PrivateKey:
+        # drawn from the index key, which never changes and is backed up: no keyring must be made anew for it
+        return Ed25519PrivateKey.from_private_bytes(hmac.digest(self._index_key, _SIGNING, hashlib.sha256))
 
     def person(self, family: str, number: str) -> str:
         """The blind index of a person: 32 hex characters for (document family, normalised number)."""

@@ -92,10 +92,10 @@ class Ledger:
 def run(conn: Connection[Any], statement: LiteralString, document: Any) -> list[Any]:
     """Run a prepared statement of one parameter, `$1`, a JSON document with all that it needs; return its rows.
 
-    One plain parameter, and a cursor that looks for no placeholders, take a third of psycopg's usual time.
+    One plain parameter, a cursor without placeholders and rows in binary take a third of psycopg's usual time.
     """
     text = orjson.dumps(document).decode()
-    return RawCursor(conn).execute(statement, (text,), prepare=True).fetchall()
+    return RawCursor(conn).execute(statement, (text,), prepare=True, binary=True).fetchall()
 
 
 def _reader_engine(url: str, size: int) -> Engine:

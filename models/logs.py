@@ -33,7 +33,7 @@ def set_up(level: int = logging.INFO) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _fault,
+        fault,
     ]
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer(serializer=_json)],
@@ -70,7 +70,7 @@ class _Foreign(logging.Formatter):
         return _json(event)
 
 
-def _fault(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def fault(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Write an exception as its type and its places."""
     given = event.pop("exc_info", None)
     if given is True:

@@ -15,6 +15,7 @@ from typing import Any, LiteralString, NamedTuple
 from psycopg import Connection
 
 from tasks import outages
+from tasks.decisions import send_decisions
 from tasks.deliver import deliver, fan_out
 from tasks.faces import poll_faces
 from tasks.feed import with_news
@@ -22,6 +23,7 @@ from tasks.office import Office
 from tasks.registries import ask_registries, recheck_insurance
 from tasks.sweep import sweep
 from tasks.upkeep import keep_up
+from workflows import holding
 
 PATIENCE = 10.0  # real seconds for which deliveries are waited for, in one call; then they no longer set the pace
 LAST = 2.0  # real seconds for them at the end of the way, where the others have run out
@@ -71,6 +73,7 @@ class Errand(NamedTuple):
 
 ERRANDS = (
     Errand(sweep, _first(_SWEEP)),
+    Errand(send_decisions, holding.next_due),
     Errand(ask_registries, _first(_WATCH, "materials_to_checked")),
     Errand(poll_faces, _first(_POLL)),
     Errand(outages.watch_outages, lambda conn, after: _later(outages.next_end(conn), after)),

@@ -17,12 +17,15 @@ from celery import Celery, Task
 from celery.signals import setup_logging, worker_process_shutdown, worker_ready, worker_shutdown
 
 from models import logs
+from tasks.decisions import send_decisions
 from tasks.deliver import tell
 from tasks.faces import poll_faces
 from tasks.office import Office, open_office
 from tasks.outages import watch_outages
 from tasks.registries import ask_registries, recheck_insurance
+from tasks.repairs import carry_repairs
 from tasks.schedule import MOST_WAITING, QUEUE, beat_schedule
+from tasks.stuck import watch_stuck
 from tasks.sweep import sweep
 from tasks.upkeep import keep_up
 
@@ -151,11 +154,14 @@ def _alive(office: Office, name: str) -> None:
 
 for _name, _run in (
     ("sweep", _sweep),
+    ("send_decisions", send_decisions),
     ("ask_registries", ask_registries),
     ("poll_faces", poll_faces),
     ("deliver", tell),
     ("watch_outages", watch_outages),
     ("recheck_insurance", recheck_insurance),
+    ("carry_repairs", carry_repairs),
+    ("watch_stuck", watch_stuck),
     ("keep_up", keep_up),
 ):
     _errand(_name, _run)
@@ -171,6 +177,6 @@ def heartbeat(self: Any) -> None:
 def _first_sign(**_: Any) -> None:
     """Through the broker like the others, but at once: whoever waits for a worker need not wait for beat."""
     try:
-        heartbeat.apply_async(expires=30)
+        heartbeat.apply_async()
     except Exception:  # beat sends the next
         log.exception("first_heartbeat_not_sent")

@@ -6,9 +6,10 @@ that nobody calls about is polled. Providers are asked outside any transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import structlog
@@ -20,13 +21,14 @@ from models.ids import new_id
 from tasks import outages
 from tasks.office import Office
 from workflows import guards
-from workflows.case import FACE_CHECK, SYSTEM, Actor, Case, Cursor
+from workflows.case import FACE_CHECK, REVERIFICATION, SYSTEM, Actor, Case, Cursor
 from workflows.commands import Command, Outcome, Reply
-from workflows.errors import Refused
+from workflows.errors import Refused, not_found
 from workflows.views import public
 
 RETENTION = timedelta(days=3)  # how long after its end a session can still be asked about (DOMAIN §D: Tencent)
 FIRST_PAUSE = timedelta(minutes=1)  # between two polls of a session; doubles
+TOGETHER = 8  # sessions whose answers a poll writes in one commit: none waits long for a provider that is slow
 
 Session = dict[str, Any]  # a row of face_sessions
 _FIND = "select * from face_sessions where provider = %s and reference = %s"
@@ -41,7 +43,9 @@ set attempts = s.attempts + 1,
 from due where s.id = due.id
 returning s.*
 """
-_LOCK = "select from face_sessions where id = %s and status in ('pending', 'error') for update"
+_LOCK = """
+select id from face_sessions where id = any(%s) and status in ('pending', 'error') order by id for update
+"""
 _SETTLE = """
 update face_sessions set status = %(status)s, reason = %(reason)s, finished_at = %(finished_at)s, poll_at = null
 where id = %(id)s
@@ -63,15 +67,25 @@ def start_face_check(office: Office, command: Command) -> Outcome:
     Raises `Refused`: the desk's own, `face_rate_limited`, 503 `face_provider_down` (nothing moved), or the
     provider's reason where no retry can mend it: then the case has gone offline.
     """
+    begun = begin_at_provider(office, command)
+    return begun if isinstance(begun, Outcome) else office.desk.say(begun)
+
+
+def begin_at_provider(office: Office, command: Command) -> Command | Outcome:
+    """Begin an attempt at the provider: the command that is to be said then, or the answer to a replay.
+
+    Raises what `start_face_check` raises before it speaks.
+    """
     to_come = {**command.facts, "session": {"expires_at": None}}
     rehearsed = office.desk.rehearse(replace(command, facts=to_come))
     if rehearsed.reply is not None or rehearsed.case is None or rehearsed.now is None:
         return rehearsed  # a replay
     case, now = rehearsed.case, rehearsed.now
     provider = next(iter(office.windows.faces.values()))
-    session_id, subject = new_id("fac", now), guards.face_subject(Cursor(case, now))
+    cursor, session_id = Cursor(case, now), new_id("fac", now)
+    subject = guards.face_subject(cursor)
     try:
-        started = provider.begin(session_id, _identity(case, subject))
+        started = provider.begin(session_id, _identity(case, subject, guards.face_purpose(cursor)))
     except ProviderDown:
         outages.found_down(office, provider.name, now)
         raise Refused("face_provider_down", 503) from None
@@ -79,17 +93,19 @@ def start_face_check(office: Office, command: Command) -> Outcome:
         raise _refused(office, command, case, no) from None
     session = {"id": session_id, "provider": provider.name, "reference": started.reference,
                "expires_at": started.expires_at}  # fmt: skip
-    return office.desk.say(
-        replace(
-            command,
-            facts={**command.facts, "session": session},
-            answering=_answering(session_id, subject, provider.name, started),
-        )
+    return replace(
+        command,
+        facts={**command.facts, "session": session},
+        answering=_answering(session_id, subject, provider.name, started),
     )
 
 
-def _identity(case: Case, subject: str) -> Subject:
-    party = case.application.parties[subject]
+def _identity(case: Case, subject: str, purpose: str) -> Subject:
+    """Whom the provider compares with: in a re-verification the member as he was last reported (F136)."""
+    parties = case.application.parties
+    party = parties[subject]
+    if purpose == REVERIFICATION and subject == "member":
+        party = parties.get("reported", party)
     if party["id_number"] is None:  # bound as a newborn: no provider can compare what has no number
         raise ProviderRefused("face_id_not_found", go_offline=True)
     return Subject(party["name"], party["id_type"], party["id_number"])
@@ -124,6 +140,13 @@ def _refused(office: Office, command: Command, case: Case, no: ProviderRefused) 
 
 def hear(office: Office, provider: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, str]) -> None:
     """Take a provider's callback. Raises `Refused` with 401 `callback_forged`, for unknown sessions too."""
+    settle(office, session_called_about(office, provider, headers, body, query))
+
+
+def session_called_about(
+    office: Office, provider: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, str]
+) -> Session:
+    """Verify a callback and find its session; whoever calls `settle_all` then brings several. Raises as `hear`."""
     forged = Refused("callback_forged", 401)
     window = office.windows.faces.get(provider)
     if window is None:
@@ -137,56 +160,87 @@ def hear(office: Office, provider: str, headers: Mapping[str, str], body: bytes,
         session = cursor.execute(_FIND, (provider, reference)).fetchone()
     if session is None:
         raise forged
-    settle(office, session)
+    return session
 
 
 def poll_faces(office: Office, limit: int = 50) -> int:
     """Ask about at most `limit` sessions whose poll is due; return how many."""
     asked = {"limit": limit, "retention": RETENTION, "pause": FIRST_PAUSE}
     with office.ledger.desk() as conn, conn.cursor(row_factory=dict_row) as cursor:
-        due = cursor.execute(_DUE, asked).fetchall()
-    for session in due:
-        try:
-            settle(office, session)
-        except Exception:  # one bad session must not keep the others waiting; it has its next poll
-            log.exception("face_poll_failed", session_id=session["id"])
+        due = sorted(cursor.execute(_DUE, asked).fetchall(), key=itemgetter("id"))
+    for first in range(0, len(due), TOGETHER):
+        _poll(office, due[first : first + TOGETHER])
     return len(due)
+
+
+def _poll(office: Office, sessions: list[Session]) -> None:
+    """Settle these; where one is bad, each alone: it must not keep the others waiting, and has its next poll."""
+    try:
+        settle_all(office, sessions)
+    except Exception as fault:
+        if len(sessions) == 1:
+            log.exception("face_poll_failed", session_id=sessions[0]["id"])
+            return
+        log.warning("face_polls_failed", sessions=len(sessions), fault=type(fault).__name__)
+        for session in sessions:
+            _poll(office, [session])
 
 
 def settle(office: Office, session: Session) -> None:
     """Ask the provider about a session that is not settled yet, and tell the desk."""
-    if session["status"] not in ("pending", "error"):
+    settle_all(office, [session])
+
+
+def settle_all(office: Office, sessions: Sequence[Session]) -> None:
+    """Ask the providers about sessions that are not settled yet, and tell the desk all answers in one commit."""
+    open_ones = {one["id"]: one for one in sessions if one["status"] in ("pending", "error")}
+    if not open_ones:
         return
-    case, now = office.desk.look(session["binding_id"])
-    provider = office.windows.faces[session["provider"]]
-    try:
-        answer = provider.ask(session["reference"], _identity(case, session["subject"]))
-    except ProviderDown:
-        outages.found_down(office, provider.name, now)
+    heard: list[tuple[Session, FaceAnswer]] = []
+    with office.ledger.desk() as conn:
+        reads = office.desk.reader.read(conn, [(one["binding_id"], None, None) for one in open_ones.values()])
+    for session, read in zip(open_ones.values(), reads, strict=True):
+        provider = office.windows.faces[session["provider"]]
+        if read.case is None:
+            raise not_found()
+        try:
+            answer = provider.ask(session["reference"], _identity(read.case, session["subject"], session["purpose"]))
+        except ProviderDown:
+            outages.found_down(office, provider.name, read.now)
+        else:
+            heard.append((session, answer))
+    if not heard:
         return
     with office.ledger.transaction() as conn:
         # a callback that comes twice waits here, and then finds the session settled
-        if conn.execute(_LOCK, (session["id"],)).rowcount == 0:
-            return
-        _take(office, conn, session, answer)
-    _learn(office, session, answer, now)
+        locked = {row[0] for row in conn.execute(_LOCK, ([session["id"] for session, _ in heard],))}
+        heard = [one for one in heard if one[0]["id"] in locked]
+        _take(office, conn, heard)
+    _learn(office, heard, reads[0].now)
 
 
-def _take(office: Office, conn: Connection[Any], session: Session, answer: FaceAnswer) -> None:
-    """Write down an answer: as a step where the desk accepts it, else on the session only."""
-    noted = {"id": session["id"], "status": answer.status.value, "reason": answer.reason,
-             "finished_at": answer.finished_at}  # fmt: skip
-    if answer.status is FaceStatus.ERROR:
-        conn.execute(_ERROR, {**noted, "pause": FIRST_PAUSE})
-    elif answer.status is FaceStatus.EXPIRED:
-        conn.execute(_SETTLE, noted)
-    elif answer.status is not FaceStatus.PENDING:
-        outcome = office.desk.serve_on(conn, [_command(session, answer)])[0]
+def _take(office: Office, conn: Connection[Any], heard: Sequence[tuple[Session, FaceAnswer]]) -> None:
+    """Write answers down: as a step where the desk accepts it, else on the session only."""
+    said = []
+    for session, answer in heard:
+        if answer.status is FaceStatus.ERROR:
+            conn.execute(_ERROR, _noted(session, answer) | {"pause": FIRST_PAUSE})
+        elif answer.status is FaceStatus.EXPIRED:
+            conn.execute(_SETTLE, _noted(session, answer))
+        elif answer.status is not FaceStatus.PENDING:
+            said.append((session, answer))
+    outcomes = office.desk.serve_on(conn, [_command(*one) for one in said])
+    for (session, answer), outcome in zip(said, outcomes, strict=True):
         if isinstance(outcome.refused, Refused):  # late, another's turn, or the counter was first
             log.info("face_answer_noted_only", session_id=session["id"], code=outcome.refused.code)
-            conn.execute(_SETTLE, noted)
+            conn.execute(_SETTLE, _noted(session, answer))
         else:
             outcome.unwrap()
+
+
+def _noted(session: Session, answer: FaceAnswer) -> dict[str, Any]:
+    return {"id": session["id"], "status": answer.status.value, "reason": answer.reason,
+            "finished_at": answer.finished_at}  # fmt: skip
 
 
 def _command(session: Session, answer: FaceAnswer) -> Command:
@@ -199,9 +253,11 @@ def _command(session: Session, answer: FaceAnswer) -> Command:
     return Command(f"face_{answer.status.value}", session["binding_id"], SYSTEM, facts)
 
 
-def _learn(office: Office, session: Session, answer: FaceAnswer, now: datetime) -> None:
-    """What an answer says of the provider itself; one session that ended in its fault counts once."""
-    if answer.status in (FaceStatus.PASSED, FaceStatus.FAILED):
-        outages.answered(office, session["provider"])
-    elif answer.reason == "face_provider_down" and session["status"] != "error":
-        outages.found_down(office, session["provider"], answer.finished_at or now)
+def _learn(office: Office, heard: Sequence[tuple[Session, FaceAnswer]], now: datetime) -> None:
+    """What answers say of the providers themselves; one session that ended in its provider's fault counts once."""
+    for session, answer in heard:
+        if answer.reason == "face_provider_down" and session["status"] != "error":
+            outages.found_down(office, session["provider"], answer.finished_at or now)
+    compared = {session["provider"] for session, one in heard if one.status in (FaceStatus.PASSED, FaceStatus.FAILED)}
+    for provider in sorted(compared):
+        outages.answered(office, provider)

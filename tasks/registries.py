@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
 from gateways.registries import BirthRecord, Unanswered
 from policies.eligibility import insurance_verdict, judge
 from policies.people import mask_name, mask_number
+from tasks.changes import number_found, unnumbered
 from tasks.office import Office
 from workflows.case import ACTIVE, MATERIALS_UPLOADED, SUSPENDED, SYSTEM, Case
 from workflows.commands import Command
@@ -40,58 +41,82 @@ set attempts = d.attempts + 1, leased_until = clock_timestamp() + interval '60 s
 from due where d.binding_id = due.binding_id and d.name = %(name)s
 returning d.binding_id
 """
+# Whoever was asking has died over it: the family need not wait for the next round, which may be an hour away.
+_GIVE_BACK = """
+update deadlines d set due_at = d.due_at - %(pause)s, leased_until = null
+from (select binding_id, name from deadlines
+      where leased_until < clock_timestamp() and watch and name = %(name)s for update skip locked) as lost
+where d.binding_id = lost.binding_id and d.name = lost.name
+"""
 _ASKED = "update deadlines set leased_until = null where binding_id = any(%s) and name = %s"
-_NEXT_LOOK = """
-update deadlines set attempts = 0, due_at = %s where binding_id = %s and name = 'insurance_to_rechecked'
+# Whose row a step has just locked keeps what it was put off to: nothing is waited for, an hour later it is looked at.
+_NEXT_LOOKS = """
+update deadlines d set attempts = 0, due_at = free.due_at
+from (select w.binding_id, w.name, l.due_at
+      from unnest(%s::text[], %s::timestamptz[]) as l(binding_id, due_at)
+      join deadlines w on w.binding_id = l.binding_id and w.name = 'insurance_to_rechecked'
+      for update of w skip locked) as free
+where d.binding_id = free.binding_id and d.name = free.name
 """
 log = structlog.get_logger()
 Looked = tuple[Case, datetime]  # a case, and the time at which it was read
-Asking = Callable[[Office, Looked], Command | None]
+
+
+class Asked(NamedTuple):
+    """What the answers about a case come to; `next_look` where a daily look was answered."""
+
+    command: Command | None = None
+    next_look: datetime | None = None
+
+
+Asking = Callable[[Office, Looked], Asked]
 
 
 # -- applications ----------------------------------------------------------------------------------------------
 
 
-def ask_registries(office: Office, limit: int = 50) -> int:
-    """Ask about at most `limit` applications whose time has come; return how many."""
-    return _ask_all(office, "materials_to_checked", ASK_AGAIN, limit, _check)
+def ask_registries(office: Office, limit: int = 50, at_once: int = AT_ONCE) -> int:
+    """Ask about at most `limit` applications whose time has come, `at_once` at the same time; return how many."""
+    return _ask_all(office, "materials_to_checked", ASK_AGAIN, limit, _check, at_once)
 
 
-def _check(office: Office, looked: Looked) -> Command | None:
+def _check(office: Office, looked: Looked) -> Asked:
     case, _ = looked
     if case.state != MATERIALS_UPLOADED:
-        return None
-    answers = _answers(office, case)
+        return Asked()
+    answers = _answers(office, looked)
     if answers is None:
-        return None  # asked again later; when the plan's days are over, the clock sends it to a clerk
+        return Asked()  # asked again later; when the plan's days are over, the clock sends it to a clerk
     reason = judge(case.plan, answers)
     if reason is not None:
-        return Command("registry_refused", case.id, SYSTEM, {"reason": reason})
-    return Command("registries_answered", case.id, SYSTEM, {"record": answers.get("record")})
+        return Asked(Command("registry_refused", case.id, SYSTEM, {"reason": reason}))
+    return Asked(Command("registries_answered", case.id, SYSTEM, {"record": answers.get("record")}))
 
 
 # -- bindings --------------------------------------------------------------------------------------------------
 
 
-def recheck_insurance(office: Office, limit: int = 200) -> int:
-    """Look at most at `limit` bindings whose daily look is due; return how many."""
-    return _ask_all(office, "insurance_to_rechecked", RETRY_LOOK, limit, _look_again)
+def recheck_insurance(office: Office, limit: int = 200, at_once: int = AT_ONCE) -> int:
+    """Look at most at `limit` bindings whose daily look is due, `at_once` at the same time; return how many."""
+    return _ask_all(office, "insurance_to_rechecked", RETRY_LOOK, limit, _look_again, at_once)
 
 
-def _look_again(office: Office, looked: Looked) -> Command | None:
+def _look_again(office: Office, looked: Looked) -> Asked:
     """Whatever has stopped the insurance, the binding rests; what it rests for too long ends by its deadline."""
     case, now = looked
     resting = case.state == SUSPENDED and case.progress.suspended_for == INSURANCE
     if case.state != ACTIVE and not resting:
-        return None  # an unbinding is waited for
-    answers = _answers(office, case)
+        return Asked()  # an unbinding is waited for
+    answers = _answers(office, looked)
     if answers is None:
-        return None
-    with office.ledger.desk() as conn:
-        conn.execute(_NEXT_LOOK, (_next_look(case, now), case.id))
+        return Asked()
+    return Asked(_verdict(case, answers, resting=resting), _next_look(case, now))
+
+
+def _verdict(case: Case, answers: dict[str, Any], *, resting: bool) -> Command | None:
     verdict = insurance_verdict(case.plan, answers)
     if verdict == "ok":
-        return Command("resume", case.id, SYSTEM, {"reason": "insurance_back"}) if resting else None
+        return Command("resume", case.id, SYSTEM, {"reason": "insurance_back"}) if resting else answers.get("number")
     if resting:
         return None
     reason = "insurance_suspended" if verdict == "suspended" else "insurance_ended"
@@ -108,38 +133,46 @@ def _next_look(case: Case, now: datetime) -> datetime:
 # -- both ------------------------------------------------------------------------------------------------------
 
 
-def _ask_all(office: Office, name: str, pause: timedelta, limit: int, ask: Asking) -> int:
+def _ask_all(office: Office, name: str, pause: timedelta, limit: int, ask: Asking, at_once: int) -> int:
     """Claim the watches of this name that are due, ask, and give them free again; return how many."""
     with office.ledger.desk() as conn:
+        conn.execute(_GIVE_BACK, {"name": name, "pause": pause})
         rows = conn.execute(_PUT_OFF, {"name": name, "pause": pause, "limit": limit}).fetchall()
-    claimed = [row[0] for row in rows]
+    claimed = sorted(row[0] for row in rows)
     if claimed:
         try:
-            _each(office, claimed, ask)
+            _each(office, claimed, ask, at_once)
         finally:
             with office.ledger.desk() as conn:
                 conn.execute(_ASKED, (claimed, name))
     return len(claimed)
 
 
-def _each(office: Office, ids: list[str], ask: Asking) -> None:
+def _each(office: Office, ids: list[str], ask: Asking, at_once: int) -> None:
     """Ask about every case, several at a time, and say at once what the answers come to."""
     with office.ledger.desk() as conn:
         reads = office.desk.reader.read(conn, [(one, None, None) for one in ids])
     cases = [(read.case, read.now) for read in reads if read.case is not None]
     if not cases:
         return
-    with ThreadPoolExecutor(min(AT_ONCE, len(cases))) as pool:
-        commands = [found for found in pool.map(lambda looked: ask(office, looked), cases) if found]
+    with ThreadPoolExecutor(min(at_once, len(cases))) as pool:
+        one_by_one = at_once == 1 or len(cases) == 1  # then a thread is only in the way
+        asked = list((map if one_by_one else pool.map)(lambda looked: ask(office, looked), cases))
+    answered = [(case.id, one.next_look) for (case, _), one in zip(cases, asked, strict=True) if one.next_look]
+    if answered:
+        with office.ledger.desk() as conn:
+            conn.execute(_NEXT_LOOKS, tuple(map(list, zip(*answered, strict=True))))
+    commands = [one.command for one in asked if one.command]
     for command, outcome in zip(commands, office.desk.serve(commands), strict=True):
         if outcome.refused is not None:  # the case has gone on meanwhile
             log.info("registry_answer_late", binding_id=command.binding_id, said=command.said)
 
 
-def _answers(office: Office, case: Case) -> dict[str, Any] | None:
+def _answers(office: Office, looked: Looked) -> dict[str, Any] | None:
     """What the registries say of both parties, as `policies.eligibility` wants it; None without an answer."""
+    case, now = looked
     try:
-        return _ask(office, case)
+        return _ask(office, case, now)
     except Unanswered:
         log.info("registry_unanswered", binding_id=case.id)
     except Exception:  # a broken adapter is as good as none: asked again, in the end a clerk checks
@@ -147,7 +180,7 @@ def _answers(office: Office, case: Case) -> dict[str, Any] | None:
     return None
 
 
-def _ask(office: Office, case: Case) -> dict[str, Any]:
+def _ask(office: Office, case: Case, now: datetime) -> dict[str, Any]:
     registries, parties = office.windows.registries, case.application.parties
     answers: dict[str, Any] = {}
     for role in ("holder", "member"):
@@ -162,6 +195,8 @@ def _ask(office: Office, case: Case) -> dict[str, Any]:
         stated, born = parties["member"]["birth_date"], found.child_birth_date
         answers["birth_certificate"] = found.as_dict() | {"date_matches": born is None or born.isoformat() == stated}
         answers["record"] = _record(found, mother)
+    if case.state == ACTIVE and unnumbered(case):
+        answers["number"] = number_found(office, case, now)
     if case.plan.registry.prior_filing and "member" in answers:
         holder, member = parties["holder"]["id_number"], parties["member"]["id_number"]
         answers["prior_filing"] = registries.prior_filing(holder, member)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import islice
 
 import structlog
 
+from tasks.calendars import keep_calendar
 from tasks.office import Office
+from workflows import beside, holding
+from workflows.access import sessions
 from workflows.case import FINAL
 
 MONTHS_AHEAD = 3  # partitions of the history
-BATCH = 500  # documents erased in one call; the rest is left to the next
+BATCH = 500  # endings, or documents taken back, that are dealt with at a time
+ROUNDS = 40  # such batches in one call: ten thousands a day are kept up with, and no call is long
 DOCUMENTS_KEPT = timedelta(days=30)  # after the end of the case, or after being taken back (DOMAIN §C.10)
 ORPHANED = timedelta(days=1)  # real time: a document gets its row within seconds of being written, or never
 log = structlog.get_logger()
@@ -29,11 +34,29 @@ _OUTDATED = (
     """delete from deliveries d where d.state = 'pending'
        and not exists (select from webhook_endpoints e where e.id = d.endpoint_id)""",
 )
-_DOCUMENTS = """
-select m.id from materials m join bindings b on b.id = m.binding_id, (select kinbind_now() as now) as clock
-where m.erased_at is null and (
-  m.removed_at < now - %(kept)s or (b.state = any(%(final)s) and b.state_since < now - %(kept)s))
-limit %(batch)s
+_TAKEN_BACK = """
+select id from materials
+where removed_at is not null and erased_at is null and removed_at < (select kinbind_now()) - %(kept)s
+order by removed_at limit %(batch)s
+"""
+# Each binding has one line that ends it. They are gone through in their order, from the place where the errand was
+# before: neither the bindings in force nor what was erased long ago is looked at.
+_ENDINGS = """
+select h.at, h.binding_id from history h
+where h.to_state in ('unbound', 'rejected', 'withdrawn', 'expired') and h.at < (select kinbind_now()) - %(kept)s
+  and (h.at, h.binding_id) > (
+    coalesce((select at from upkeep_places where name = 'erased'), '-infinity'),
+    coalesce((select binding_id from upkeep_places where name = 'erased'), ''))
+order by h.at, h.binding_id limit %(batch)s
+"""
+_OF_ENDED = """
+select m.id from materials m join bindings b on b.id = m.binding_id
+where m.binding_id = any(%s) and m.erased_at is null and b.state = any(%s)
+"""
+_PLACE = """
+insert into upkeep_places (name, at, binding_id) values ('erased', %s, %s)
+on conflict (name) do update set at = excluded.at, binding_id = excluded.binding_id
+where (upkeep_places.at, upkeep_places.binding_id) < (excluded.at, excluded.binding_id)
 """
 _ERASED = """
 update materials set erased_at = kinbind_now(), removed_at = coalesce(removed_at, kinbind_now()) where id = any(%s)
@@ -49,19 +72,57 @@ def keep_up(office: Office) -> int:
         conn.execute("select history_partitions_v1(%s)", (MONTHS_AHEAD,))
         for statement in _OUTDATED:
             conn.execute(statement)
-    return erase_documents(office) + erase_orphans(office)
+        holding.forget(conn)
+        beside.forget(conn)
+        sessions.forget(conn)
+    erased = erase_documents(office) + erase_orphans(office)
+    keep_calendar(office)
+    return erased
 
 
 def erase_documents(office: Office) -> int:
-    """Erase documents past their time, the file first: whoever dies in between erases nothing twice."""
-    asked = {"kept": DOCUMENTS_KEPT, "final": list(FINAL), "batch": BATCH}
+    """Erase documents past their time: of what ended, and what was taken back; return how many.
+
+    At most `ROUNDS` times `BATCH` of either; the rest is left to the next call.
+    """
+    return _rounds(office, _erase_taken_back) + _rounds(office, _erase_ended)
+
+
+def _rounds(office: Office, erase: Callable[[Office], int | None]) -> int:
+    erased = 0
+    for _ in range(ROUNDS):
+        found = erase(office)
+        if found is None:
+            break
+        erased += found
+    return erased
+
+
+def _erase_taken_back(office: Office) -> int | None:
     with office.ledger.desk() as conn:
-        ids = [row[0] for row in conn.execute(_DOCUMENTS, asked)]
+        ids = [row[0] for row in conn.execute(_TAKEN_BACK, {"kept": DOCUMENTS_KEPT, "batch": BATCH})]
+    return _erase(office, ids) if ids else None
+
+
+def _erase_ended(office: Office) -> int | None:
+    with office.ledger.desk() as conn:
+        endings = conn.execute(_ENDINGS, {"kept": DOCUMENTS_KEPT, "batch": BATCH}).fetchall()
+        bindings = [row[1] for row in endings]
+        ids = [row[0] for row in conn.execute(_OF_ENDED, (bindings, list(FINAL)))]
+    if not endings:
+        return None
+    erased = _erase(office, ids)
+    with office.ledger.desk() as conn:
+        conn.execute(_PLACE, endings[-1])
+    return erased
+
+
+def _erase(office: Office, ids: list[str]) -> int:
+    """The files first: whoever dies in between erases nothing twice, and leaves nothing behind."""
     for document_id in ids:
         office.windows.documents.delete(document_id)
-    if ids:
-        with office.ledger.desk() as conn:
-            conn.execute(_ERASED, (ids,))
+    with office.ledger.desk() as conn:
+        conn.execute(_ERASED, (ids,))
     return len(ids)
 
 

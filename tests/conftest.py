@@ -56,6 +56,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for reason in sorted(set(cannot_run_here)):
         terminalreporter.write_line(f"NOT PROVEN HERE: {reason}", red=True, bold=True)
+    for report in terminalreporter.stats.get("passed", []):
+        for name, told in report.user_properties:
+            if name == "drill":  # what a drill counted and measured
+                terminalreporter.write_line(f"DRILL {report.nodeid.rpartition('/')[2]}: {told}")
 
 
 def _installations() -> list[Installation]:

@@ -58,6 +58,7 @@ def a_request(
     book: LawBook,
     *,
     member_born: date | None = None,
+    holder_born: date = date(1985, 6, 1),
     method: str = "id_number",
     product: str = "family_account",
     region: str = "440100",
@@ -78,7 +79,7 @@ def a_request(
     newborn = method == "birth_certificate"
     born = member_born or (day - timedelta(days=20) if newborn else date(1958, 3, 7))
     holder_n, member_n = (seed if one is None else one for one in (holder_seed, member_seed))
-    holder = Person("张伟", "resident_id", number(date(1985, 6, 1), holder_n), region)
+    holder = Person("张伟", "resident_id", number(holder_born, holder_n), region)
     member = _member(method, born, member_n, member_region or region)
     initiator = initiator or ("member" if product == "code_display" else "holder")
     relationship = relationship or ("PARENT" if day.year - born.year > 40 else "CHILD")
@@ -171,6 +172,7 @@ def give_materials(office: Office, binding_id: str) -> None:
     case, now = office.desk.look(binding_id)
     there = {material["kind"] for material in case.materials}
     kinds = {kind for group in case.plan.materials for kind in group.any_of[0]} - there
+    kinds |= {item["kind"] for item in case.progress.correction.items} if case.progress.correction else set()
     rows = [(new_id("mat", now), binding_id, kind, "0" * 64, now) for kind in sorted(kinds)]
     with office.ledger.desk() as conn, conn.cursor() as cursor:
         cursor.executemany(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("workflows", "tasks", "models", "policies", "gateways", "api", "console", "cli", "embedded")
+PACKAGES = ("workflows", "tasks", "models", "policies", "gateways", "api", "console", "service", "cli", "embedded")
 CLOCKS = {
     ("datetime", "now"),
     ("datetime", "utcnow"),

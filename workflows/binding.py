@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from transitions import Machine, MachineError
+from transitions import Machine, MachineError, Transition
 from transitions.core import EventData
 
 from workflows import effects, guards
@@ -42,9 +42,11 @@ from workflows.deadlines import BY_NAME as BY_DEADLINE
 from workflows.deadlines import armed, reverification_asked
 from workflows.errors import Refused
 from workflows.guards import Condition, Guard, needs
+from workflows.repairs import mending
 
 NOWHERE = "nowhere"  # before submission: the machine's initial state, never in the ledger
 SAME = "="
+SPOOF = "face_spoof_suspected"
 Becomes = str | tuple[tuple[str, Condition | None], ...]
 
 
@@ -78,8 +80,12 @@ BESIDE = (ACTIVE, SUSPENDED, UNBINDING)  # where a face may run beside the state
 FACE_NEXT: Becomes = ((FACE_CHECK, guards.at_the_face), (SAME, None))
 BACK: Becomes = ((SUSPENDED, guards.was_suspended), (ACTIVE, None))
 CHANGED: Becomes = ((UNBOUND, guards.died), (SUSPENDED, None))
-HAND_IN: tuple[Guard, ...] = (guards.materials_complete,)
+HAND_IN: tuple[Guard, ...] = (guards.materials_complete, guards.corrected)
 DECIDES: tuple[Guard, ...] = (guards.not_own_case, guards.lease_held)
+MENDS: tuple[Guard, ...] = (guards.not_own_case,)
+MOVED: Becomes = tuple((state, mending.going_to(state)) for state in mending.TARGETS)
+RESTORED: Becomes = tuple((state, mending.restored_to(state)) for state in mending.LIVING)
+REPAIRS = frozenset({"rearm", "ask_again", "resend", "move", "replan", "reassign", "close", "undo_repair"})
 
 MOVES = (
     Move("submit", (NOWHERE,), SUBMITTED, _by("channel counter"), "submitted"),
@@ -128,7 +134,7 @@ MOVES = (
          "counter_refused", (guards.not_own_case, needs(_suspended_for_face)),
          (guards.reason_listed("refuse_reasons"),), effects.refuse_at_counter),
     Move("hand_over", (OFFLINE_FALLBACK,), SAME, _by("counter"),
-         "routed_offline", effect=effects.hand_over),
+         "routed_offline", checks=(guards.agency_serves,), effect=effects.hand_over),
 
     Move("begin_review", (MATERIALS_UPLOADED, FACE_CHECK, OFFLINE_FALLBACK), AGENCY_REVIEW, _by("system"),
          "review_begun", effect=effects.begin_review),
@@ -137,7 +143,11 @@ MOVES = (
     Move("reject", (AGENCY_REVIEW,), REJECTED, _by("reviewer"),
          "rejected", DECIDES, (guards.reason_listed("reject_reasons"),), effects.end_application),
     Move("return_for_correction", (AGENCY_REVIEW,), RETURNED, _by("reviewer"),
-         "returned", DECIDES, (guards.reason_listed("return_reasons"),), effects.return_for_correction),
+         "returned", DECIDES, (guards.reason_listed("return_reasons"), guards.faults_told_at_once),
+         effects.return_for_correction),
+    Move("return_for_correction", (AGENCY_REVIEW,), RETURNED, _by("supervisor"),
+         "returned", (guards.not_own_case, guards.second_look), (guards.reason_listed("return_reasons"),),
+         effects.return_for_correction),
     Move("escalate", (AGENCY_REVIEW,), SAME, _by("clock reviewer"),
          "review_escalated", checks=(guards.is_due,), effect=effects.escalate),
     Move("limit_refused", (MATERIALS_UPLOADED, FACE_CHECK, OFFLINE_FALLBACK, AGENCY_REVIEW),
@@ -146,16 +156,20 @@ MOVES = (
          ACTIVE, _by("system"), "activated", effect=effects.activate),
 
     Move("withdraw", NOT_YET_IN_FORCE, WITHDRAWN, _by("channel counter"),
-         "withdrawn", effect=effects.withdraw),
+         "withdrawn", (guards.not_own_case,), effect=effects.withdraw),
     Move("expire", (SUBMITTED, MATERIALS_UPLOADED, FACE_CHECK, RETURNED, OFFLINE_FALLBACK), EXPIRED, _by("clock"),
          "expired", checks=(guards.is_due,), effect=effects.end_application),
 
     Move("ask_reverification", (ACTIVE,), SAME, _by("clock"),
          "reverification_due", checks=(guards.is_due,), effect=effects.ask_reverification),
     Move("report_change", (ACTIVE, SUSPENDED), CHANGED, _by("channel counter"),
-         "change_reported", effect=effects.report_change),
+         "change_reported", (guards.not_own_case,), effect=effects.report_change),
+    Move("link_number", (ACTIVE,), SAME, _by("system"),
+         "registry_answered", effect=effects.take_change),
     Move("suspend", (ACTIVE,), SUSPENDED, _by("supervisor system clock"),
          "suspended", (guards.not_own_case,), (guards.is_due,), effects.suspend),
+    Move("warn_of_end", (SUSPENDED,), SAME, _by("clock"),
+         "suspended", checks=(guards.is_due,), effect=effects.warn_of_end),
     Move("resume", (SUSPENDED,), ACTIVE, _by("supervisor system clock"),
          "resumed", (guards.not_own_case, guards.suspicion_only_by_supervisor), (guards.is_due,),
          effects.back_in_force),
@@ -168,6 +182,21 @@ MOVES = (
          "unbind_cancelled", (guards.asked_by_caller,), (guards.is_due,), effects.forget_unbinding),
     Move("end", (ACTIVE, SUSPENDED), UNBOUND, _by("supervisor system clock"),
          "unbound", (guards.not_own_case,), (guards.is_due,), effects.end_binding),
+
+    # repairs: what operators say where no ordinary door helps (docs/repairs.md)
+    Move("rearm", mending.LIVING, SAME, _by("operator"), "repaired", MENDS),
+    Move("ask_again", mending.ASKED, SAME, _by("operator"),
+         "repaired", MENDS, (mending.something_waits,), mending.ask_again),
+    Move("resend", mending.LIVING, SAME, _by("operator"), "repaired", MENDS, (mending.letters_aside,)),
+    Move("move", NOT_YET_IN_FORCE, MOVED, _by("operator"),
+         "repaired", (*MENDS, needs(mending.somewhere_to_go)), (mending.plan_allows,), mending.move),
+    Move("replan", mending.LIVING, SAME, _by("operator"), "repaired", MENDS, effect=mending.replan),
+    Move("reassign", (OFFLINE_FALLBACK, AGENCY_REVIEW, SUSPENDED), SAME, _by("operator"),
+         "repaired", (*MENDS, needs(mending.in_somebodys_hands)), effect=mending.reassign),
+    Move("close", NOT_YET_IN_FORCE, REJECTED, _by("operator"),
+         "rejected", MENDS, effect=effects.end_application),
+    Move("undo_repair", mending.LIVING, RESTORED, _by("system"),
+         "repaired", checks=(mending.right_way_back,), effect=mending.restore),
 )  # fmt: skip
 
 
@@ -194,12 +223,30 @@ def _nothing_open(cursor: Cursor) -> bool:
     return cursor.case.open_step is None and _own_work_done(cursor)
 
 
+def _draw(cursor: Cursor) -> float:
+    """A number in [0, 1) from the case's own id: nobody chooses it, and it can be drawn again."""
+    return zlib.crc32(cursor.case.id.encode()) / 2**32
+
+
+def _automatic(cursor: Cursor) -> bool:
+    return cursor.case.plan.review.mode == "auto_then_sample"
+
+
 def _passes_by_itself(cursor: Cursor) -> bool:
-    review, progress = cursor.case.plan.review, cursor.progress
-    if cursor.state != AGENCY_REVIEW or review.mode != "auto_then_sample" or progress.reviewed:
-        return False
-    # the sample is drawn by the case's own id: nobody chooses it, and it can be drawn again
-    return zlib.crc32(cursor.case.id.encode()) / 2**32 >= review.sample_share
+    open_review = cursor.state == AGENCY_REVIEW and _automatic(cursor) and not cursor.progress.reviewed
+    return open_review and _draw(cursor) >= cursor.case.plan.review.sample_share
+
+
+def _sampled(cursor: Cursor) -> bool:
+    drawn = _automatic(cursor) and _draw(cursor) < cursor.case.plan.review.sample_share
+    return drawn and _review_open(cursor)
+
+
+def _rule(cursor: Cursor) -> str:
+    """Under which rule the system decided, for the history: enough to check the draw by hand."""
+    plan = cursor.case.plan
+    share = f"sample_share {plan.review.sample_share:g}, drawn {_draw(cursor):.6f} (crc32 of the id / 2^32)"
+    return f"{plan.pack} {plan.version}: review.mode auto_then_sample, {share}"
 
 
 def _camera_cannot_read(cursor: Cursor) -> bool:
@@ -208,13 +255,15 @@ def _camera_cannot_read(cursor: Cursor) -> bool:
 
 
 def _camera_gave_up(cursor: Cursor) -> bool:
-    """No retry can mend it, or the attempts of the pack are used up."""
+    """No retry can mend it, the attempts of the pack are used up, or it wants a suspected spoof looked at."""
     subject = cursor.case.next_subject
     if cursor.state != FACE_CHECK or subject is None or not cursor.lines:
         return False
     window, most = cursor.progress.windows.get(subject), cursor.case.plan.face.max_attempts
     spent = most is not None and window is not None and window.used >= most
-    return cursor.lines[-1].event == "face_check_failed" and (spent or bool(cursor.facts.get("go_offline")))
+    suspected = cursor.facts.get("reason") == SPOOF and cursor.case.plan.face.spoof == "counter"
+    failed = cursor.lines[-1].event == "face_check_failed"
+    return failed and (spent or suspected or bool(cursor.facts.get("go_offline")))
 
 
 def _stands_at_the_counter(cursor: Cursor) -> bool:
@@ -229,10 +278,16 @@ FOLLOW_UPS: tuple[tuple[Condition, str, str | None], ...] = (
     (_camera_cannot_read, "route_offline", "document_not_readable"),
     (_camera_gave_up, "route_offline", None),
     (_passes_by_itself, "approve", "automatic"),
+    (_sampled, "begin_review", "sampled"),
     (_review_open, "begin_review", None),
     (lambda c: c.limit_met is not None and _nothing_open(c), "limit_refused", None),
     (_nothing_open, "activate", None),
 )
+# those that the law has for a state: the others need not be asked there
+_FOLLOW_UPS_IN = {
+    state: tuple(one for one in FOLLOW_UPS if any(move.said == one[1] and state in move.while_ for move in MOVES))
+    for state in STATES
+}
 
 
 # -- the machine of `transitions`, made from the table -------------------------------------------------------------
@@ -261,8 +316,19 @@ def _obeyed(move: Move, holds: Condition | None) -> Callable[[EventData], bool]:
     return obeyed
 
 
+class _Way(Transition):
+    """A way from state to state; nothing is to be called when a state is left or entered, so nothing looks for it."""
+
+    def _change_state(self, event_data: EventData) -> None:
+        setattr(event_data.model, event_data.machine.model_attribute, self.dest)
+
+
+class _Law(Machine):
+    transition_cls = _Way
+
+
 def _machine() -> Machine:
-    machine = Machine(model=None, states=[NOWHERE, *STATES], initial=NOWHERE, auto_transitions=False, send_event=True)
+    machine = _Law(model=None, states=[NOWHERE, *STATES], initial=NOWHERE, auto_transitions=False, send_event=True)
     for move in MOVES:
         pairs = ((move.becomes, None),) if isinstance(move.becomes, str) else move.becomes
         for state, condition in pairs:
@@ -298,13 +364,13 @@ def next_said(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:
         return _overdue(cursor)
     if cursor.state not in NOT_YET_IN_FORCE:
         return None
-    found = next(((said, why) for holds, said, why in FOLLOW_UPS if holds(cursor)), None)
+    found = next(((said, why) for holds, said, why in _FOLLOW_UPS_IN[cursor.state] if holds(cursor)), None)
     if found is None:
         return None
     said, why = found
     if said == "route_offline" and why is None:
         why = str(cursor.facts.get("reason"))
-    return said, SYSTEM, {"reason": why}
+    return said, SYSTEM, {"reason": why, "note": _rule(cursor) if why in ("automatic", "sampled") else None}
 
 
 def _overdue(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from policies.calendar import SEED, Calendar
 from policies.plan import Plan
 
 # States are plain strings: they are the API, the database's CHECK and the machine's names at once.
@@ -50,6 +51,8 @@ class Review(msgspec.Struct, omit_defaults=True):
     days_left: int  # working days still to use, as of `entered`
     provisional: bool = False  # counted into a year whose calendar is not yet known
     escalations: int = 0
+    counted_from: datetime | None = None  # since when the days to `due` are counted: entry, or the last escalation
+    counted_days: int = 0
 
 
 class Correction(msgspec.Struct, omit_defaults=True):
@@ -60,6 +63,14 @@ class Correction(msgspec.Struct, omit_defaults=True):
     note: str | None = None
 
 
+class Notice(msgspec.Struct, omit_defaults=True):
+    """The last notice of faults, kept after they were mended: what it named, and who gave it."""
+
+    by: str  # the actor, as in the history
+    faults: list[tuple[str, str]]  # kind and reason
+    renewed: list[str] = []  # kinds of documents that came in since
+
+
 class Offline(msgspec.Struct, omit_defaults=True):
     """The counter ticket: why, where, since when, and the short code for the window."""
 
@@ -67,6 +78,8 @@ class Offline(msgspec.Struct, omit_defaults=True):
     agency: str
     code: str
     since: datetime
+    agency_name: str | None = None  # of an agency that took it over; None: as the plan or the law book call it
+    address: str | None = None
 
 
 class Unbinding(msgspec.Struct, omit_defaults=True):
@@ -75,6 +88,13 @@ class Unbinding(msgspec.Struct, omit_defaults=True):
     by: str  # holder, member, guardian or counter
     method: str  # pay_password, face or counter_visit
     reason: str | None = None
+
+
+class Change(msgspec.Struct, omit_defaults=True):
+    """What the member is called, or numbered, since the application: sealed, as names and numbers always are."""
+
+    sealed: str  # base64; the fields of the party that differ from the application's
+    person: str | None = None  # the blind index of another number
 
 
 class Progress(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -94,19 +114,24 @@ class Progress(msgspec.Struct, omit_defaults=True, kw_only=True):
     checked_how: str | None = None  # at the counter: by which method the clerk knew
     present: list[str] = []  # and who stood before him
     review: Review | None = None
+    review_agency: str | None = None  # where an operator has sent the review; None: where the plan says
     correction: Correction | None = None
+    notice: Notice | None = None
     offline: Offline | None = None
     reason: str | None = None
     active_since: datetime | None = None
     suspended_for: str | None = None
     resting_since: datetime | None = None  # since when active or suspended; unbinding does not interrupt it
+    warned_at: datetime | None = None  # when both sides were last told that a suspended binding is about to end
     reverify_since: datetime | None = None
     unbinding: Unbinding | None = None
+    reported: Change | None = None  # not yet verified again
+    changed: Change | None = None  # verified: stands instead of what was applied with
 
 
 @dataclass(slots=True)
 class Application:
-    """What was applied for; never changes. `sealed` holds the parties' names, numbers and birth dates."""
+    """What was applied for. `sealed` holds the parties' names, numbers and birth dates, as applied with."""
 
     product: str
     method: str
@@ -120,7 +145,7 @@ class Application:
     sealed: bytes
     face_age_day: date | None
     created_at: datetime
-    parties: dict[str, Any]  # opened from `sealed`: holder, member and, for a newborn, mother
+    parties: dict[str, Any]  # opened: holder, member, for a newborn mother; `reported`, the member as last reported
 
 
 @dataclass(slots=True)
@@ -150,6 +175,14 @@ class Case:
     application: Application
     materials: list[dict[str, Any]] = field(default_factory=list)
     lease: Lease | None = None
+    added_since: tuple[str, ...] = ()  # kinds of documents added since it was returned
+    wrong_passwords: int = 0  # today, of whoever asked for the unbinding
+    calendar: Calendar = SEED  # the working days as the ledger knew them when the case was read
+
+    def is_party(self, person: str | None) -> bool:
+        """Whether this is one of the two, or the mother whose face speaks for a newborn."""
+        mother = self.application.parties.get("mother", {})
+        return person is not None and person in (self.application.holder, self.application.member, mother.get("person"))
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -161,7 +194,7 @@ class Case:
     def next_subject(self) -> str | None:
         """The first subject whose face is not settled."""
         passed = self.progress.passed
-        for who in self.subjects:
+        for who in self.plan.face.subjects if not self.progress.grown else self.subjects:
             if who not in passed:
                 return who
         return None
@@ -175,7 +208,10 @@ class Case:
     @property
     def open_step(self) -> str | None:
         """The first step of the plan that is not done yet."""
-        return next((step for step in self.steps if not self._done(step)), None)
+        for step in self.steps:
+            if not self._done(step):
+                return step
+        return None
 
     def _done(self, step: str) -> bool:
         if step == "face_check":
@@ -190,8 +226,8 @@ class Case:
 
     @property
     def review_agency(self) -> str:
-        """The agency that reviews: the plan's, else the holder's own region."""
-        return self.plan.review.agency or self.application.region
+        """The agency that reviews: where it was sent, else the plan's, else the holder's own region."""
+        return self.progress.review_agency or self.plan.review.agency or self.application.region
 
     @property
     def counter_agency(self) -> str:

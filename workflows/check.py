@@ -32,7 +32,7 @@ from workflows.case import (
     Case,
     Cursor,
 )
-from workflows.deadlines import BY_NAME, DEADLINES, armed
+from workflows.deadlines import BY_NAME, DEADLINES, WITHOUT_LENGTH, armed
 from workflows.engine import make_move
 from workflows.errors import Refused
 from workflows.probes import BEGIN, Saying, cases, sayings, situation
@@ -73,6 +73,17 @@ def check_plan(plan: Plan) -> list[Finding]:
     return _findings(plan, _wrong(plan))
 
 
+def impossible(plan: Plan) -> list[str]:
+    """What makes a case under this plan get lost, in words; nothing where none does. Each shape is walked once."""
+    shape = _shape(plan)
+    if shape not in _JUDGED:
+        _JUDGED[shape] = [f"{state or 'plan'}: {what}" for state, what in _wrong(plan)]
+    return _JUDGED[shape]
+
+
+_JUDGED: dict[str, list[str]] = {}  # by shape; there are a few dozen of them
+
+
 def _wrong(plan: Plan) -> list[Wrong]:
     return list(_lengths(plan)) or list(dict.fromkeys(Walk(plan).judge()))
 
@@ -88,13 +99,15 @@ def _shape(plan: Plan) -> str:
     return repr((
         plan.steps, plan.face, plan.face_at_age, plan.registry.birth_certificate, bool(plan.materials), plan.unbind,
         review.mode, review.sample_share, review.reject_reasons, review.return_reasons, counter.refuse_reasons,
-        sorted(plan.deadlines.items()),
+        sorted(plan.deadlines.items()), plan.warning_days, plan.term_days,
     ))  # fmt: skip
 
 
 def _lengths(plan: Plan) -> Iterator[Wrong]:
     """Lengths that are missing, are none, or are of a kind that the machine does not count."""
     for deadline in DEADLINES:
+        if deadline.name in WITHOUT_LENGTH:
+            continue
         length = plan.deadlines.get(deadline.name)
         if length is None:
             yield "", f"deadline {deadline.name} has no length"
@@ -126,6 +139,8 @@ class Walk:
             self.ways[key] = set()
             yield from self._clock(case)
             for saying in sayings(case, now + A_MINUTE):
+                if saying.said in binding.REPAIRS:  # a plan that needs an operator to come to an end is no plan
+                    continue
                 try:
                     after = self.hear(case, saying)
                 except Refused:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from policies.calendar import Due, start_of_day, working_day_due
+from policies.calendar import Due, end_of_day, shanghai_day, start_of_day
 from workflows.case import (
     ACTIVE,
     AGENCY_REVIEW,
@@ -21,6 +21,7 @@ from workflows.case import (
     OFFLINE_FALLBACK,
     RETURNED,
     REVERIFICATION,
+    STATES,
     SUBMITTED,
     SUSPENDED,
     UNBINDING,
@@ -52,7 +53,7 @@ def span(case: Case, name: str, start: datetime) -> Due:
     """`start` plus the length that the plan gives this deadline."""
     length = case.plan.deadlines[name]
     if length.working_days is not None:
-        return working_day_due(start, length.working_days)
+        return case.calendar.working_day_due(start, length.working_days)
     return _certain(start + timedelta(hours=length.hours or 0))
 
 
@@ -93,7 +94,9 @@ def _window_closes(case: Case) -> Due:
 def _review_due(case: Case) -> Due:
     review = case.progress.review
     assert review is not None  # noqa: S101  entering the state sets it
-    return Due(review.due, review.provisional)
+    if review.counted_from is None:  # written before the days were kept to be counted again
+        return Due(review.due, review.provisional)
+    return case.calendar.working_day_due(review.counted_from, review.counted_days)
 
 
 def _at_rest(case: Case, state: str) -> bool:
@@ -132,6 +135,30 @@ def _resting(name: str) -> Callable[[Case], Due]:
     return lambda case: span(case, name, case.progress.resting_since or case.since)
 
 
+def _has_term(case: Case) -> bool:
+    return case.plan.term_days is not None and case.progress.active_since is not None
+
+
+def _term_over(case: Case) -> Due:
+    first = shanghai_day(case.progress.active_since or case.since)
+    return _certain(end_of_day(first + timedelta(days=case.plan.term_days or 0)))
+
+
+def _next_warning(case: Case) -> datetime | None:
+    """When both sides are told next that a suspended binding is about to end; None after the last time."""
+    end = _resting("suspended_to_ended")(case).at
+    told = case.progress.warned_at or case.progress.resting_since or case.since
+    since = max(told, case.progress.resting_since or told)  # a warning before an earlier suspension is none of this one
+    ahead = sorted(case.plan.warning_days, reverse=True)
+    return next((at for days in ahead if (at := end - timedelta(days=days)) > since), None)
+
+
+def _warning(case: Case) -> Due:
+    at = _next_warning(case)
+    assert at is not None  # noqa: S101  whether it runs has been asked
+    return _certain(at)
+
+
 DEADLINES = (
     Deadline("submitted_to_materials", (SUBMITTED,), _always,
              _since("submitted_to_materials"), "expire", "expired"),
@@ -163,16 +190,21 @@ DEADLINES = (
              lambda c: span(c, "reverification_to_done", c.progress.reverify_since or c.since), "suspend", SUSPENDED),
     Deadline("insurance_to_rechecked", (ACTIVE, SUSPENDED, UNBINDING), _insurance_watched,
              _recheck, None, ACTIVE),
+    Deadline("active_to_term", (ACTIVE, SUSPENDED, UNBINDING), _has_term,
+             _term_over, "end", "unbound", "term_over"),
     Deadline("suspended_to_ended", (SUSPENDED, UNBINDING), lambda c: _at_rest(c, SUSPENDED),
              _resting("suspended_to_ended"), "end", "unbound"),
+    Deadline("suspended_to_warned", (SUSPENDED, UNBINDING),
+             lambda c: _at_rest(c, SUSPENDED) and _next_warning(c) is not None, _warning, "warn_of_end", SUSPENDED),
 )  # fmt: skip
 BY_NAME = {deadline.name: deadline for deadline in DEADLINES}
+BY_STATE = {state: tuple(one for one in DEADLINES if state in one.while_) for state in STATES}
+WITHOUT_LENGTH = ("suspended_to_warned", "active_to_term")  # by the plan's `warning_days` and `term_days`
 
 
 def armed(case: Case) -> dict[str, Due]:
     """What must be armed for this case as it stands now, by name."""
-    state = case.state
-    return {one.name: one.due(case) for one in DEADLINES if state in one.while_ and one.runs(case)}
+    return {one.name: one.due(case) for one in BY_STATE[case.state] if one.runs(case)}
 
 
 def due(case: Case, name: str) -> Due | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from workflows.binding import MOVES, NOWHERE, SAME, Move
+from workflows.binding import MOVES, NOWHERE, REPAIRS, SAME, Move
 from workflows.case import FINAL
 from workflows.deadlines import DEADLINES
 
@@ -12,9 +12,9 @@ BEGIN, END = "<!-- generated from workflows: begin -->", "<!-- generated from wo
 
 
 def arrows() -> list[tuple[str, str, str]]:
-    """Every `(from, to, said)` of the law that changes the state, in the order of the table."""
+    """Every `(from, to, said)` of the law that changes the state, in the order of the table; repairs left out."""
     found: dict[tuple[str, str], list[str]] = {}
-    for move in MOVES:
+    for move in (one for one in MOVES if one.said not in REPAIRS):  # to and fro between all: nothing to see in them
         for came_from in move.while_:
             for to in _becomes(move):
                 said = found.setdefault((came_from, to), [])

@@ -6,19 +6,23 @@ from collections.abc import Callable
 from datetime import UTC, timedelta
 from typing import Any
 
+import msgspec
+
 from models.ids import short_code
-from policies.calendar import shanghai_day, working_day_due, working_days_between
+from policies.calendar import shanghai_day
 from workflows.case import (
     REVERIFICATION,
     SUSPENDED,
     Correction,
     Cursor,
+    Notice,
     Offline,
     Review,
     Unbinding,
     Window,
 )
-from workflows.guards import face_purpose, face_subject, window_key
+from workflows.errors import Refused
+from workflows.guards import face_purpose, face_subject, too_young, window_key
 
 Effect = Callable[[Cursor], None]
 
@@ -29,6 +33,8 @@ def hand_in(cursor: Cursor) -> None:
     progress.registry_answered = False
     progress.record_confirmed = False
     progress.correction = None
+    if progress.notice is not None:
+        progress.notice = msgspec.structs.replace(progress.notice, renewed=list(cursor.case.added_since))
     # the write looks whether these are still there: a document may be taken back at the same moment
     cursor.also("handed_in", {"materials": [material["id"] for material in cursor.case.materials]})
 
@@ -108,19 +114,37 @@ def pass_face(cursor: Cursor) -> None:
 
 
 def verified_again(cursor: Cursor) -> None:
-    """A re-verification is done, by camera or at the counter."""
+    """A re-verification is done, by camera or at the counter; what was reported of the member now stands."""
+    take_change(cursor)
     if cursor.facts.get("session"):
         _settle_session(cursor, "passed")
     else:
         _seen_at_counter(cursor)
     progress = cursor.progress
-    if "member" not in progress.passed:
+    # a child for whom somebody else stood is still asked for its own face at the face age
+    if "member" not in progress.passed and not too_young(cursor):
         progress.passed = [*progress.passed, "member"]
     progress.reverify_since = None
     progress.offline = None
     progress.windows = {key: window for key, window in progress.windows.items() if key != REVERIFICATION}
     if cursor.case.state == SUSPENDED:
         back_in_force(cursor)
+
+
+def take_change(cursor: Cursor) -> None:
+    """What was reported of the member stands from now on; with another number he is another person to the ledger."""
+    if cursor.limit_met is not None:  # that person already has a binding to this holder
+        raise Refused(cursor.limit_met)
+    progress, application = cursor.progress, cursor.case.application
+    change = cursor.facts.get("change") or progress.reported
+    if change is None:
+        return
+    progress.changed, progress.reported = change, None
+    if "reported" in application.parties:
+        parties = dict(application.parties)
+        application.parties = {**parties, "member": parties.pop("reported")}
+    if change.person is not None and change.person != application.member:
+        cursor.also("rekeyed", {"member": change.person})
 
 
 def authorise(cursor: Cursor) -> None:
@@ -173,19 +197,24 @@ def begin_review(cursor: Cursor) -> None:
     before = cursor.progress.review
     days = cursor.case.plan.deadlines["review_to_decision"].working_days or 1
     left = max(1, before.days_left) if before else days
-    due = working_day_due(cursor.now, left)
+    due = cursor.case.calendar.working_day_due(cursor.now, left)
     cursor.progress.offline = None
-    cursor.progress.review = Review(cursor.now, due.at, left, due.provisional)
+    cursor.progress.review = Review(
+        cursor.now, due.at, left, due.provisional, counted_from=cursor.now, counted_days=left
+    )
 
 
 def escalate(cursor: Cursor) -> None:
     """Overdue or asked for: a supervisor sees it, and it is due again the next working day."""
     review = cursor.progress.review
     assert review is not None  # noqa: S101  the state has it
-    # it fell due at 24:00, when the next day has just begun: if that is a working day, it is the next one
-    due = working_day_due(cursor.now - timedelta(days=1), 1)
-    at, provisional = (due.at, due.provisional) if cursor.actor.kind == "clock" else (review.due, review.provisional)
-    cursor.progress.review = Review(review.entered, at, review.days_left, provisional, review.escalations + 1)
+    told: dict[str, Any] = {"escalations": review.escalations + 1}
+    if cursor.actor.kind == "clock":
+        # it fell due at 24:00, when the next day has just begun: if that is a working day, it is the next one
+        since = cursor.now - timedelta(days=1)
+        due = cursor.case.calendar.working_day_due(since, 1)
+        told |= {"due": due.at, "provisional": due.provisional, "counted_from": since, "counted_days": 1}
+    cursor.progress.review = msgspec.structs.replace(review, **told)
 
 
 def approve(cursor: Cursor) -> None:
@@ -198,11 +227,11 @@ def return_for_correction(cursor: Cursor) -> None:
     """All faults in one notice; the review clock stops with the days used up to and including today."""
     review = cursor.progress.review
     assert review is not None  # noqa: S101  the state has it
-    used = working_days_between(shanghai_day(review.entered), shanghai_day(cursor.now))
-    review = Review(review.entered, review.due, review.days_left - used, review.provisional, review.escalations)
-    cursor.progress.review = review
+    used = cursor.case.calendar.working_days_between(shanghai_day(review.entered), shanghai_day(cursor.now))
+    cursor.progress.review = msgspec.structs.replace(review, days_left=review.days_left - used)
     facts = cursor.facts
     cursor.progress.correction = Correction(facts["reason"], list(facts["items"]), facts.get("note"))
+    cursor.progress.notice = Notice(str(cursor.actor), [(item["kind"], item["reason"]) for item in facts["items"]])
 
 
 def take_reason(cursor: Cursor) -> None:
@@ -252,6 +281,11 @@ def suspend(cursor: Cursor) -> None:
         progress.offline = Offline(REVERIFICATION, agency, short_code(), cursor.now)
 
 
+def warn_of_end(cursor: Cursor) -> None:
+    """Both sides are told once more that it is suspended, and by when it ends unless that is settled."""
+    cursor.progress.warned_at = cursor.now
+
+
 def report_change(cursor: Cursor) -> None:
     """Identity, region or relation changed: it rests until it is verified again or decided."""
     what, progress = cursor.facts["what"], cursor.progress
@@ -265,13 +299,15 @@ def report_change(cursor: Cursor) -> None:
         # what was suspended before stays in doubt: a face lifts no suspicion, nor does the registry an identity
         why = "decision"
     since = progress.resting_since if progress.suspended_for else cursor.now  # reporting again buys no time
+    progress.reported = cursor.facts.get("change") or progress.reported
     cursor.facts = {"reason": what, "suspended_for": why}
     suspend(cursor)
     progress.resting_since = since
 
 
 def back_in_force(cursor: Cursor) -> None:
-    """Whatever it was suspended for is settled."""
+    """Whatever it was suspended for is settled; what was reported and nobody has verified is dropped."""
+    cursor.progress.reported = None
     cursor.progress.suspended_for = None
     cursor.progress.reason = None
     cursor.progress.offline = None
@@ -319,4 +355,5 @@ def hand_over(cursor: Cursor) -> None:
     """Another agency takes the ticket; the due time stays."""
     offline = cursor.progress.offline
     assert offline is not None  # noqa: S101  the state has it
-    cursor.progress.offline = Offline(offline.reason, cursor.facts["agency"], offline.code, offline.since)
+    to = {name: cursor.facts.get(name) for name in ("agency", "agency_name", "address")}
+    cursor.progress.offline = msgspec.structs.replace(offline, **to)

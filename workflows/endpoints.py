@@ -19,7 +19,8 @@ from workflows.errors import Refused, not_found
 
 MOST = 10  # endpoints of one channel
 OVERLAP_HOURS = 24  # how long an old secret goes on signing beside the new one
-EVENTS = frozenset({*(f"binding.{move.event}" for move in MOVES), "binding.repaired", "binding.party_notice"})
+_NOTICES = ("binding.party_notice", "binding.stuck", "binding.recovered")  # told, and no line of the history
+EVENTS = frozenset({*(f"binding.{move.event}" for move in MOVES), *_NOTICES})
 
 _OF_CHANNEL = text("""
 select id, url, events, created_at, disabled_at from webhook_endpoints where channel = :channel order by id

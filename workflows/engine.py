@@ -21,7 +21,7 @@ from models.keyring import Keyring
 from models.ledger import Ledger
 from policies.book import LawBook
 from policies.refusals import NotAllowed
-from workflows import binding, submission
+from workflows import binding, limits, submission
 from workflows.answers import kept_body, kept_reply
 from workflows.case import FINAL, SUSPENDED, Actor, Case, Cursor, Line
 from workflows.commands import Command, Outcome, Reply
@@ -32,6 +32,7 @@ from workflows.writing import Answer, Before, Step, write
 
 UNHEARD = ("system", "clock")  # who says something and reads no answer
 TRIES = 3  # readings of a case that others keep moving
+_PROGRESS = msgspec.json.Encoder(order="sorted")  # as the hash chain wants it
 _AGAIN = (DeadlockDetected, SerializationFailure)
 log = structlog.get_logger()
 
@@ -151,6 +152,7 @@ class Desk:
                 self.book,
                 self.keys,
             )
+            case.calendar = self.reader.calendar
         assert case is not None  # noqa: S101  `_replay` has refused what is nowhere
         if command.if_match is not None and command.if_match != case.version:
             raise Refused("stale_version", 412, version=case.version)
@@ -161,7 +163,7 @@ class Desk:
         while follows := binding.next_said(cursor):
             make_move(cursor, *follows)
         if cursor.lines[-1].event == "activated":
-            submission.month_seat(cursor)
+            limits.take_month_seat(cursor)
         fenced = command.actor.kind == "reviewer" and case.lease is not None
         step = Step(cursor, before, epoch=case.lease.epoch if fenced and case.lease else None)
         if command.actor.kind in UNHEARD:
@@ -218,14 +220,14 @@ def make_move(cursor: Cursor, said: str, actor: Actor, facts: Mapping[str, Any])
     case.state = cursor.state
     case.version += 1
     if cursor.state != came_from:
-        case.since = cursor.now
+        case.since = cursor.facts.get("since", cursor.now)  # a repair undone goes on where it stood
     reason = cursor.facts.get("reason")
     if cursor.state in (*FINAL, SUSPENDED):
         reason = case.progress.reason or reason
     cursor.lines.append(Line(
         event=move.event, from_state=None if came_from == binding.NOWHERE else came_from, to_state=cursor.state,
         at=cursor.now, actor=str(actor), reason=reason, note=facts.get("note"), since=case.since,
-        progress=msgspec.json.encode(case.progress),
+        progress=_PROGRESS.encode(case.progress),
     ))  # fmt: skip
 
 

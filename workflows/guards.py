@@ -10,15 +10,26 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
-from policies.ages import age_on
-from policies.calendar import shanghai_day
+from policies.ages import age_group, age_on
+from policies.calendar import next_midnight, shanghai_day
+from policies.eligibility import REGISTRY_REASONS
 from policies.planning import ADULT_AT_LAW
-from workflows.case import ACTIVE, MATERIALS_UPLOADED, REVERIFICATION, SUSPENDED, UNBINDING, Cursor
+from workflows.case import (
+    ACTIVE,
+    MATERIALS_UPLOADED,
+    REVERIFICATION,
+    SUSPENDED,
+    UNBINDING,
+    Case,
+    Cursor,
+    Notice,
+)
 from workflows.deadlines import confirming, due, reverification_asked
 from workflows.errors import Refused
 
 Guard = Callable[[Cursor], None]
 Condition = Callable[[Cursor], bool]
+MOST_WRONG = 5  # payment passwords of a person on one Shanghai day
 
 
 def out_of_turn() -> Refused:
@@ -83,6 +94,61 @@ def _missing(cursor: Cursor) -> list[dict[str, Any]]:
     ]
 
 
+def corrected(cursor: Cursor) -> None:
+    """Each paper that a return names has been added anew, or another that stands for it in the plan.
+
+    What only a registry can mend (a name, an insurance) is no paper: handing in asks the registries again.
+    """
+    correction = cursor.progress.correction
+    left = [item for item in correction.items if not _mended(cursor.case, item)] if correction else []
+    if left:
+        raise Refused("material_incomplete", uncorrected=left)
+
+
+def _mended(case: Case, item: dict[str, str]) -> bool:
+    if item["reason"] in REGISTRY_REASONS:
+        return True
+    kind, added = item["kind"], set(case.added_since)
+    if kind == "other":  # the note says which; no kind of ours names it
+        return bool(added)
+    groups = [{one for some in group.any_of for one in some} for group in case.plan.materials]
+    return kind in added or any(kind in group and group & added for group in groups)
+
+
+def faults_told_at_once(cursor: Cursor) -> None:
+    """A notice names all faults: one that was there to be seen at the last takes a supervisor's word.
+
+    Seen is what no document has come in for since; what that notice named already is no new fault.
+    """
+    notice = cursor.progress.notice
+    if notice is None:
+        return
+    late = [item for item in cursor.facts["items"] if _overlooked(notice, item)]
+    if late:
+        raise Refused("supervisor_required", overlooked=late)
+
+
+def _overlooked(notice: Notice, item: dict[str, str]) -> bool:
+    # of papers that no kind of ours names, only the note says which
+    came_in = bool(notice.renewed) if item["kind"] == "other" else item["kind"] in notice.renewed
+    return not came_in and (item["kind"], item["reason"]) not in notice.faults
+
+
+def agency_serves(cursor: Cursor) -> None:
+    """A ticket goes only where somebody will find it: whoever says it has looked (`workflows/agencies.py`)."""
+    if not cursor.facts.get("served"):
+        raise Refused("agency_unserved")
+
+
+def second_look(cursor: Cursor) -> None:
+    """A supervisor returns only what was returned before, and not by himself as the reviewer."""
+    notice = cursor.progress.notice
+    if notice is None:
+        raise out_of_turn()
+    if notice.by == f"reviewer:{cursor.actor.id}":
+        raise Refused("supervisor_required")
+
+
 def registry_settled(cursor: Cursor) -> None:
     """The registries have answered, or the clerk says that he has checked."""
     if not (cursor.progress.registry_answered or cursor.facts.get("registry_checked")):
@@ -119,7 +185,16 @@ def face_subject(cursor: Cursor) -> str:
         return cursor.case.next_subject or ""
     if purpose == UNBINDING and cursor.progress.unbinding is not None:
         return "member" if cursor.progress.unbinding.by == "member" else "holder"
-    return "member"
+    return "holder" if too_young(cursor) else "member"  # no child's face is ever asked (F15): its guardian's
+
+
+def too_young(cursor: Cursor) -> bool:
+    """Whether the member has not reached the face age of the plan."""
+    application, today = cursor.case.application, shanghai_day(cursor.now)
+    if application.face_age_day is not None:
+        return today < application.face_age_day
+    born = application.parties["member"].get("birth_date")  # of a product that asks no child for its face later either
+    return born is not None and age_group(cursor.case.plan.age, date.fromisoformat(born), today) == "minor"
 
 
 def window_key(cursor: Cursor) -> str:
@@ -130,6 +205,8 @@ def window_key(cursor: Cursor) -> str:
 
 def may_start_face(cursor: Cursor) -> None:
     """The window is open or not yet begun, attempts are left, and the provider's own limit is over."""
+    if face_purpose(cursor) != "binding" and not readable(cursor, face_subject(cursor)):
+        raise out_of_turn()  # the counter knows him; of an application the system says so itself
     window = cursor.progress.windows.get(window_key(cursor))
     if window is None:
         return
@@ -214,8 +291,7 @@ def lease_held(cursor: Cursor) -> None:
 
 def not_own_case(cursor: Cursor) -> None:
     """Nobody decides a case in which he is a party."""
-    person = cursor.actor.person
-    if person is not None and person in (cursor.case.application.holder, cursor.case.application.member):
+    if cursor.case.is_party(cursor.actor.person):
         raise Refused("own_case")
 
 
@@ -224,7 +300,8 @@ def is_due(cursor: Cursor) -> None:
     if cursor.actor.kind != "clock":
         return
     ends = due(cursor.case, cursor.facts["deadline"])
-    if ends is None or cursor.now < ends.at:
+    early = cursor.facts.get("early", False)  # an operator's repair, with a supervisor's word
+    if ends is None or (cursor.now < ends.at and not early):
         raise Refused("deadline_gone")
 
 
@@ -260,7 +337,9 @@ def may_unbind(cursor: Cursor) -> None:
     right = by in plan.initiators and speaks_for(cursor, by) and (by != "guardian" or guarded(cursor))
     if not right:
         raise Refused("initiator_not_allowed", 422, "/initiator")
-    if cursor.facts.get("method") not in plan.authentication:
+    method = cursor.facts.get("method")
+    blind = method == "face" and not readable(cursor, "member" if by == "member" else "holder")
+    if method not in plan.authentication or blind:
         raise Refused("method_not_allowed", 422, "/method")
 
 
@@ -268,12 +347,15 @@ def confirms_without_face(cursor: Cursor) -> None:
     """Who asked confirms: at a channel by the payment password, at the counter by the clerk who knows him."""
     unbinding = cursor.progress.unbinding
     assert unbinding is not None  # noqa: S101  the state has it
-    if cursor.actor.kind == "counter":
+    at_counter = cursor.actor.kind == "counter"
+    if at_counter:
         right = unbinding.by == "counter"
     else:
         right = unbinding.method == "pay_password" and speaks_for(cursor, unbinding.by)
     if not right:
         raise out_of_turn()
+    if not at_counter and cursor.case.wrong_passwords >= MOST_WRONG:
+        raise Refused("pay_password_locked", until=next_midnight(cursor.now))
 
 
 def speaks_for(cursor: Cursor, by: str) -> bool:

@@ -7,6 +7,7 @@ lease is nobody's by its time alone; nothing has to sweep it first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +28,18 @@ where r.binding_id = %(binding)s
   and (r.claimed_by is null or r.claimed_by = %(staff)s or r.lease_until <= clock.now)
 returning r.lease_until
 """
+# The nearest due that nobody holds, passing over what another is just taking: two who ask at once get two cases.
+_NEXT = """
+update review_cases r
+set claimed_by = %(staff)s, lease_until = clock.now + make_interval(secs => %(seconds)s), epoch = r.epoch + 1
+from (select kinbind_now() as now) as clock
+where r.binding_id = (
+  select w.binding_id from review_cases w
+  where w.agency like any(%(granted)s) and (w.claimed_by is null or w.lease_until <= kinbind_now())
+    and w.binding_id <> all(%(not_these)s)
+  order by w.due_at, w.binding_id limit 1 for update of w skip locked)
+returning r.binding_id
+"""
 _RELEASE = """
 update review_cases set claimed_by = null, lease_until = null, epoch = epoch + 1
 where binding_id = %(binding)s and claimed_by = %(staff)s
@@ -44,13 +57,32 @@ def claim(desk: Desk, binding_id: str, actor: Actor) -> tuple[Case, datetime]:
     Raises `Refused` with `not_found`, `action_not_available`, `own_case` or `claimed_by_other`.
     """
     case = _open_case(desk, binding_id, actor)
-    if actor.person is not None and actor.person in (case.application.holder, case.application.member):
+    if case.is_party(actor.person):
         raise Refused("own_case")
     if not _changed(desk, _CLAIM, binding_id, actor):
         # between our reading and our writing it was decided, or another was faster
         _open_case(desk, binding_id, actor)
         raise Refused("claimed_by_other")
     return desk.look(binding_id)
+
+
+def take_next(desk: Desk, actor: Actor, not_these: Sequence[str] = ()) -> str | None:
+    """Take the lease of the next best case: the nearest due that nobody holds, and that is not the reviewer's own.
+
+    Its id, None where there is none; `not_these` are passed over, so that what was just given back is not handed out.
+    """
+    passed_over = list(not_these)
+    named = {"staff": actor.id, "seconds": LEASE_SECONDS, "granted": scopes.patterns(actor.regions)}
+    while True:
+        with desk.ledger.desk() as conn:
+            row = conn.execute(_NEXT, named | {"not_these": passed_over}).fetchone()
+        if row is None:
+            return None
+        if not desk.look(row[0])[0].is_party(actor.person):
+            found: str = row[0]
+            return found
+        _changed(desk, _RELEASE, row[0], actor)
+        passed_over.append(row[0])
 
 
 def release(desk: Desk, binding_id: str, actor: Actor) -> tuple[Case, datetime]:
@@ -73,10 +105,16 @@ def keep_alive(desk: Desk, binding_id: str, actor: Actor) -> None:
         _changed(desk, _KEEP, binding_id, actor)
 
 
-def _open_case(desk: Desk, binding_id: str, actor: Actor) -> Case:
+def seen(desk: Desk, binding_id: str, actor: Actor) -> tuple[Case, datetime]:
+    """A case of the reviewer's agencies as it is now, whatever its state. Raises `Refused` with `not_found`."""
     case, now = desk.look(binding_id)
     if not scopes.reviews(case, actor):
         raise not_found()
+    return case, now
+
+
+def _open_case(desk: Desk, binding_id: str, actor: Actor) -> Case:
+    case, now = seen(desk, binding_id, actor)
     if case.state != AGENCY_REVIEW:
         actions = public.available_actions(case, actor, now)
         raise Refused("action_not_available", state=case.state, available_actions=actions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from policies.calendar import start_of_day
 from policies.plan import Plan
 from workflows import binding, guards
 from workflows.case import (
+    AGENCY_REVIEW,
     CLOCK,
     FINAL,
     NOT_YET_IN_FORCE,
@@ -25,6 +26,7 @@ from workflows.case import (
 )
 from workflows.deadlines import BY_NAME, armed
 from workflows.errors import Refused
+from workflows.repairs import mending
 
 BEGIN = start_of_day(date(2026, 1, 5))  # a Monday in a year whose holidays are known
 GROWN_BY_THEN = date(2026, 1, 5)
@@ -34,7 +36,8 @@ _CHANGES = ("name", "id_number", "insured_region", "relationship_ended", "insura
 _ACTORS = {
     "channel": (Actor("channel", "check", "holder"), Actor("channel", "check", "member")),
     "system": (SYSTEM,),
-    **{kind: (Actor(kind, _STAFF, regions=("000000",)),) for kind in ("counter", "reviewer", "supervisor", "operator")},
+    **{kind: (Actor(kind, _STAFF, regions=("000000",)),) for kind in ("counter", "reviewer", "operator")},
+    "supervisor": (Actor("supervisor", "stf_another", regions=("000000",)),),  # who gives his word is somebody else
 }
 # the system says these only as what follows from something else, never by themselves
 _FOLLOWING = {said for _, said, _ in binding.FOLLOW_UPS if all(m.by == {"system"} for m in binding.BY_NAME[said])}
@@ -88,7 +91,8 @@ def situation(case: Case) -> tuple[object, ...]:
     if state in NOT_YET_IN_FORCE or state == binding.NOWHERE:
         how_far = (progress.registry_answered, progress.record_confirmed, progress.counter_decided, progress.grown)
         begun = case.next_subject in progress.windows
-        return (*drawn, *how_far, case.open_step, case.next_subject, begun, progress.offline is None)
+        told_before = state == AGENCY_REVIEW and progress.notice is not None  # then a supervisor may return it
+        return (*drawn, *how_far, case.open_step, case.next_subject, begun, progress.offline is None, told_before)
     unbinding = progress.unbinding and (progress.unbinding.by, progress.unbinding.method)
     reverify = progress.reverify_since is not None
     return (*drawn, progress.suspended_for, reverify, "member" in progress.passed, unbinding)
@@ -118,14 +122,28 @@ def told_with(case: Case, said: str, now: datetime) -> list[dict[str, Any]]:
     if said == "extend_window":
         subject = case.next_subject
         return [{"subject": subject, "by": timedelta(minutes=10)}] if subject in case.progress.windows else []
+    if said in binding.REPAIRS:
+        return _repairs(case, said)
     told: dict[str, dict[str, Any]] = {
         "reject": {"reason": next(iter(plan.review.reject_reasons), None)},
         "return_for_correction": {"reason": next(iter(plan.review.return_reasons), None), "items": []},
         "counter_refused": {"reason": next(iter(plan.counter.refuse_reasons), None)},
         "counter_verified": {"registry_checked": True},
-        "hand_over": {"agency": "000000"},
+        "hand_over": {"agency": "000000", "served": True},
     }
     return [told.get(said, {})]
+
+
+def _repairs(case: Case, said: str) -> list[dict[str, Any]]:
+    """What an operator may send along: of a plan, one that differs in a figure; of an undoing, what is there."""
+    told: dict[str, list[dict[str, Any]]] = {
+        "ask_again": [{"pending": 1}],
+        "resend": [{"letters": 1}],
+        "move": [{"to": to} for to in mending.TARGETS],
+        "replan": [{"plan": replace(case.plan, max_files=case.plan.max_files + 1)}],
+        "undo_repair": [{"restore": {"state": case.state, "progress": case.progress, "plan": case.plan}}],
+    }
+    return told.get(said, [{}])
 
 
 def _faces(case: Case, said: str, now: datetime) -> list[dict[str, Any]]:

@@ -14,8 +14,11 @@ from psycopg import Connection
 
 from models.keyring import Keyring
 from models.ledger import run
+from policies.calendar import SEED
 from policies.plan import Plan, plan_from_json
+from workflows import calendars
 from workflows.case import Application, Case, Lease, Progress
+from workflows.changes import opened
 from workflows.submission import context
 
 _READ = """
@@ -27,7 +30,15 @@ select b.id, b.state, b.version, b.state_since, b.head, b.progress::text, b.plan
    from materials m where m.binding_id = b.id and m.removed_at is null),
   r.claimed_by, r.lease_until, r.epoch,
   i.fingerprint, i.status, i.headers, i.body,
-  (select kinbind_now())
+  (select kinbind_now()),
+  case when b.state = 'returned' then
+    (select array_agg(distinct m.kind) from materials m
+     where m.binding_id = b.id and m.removed_at is null and m.added_at >= b.state_since) end,
+  (select coalesce(max(version), 0) from working_days),
+  case when b.state = 'unbinding' then
+    (select f.wrong from password_failures f
+     where f.person = case when b.progress #>> '{unbinding,by}' = 'member' then a.member else a.holder end
+       and f.day = (kinbind_now() at time zone 'Asia/Shanghai')::date) end
 from rows from (jsonb_to_recordset($1::jsonb) as (id text, principal text, key text))
   with ordinality as c(id, principal, key, place)
 left join bindings b on b.id = c.id
@@ -66,6 +77,7 @@ class Reader:
         self._keys = keys
         self._plans: dict[str, Plan] = {}
         self._progress = msgspec.json.Decoder(Progress)
+        self.calendar = SEED  # as the ledger had it at the last reading
 
     def knows(self, plan_hash: str) -> bool:
         """Whether this plan is known to be stored."""
@@ -79,6 +91,8 @@ class Reader:
         """Read `(binding id, principal, idempotency key)` of each; the answers come in the same order."""
         rows = run(conn, _READ, [{"id": one[0], "principal": one[1], "key": one[2]} for one in asked])
         self._learn(conn, {row[6] for row in rows if row[6] and row[6] not in self._plans})
+        if rows and rows[0][29] != self.calendar.version:
+            self.calendar = calendars.read(conn)
         return [self._row(row) for row in rows]
 
     def _learn(self, conn: Connection[Any], hashes: set[str]) -> None:
@@ -90,19 +104,31 @@ class Reader:
         answered = Answered(row[23], row[24], row[25] or {}, row[26] or "") if row[23] is not None else None
         return Read(self.case(row) if row[0] is not None else None, answered, row[27])
 
+    def parties(self, binding_id: str, sealed: bytes, progress: Progress) -> dict[str, Any]:
+        """The parties as they are called at this stage of the case: as applied with, and what has changed since."""
+        parties: dict[str, Any] = orjson.loads(self._keys.open(sealed, context(binding_id)))
+        if progress.changed is not None:
+            parties["member"] |= opened(self._keys, binding_id, progress.changed)
+        if progress.reported is not None:
+            parties["reported"] = parties["member"] | opened(self._keys, binding_id, progress.reported)
+        return parties
+
     def case(self, row: Any) -> Case:
         """The case of one row of the statement."""
-        parties = orjson.loads(self._keys.open(row[16], context(row[0])))
-        application = Application(*(*row[7:19], parties))
+        progress = self._progress.decode(row[5])
+        application = Application(*(*row[7:19], self.parties(row[0], row[16], progress)))
         return Case(
             id=row[0],
             state=row[1],
             version=row[2],
             since=row[3],
             head=row[4],
-            progress=self._progress.decode(row[5]),
+            progress=progress,
             plan=self._plans[row[6]],
             application=application,
             materials=sorted(orjson.loads(row[19]), key=itemgetter("id")) if row[19] else [],
             lease=Lease(row[20], row[21], row[22]) if row[22] is not None else None,
+            added_since=tuple(row[28] or ()),
+            wrong_passwords=row[30] or 0,
+            calendar=self.calendar,
         )

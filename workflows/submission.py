@@ -11,10 +11,11 @@ import orjson
 
 from models.keyring import Keyring
 from policies.book import LawBook
-from policies.calendar import month_of, shanghai_day
-from policies.people import Identity, normalise_name, parse_birth_certificate, parse_identity
+from policies.calendar import shanghai_day
+from policies.people import Identity, normalise_name, parse_birth_certificate, parse_by_number, parse_identity
 from policies.plan import Plan
 from policies.planning import ApplicationFacts, PersonFacts, check_consents, consents_of, face_age_day, plan_for
+from workflows import limits
 from workflows.binding import NOWHERE
 from workflows.case import Application, Case, Cursor, Progress
 from workflows.errors import Refused
@@ -74,7 +75,7 @@ def prepare(request: Request, channel: str, binding_id: str, now: datetime, book
         raise Refused("self_binding", 422, "/member/id_number")
     plan = plan_for(book, _facts(request, channel, holder, member), today)
     check_consents(plan, request.consents, now)
-    parties = _parties(request, holder, member, today)
+    parties = _parties(request, holder, member, today, keys)
     sealed = keys.seal(orjson.dumps(parties), context(binding_id))
     application = Application(
         product=request.product,
@@ -113,26 +114,7 @@ def rows(cursor: Cursor, request: Request) -> None:
         "sealed": base64.b64encode(application.sealed).decode(), "consents": consents_of(plan, request.consents),
         "face_age_day": application.face_age_day, "created_at": application.created_at,
     })  # fmt: skip
-    limits = plan.limits
-    per_channel = limits.holder_scope == "per_channel"
-    cursor.also("seats", {
-        "scope": f"{application.product}/{application.channel}" if per_channel else application.product,
-        "holder": application.holder, "member": application.member, "product": application.product,
-        "relationship": application.relationship, "max_n": limits.members_per_holder,
-        "relation_max": limits.per_relation.get(application.relationship),
-        "month": month_of(cursor.now), "month_max": limits.binders_per_member,
-        "requires": plan.requires_active,
-    })  # fmt: skip
-
-
-def month_seat(cursor: Cursor) -> None:
-    """Let the write take the month's place of an activation, where the plan counts binders."""
-    limits, application = cursor.case.plan.limits, cursor.case.application
-    if limits.binders_per_member is not None:
-        cursor.also("month_seats", {
-            "member": application.member, "holder": application.holder, "product": application.product,
-            "month": month_of(cursor.now), "max_n": limits.binders_per_member,
-        })  # fmt: skip
+    limits.take_seat(cursor)
 
 
 def _identity(person: Person, today: date, pointer: str) -> Identity:
@@ -167,8 +149,10 @@ def _facts(request: Request, channel: str, holder: Identity, member: Identity) -
     )
 
 
-def _parties(request: Request, holder: Identity, member: Identity, today: date) -> dict[str, Any]:
-    parties = {
+def _parties(
+    request: Request, holder: Identity, member: Identity, today: date, keys: Keyring
+) -> dict[str, dict[str, Any]]:
+    parties: dict[str, dict[str, Any]] = {
         role: {
             "name": normalise_name(person.name),
             "id_type": identity.id_type,
@@ -180,11 +164,12 @@ def _parties(request: Request, holder: Identity, member: Identity, today: date) 
     }
     if request.method == "birth_certificate" and request.birth_certificate is not None:
         given = request.birth_certificate
-        mother = parse_identity("resident_id", given.mother_id_number, None, today, "/birth_certificate/mother")
+        mother = parse_by_number(given.mother_id_number, today, "/birth_certificate/mother_id_number")
         parties["mother"] = {
             "name": normalise_name(given.mother_name),
             "id_type": mother.id_type,
             "id_number": mother.number,
+            "person": keys.person(mother.family, mother.number),  # so that she decides nothing in it as a clerk
             "certificate": parse_birth_certificate(given.number).number,
         }
     return parties

@@ -66,8 +66,9 @@ class Step:
     def persons(self) -> set[str]:
         """Whose keys are taken or given back: they are locked in the write."""
         application, changes = self.cursor.case.application, self.cursor.changes
-        touches = "seats" in changes or "month_seats" in changes or self.cursor.case.state in FINAL
-        return {application.holder, application.member} if touches else set()
+        rekeyed = {row["member"] for row in changes.get("rekeyed", ())}
+        touches = "seats" in changes or "month_seats" in changes or rekeyed or self.cursor.case.state in FINAL
+        return {application.holder, application.member, *rekeyed} if touches else set()
 
 
 def instant(at: datetime) -> str:
@@ -87,7 +88,8 @@ def review_row(case: Case) -> dict[str, Any] | None:
     review = case.progress.review
     if case.state != AGENCY_REVIEW or review is None:
         return None
-    return {"agency": case.review_agency, "entered_at": review.entered, "due_at": review.due,
+    ends = due(case, "review_to_decision")
+    return {"agency": case.review_agency, "entered_at": review.entered, "due_at": ends.at if ends else review.due,
             "escalations": review.escalations}  # fmt: skip
 
 
@@ -126,7 +128,7 @@ def _add(batch: dict[str, Any], step: Step) -> None:
     _add_work(batch, case.id, "reviews", before.review, review_row(case))
     _add_work(batch, case.id, "tickets", before.ticket, ticket_row(case))
     if case.state in FINAL:
-        freed = {"binding_id": case.id, "months": not case.plan.limits.count_ended}
+        freed = {"binding_id": case.id, "months": not case.plan.limits.keeps_ended}
         batch.setdefault("freed", []).append(freed)
     if persons := step.persons:
         batch.setdefault("persons", []).extend(persons)
@@ -155,7 +157,7 @@ def _add_lines(batch: dict[str, Any], step: Step) -> bytes:
 
 def line_row(line: Line) -> dict[str, Any]:
     """A line as it is hashed and stored."""
-    after = {"since": instant(line.since), "progress": orjson.loads(line.progress)}
+    after = {"progress": orjson.Fragment(line.progress), "since": instant(line.since)}
     return {"event": line.event, "from_state": line.from_state, "to_state": line.to_state, "at": instant(line.at),
             "actor": line.actor, "reason": line.reason, "note": line.note, "after": after}  # fmt: skip
 

@@ -72,6 +72,7 @@ class SandboxRegistries:
             mother_matches=True,
             child_name=record.get("child_name"),
             child_birth_date=date.fromisoformat(born) if born else None,
+            child_id_number=record.get("child_id_number"),
         )
 
     def pay_password_right(self, number: str, password: str) -> bool:

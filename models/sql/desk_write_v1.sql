@@ -65,29 +65,88 @@ begin
     delete from month_seats where binding_id in (
       select f.binding_id from jsonb_to_recordset(batch -> 'freed') as f(binding_id text, months boolean)
       where f.months and f.binding_id = any (won));
+    -- where ended ones count the place stays, as that of an end
+    update month_seats set ended = true where binding_id in (
+      select f.binding_id from jsonb_to_recordset(batch -> 'freed') as f(binding_id text, months boolean)
+      where not f.months and f.binding_id = any (won));
+  end if;
+
+  if batch ? 'rekeyed' then
+    -- the member has another number: the binding and its places go over to the person of that number
+    select array_agg(r.binding_id), array_agg('duplicate_binding'::text) into late, late_why
+    from jsonb_to_recordset(batch -> 'rekeyed') as r(binding_id text, member text)
+    join seats s on s.binding_id = r.binding_id
+    where r.binding_id = any (won) and exists (
+      select from seats o where o.holder = s.holder and o.member = r.member and o.product = s.product);
+    refused := refused || coalesce(late, '{}');
+    refused_why := refused_why || coalesce(late_why, '{}');
+    update seats s set member = r.member
+    from jsonb_to_recordset(batch -> 'rekeyed') as r(binding_id text, member text)
+    where s.binding_id = r.binding_id and r.binding_id = any (won) and r.binding_id <> all (refused);
+    -- a holder counts once a month; what the two persons have together may be more than a new binder would get
+    delete from month_seats m
+    using jsonb_to_recordset(batch -> 'rekeyed') as r(binding_id text, member text)
+    where m.binding_id = r.binding_id and r.binding_id = any (won) and r.binding_id <> all (refused) and exists (
+      select from month_seats o
+      where o.member = r.member and o.product = m.product and o.month = m.month and o.holder = m.holder);
+    update month_seats m set member = r.member, n = 1 + (
+      select coalesce(max(o.n), 0) from month_seats o
+      where o.member = r.member and o.product = m.product and o.month = m.month)
+    from jsonb_to_recordset(batch -> 'rekeyed') as r(binding_id text, member text)
+    where m.binding_id = r.binding_id and r.binding_id = any (won) and r.binding_id <> all (refused);
+    insert into person_channels (person, channel, since)
+    select r.member, c.channel, c.since
+    from jsonb_to_recordset(batch -> 'rekeyed') as r(binding_id text, member text)
+    join applications a on a.binding_id = r.binding_id
+    join person_channels c on c.person = a.member
+    where r.binding_id = any (won) and r.binding_id <> all (refused)
+    on conflict do nothing;
+    update applications a set member = r.member
+    from jsonb_to_recordset(batch -> 'rekeyed') as r(binding_id text, member text)
+    where a.binding_id = r.binding_id and r.binding_id = any (won) and r.binding_id <> all (refused);
+  end if;
+
+  if batch ? 'counts' then
+    -- who has as many as his pack allows within its window; the other party never counts against itself
+    select array_agg(c.binding_id), array_agg(c.code) into late, late_why
+    from jsonb_to_recordset(batch -> 'counts')
+      as c(binding_id text, code text, member text, holder text, product text, scope text, relationship text,
+           month text, since timestamptz, live boolean, most int)
+    where c.binding_id = any (won) and c.most <= case
+      when c.scope is null then (
+        select count(distinct m.holder) from month_seats m
+        where m.member = c.member and m.product = c.product and m.holder <> c.holder
+          and (c.month is null or m.month = c.month) and (c.since is null or m.taken_at > c.since)
+          and not (c.live and m.ended))
+      else (
+        select count(distinct m.member) from month_seats m
+        where m.holder = c.holder and m.scope = c.scope and m.member <> c.member
+          and (c.relationship is null or m.relationship = c.relationship)
+          and (c.month is null or m.month = c.month) and (c.since is null or m.taken_at > c.since)
+          and not (c.live and m.ended))
+      end;
+    refused := refused || coalesce(late, '{}');
+    refused_why := refused_why || coalesce(late_why, '{}');
   end if;
 
   if batch ? 'month_seats' then
-    insert into month_seats (member, product, month, n, holder, binding_id)
-    select t.member, t.product, t.month, free.n, t.holder, t.binding_id
+    insert into month_seats (member, product, month, n, holder, binding_id, scope, relationship, taken_at)
+    select t.member, t.product, t.month, free.n, t.holder, t.binding_id, t.scope, t.relationship, t.taken_at
     from jsonb_to_recordset(batch -> 'month_seats')
-      as t(binding_id text, member text, holder text, product text, month text, max_n int)
+      as t(binding_id text, member text, holder text, product text, month text, scope text, relationship text,
+           taken_at timestamptz)
     cross join lateral (
-      select min(place) as n from generate_series(1, t.max_n) as place
+      select min(place) as n
+      from generate_series(1, 1 + (select count(*) from month_seats m
+                                   where m.member = t.member and m.product = t.product and m.month = t.month)) as place
       where not exists (
         select from month_seats m
         where m.member = t.member and m.product = t.product and m.month = t.month and m.n = place)
     ) as free
-    where t.binding_id = any (won) and free.n is not null
-    on conflict do nothing;
-    select array_agg(t.binding_id), array_agg('member_binder_limit'::text) into late, late_why
-    from jsonb_to_recordset(batch -> 'month_seats')
-      as t(binding_id text, member text, holder text, product text, month text)
-    where t.binding_id = any (won) and not exists (
-      select from month_seats m
-      where m.member = t.member and m.product = t.product and m.month = t.month and m.holder = t.holder);
-    refused := refused || coalesce(late, '{}');
-    refused_why := refused_why || coalesce(late_why, '{}');
+    where t.binding_id = any (won) and t.binding_id <> all (refused)
+    on conflict (member, product, month, holder) do update
+    set binding_id = excluded.binding_id, scope = excluded.scope, relationship = excluded.relationship,
+        taken_at = excluded.taken_at, ended = false;
   end if;
 
   if batch ? 'seats' then
@@ -99,13 +158,9 @@ begin
           and (select count(*) from seats s where s.scope = t.scope and s.holder = t.holder) >= t.max_n
           then 'holder_limit'
         when t.relation_max is not null
-          and (select count(*) from seats s where s.holder = t.holder and s.product = t.product
+          and (select count(*) from seats s where s.scope = t.scope and s.holder = t.holder
                and s.relationship = t.relationship) >= t.relation_max
           then 'holder_relation_limit'
-        when t.month_max is not null
-          and (select count(*) from month_seats m where m.member = t.member and m.product = t.product
-               and m.month = t.month and m.holder <> t.holder) >= t.month_max
-          then 'member_binder_limit'
         when t.requires is not null and not exists (
           select from seats s join bindings b on b.id = s.binding_id
           where s.holder = t.holder and s.member = t.member and s.product = t.requires and b.state = 'active')
@@ -113,11 +168,12 @@ begin
         end as why
       from jsonb_to_recordset(batch -> 'seats')
         as t(binding_id text, scope text, holder text, member text, product text, relationship text,
-             max_n int, relation_max int, month text, month_max int, requires text)
+             max_n int, relation_max int, requires text)
     ) as judged
     where judged.why is not null;
-    refused := refused || coalesce(late, '{}');
-    refused_why := refused_why || coalesce(late_why, '{}');
+    -- of several reasons the first is told
+    refused := coalesce(late, '{}') || refused;
+    refused_why := coalesce(late_why, '{}') || refused_why;
     insert into seats (scope, holder, n, member, product, relationship, binding_id)
     select t.scope, t.holder, free.n, t.member, t.product, t.relationship, t.binding_id
     from jsonb_to_recordset(batch -> 'seats')

@@ -14,6 +14,7 @@ import uvicorn
 from tasks.office import Office, open_office
 from tests.conftest import _address, _database
 from tests.doors.town import Town
+from tests.doors.visitor import Visitor
 
 Caller = Callable[..., httpx.Client]
 
@@ -39,9 +40,9 @@ def base_url(settings: pytest.MonkeyPatch) -> Iterator[str]:
 @contextlib.contextmanager
 def serving() -> Iterator[str]:
     """One more API process, as a thread, on the environment's database."""
-    from api.app import create_app
+    from service.app import create_app
 
-    listening = socket.socket()
+    listening = socket.socket(proto=socket.IPPROTO_TCP)  # asyncio sends at once only where it knows that this is TCP
     listening.bind(("127.0.0.1", 0))
     config = uvicorn.Config(create_app(), access_log=False, log_config=None, lifespan="on")
     server = uvicorn.Server(config)
@@ -75,6 +76,19 @@ def as_(base_url: str) -> Iterator[Caller]:
             return open_clients.enter_context(httpx.Client(base_url=base_url, headers=told, timeout=30))
 
         yield client
+
+
+@pytest.fixture
+def comes(base_url: str) -> Iterator[Callable[[str], Visitor]]:
+    """`comes("reviewer")`: that member of the sandbox's staff at the console; "" is somebody who has not signed in."""
+    with contextlib.ExitStack() as open_clients:
+
+        def visitor(name: str) -> Visitor:
+            made = Visitor(base_url)
+            open_clients.enter_context(made.http)
+            return made.sign_in_as(name) if name else made
+
+        yield visitor
 
 
 @pytest.fixture

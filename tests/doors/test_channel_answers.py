@@ -150,8 +150,8 @@ def test_a_list_is_named_and_nothing_is_said_twice(document: dict[str, Any], ali
 def test_a_product_that_nobody_offers_there_is_told_apart(document: dict[str, Any], as_: Caller) -> None:
     outline = {
         "product": "account_sharing", "method": "id_number", "relationship": "PARENT",
-        "holder": {"insured_region": "110100"},
-        "member": {"insured_region": "110100", "birth_date": "1957-06-12", "id_type": "resident_id"},
+        "holder": {"insured_region": "420100"},
+        "member": {"insured_region": "420100", "birth_date": "1957-06-12", "id_type": "resident_id"},
     }  # fmt: skip
     refused = problem(document, as_("yueyibao_alipay").post("/v1/requirements", json=outline))
     assert (refused["code"], refused["cause"]) == ("region_not_allowed", "product_not_offered")

@@ -19,6 +19,7 @@ import structlog
 from api.openapi import document
 from api.shapes import Application, every_shape
 from api.texts import FIELDS, TEXTS
+from console.words_of_codes import CODES as OF_THE_CONSOLE
 from models import logs
 from tests.doors.conftest import Caller
 from tests.doors.family import application, key, submitted, view
@@ -95,7 +96,7 @@ def codes() -> set[str]:
 
 def test_every_code_has_its_text() -> None:
     assert len(codes()) > 50
-    assert not codes() - set(TEXTS)
+    assert not codes() - set(TEXTS) - set(OF_THE_CONSOLE["refusal"])
 
 
 def test_every_reason_of_a_pack_has_its_text() -> None:
@@ -203,7 +204,7 @@ def test_a_broken_row_is_500_without_a_word_of_it(alipay: httpx.Client, office: 
 def test_logs_say_where_and_never_with_what() -> None:
     held = io.StringIO()
     handler = logging.StreamHandler(held)
-    handler.setFormatter(logs._Foreign([structlog.stdlib.add_log_level, logs._fault]))
+    handler.setFormatter(logs._Foreign([structlog.stdlib.add_log_level, logs.fault]))
     logger = logging.getLogger("kinbind.test.foreign")
     logger.addHandler(handler)
     logger.propagate = False

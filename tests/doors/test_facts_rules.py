@@ -131,12 +131,22 @@ def test_what_registries_say(
         ("account_sharing", GUANGZHOU, SHENZHEN, "region_not_allowed"),
         ("account_sharing", NANJING, SUZHOU, None),
         ("account_sharing", NANJING, GUANGZHOU, "region_not_allowed"),
-        ("account_sharing", BEIJING, BEIJING, "region_not_allowed"),
+        ("account_sharing", BEIJING, "110105", None),
+        ("account_sharing", BEIJING, NANJING, "region_not_allowed"),
     ],
-    ids=["china", "suzhou-china", "same-pool", "other-pool", "same-province", "other-province", "beijing-filing"],
+    ids=[
+        "china",
+        "suzhou-china",
+        "same-pool",
+        "other-pool",
+        "same-province",
+        "other-province",
+        "beijing",
+        "not-beijing",
+    ],
 )
 def test_insured_places(town: Town, product: str, region: str, member_region: str, code: str | None) -> None:
-    channel = "jiangsu_yibaoyun" if region == NANJING else None
+    channel = {NANJING: "jiangsu_yibaoyun", BEIJING: "national_app"}.get(region)
     answer = town.asked(channel, product=product, region=region, member_region=member_region)
     assert view(answer).get("code") == code
 

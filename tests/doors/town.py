@@ -131,6 +131,15 @@ class Town:
         lines = view(self.at(channel).get(f"/v1/bindings/{binding_id}/timeline"))["items"]
         return [line["event"] for line in lines]
 
+    def heard(self, channel: str, binding_id: str) -> list[View]:
+        """What a channel's feed has told of a binding, in order."""
+        events: list[View] = []
+        after: dict[str, str] = {}
+        while (page := view(self.at(channel).get("/v1/events", params=after)))["items"]:
+            events += [one for one in page["items"] if one["data"]["binding"]["id"] == binding_id]
+            after = {"after": page["next_cursor"]}
+        return events
+
     def use(self, channel: str, body: View, purpose: str, **more: Any) -> tuple[bool, str | None]:
         """Whether a use is allowed now between the two people of an application, and why not."""
         people = {f"{role}_id_number": body[role]["id_number"] for role in ("holder", "member")}

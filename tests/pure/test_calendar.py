@@ -8,17 +8,15 @@ from hypothesis import strategies as st
 
 from policies.calendar import (
     LAST_KNOWN_YEAR,
-    add_working_days,
+    SEED,
+    Calendar,
+    Year,
     end_of_day,
-    is_known,
-    is_working_day,
     month_of,
     next_midnight,
-    next_working_day,
+    seed_year,
     shanghai_day,
     start_of_day,
-    working_day_due,
-    working_days_between,
 )
 
 KNOWN_DAYS = st.dates(date(2010, 1, 1), date(LAST_KNOWN_YEAR, 11, 1))
@@ -36,29 +34,29 @@ KNOWN_DAYS = st.dates(date(2010, 1, 1), date(LAST_KNOWN_YEAR, 11, 1))
     ],
 )
 def test_terms_end_at_the_last_moment_of_the_right_day(start, days, due):
-    found = working_day_due(start_of_day(start) + timedelta(hours=15), days)
+    found = SEED.working_day_due(start_of_day(start) + timedelta(hours=15), days)
     assert found.at == datetime(due.year, due.month, due.day, 16, tzinfo=UTC)  # 24:00 in Shanghai
     assert not found.provisional
 
 
 def test_a_term_into_an_unpublished_year_is_provisional():
     start = datetime(LAST_KNOWN_YEAR, 12, 30, 3, tzinfo=UTC)
-    found = working_day_due(start, 2)
+    found = SEED.working_day_due(start, 2)
     assert found.provisional
     assert shanghai_day(found.at).year == LAST_KNOWN_YEAR + 1
-    assert working_day_due(start, 1).provisional is False
+    assert SEED.working_day_due(start, 1).provisional is False
 
 
 def test_unpublished_years_count_monday_to_friday():
     monday = date(LAST_KNOWN_YEAR + 5, 6, 1)
     monday -= timedelta(days=monday.weekday())
-    assert [is_working_day(monday + timedelta(days=n)) for n in range(7)] == [True] * 5 + [False] * 2
-    assert not is_known(monday)
+    assert [SEED.is_working_day(monday + timedelta(days=n)) for n in range(7)] == [True] * 5 + [False] * 2
+    assert not SEED.is_known(monday)
 
 
 def test_make_up_days_of_2026():
     made_up = [date(2026, 1, 1) + timedelta(days=n) for n in range(365)]
-    found = [f"{day:%m-%d}" for day in made_up if day.weekday() >= 5 and is_working_day(day)]
+    found = [f"{day:%m-%d}" for day in made_up if day.weekday() >= 5 and SEED.is_working_day(day)]
     assert found == ["01-04", "02-14", "02-28", "05-09", "09-20", "10-10"]
 
 
@@ -84,13 +82,65 @@ def test_the_next_midnight_of_a_midnight_is_a_day_later():
 
 def test_no_term_is_shorter_than_a_day():
     with pytest.raises(ValueError, match="at least one"):
-        add_working_days(date(2026, 11, 20), 0)
+        SEED.add_working_days(date(2026, 11, 20), 0)
 
 
 @given(KNOWN_DAYS, st.integers(1, 15))
 def test_counting_there_and_back(day, days):
-    due = add_working_days(day, days)
-    assert working_days_between(day, due) == days
-    assert is_working_day(due)
-    assert working_days_between(due, day) == 0
-    assert add_working_days(day, days + 1) == next_working_day(due)
+    due = SEED.add_working_days(day, days)
+    assert SEED.working_days_between(day, due) == days
+    assert SEED.is_working_day(due)
+    assert SEED.working_days_between(due, day) == 0
+    assert SEED.add_working_days(day, days + 1) == SEED.next_working_day(due)
+
+
+# -- years given from outside --------------------------------------------------------------------------------------
+
+
+NEXT = LAST_KNOWN_YEAR + 1
+
+
+def a_year(*, off: tuple[date, ...] = (), on: tuple[date, ...] = (), year: int = NEXT) -> Year:
+    return Year(year, frozenset(off), frozenset(on))
+
+
+def a_week(year: int) -> list[date]:
+    """Monday to Sunday of a week in June."""
+    monday = date(year, 6, 1)
+    monday += timedelta(days=-monday.weekday() % 7)
+    return [monday + timedelta(days=n) for n in range(7)]
+
+
+def test_a_year_that_is_given_is_known_with_its_holidays_and_make_up_days():
+    monday, tuesday, *_, sunday = a_week(NEXT)
+    known = Calendar([a_year(off=(monday,), on=(sunday,))], version=3)
+    assert (known.version, known.last_known_year) == (3, NEXT)
+    worked = [known.is_working_day(day) for day in a_week(NEXT)]
+    assert worked == [False, True, True, True, True, False, True]
+    before = start_of_day(monday - timedelta(days=3))  # a Friday
+    assert known.working_day_due(before, 1).at == end_of_day(tuesday)
+    assert not known.working_day_due(before, 1).provisional
+    assert SEED.working_day_due(before, 1).at == end_of_day(monday)
+    assert SEED.working_day_due(before, 1).provisional
+    assert known.working_day_due(start_of_day(date(NEXT, 12, 30)), 5).provisional  # and past its end again
+
+
+def test_a_year_that_is_given_counts_more_than_the_package():
+    seed = seed_year(LAST_KNOWN_YEAR)
+    assert seed is not None
+    extended = next(day for day in a_week(LAST_KNOWN_YEAR) if SEED.is_working_day(day))
+    corrected = Calendar([a_year(year=LAST_KNOWN_YEAR, off=(*seed.holidays, extended), on=tuple(seed.make_up))])
+    assert not corrected.is_working_day(extended)
+    assert all(corrected.is_working_day(day) for day in seed.make_up)
+    plain = Calendar([a_year(year=LAST_KNOWN_YEAR)])  # whatever the package says of that year is gone
+    assert not any(plain.is_working_day(day) for day in seed.make_up)
+
+
+def test_a_notice_may_speak_of_the_december_before_and_the_later_one_is_right():
+    eve = next(date(LAST_KNOWN_YEAR, 12, day) for day in (31, 30, 29) if date(LAST_KNOWN_YEAR, 12, day).weekday() < 5)
+    assert SEED.is_working_day(eve)
+    assert not Calendar([a_year(off=(eve,))]).is_working_day(eve)
+    both = Calendar([a_year(off=(eve,)), a_year(year=LAST_KNOWN_YEAR, on=(eve,))])
+    assert not both.is_working_day(eve)
+    assert a_year().speaks_of(eve)
+    assert not a_year().speaks_of(date(LAST_KNOWN_YEAR, 11, 30))

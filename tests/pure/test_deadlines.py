@@ -11,7 +11,7 @@ import pytest
 from policies.book import lawbook
 from policies.calendar import LAST_KNOWN_YEAR
 from policies.check import plans_of
-from policies.plan import Plan
+from policies.plan import Plan, Span
 from tests.pure.test_check import a_plan
 from tests.pure.test_machine import after, plans, situations
 from workflows.binding import NOWHERE
@@ -153,6 +153,14 @@ BORDERS: list[tuple[str, Any, str, dict[str, Any], datetime, str]] = [
     ("reverification_to_done", child, "active", {"reverify_since": T0 + HOUR}, T0 + HOUR + 30 * DAY, "suspended"),
     ("suspended_to_ended", adult, "suspended",
      {"suspended_for": "insurance", "resting_since": T0 + HOUR}, T0 + HOUR + 180 * DAY, "unbound"),
+    ("active_to_term", lambda: replace(adult(), term_days=365), "active",
+     {"active_since": T0, "resting_since": T0 + DAY}, midnight(2027, 11, 2), "unbound"),
+    ("active_to_term", lambda: replace(adult(), term_days=1), "suspended",
+     {"active_since": T0, "suspended_for": "decision", "resting_since": T0 + HOUR}, midnight(2026, 11, 3), "unbound"),
+    ("suspended_to_warned", adult, "suspended",
+     {"suspended_for": "insurance", "resting_since": T0 + HOUR}, T0 + HOUR + 150 * DAY, "suspended"),
+    ("suspended_to_warned", adult, "suspended",
+     {"suspended_for": "decision", "resting_since": T0, "warned_at": T0 + 150 * DAY}, T0 + 173 * DAY, "suspended"),
 ]  # fmt: skip
 
 
@@ -196,6 +204,21 @@ def test_deadlines_of_rest_stay_armed_through_unbinding() -> None:
         assert armed(unbinding) == armed(resting) | {"unbind_to_confirmed": confirm}
 
 
+def test_a_suspension_is_warned_of_twice_and_each_anew() -> None:
+    case = a_case(adult(), "suspended", suspended_for="decision", resting_since=T0, warned_at=T0 + 173 * DAY)
+    assert "suspended_to_warned" not in armed(case)
+    case.progress.warned_at = T0 + 174 * DAY  # the clock was late for both: once is told, not twice at once
+    assert "suspended_to_warned" not in armed(case)
+    case.progress.resting_since = T0 + 200 * DAY  # a second suspension, with warnings of its own
+    assert armed(case)["suspended_to_warned"].at == T0 + 350 * DAY
+
+
+def test_a_suspension_that_is_shorter_than_a_warning_is_warned_of_later_only() -> None:
+    short = replace(adult(), deadlines={**adult().deadlines, "suspended_to_ended": Span(hours=20 * 24)})
+    case = a_case(short, "suspended", suspended_for="decision", resting_since=T0)
+    assert armed(case)["suspended_to_warned"].at == T0 + 13 * DAY
+
+
 # -- the review clock ---------------------------------------------------------------------------------------------
 
 
@@ -211,6 +234,7 @@ def returned(case: Case, at: datetime) -> Case:
 
 def mended(case: Case, at: datetime) -> Case:
     """Handed in once more, and the registries answer at once."""
+    case = replace(case, added_since=("commitment_letter",))
     again = after(case, "submit_materials", Actor("channel", "alipay"), {}, at)
     return after(again, "registries_answered", SYSTEM, {}, at)
 

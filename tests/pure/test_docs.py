@@ -15,7 +15,7 @@ from api.texts import TEXTS
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
-CODE = ("api", "cli", "embedded", "gateways", "models", "policies", "tasks", "workflows")
+CODE = ("api", "console", "service", "cli", "embedded", "gateways", "models", "policies", "tasks", "workflows")
 REAL_TIME = 1_763_700_000  # seconds; any moment will do
 
 

@@ -14,6 +14,7 @@ from tests.facts import HOW, KINDS, PAGE, ROOT, Row, page, read
 
 FACTS = read()
 PACKS = sorted((ROOT / "policies" / "packs").glob("*.yaml"))
+UNSEEDED = {"CN-33-zhejiang.account_sharing"}  # no article speaks of it: it stands on other sources
 DONE = ("code", "pack", "text")
 # Named here as well, so that a fact is neither given up nor taken up in silence.
 OUT_OF_SCOPE = {"F3", "F66"}
@@ -94,7 +95,7 @@ def test_a_pack_cites_the_facts_that_it_holds(pack: Path) -> None:
     file, cited = pack.relative_to(ROOT).as_posix(), body_of(pack)["facts"]
     places = {number: (row.where or "").partition("#") for number, row in rows("pack", "text").items()}
     held = {number: key for number, (where, _, key) in places.items() if where == file}
-    assert held
+    assert bool(held) is (pack.stem not in UNSEEDED)
     assert {n: key for n, key in held.items() if not any(n in cited[path] and _near(path, key) for path in cited)} == {}
 
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 LOAD = """
 import sys
 from importlib.metadata import packages_distributions
-import api.app, cli.main, tasks.app, embedded.supervisor, migrations
+import service.app, cli.main, tasks.app, embedded.supervisor, migrations
 import kombu.transport.redis, celery.bin.celery, celery.beat, celery.concurrency.thread
 import uvicorn.protocols.http.httptools_impl, uvicorn.loops.uvloop
 """

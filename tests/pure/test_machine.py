@@ -27,6 +27,7 @@ from workflows.views.public import ACTIONS, available_actions, offered
 
 KINDS = ("channel", "counter", "reviewer", "supervisor", "operator", "system", "clock")
 WAITING = "submitted materials_uploaded face_check offline_fallback agency_review returned"
+LIVING = f"{WAITING} active suspended unbinding"
 # What `next` may be, with what the system says after it in the same commit: a document that no camera can read goes
 # offline, a review may pass by itself, a limit may be met.
 NEXT = "face_check agency_review active rejected offline_fallback"
@@ -57,7 +58,7 @@ LAW: dict[tuple[str, str], dict[str, str]] = {
     ("counter_refused", "counter"): {"offline_fallback": "rejected", "suspended": "="},
     ("approve", "reviewer system"): {"agency_review": NEXT},
     ("reject", "reviewer"): {"agency_review": "rejected"},
-    ("return_for_correction", "reviewer"): {"agency_review": "returned"},
+    ("return_for_correction", "reviewer supervisor"): {"agency_review": "returned"},  # a supervisor: the second time
     ("escalate", "clock reviewer"): {"agency_review": "="},
     ("withdraw", "channel counter"): dict.fromkeys(WAITING.split(), "withdrawn"),
     ("expire", "clock"): dict.fromkeys(
@@ -65,7 +66,9 @@ LAW: dict[tuple[str, str], dict[str, str]] = {
     ),
     ("ask_reverification", "clock"): {"active": "="},
     ("report_change", "channel counter"): dict.fromkeys(("active", "suspended"), "suspended unbound"),
+    ("link_number", "system"): {"active": "="},  # the birth registry has a number for the newborn
     ("suspend", "supervisor system clock"): {"active": "suspended"},
+    ("warn_of_end", "clock"): {"suspended": "="},
     ("resume", "supervisor system clock"): {"suspended": "active"},
     ("request_unbind", "channel counter"): dict.fromkeys(("active", "suspended"), "unbinding"),
     ("confirm_unbind", "channel counter"): {"unbinding": "unbound"},
@@ -83,6 +86,17 @@ LAW: dict[tuple[str, str], dict[str, str]] = {
     ("limit_refused", "system"): dict.fromkeys(
         ("materials_uploaded", "face_check", "offline_fallback", "agency_review"), "rejected"
     ),
+    # what operators repair with (docs/repairs.md): after a move, what the system says next in the same commit
+    **{(said, "operator"): dict.fromkeys(LIVING.split(), "=") for said in ("rearm", "resend", "replan")},
+    ("ask_again", "operator"): dict.fromkeys(
+        ("materials_uploaded", "face_check", "active", "suspended", "unbinding"), "="
+    ),
+    ("move", "operator"): dict.fromkeys(
+        WAITING.split(), "materials_uploaded face_check offline_fallback agency_review"
+    ),
+    ("reassign", "operator"): dict.fromkeys(("offline_fallback", "agency_review", "suspended"), "="),
+    ("close", "operator"): dict.fromkeys(WAITING.split(), "rejected"),
+    ("undo_repair", "system"): dict.fromkeys(LIVING.split(), "="),
 }
 BY_HAND = {
     (said, kind, state): {state if word == "=" else word for word in becomes.split()}

@@ -13,6 +13,7 @@ from policies.people import (
     mask_number,
     normalise_name,
     parse_birth_certificate,
+    parse_by_number,
     parse_for_search,
     parse_identity,
     upgrade_legacy,
@@ -129,6 +130,29 @@ def test_a_search_returns_all_whom_a_number_may_name():
     for nobody in ("张三", "", "110105194912310021"):
         with pytest.raises(NotAllowed, match="id_number_invalid"):
             parse_for_search(nobody, TODAY)
+
+
+@pytest.mark.parametrize(
+    ("number", "id_type"),
+    [
+        ("11010519491231002x", "resident_id"),
+        ("810000199001010019", "hmt_residence_permit"),
+        ("911222199001010012", "foreign_permanent_resident"),
+        ("USA110119900101", "foreign_permanent_resident"),
+        ("ea1234567", "passport"),
+    ],
+)
+def test_a_number_alone_says_whose_it_is(number, id_type):
+    assert parse_by_number(number, TODAY, "/mother").id_type == id_type
+
+
+@pytest.mark.parametrize(
+    "number", ["", "1101051949123100", "110105194912310021", "110105491231002", "12345678", "E" * 15]
+)
+def test_a_digit_forgotten_is_no_passport(number):
+    with pytest.raises(NotAllowed) as refused:
+        parse_by_number(number, TODAY, "/mother")
+    assert (refused.value.code, refused.value.pointer) == ("id_number_invalid", "/mother")
 
 
 def test_birth_certificates_are_a_letter_and_nine_digits():

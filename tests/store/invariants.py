@@ -134,21 +134,29 @@ def check_months(cases: list[Case], history: dict[str, list[Row]], found: list[R
     wanted = set(_places(cases, history))
     assert there.keys() == wanted
     for case in cases:
-        most = case.plan.limits.binders_per_member
-        for row in found:
-            if most is not None and (row["member"], row["product"]) == (case.application.member, case.plan.product):
-                assert 1 <= row["n"] <= most, row
+        limits = case.plan.limits
+        if limits.binders_per_member is None or limits.member_window != "calendar_month":
+            continue
+        counted = [row for row in found if row["binding_id"] == case.id and (limits.count_ended or not row["ended"])]
+        for row in counted:
+            alike = [one for one in found if all(one[name] == row[name] for name in ("member", "product", "month"))]
+            assert len([one for one in alike if limits.count_ended or not one["ended"]]) <= limits.binders_per_member
+    states = {case.id: case.state for case in cases}
+    for row in found:
+        assert row["ended"] == (states[row["binding_id"]] in FINAL), row
 
 
 def _places(cases: list[Case], history: dict[str, list[Row]]) -> Iterator[tuple[str, str, str, str]]:
     for case in cases:
         limits, application = case.plan.limits, case.application
-        given_back = case.state in FINAL and not limits.count_ended
-        if limits.binders_per_member is None or given_back:
+        given_back = case.state in FINAL and not limits.keeps_ended
+        uncounted = limits.binders_per_member is None and limits.holder_window == "at_once"
+        if uncounted or given_back:
             continue
+        apart = f"/{application.channel}" if limits.member_scope == "per_channel" else ""
         for line in history[case.id]:
             if line["event"] == "activated":
-                yield application.member, application.product, month(line["at"]), application.holder
+                yield application.member, application.product + apart, month(line["at"]), application.holder
 
 
 def month(at: datetime) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from gateways.documents import DocumentMissing, FolderStore
+from tasks import upkeep
 from tasks.office import Office
-from tasks.upkeep import erase_orphans, keep_up
+from tasks.upkeep import erase_documents, erase_orphans, keep_up
 from tests import life
 from tests.life import advance, look, say, to_state
 
@@ -61,6 +62,48 @@ def test_what_was_taken_back_goes_too(office: Office) -> None:
     assert keep_up(office) == 1
     assert not there(office, [first])
     assert there(office, others)
+
+
+class DyingStore(FolderStore):
+    """A store whose process dies over the third document that it is to erase; the next one works."""
+
+    left = 2
+
+    def delete(self, document_id: str) -> None:
+        self.left -= 1
+        if self.left == -1:
+            raise KeyboardInterrupt
+        super().delete(document_id)
+
+
+def test_endings_are_gone_through_a_batch_at_a_time_and_again_after_a_crash(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "BATCH", 2)
+    monkeypatch.setattr(upkeep, "ROUNDS", 2)
+    ours = replace(office, windows=replace(office.windows, documents=DyingStore(tmp_path)))
+    bindings = [to_state(ours, "materials_uploaded", seed=seed) for seed in range(5)]
+    theirs = [documents(ours, binding_id) for binding_id in bindings]
+    for binding_id in bindings:
+        say(ours, "withdraw", binding_id)
+        life.skip(office, minutes=1)
+    life.skip(office, days=31)
+    with pytest.raises(KeyboardInterrupt):
+        erase_documents(ours)
+    of_each = len(theirs[0])
+    assert erase_documents(ours) == 4 * of_each  # two rounds of two endings, those of the broken one among them
+    assert [there(ours, ids) for ids in theirs] == [False] * 4 + [True]
+    assert erase_documents(ours) == of_each
+    assert erase_documents(ours) == 0
+
+
+@pytest.mark.parametrize("statement", ["_TAKEN_BACK", "_ENDINGS"])
+def test_what_is_past_its_time_is_found_by_an_index(office: Office, statement: str) -> None:
+    asked = {"kept": upkeep.DOCUMENTS_KEPT, "batch": upkeep.BATCH}
+    with office.ledger.desk() as conn:
+        plan = "\n".join(row[0] for row in conn.execute(f"explain {getattr(upkeep, statement)}", asked))
+    assert "Seq Scan" not in plan.replace("Seq Scan on upkeep_places", "")
+    assert "_endings_idx" in plan or "materials_removed_idx" in plan
 
 
 def test_a_document_without_a_row_goes_after_a_day(office: Office, tmp_path: Path) -> None:

@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg import OperationalError
 
+from models.ids import new_id
 from policies.book import LawBook, load
+from policies.calendar import shanghai_day
 from policies.loader import SHIPPED
 from tasks.office import Office
 from tests import life
 from tests.store.invariants import check, rows
 from workflows.case import FINAL, SYSTEM
+from workflows.commands import Command
 from workflows.engine import Desk
 from workflows.errors import Refused
 from workflows.sweeping import sweep
@@ -219,3 +223,113 @@ def test_a_pack_may_limit_a_relation(office: Office, tmp_path: Path) -> None:
         "holder_relation_limit",
     )
     apply(there, 1, 2, region="110100", relationship="SIBLING", member_born=born)
+
+
+def end(office: Office, binding_id: str) -> None:
+    life.say(office, "end", binding_id, life.SUPERVISOR, reason="suspected_fraud")
+
+
+def test_a_pack_may_count_binders_at_the_same_time(office: Office, tmp_path: Path) -> None:
+    """One binder a member, as long as he is one (B.4): free at once when it ends, in the same month too."""
+    there = with_book(office, a_book(tmp_path, "{member_window: at_once, binders_per_member: 1}"))
+    first = apply(there, 1, 1, region="110100")
+    assert activate(there, first) == "active"
+    assert refused(there, 2, 1, region="110100") == (409, "member_binder_limit")
+    life.skip(office, days=70)  # in force for months: he still is the one
+    day = shanghai_day(office.ledger.now())
+    assert refused(there, 2, 1, region="110100", day=day) == (409, "member_binder_limit")
+    end(there, first)
+    assert activate(there, apply(there, 2, 1, region="110100", day=day)) == "active"
+
+
+def test_a_pack_may_count_days_back_from_now(office: Office, tmp_path: Path) -> None:
+    there = with_book(office, a_book(tmp_path, "{member_window: 30, binders_per_member: 2}"))
+    for holder, days in ((1, 10), (2, 19)):
+        day = shanghai_day(office.ledger.now())
+        binding_id = apply(there, holder, 1, region="110100", day=day)
+        assert activate(there, binding_id) == "active"
+        end(there, binding_id)
+        life.skip(office, days=days)
+    day = shanghai_day(office.ledger.now())
+    assert refused(there, 3, 1, region="110100", day=day) == (409, "member_binder_limit")
+    life.skip(office, days=1, minutes=1)
+    day = shanghai_day(office.ledger.now())
+    assert activate(there, apply(there, 3, 1, region="110100", day=day)) == "active"
+    assert refused(there, 4, 1, region="110100", day=day) == (409, "member_binder_limit")
+    # the first of the three is over thirty days back; who comes again is counted from when he came last
+    again = apply(there, 2, 1, region="110100", day=day)
+    assert activate(there, again) == "active"
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_pack_may_count_a_holders_month(office: Office, tmp_path: Path, ended: bool) -> None:
+    """So many members a holder in a month, those that have ended in it with them or not."""
+    limits = f"{{holder_window: calendar_month, members_per_holder: 2, holder_count_ended: {str(ended).lower()}}}"
+    there = with_book(office, a_book(tmp_path, limits))
+    bindings = [apply(there, 1, member, region="110100") for member in (1, 2, 3)]
+    assert [activate(there, one) for one in bindings] == ["active", "active", "rejected"]
+    assert life.look(office, bindings[2]).progress.reason == "holder_limit"
+    assert refused(there, 1, 4, region="110100") == (409, "holder_limit")
+    assert activate(there, apply(there, 2, 4, region="110100")) == "active"
+    end(there, bindings[0])
+    if ended:
+        assert refused(there, 1, 5, region="110100") == (409, "holder_limit")
+        life.skip(office, days=31)
+    day = shanghai_day(office.ledger.now())
+    assert activate(there, apply(there, 1, 5, region="110100", day=day)) == "active"
+
+
+def test_a_pack_may_count_a_relation_over_a_month(office: Office, tmp_path: Path) -> None:
+    there = with_book(office, a_book(tmp_path, "{holder_window: calendar_month, per_relation: {PARENT: 1}}"))
+    first = apply(there, 1, 1, region="110100")
+    assert activate(there, first) == "active"
+    end(there, first)
+    assert refused(there, 1, 2, region="110100") == (409, "holder_relation_limit")
+    assert activate(there, apply(there, 1, 3, region="110100", member_born=date(2019, 1, 1))) == "active"
+
+
+def test_a_pack_may_count_a_members_binders_in_each_channel_apart(office: Office, tmp_path: Path) -> None:
+    there = with_book(office, a_book(tmp_path, "{member_scope: per_channel, binders_per_member: 1}"))
+    book = there.desk.book
+    for holder, channel in ((1, "alipay"), (2, "wechat")):
+        request = life.a_request(book, holder_seed=holder, member_seed=1, region="110100")
+        assert activate(there, life.submit(there, request, channel)) == "active"
+    third = life.a_request(book, holder_seed=3, member_seed=1, region="110100")
+    with pytest.raises(Refused, match="member_binder_limit"):
+        life.submit(there, third, "wechat")
+    assert life.submit(there, third, "national_app")
+
+
+# -- crashes -----------------------------------------------------------------------------------------------------------
+
+
+def cut_off(office: Office, command: Command) -> None:
+    """Carry a command out at a desk whose process dies between the write and its commit."""
+    desk = Desk(office.ledger, office.desk.book, office.desk.keys)
+    with office.ledger.transaction() as conn:
+        (outcome,) = desk.serve_on(conn, [command])
+        assert outcome.refused is None
+        with office.ledger.desk() as other:
+            other.execute("select pg_terminate_backend(%s)", (conn.info.backend_pid,))
+
+
+@pytest.mark.parametrize("said", ["submit", "activate", "end"])
+def test_a_place_is_taken_and_given_back_once_also_after_a_crash(office: Office, said: str) -> None:
+    request = life.a_request(office.desk.book)
+    binding_id = new_id("bnd", office.ledger.now())
+    submit = Command("submit", binding_id, life.channel(), {"request": request, "channel": "alipay"})
+    ended = Command("end", binding_id, life.SUPERVISOR, {"reason": "suspected_fraud"})
+    verified = Command("counter_verified", binding_id, life.COUNTER)
+    crashing, before = {"submit": (submit, (0, 0)), "activate": (verified, (1, 0)), "end": (ended, (1, 1))}[said]
+    if said != "submit":
+        office.desk.say(submit)
+        life.hand_in(office, binding_id)
+        life.registries_say_yes(office, binding_id)
+        life.say(office, "route_offline", binding_id, reason="declines_face")
+    if said == "end":
+        office.desk.say(verified)
+    with pytest.raises(OperationalError):
+        cut_off(office, crashing)
+    assert (seats(office), months(office)) == before
+    office.desk.say(crashing)
+    assert (seats(office), months(office)) == {"submit": (1, 0), "activate": (1, 1), "end": (0, 1)}[said]

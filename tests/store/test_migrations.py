@@ -1,4 +1,4 @@
-"""The schema: one migration after another, failing fast on locks, and the same as `models/tables.py` in the end."""
+"""The schema: one migration after another, failing fast on locks, and the same as `models/tables/` in the end."""
 
 import ast
 import subprocess

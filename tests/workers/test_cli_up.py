@@ -89,7 +89,7 @@ def test_it_comes_up_serves_is_well_and_leaves_no_process(service):
     family = psutil.Process(process.pid).children(recursive=True)
     assert {one.name() for one in family} >= {"postgres", "valkey-server"}
     called = " ".join(" ".join(one.cmdline()) for one in family)
-    assert all(part in called for part in ("api.app:create_app", "tasks.app worker", "tasks.app beat"))
+    assert all(part in called for part in ("service.app:create_app", "tasks.app worker", "tasks.app beat"))
 
     code, out, err = service.say("doctor")
     assert code == 0, out + err

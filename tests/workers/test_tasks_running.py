@@ -30,10 +30,11 @@ class Household:
 
     office: Office
     broker: str
+    path: str = str(ROOT)  # where the processes find our code
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        environment = os.environ | {"KINBIND_BROKER_URL": self.broker, "PYTHONPATH": str(ROOT)}
+        environment = os.environ | {"KINBIND_BROKER_URL": self.broker, "PYTHONPATH": self.path}
         process = subprocess.Popen(
             [sys.executable, "-m", "celery", "-A", "tasks.app", *arguments, "--loglevel", "WARNING"],
             cwd=os.environ["KINBIND_VAR"],

@@ -42,18 +42,23 @@ def cases_as_of(
     ids, sequences = [line[0] for line in wanted], [line[1] for line in wanted]
     rows = conn.execute(_LINES, (ids, sequences)).fetchall()
     reads = reader.read(conn, [(row[0], None, None) for row in rows])
-    return [(_as_of(read.case, row), row[3]) for read, row in zip(reads, rows, strict=True) if read.case]
+    return [(_as_of(reader, read.case, row), row[3]) for read, row in zip(reads, rows, strict=True) if read.case]
 
 
-def _as_of(case: Case, row: Any) -> Case:
+def _as_of(reader: Reader, case: Case, row: Any) -> Case:
     _, sequence, state, _, body, materials = row
     after = orjson.loads(body)
+    progress, application = msgspec.convert(after["progress"], Progress), case.application
+    if case.progress.changed != progress.changed:  # the member had another name or number then
+        parties = reader.parties(case.id, application.sealed, progress)
+        application = replace(application, parties=parties)
     return replace(
         case,
+        application=application,
         state=state,
         version=sequence,
         since=datetime.fromisoformat(after["since"]),
-        progress=msgspec.convert(after["progress"], Progress),
+        progress=progress,
         materials=orjson.loads(materials) if materials else [],
         lease=None,
     )

@@ -67,8 +67,9 @@ THEN: Mapping[str, Words] = {  # by `waiting_on.then`
     "active": ("解绑申请将取消，绑定继续有效", "the unbinding is dropped and the binding stays in force"),
     "suspended": ("解绑申请将取消，绑定仍为暂停", "the unbinding is dropped and the binding stays suspended"),
 }
-# A binding in force waits on nobody, but two days may be known on which that changes.
+# A binding in force waits on nobody, but days may be known on which that changes.
 AHEAD: Mapping[str, Words] = {
+    "active_to_term": ("绑定期限至{at}止", "its term ends on {at}"),
     "member_to_age": (
         "家庭成员将于{day}达到刷脸年龄，届时须本人刷脸",
         "the member reaches the face age on {day} and is then asked to verify",

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from models.ledger import Ledger
 from workflows.access.scopes import patterns
 from workflows.case import STATES, region_prefix
+from workflows.views.pacing import Paced
 
 # One statement, so that a moment is seen whole. Times of steps are the service's clock; a heartbeat is measured by
 # real time, because a moved clock does not make a worker old. `{…}` narrows to a part, and is empty for everything.
@@ -44,7 +45,7 @@ backlog as (
   select count(*) filter (where l.state = 'pending') as pending,
          count(*) filter (where l.state = 'parked') as parked,
          min(l.created_at) filter (where l.state = 'pending') as oldest_pending_at
-  from deliveries l where l.state <> 'delivered' {deliveries}
+  from deliveries l where (l.state = 'pending' or l.state = 'parked') {deliveries}
 )
 select clock.now,
   (select coalesce(jsonb_agg(s), '[]') from states s) as states,
@@ -82,7 +83,14 @@ EVERYTHING = Part(("000000",))
 
 
 def overview(ledger: Ledger, part: Part) -> dict[str, Any]:
-    """Counts and ages as of one moment; every state is listed, also an empty one."""
+    """Counts and ages as of one moment, `at`; every state is listed, also an empty one.
+
+    Where counting takes long the answer of a while ago is given again (`pacing`): `at` says of when.
+    """
+    return _paced(ledger, part)
+
+
+def _look(ledger: Ledger, part: Part) -> dict[str, Any]:
     whole = part == EVERYTHING
     within = {name: "" if whole else _PART.format(column) for name, column in _NARROWED.items()}
     asked = {
@@ -100,6 +108,9 @@ def overview(ledger: Ledger, part: Part) -> dict[str, Any]:
         "workers": moments(row["workers"]),
         "outages": moments(row["outages"]),
     }
+
+
+_paced = Paced(_look)
 
 
 def moments(value: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from policies.people import mask_name, mask_number
+from policies.regions import AgencyName, agency_name
 from workflows import binding
 from workflows.case import (
     OFFLINE_FALLBACK,
@@ -53,8 +54,17 @@ ACTIONS: dict[str, tuple[tuple[str, str], ...]] = {
         ("return", "return_for_correction"),
         ("escalate", "escalate"),
     ),
-    "supervisor": (("suspend", "suspend"), ("resume", "resume"), ("unbind", "end")),
-    "operator": (("route_offline", "route_offline"),),
+    "supervisor": (
+        ("return", "return_for_correction"),
+        ("suspend", "suspend"),
+        ("resume", "resume"),
+        ("unbind", "end"),
+    ),
+    "operator": (
+        ("route_offline", "route_offline"),
+        *((said, said) for said in ("rearm", "ask_again", "resend", "move", "replan", "reassign")),
+        ("end", "close"),
+    ),
 }
 # These end or put off what a notice consented to; withdrawing the consent says one of them.
 _CONSENT = ("choose_offline", "withdraw", "request_unbind")
@@ -144,9 +154,12 @@ def ticket_view(case: Case) -> dict[str, Any] | None:
     offline, counter = case.progress.offline, case.plan.counter
     if offline is None or case.state not in (OFFLINE_FALLBACK, SUSPENDED):
         return None
-    own = offline.agency == counter.agency
-    return {"code": offline.code, "agency": offline.agency, "agency_name": counter.agency_name if own else None,
-            "address": counter.address if own else None, "bring": list(counter.bring)}  # fmt: skip
+    at = AgencyName(counter.agency_name, counter.address)
+    if offline.agency != counter.agency:  # it was handed over, or reassigned
+        known = agency_name(offline.agency)
+        at = AgencyName(offline.agency_name or known.name, offline.address or known.address)
+    return {"code": offline.code, "service": counter.service or None, "agency": offline.agency,
+            "agency_name": at.name, "address": at.address, "bring": list(counter.bring)}  # fmt: skip
 
 
 def dumps(body: Any) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from policies.book import LawBook
 from policies.parts import Text
@@ -20,6 +20,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "unbind_to_confirmed": ("未按期确认解绑", "the unbinding was not confirmed in time"),
     "reverification_to_done": ("未按期重新核验", "the new verification did not come in time"),
     "suspended_to_ended": ("暂停期满", "it was suspended for too long"),
+    "term_over": ("绑定期限届满", "the term for which it was made is over"),
     # why a counter
     "declines_face": ("选择不刷脸", "a face check was declined"),
     "member_elsewhere": ("家庭成员不在身边", "the member is elsewhere"),
@@ -33,6 +34,9 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "face_no_match": ("人脸比对不一致", "the face did not match"),
     "face_liveness": ("活体检测未通过", "the liveness check failed"),
     "face_quality": ("人脸图像质量不足", "the picture was not good enough"),
+    # what the system decided of a review, where a pack lets it
+    "automatic": ("系统自动审核通过", "it was approved by the system, under the rule of the pack"),
+    "sampled": ("抽中人工复核", "it was drawn for a person to look at"),
     # why suspended or ended
     "reverification": ("须重新核验身份", "a new verification is due"),
     "insurance": ("参保状态异常", "the insurance has stopped"),
@@ -56,6 +60,12 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 def known() -> frozenset[str]:
     """The codes that mean the same under every pack."""
     return frozenset(_WORDS)
+
+
+def every(codes: Iterable[str], plan: Plan, book: LawBook) -> dict[str, tuple[str, str]]:
+    """The same of many codes: Chinese and English by code."""
+    told = {code: say(code, plan, book) for code in codes}
+    return {code: (words.zh, words.en) for code, words in told.items()}
 
 
 def say(code: str, plan: Plan, book: LawBook) -> Text:

@@ -9,9 +9,11 @@ from typing import Any, Literal
 
 from sqlalchemy import TextClause, text
 
+from policies.relations import to_gbt4761
 from workflows import leases
 from workflows.access import scopes
 from workflows.case import AGENCY_REVIEW, Actor, Case, region_prefix
+from workflows.deadlines import due
 from workflows.engine import Desk
 from workflows.errors import not_found
 from workflows.views import cursors, listing, public
@@ -25,6 +27,10 @@ _STATUS = {
     "mine": "w.claimed_by = :staff and w.lease_until > clock.now",
     "escalated": "w.escalations > 0",
 }
+_APPLIED = """exists (
+  select from applications a where a.binding_id = w.binding_id
+    and (cast(:product as text) is null or a.product = :product)
+    and (cast(:persons as text[]) is null or a.holder = any(:persons) or a.member = any(:persons)))"""
 _PAGE = """
 select w.*, clock.now
 from {table} w cross join (select kinbind_now() as now) as clock
@@ -50,12 +56,17 @@ class Wanted:
     overdue: bool | None = None
     limit: int = 50
     cursor: str | None = None
+    product: str | None = None  # of reviews, as are the persons
+    persons: Sequence[str] | None = None  # blind indexes, of which one must be a party
 
 
 def review_queue(desk: Desk, actor: Actor, wanted: Wanted, status: Status = "open") -> dict[str, Any]:
     """A page of the cases that await a decision; `status` is about the lease and the haste."""
-    page = _page("review_cases", _STATUS.get(status, "true"))
-    return _listed(desk, actor, wanted, page, _review_item, {})
+    narrowed, named = _STATUS.get(status, "true"), {}
+    if wanted.product is not None or wanted.persons is not None:
+        narrowed += f" and {_APPLIED}"
+        named = {"product": wanted.product, "persons": None if wanted.persons is None else list(wanted.persons)}
+    return _listed(desk, actor, wanted, _page("review_cases", narrowed), _review_item, named)
 
 
 def tickets(desk: Desk, actor: Actor, wanted: Wanted, code: str | None = None) -> dict[str, Any]:
@@ -73,8 +84,14 @@ def review_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
     case, now = desk.look(binding_id)
     if not scopes.reviews(case, actor):
         raise not_found()
+    return review_details(desk, case, actor, now)
+
+
+def review_details(desk: Desk, case: Case, actor: Actor, now: datetime) -> dict[str, Any]:
+    """The same of a case that has been read, by one who may see it."""
     review = case.plan.review
     return held(case, actor, now) | {
+        "relationship_code": to_gbt4761(case.application.relationship),
         "reasons": {"reject": review.reject_reasons, "return": review.return_reasons},
         "timeline": listing.timeline(desk.ledger, case.id, actor),
         "face_checks": listing.face_checks(desk.ledger, case, now),
@@ -157,10 +174,10 @@ def _item(row: Any, case: Case, now: datetime) -> dict[str, Any]:
 
 
 def _review_item(row: Any, case: Case, actor: Actor, now: datetime) -> dict[str, Any]:
-    review = case.progress.review
+    ends = due(case, "review_to_decision")
     return _item(row, case, now) | {
         "entered_at": row["entered_at"], "escalations": row["escalations"],
-        "provisional": bool(review and review.provisional), "lease": leases.lease_view(case, actor, now),
+        "provisional": ends is not None and ends.provisional, "lease": leases.lease_view(case, actor, now),
     }  # fmt: skip
 
 

@@ -1,0 +1,100 @@
+"""What the hands remember: places of long errands, outages, what is stuck, repairs, who is at work."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, DateTime, Index, Integer, Table, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from models.tables.base import id_, metadata, one_of, time_
+
+# How far an errand has come that goes through everything, a little at a time.
+upkeep_places = Table(
+    "upkeep_places",
+    metadata,
+    Column("name", Text, primary_key=True),
+    time_("at"),
+    id_("binding_id", nullable=False),
+)
+
+provider_outages = Table(
+    "provider_outages",
+    metadata,
+    id_("provider", primary_key=True),
+    Column("first_at", DateTime(timezone=True), primary_key=True),
+    time_("last_at"),
+    time_("ended_at", nullable=True),
+)
+
+# What was found stuck, and when it was found to move again: told once each time.
+stuck_findings = Table(
+    "stuck_findings",
+    metadata,
+    id_(primary_key=True),
+    id_("binding_id", nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("key", Text, nullable=False),  # tells two findings of one cause in one binding apart
+    Column("fingerprint", Text, nullable=False),
+    Column("evidence", JSONB, nullable=False),
+    time_("since"),
+    time_("found_at"),
+    time_("recovered_at", nullable=True),
+    Index("stuck_findings_open_idx", "binding_id", "cause", "key", unique=True,
+          postgresql_where=text("recovered_at is null")),
+    Index("stuck_findings_recovered_idx", "recovered_at", postgresql_where=text("recovered_at is not null")),
+)  # fmt: skip
+
+# What operators order: one verb for one binding or for all that a filter finds, why, and who else said yes.
+REPAIR_STATES = ("planning", "planned", "awaiting_approval", "running", "done", "undoing", "undone")
+repairs = Table(
+    "repairs",
+    metadata,
+    id_(primary_key=True),
+    Column("verb", Text, nullable=False),
+    Column("args", JSONB, nullable=False),
+    Column("filter", JSONB),  # null: of one binding
+    Column("reason", Text, nullable=False),
+    Column("dry_run", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("pace", Integer, nullable=False),  # bindings a second, at most
+    Column("regions", ARRAY(Text), nullable=False),  # the grants of who asked
+    Column("asked_by", Text(collation="C"), nullable=False),
+    Column("asked_person", Text(collation="C")),
+    Column("approved_by", Text(collation="C")),
+    Column("approved_person", Text(collation="C")),
+    Column("undone_by", Text(collation="C")),
+    Column("undone_because", Text),
+    time_("created_at"),
+    time_("approved_at", nullable=True),
+    time_("paused_at", nullable=True),
+    time_("finished_at", nullable=True),
+    id_("after", nullable=False, server_default=text("''")),  # planning: the last binding looked at
+    time_("next_at", default="clock_timestamp()"),  # real time: the next batch not before
+    one_of("state", REPAIR_STATES, "state_known"),
+    Index("repairs_open_idx", "next_at", postgresql_where=text("state in ('planning', 'running', 'undoing')")),
+)
+
+REPAIR_ITEM_STATES = ("planned", "refused", "failed", "done", "undone", "kept")
+repair_items = Table(
+    "repair_items",
+    metadata,
+    id_("repair_id", primary_key=True),
+    id_("binding_id", primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("version", Integer, nullable=False),  # at which it was planned, and only at which it is done
+    Column("version_after", Integer),
+    Column("plan", Text(collation="C"), nullable=False),  # the hash that the binding named before
+    Column("change", JSONB, nullable=False),  # the difference that the repair makes, or would make
+    Column("summary", Text, nullable=False),  # the same in one line, to be counted by
+    Column("code", Text),  # why not
+    time_("at"),
+    one_of("state", REPAIR_ITEM_STATES, "state_known"),
+    Index("repair_items_state_idx", "repair_id", "state", "binding_id"),
+)
+
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("name", Text, primary_key=True),  # of a worker, of beat, of the sweep
+    time_("seen_at"),
+    Column("detail", JSONB),
+)

@@ -1,0 +1,95 @@
+"""Changes of a member's name or number: looked at before they are said to the desk, and found by the registries.
+
+A grown member proves a change by his face, compared under the new name and number. A child is too young for that:
+there the identity registry must know it so before the report is taken, and the guardian's face or the counter
+settles the rest. A newborn bound by its certificate gets its number as soon as the birth registry has one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from gateways.registries import Registries, Unanswered
+from policies.calendar import shanghai_day
+from policies.regions import is_region
+from tasks.office import Office
+from workflows import changes, guards
+from workflows.access import acting
+from workflows.case import ACTIVE, SUSPENDED, SYSTEM, Case, Cursor
+from workflows.commands import Command
+from workflows.errors import Refused, not_found
+
+
+def prepared(office: Office, command: Command) -> Command:
+    """A `report_change` as the desk takes it: its `value` checked, and sealed where it is a name or a number.
+
+    What is wrong with the value travels along as `malformed`: 422 `id_number_invalid`, `birth_date_mismatch`,
+    `self_binding`, `name_id_mismatch` or `region_not_allowed` at `/value`; 409 `registry_unanswered`.
+    """
+    if command.malformed is not None or "value" not in command.facts:
+        return command
+    case, now = office.desk.look(command.binding_id)
+    if not (command.in_scope or acting.sees)(case, command.actor):
+        raise not_found()
+    facts = {name: value for name, value in command.facts.items() if name != "value"}
+    out_of_turn = case.state not in (ACTIVE, SUSPENDED) or command.if_match not in (None, case.version)
+    if out_of_turn:
+        return replace(command, facts=facts)  # the desk says so; nobody is asked about the value
+    try:
+        facts |= _looked_at(office, case, now, facts["what"], command.facts["value"])
+    except Refused as no:
+        return replace(command, facts=facts, malformed=no)
+    return replace(command, facts=facts)
+
+
+def _looked_at(office: Office, case: Case, now: datetime, what: str, value: str) -> dict[str, Any]:
+    keys = office.desk.keys
+    if what == "insured_region":
+        if not is_region(value):
+            raise Refused("region_not_allowed", 422, changes.VALUE)
+        return {"note": value}  # for the agency, which decides
+    if what not in ("name", "id_number"):
+        return {}
+    if what == "name":
+        change = changes.renamed(keys, case, value)
+    else:
+        change = changes.renumbered(keys, case, value, shanghai_day(now))
+    if guards.too_young(Cursor(case, now)):
+        member = case.application.parties["member"] | changes.opened(keys, case.id, change)
+        _known(office.windows.registries, member)
+    return {"change": change}
+
+
+def _known(registries: Registries, member: dict[str, Any]) -> None:
+    """The identity registry knows the child so; one without a number it cannot know."""
+    if member["id_number"] is None:
+        return
+    try:
+        found = registries.person(member["name"], member["id_type"], member["id_number"], member["insured_region"])
+    except Unanswered:
+        raise Refused("registry_unanswered", 409) from None
+    if not (found.known and found.name_matches):
+        raise Refused("name_id_mismatch", 422, changes.VALUE)
+
+
+def unnumbered(case: Case) -> bool:
+    """Whether the member is a newborn who is still his certificate's number to the ledger."""
+    return case.plan.registry.birth_certificate and case.application.parties["member"]["id_number"] is None
+
+
+def number_found(office: Office, case: Case, now: datetime) -> Command | None:
+    """What to say where the birth registry has a number for a newborn; None where it has none yet.
+
+    Raises `Unanswered`.
+    """
+    mother = case.application.parties["mother"]
+    record = office.windows.registries.birth_certificate(mother["certificate"], mother["name"], mother["id_number"])
+    if record.child_id_number is None:
+        return None
+    try:
+        change = changes.renumbered(office.desk.keys, case, record.child_id_number, shanghai_day(now))
+    except Refused:
+        return None  # a record that does not fit the child: the counter sorts it out when it is reported
+    return Command("link_number", case.id, SYSTEM, {"change": change, "reason": "id_number_given"})

@@ -1,0 +1,36 @@
+"""A document taken in: looked at, decoded whole, written, then noted beside its case. Both doors take them so."""
+
+from __future__ import annotations
+
+from gateways.inspection import inspect
+from tasks.office import Office
+from workflows import materials
+from workflows.access import acting
+from workflows.case import Actor
+from workflows.commands import Idempotency, Reply
+from workflows.errors import Refused
+
+
+def keep(
+    office: Office,
+    binding_id: str,
+    actor: Actor,
+    document_id: str,
+    kind: str,
+    content: bytes,
+    key: Idempotency | None = None,
+) -> Reply:
+    """Look, decode whole, write the content, then the row; what cannot have its row is not kept.
+
+    Raises `Refused` as `materials.add` does, and `BadDocument` 413, 415 and 422.
+    """
+    materials.may_add(office.desk, binding_id, actor, acting.sees)
+    found = inspect(content)
+    document = materials.Document(document_id, kind, found.sha256, found.size, found.media_type, found.pages,
+                                  found.pixels)  # fmt: skip
+    office.windows.documents.put(document_id, content)
+    try:
+        return materials.add(office.desk, binding_id, actor, document, acting.sees, key)
+    except Refused:
+        office.windows.documents.delete(document_id)
+        raise

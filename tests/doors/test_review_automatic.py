@@ -1,0 +1,99 @@
+"""Reviews that pass by themselves where a pack says so: a decision like any other, and some drawn for a person."""
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from policies.book import lawbook
+from tests.doors.conftest import Caller
+from tests.doors.family import act, application, submitted, with_materials
+
+CHANNEL = "yueyibao_alipay"
+SHARES = {"441300": "0", "441400": "1", "440600": "0.5"}  # of what is drawn for a person, by city
+
+
+@pytest.fixture(autouse=True)
+def packs(settings: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Three cities of Guangdong whose agencies let reviews pass by themselves, and look at some."""
+    folder = tmp_path / "packs"
+    folder.mkdir()
+    for city, share in SHARES.items():
+        (folder / f"CN-{city[:4]}.account_sharing.yaml").write_text(
+            f'pack: CN-{city[:4]}\nversion: "7"\neffective_from: 2025-01-01\nregion: "{city[:4]}"\n'
+            "inherits: CN-44-guangdong/account_sharing\nproduct: account_sharing\n"
+            "title: {zh: 抽查, en: Spot checks}\nsources: [S2]\nfacts: {review: [C4]}\nreplaces: [channels]\n"
+            "channels: {needs: bind, open: {yueyibao_alipay: {entry: {zh: 粤医保, en: Yueyibao}, as_of: 2023-04-16,"
+            f' cities: {{"{city[:4]}": bind}}}}}}}}\n'
+            f"review: {{mode: auto_then_sample, sample_share: {share}}}\n",
+            encoding="utf-8",
+        )
+    settings.setenv("KINBIND_PACKS", str(folder))
+    lawbook.cache_clear()
+    yield
+    lawbook.cache_clear()
+
+
+def checked(client: httpx.Client, region: str) -> str:
+    """A sharing of that city whose registries have answered."""
+    made = submitted(client, application(product="account_sharing", region=region))
+    with_materials(client, made)
+    assert act(client, made["id"], "submit_materials").status_code == 200
+    assert client.post("/v1/sandbox/clock/advance", json={"seconds": 1}).status_code == 200
+    return str(made["id"])
+
+
+def decided(as_: Caller, binding_id: str) -> list[tuple[str, str, str | None]]:
+    """Event, actor and reason of all that was said of the review."""
+    told = as_("reviewer").get(f"/v1/reviews/{binding_id}").json()["timeline"]
+    return [(line["event"], line["actor"], line["reason"]) for line in told
+            if line["event"] in ("review_begun", "approved", "activated")]  # fmt: skip
+
+
+def test_it_passes_by_itself_as_a_decision_of_the_system_under_a_rule(as_: Caller) -> None:
+    binding_id = checked(as_(CHANNEL), "441300")
+    assert as_(CHANNEL).get(f"/v1/bindings/{binding_id}").json()["state"] == "active"
+    assert decided(as_, binding_id) == [
+        ("review_begun", "system", None), ("approved", "system", "automatic"), ("activated", "system", None),
+    ]  # fmt: skip
+    (line,) = [one for one in as_("reviewer").get(f"/v1/reviews/{binding_id}").json()["timeline"]
+               if one["event"] == "approved"]  # fmt: skip
+    assert line["note"].startswith("CN-4413 7: review.mode auto_then_sample, sample_share 0, drawn 0.")
+    assert as_("reviewer").get("/v1/reviews").json()["items"] == []
+
+
+def test_what_is_drawn_goes_to_a_person(as_: Caller) -> None:
+    binding_id, reviewer = checked(as_(CHANNEL), "441400"), as_("reviewer")
+    told = as_(CHANNEL).get(f"/v1/bindings/{binding_id}").json()
+    assert (told["state"], told["waiting_on"]["party"]) == ("agency_review", "agency")
+    assert decided(as_, binding_id) == [("review_begun", "system", "sampled")]
+    assert [one["binding_id"] for one in reviewer.get("/v1/reviews").json()["items"]] == [binding_id]
+    for said in ("claim", "approve"):
+        assert reviewer.post(f"/v1/reviews/{binding_id}/{said}", json={}).status_code == 200
+    assert decided(as_, binding_id)[1:] == [
+        ("approved", "reviewer:sandbox-reviewer", None), ("activated", "system", None),
+    ]  # fmt: skip
+
+
+def test_the_draw_can_be_made_again_from_the_id(as_: Caller) -> None:
+    for _ in range(4):
+        binding_id = checked(as_(CHANNEL), "440600")
+        drawn = zlib.crc32(binding_id.encode()) / 2**32
+        (line,) = [one for one in as_("reviewer").get(f"/v1/reviews/{binding_id}").json()["timeline"]
+                   if one["reason"] in ("automatic", "sampled")]  # fmt: skip
+        assert line["reason"] == ("sampled" if drawn < 0.5 else "automatic")
+        assert f"sample_share 0.5, drawn {drawn:.6f}" in line["note"]
+
+
+def test_whatever_was_drawn_stays_drawn_after_a_correction(as_: Caller) -> None:
+    channel, reviewer = as_(CHANNEL), as_("reviewer")
+    binding_id = checked(channel, "441400")
+    reviewer.post(f"/v1/reviews/{binding_id}/claim", json={})
+    body = {"reason": "letter_unsigned", "items": [{"kind": "commitment_letter", "reason": "letter_unsigned"}]}
+    assert reviewer.post(f"/v1/reviews/{binding_id}/return", json=body).status_code == 200
+    with_materials(channel, {"id": binding_id, "plan": {"materials": [{"any_of": [["commitment_letter"]]}]}})
+    assert act(channel, binding_id, "submit_materials").status_code == 200
+    assert channel.post("/v1/sandbox/clock/advance", json={"seconds": 1}).status_code == 200
+    assert channel.get(f"/v1/bindings/{binding_id}").json()["state"] == "agency_review"

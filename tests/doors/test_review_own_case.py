@@ -1,0 +1,101 @@
+"""Nobody decides a case in which he is a party: not the reviewer, not the clerk, not the supervisor, not the mother."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import date
+
+import httpx
+import pytest
+
+from policies.people import parse_identity
+from tasks.office import Office
+from tests import life
+from tests.doors.family import act
+from workflows.access import principals
+from workflows.case import ACTIVE, AGENCY_REVIEW, OFFLINE_FALLBACK, SUSPENDED, SYSTEM
+
+Staff = Callable[[str, str], httpx.Client]
+TODAY = date(2026, 1, 1)
+
+
+@pytest.fixture
+def who(base_url: str, office: Office) -> Iterator[Staff]:
+    """`who("counter", number)`: the client of a new member of staff whose own ID number this is."""
+    with ExitStack() as clients:
+
+        def somebody(role: str, number: str) -> httpx.Client:
+            own = parse_identity("resident_id", number, None, TODAY)
+            person = office.desk.keys.person(own.family, own.number)
+            _, key = principals.create_staff(office.ledger, "somebody", [role], ["000000"], person)
+            told = {"Authorization": f"Bearer {key}"}
+            return clients.enter_context(httpx.Client(base_url=base_url, headers=told, timeout=30))
+
+        yield somebody
+
+
+def number_of(office: Office, binding_id: str, role: str) -> str:
+    return str(life.look(office, binding_id).application.parties[role]["id_number"])
+
+
+@pytest.mark.parametrize("role", ["holder", "member"])
+def test_no_reviewer(who: Staff, office: Office, role: str) -> None:
+    binding_id = life.to_state(office, AGENCY_REVIEW)
+    party = who("reviewer", number_of(office, binding_id, role))
+    with office.ledger.desk() as conn:  # even where somebody has put it into his hands
+        conn.execute(
+            "update review_cases set claimed_by = p.id, lease_until = kinbind_now() + interval '15 minutes'"
+            " from principals p where p.name = 'somebody'"
+        )
+    items = [{"kind": "commitment_letter", "reason": "letter_unsigned"}]
+    bodies: dict[str, dict[str, object]] = {
+        "claim": {}, "approve": {}, "reject": {"reason": "relation_unproven"},
+        "return": {"reason": "letter_unsigned", "items": items},
+    }  # fmt: skip
+    for said, body in bodies.items():
+        refused = party.post(f"/v1/reviews/{binding_id}/{said}", json=body)
+        assert (refused.status_code, refused.json()["code"]) == (409, "own_case"), said
+    listed = set(party.get(f"/v1/bindings/{binding_id}").json()["available_actions"])
+    assert not listed & {"approve", "reject", "return"}
+    assert life.events(office, binding_id)[-1] == "review_begun"
+
+
+@pytest.mark.parametrize("role", ["holder", "member"])
+def test_no_clerk(who: Staff, office: Office, role: str) -> None:
+    binding_id = life.to_state(office, OFFLINE_FALLBACK)
+    party = who("counter", number_of(office, binding_id, role))
+    bodies = {"verify": {"method": "document_reader"}, "refuse": {"reason": "relation_unproven"}}
+    for said, body in bodies.items():
+        refused = party.post(f"/v1/counter/tickets/{binding_id}/{said}", json=body)
+        assert (refused.status_code, refused.json()["code"]) == (409, "own_case"), said
+    assert act(party, binding_id, "withdraw").json()["code"] == "own_case"
+    listed = set(party.get(f"/v1/bindings/{binding_id}").json()["available_actions"])
+    assert not listed & {"verify", "refuse", "withdraw"}
+    assert "hand_over" in listed  # to somebody who may
+
+
+def test_no_clerk_ends_or_changes_his_own_binding(who: Staff, office: Office) -> None:
+    binding_id = life.to_state(office, ACTIVE, member_born=date(2019, 1, 1))
+    party = who("counter", number_of(office, binding_id, "holder"))
+    ended = party.post(f"/v1/counter/tickets/{binding_id}/unbind", json={"initiator": "holder"})
+    assert ended.json()["code"] == "own_case"
+    assert act(party, binding_id, "report_change", what="relationship_ended").json()["code"] == "own_case"
+
+
+def test_no_supervisor(who: Staff, office: Office) -> None:
+    binding_id = life.to_state(office, SUSPENDED, member_born=date(2019, 1, 1))
+    party = who("supervisor", number_of(office, binding_id, "member"))
+    for said in ("resume", "unbind"):
+        assert party.post(f"/v1/bindings/{binding_id}/{said}", json={"reason": "x"}).json()["code"] == "own_case"
+
+
+def test_a_mother_who_is_a_clerk_does_not_stand_for_her_own_face(who: Staff, office: Office) -> None:
+    binding_id = life.submit(office, life.a_request(office.desk.book, method="birth_certificate"))
+    life.registries_say_yes(office, binding_id)
+    life.say(office, "route_offline", binding_id, SYSTEM, reason="registry_unanswered")
+    mother = who("counter", number_of(office, binding_id, "mother"))
+    body = {"method": "compared_by_eye", "subjects": ["mother"]}
+    refused = mother.post(f"/v1/counter/tickets/{binding_id}/verify", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "own_case")
+    another = who("counter", life.number(date(1980, 1, 1), 77))
+    answer = another.post(f"/v1/counter/tickets/{binding_id}/verify", json=body)
+    assert answer.json()["state"] == ACTIVE

@@ -1,0 +1,84 @@
+"""Looks at everything are rationed by what they cost, and nothing else is."""
+
+from typing import Any, cast
+
+import pytest
+
+from models.ledger import Ledger
+from workflows.views import pacing
+from workflows.views.pacing import STANDS_FOR, Paced
+
+
+class Clock:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Somewhere:
+    """Stands for a ledger: only which one it is matters."""
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(pacing, "time", made)
+    return made
+
+
+def counting(clock: Clock, seconds: float) -> tuple[list[Any], Paced[str, int]]:
+    """A question that takes so long; its answer is how often it was asked."""
+    asked: list[Any] = []
+
+    def look(ledger: Ledger, part: str) -> int:
+        asked.append((ledger, part))
+        clock.now += seconds
+        return len(asked)
+
+    return asked, Paced(look)
+
+
+def a_ledger() -> Ledger:
+    return cast("Ledger", Somewhere())
+
+
+def test_what_is_quick_is_asked_each_time(clock: Clock) -> None:
+    ledger = a_ledger()
+    _, paced = counting(clock, 0.2)
+    assert [paced(ledger, "all") for _ in range(3)] == [1, 2, 3]
+
+
+def test_what_is_slow_stands_for_many_times_what_it_took(clock: Clock) -> None:
+    ledger = a_ledger()
+    _, paced = counting(clock, 2)
+    assert paced(ledger, "all") == 1
+    clock.now += STANDS_FOR * 2 - 1
+    assert paced(ledger, "all") == 1
+    clock.now += 1
+    assert paced(ledger, "all") == 2
+
+
+def test_parts_and_ledgers_are_kept_apart(clock: Clock) -> None:
+    one, two = a_ledger(), a_ledger()
+    asked, paced = counting(clock, 2)
+    assert [paced(one, "all"), paced(one, "Suzhou"), paced(two, "all"), paced(one, "all")] == [1, 2, 3, 1]
+    assert [part for _, part in asked] == ["all", "Suzhou", "all"]
+
+
+def test_a_look_that_fails_is_not_kept(clock: Clock) -> None:
+    ledger, answers = a_ledger(), iter([None, 7])
+
+    def look(_ledger: Ledger, _part: str) -> int:
+        clock.now += 2
+        if (found := next(answers)) is None:
+            raise TimeoutError
+        return found
+
+    paced = Paced(look)
+    with pytest.raises(TimeoutError):
+        paced(ledger, "all")
+    assert paced(ledger, "all") == 7

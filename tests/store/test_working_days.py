@@ -1,0 +1,107 @@
+"""Years in the ledger: seen by every process at its next reading, learned from a newer package, counted again."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+
+import pytest
+
+from policies.calendar import Year, end_of_day, shanghai_day
+from tasks.calendars import keep_calendar
+from tasks.office import Office
+from tests import life
+from tests.store.invariants import check, rows
+from workflows import calendars
+from workflows.deadlines import armed
+from workflows.engine import Desk
+
+
+@pytest.fixture
+def office(database_url: str) -> Iterator[Office]:
+    with life.office(database_url) as opened:
+        yield opened
+
+
+def this_year(office: Office) -> int:
+    return shanghai_day(office.ledger.now()).year
+
+
+def without_work(first: date, last: date) -> Year:
+    """A notice by which nobody works from one day to the other."""
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    return Year(first.year, frozenset(days), frozenset())
+
+
+def review_due(desk: Desk, binding_id: str) -> date:
+    """The last day of the review, as this desk derives it."""
+    return shanghai_day(armed(desk.look(binding_id)[0])["review_to_decision"].at - timedelta(seconds=1))
+
+
+def test_another_process_counts_by_a_loaded_year_at_its_next_reading(office: Office) -> None:
+    another = Desk(office.ledger, office.desk.book, office.desk.keys)
+    binding_id = life.to_state(office, "agency_review")
+    before = review_due(another, binding_id)
+    calendars.load(office.ledger, without_work(before, before + timedelta(days=20)), "test")
+    assert review_due(another, binding_id) > before + timedelta(days=20)
+    # a new case is counted by it too, at submission as at entry
+    assert review_due(another, life.to_state(office, "agency_review", seed=2)) > before + timedelta(days=20)
+
+
+def test_what_died_between_load_and_recount_is_made_good_by_the_hands(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calendars, "seed_year", lambda _: None)
+    cases = [life.to_state(office, "agency_review", seed=seed) for seed in range(1, 4)]
+    cases.append(life.to_state(office, "returned", seed=5))
+    before = {row["binding_id"]: row["due_at"] for row in rows(office, "select * from deadlines")}
+    first = min(shanghai_day(at) for at in before.values()) - timedelta(days=1)
+    calendars.load(office.ledger, without_work(first, first + timedelta(days=1)), "test")
+    assert keep_calendar(office) == len(cases)
+    after = {row["binding_id"]: row["due_at"] for row in rows(office, "select * from deadlines")}
+    assert all(after[one] > before[one] for one in cases)
+    queue = {row["binding_id"]: row["due_at"] for row in rows(office, "select * from review_cases")}
+    assert queue == {one: after[one] for one in cases[:3]}
+    assert [len(life.events(office, one)) for one in cases] == [life.look(office, one).version for one in cases]
+    # for a minute it is looked at again, since a step may have been on its way; then no more
+    assert keep_calendar(office) == 0
+    with office.ledger.desk() as conn:
+        conn.execute("update working_days set loaded_at = loaded_at - interval '1 hour'")
+        conn.execute("update deadlines set due_at = %s where binding_id = %s", (before[cases[0]], cases[0]))
+    assert keep_calendar(office) == 0
+
+
+def test_only_what_is_counted_in_working_days_moves(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calendars, "seed_year", lambda _: None)
+    for seed, state in enumerate(("submitted", "face_check", "offline_fallback", "suspended", "active"), 1):
+        life.to_state(office, state, seed=seed)
+    today = shanghai_day(office.ledger.now())
+    calendars.load(office.ledger, without_work(today, today + timedelta(days=40)), "test")
+    before = rows(office, "select binding_id, name, due_at from deadlines order by 1, 2")
+    assert keep_calendar(office) == 0
+    assert rows(office, "select binding_id, name, due_at from deadlines order by 1, 2") == before
+    check(office)
+
+
+def test_a_newer_package_is_learned_once_and_never_over_what_a_person_loaded(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    year = this_year(office)
+    calendars.load(office.ledger, without_work(date(year, 1, 1), date(year, 1, 20)), "by hand")
+    newer = {one: without_work(date(one, 1, 1), date(one, 1, 15)) for one in (year, year + 1)}
+    monkeypatch.setattr(calendars, "seed_year", newer.get)
+    keep_calendar(office)
+    keep_calendar(office)
+    told = [(row["year"], row["source"], row["version"]) for row in rows(office, "select * from working_days")]
+    assert sorted(told) == [(year, "by hand", 1), (year + 1, "chinesecalendar", 2)]
+    with office.ledger.desk() as conn:
+        known = calendars.read(conn)
+    assert known.working_day_due(end_of_day(date(year, 12, 31)), 1).provisional is False
+
+
+def test_loads_at_once_have_versions_of_their_own(office: Office) -> None:
+    years = [Year(year, frozenset(), frozenset()) for year in range(2040, 2048)]
+    with ThreadPoolExecutor(len(years)) as pool:
+        list(pool.map(lambda one: calendars.load(office.ledger, one, "test"), years))
+    assert sorted(row["version"] for row in rows(office, "select version from working_days")) == list(range(1, 9))
+    with office.ledger.desk() as conn:
+        assert calendars.read(conn).last_known_year == 2047

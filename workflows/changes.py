@@ -1,0 +1,69 @@
+"""The member has another name or number than was applied with: what is reported, kept sealed, and whose it then is.
+
+A name is a party's and may change; a number names another person to the ledger, so the binding and its places go
+over to that person once the change is verified (F136). A newborn is its certificate's number until it has one of
+its own (DESIGN §6).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import orjson
+
+from models.keyring import Keyring
+from policies.people import Identity, normalise_name, parse_identity
+from policies.refusals import NotAllowed
+from workflows.case import Case, Change
+from workflows.errors import Refused
+
+VALUE = "/value"
+
+
+def renamed(keys: Keyring, case: Case, name: str) -> Change:
+    """The member is called otherwise."""
+    return _change(keys, case, {"name": normalise_name(name)}, None)
+
+
+def renumbered(keys: Keyring, case: Case, number: str, today: date) -> Change:
+    """The member's document has another number: the same kind of document, the same birth date.
+
+    Raises `Refused` 422 `id_number_invalid`, `birth_date_mismatch` (another birthday is another person: apply anew)
+    or `self_binding`.
+    """
+    party = case.application.parties["member"]
+    born = date.fromisoformat(party["birth_date"]) if party["birth_date"] else None
+    try:
+        identity = parse_identity(party["id_type"], number, born, today)
+    except NotAllowed as no:
+        raise Refused(no.code, no.status, VALUE) from None
+    return numbered(keys, case, identity)
+
+
+def numbered(keys: Keyring, case: Case, identity: Identity) -> Change:
+    """The member is now this person. Raises `Refused` 422 `self_binding`."""
+    person = keys.person(identity.family, identity.number)
+    if person == case.application.holder:
+        raise Refused("self_binding", 422, VALUE)
+    return _change(keys, case, {"id_type": identity.id_type, "id_number": identity.number}, person)
+
+
+def opened(keys: Keyring, binding_id: str, change: Change) -> dict[str, Any]:
+    """The fields of the member that a change has."""
+    fields: dict[str, Any] = orjson.loads(keys.open(base64.b64decode(change.sealed), _context(binding_id)))
+    return fields
+
+
+def _change(keys: Keyring, case: Case, fields: Mapping[str, Any], person: str | None) -> Change:
+    """What is reported now, on top of what was reported before: the newest stands for all."""
+    before = case.progress.reported or case.progress.changed
+    known = opened(keys, case.id, before) if before else {}
+    sealed = keys.seal(orjson.dumps({**known, **fields}), _context(case.id))
+    return Change(base64.b64encode(sealed).decode(), person or (before.person if before else None))
+
+
+def _context(binding_id: str) -> str:
+    return f"change:{binding_id}"

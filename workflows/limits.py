@@ -1,0 +1,82 @@
+"""Number limits, as rows for the write: the seat that a submission takes, the month's place of an activation.
+
+A limit has a size, a scope (all channels together, or each apart), a window (at the same time, in a calendar month of
+Shanghai, in so many days back from now) and a word on whether what has ended within the window still counts; all of it
+from the pinned plan (F50, F51, C10-C12). What is counted at the same time for a holder are seats, from submission on;
+all else is counted over the places taken at activation, and asked at submission too, so that nobody waits in vain.
+Counting is the write's, under the locks of both persons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from policies.calendar import month_of
+from policies.plan import LimitScope, LimitWindow
+from workflows.case import Case, Cursor
+
+
+def take_seat(cursor: Cursor) -> None:
+    """Let the write take the seat of a submission, if there is one, and refuse what no window has room for."""
+    case, limits, application = cursor.case, cursor.case.plan.limits, cursor.case.application
+    at_once = limits.holder_window == "at_once"
+    cursor.also("seats", {
+        "scope": _scope(case, limits.holder_scope), "holder": application.holder, "member": application.member,
+        "product": application.product, "relationship": application.relationship,
+        "max_n": limits.members_per_holder if at_once else None,
+        "relation_max": limits.per_relation.get(application.relationship) if at_once else None,
+        "requires": case.plan.requires_active,
+    })  # fmt: skip
+    _count(cursor)
+
+
+def take_month_seat(cursor: Cursor) -> None:
+    """Let the write take the month's place of an activation, where the plan counts over any window."""
+    case, limits, application = cursor.case, cursor.case.plan.limits, cursor.case.application
+    windowed = limits.holder_window != "at_once"
+    if limits.binders_per_member is None and not windowed:
+        return
+    cursor.also("month_seats", {
+        "member": application.member, "holder": application.holder, "product": _scope(case, limits.member_scope),
+        "month": month_of(cursor.now), "scope": _scope(case, limits.holder_scope) if windowed else None,
+        "relationship": application.relationship, "taken_at": cursor.now,
+    })  # fmt: skip
+    _count(cursor)
+
+
+def _count(cursor: Cursor) -> None:
+    application = cursor.case.application
+    for limit in _limits(cursor):
+        cursor.also("counts", {"member": application.member, "holder": application.holder, **limit})
+
+
+def _limits(cursor: Cursor) -> Iterator[dict[str, Any]]:
+    """The limits counted over places, each with the code of its refusal."""
+    case, limits, relationship = cursor.case, cursor.case.plan.limits, cursor.case.application.relationship
+    if limits.binders_per_member is not None:
+        within = _within(cursor, limits.member_window, ended=limits.count_ended)
+        yield {"code": "member_binder_limit", "most": limits.binders_per_member,
+               "product": _scope(case, limits.member_scope), **within}  # fmt: skip
+    if limits.holder_window == "at_once":
+        return
+    within = _within(cursor, limits.holder_window, ended=limits.holder_count_ended)
+    of_holder = {"scope": _scope(case, limits.holder_scope), **within}
+    if limits.members_per_holder is not None:
+        yield {"code": "holder_limit", "most": limits.members_per_holder, **of_holder}
+    if relationship in limits.per_relation:
+        most = limits.per_relation[relationship]
+        yield {"code": "holder_relation_limit", "most": most, "relationship": relationship, **of_holder}
+
+
+def _within(cursor: Cursor, window: LimitWindow, *, ended: bool) -> dict[str, Any]:
+    live = window == "at_once" or not ended
+    if isinstance(window, int):
+        return {"since": cursor.now - timedelta(days=window), "live": live}
+    return {"month": month_of(cursor.now) if window == "calendar_month" else None, "live": live}
+
+
+def _scope(case: Case, scope: LimitScope) -> str:
+    product = case.application.product
+    return f"{product}/{case.application.channel}" if scope == "per_channel" else product

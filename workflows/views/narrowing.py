@@ -1,0 +1,35 @@
+"""A `Part` of the ledger as SQL: the grants, a region, a product, a channel, asked of the application."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import TextClause
+
+from workflows.access.principals import EVERYWHERE
+from workflows.access.scopes import patterns
+from workflows.views.overview import Part
+
+_PART = """and exists (select from applications a where a.binding_id = {}
+  and a.region like any(:granted) and a.region like :region
+  and (cast(:product as text) is null or a.product = :product)
+  and (cast(:channel_asked as text) is null or a.channel = :channel_asked))"""
+
+
+def whole(part: Part) -> bool:
+    """Whether nothing is left out: granted everything, and nothing asked."""
+    return EVERYWHERE in part.granted and not (part.region or part.product or part.channel)
+
+
+def narrowed(part: Part, column: str) -> str:
+    """The condition on a binding's id; empty where everything is asked for, so that no application is read."""
+    return "" if whole(part) else _PART.format(column)
+
+
+def asked_of(part: Part, query: TextClause, **more: Any) -> dict[str, Any]:
+    """The parameters that this query asks for: those of the part, and `more`."""
+    told = more | {
+        "granted": patterns(part.granted), "region": patterns([part.region])[0] if part.region else "%",
+        "product": part.product, "channel_asked": part.channel,
+    }  # fmt: skip
+    return {name: told[name] for name in query.compile().params}

@@ -1,0 +1,31 @@
+"""What may be said to an order of repairs now, and by whom: the list from which buttons are made.
+
+`orders` decides again when it is said; what is not listed here is refused there, and what is listed is accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from workflows.access.principals import Principal
+from workflows.repairs.verbs import VERBS
+
+CARRIED = ("planning", "running", "undoing")  # while the hands have something to do
+ENDED = ("done", "undone")
+
+
+def said_to(order: Mapping[str, Any], caller: Principal) -> list[str]:
+    """Of `apply`, `approve`, `pause`, `resume`, `undo`: those that this caller may say to this order now."""
+    state, paused = order["state"], order["paused_at"] is not None
+    operator, supervisor = "operator" in caller.roles, "supervisor" in caller.roles
+    undoable = VERBS[order["repair"]].undoable and (order["repair"] != "suspend" or supervisor)
+    asked_himself = caller.id == order["asked_by"]
+    may = {
+        "apply": operator and state == "planned",
+        "approve": supervisor and state == "awaiting_approval" and not asked_himself,
+        "pause": (operator or supervisor) and not paused and state in CARRIED,
+        "resume": (operator or supervisor) and paused and state not in ENDED,
+        "undo": (operator or supervisor) and undoable and (state == "done" or (state == "running" and paused)),
+    }
+    return [said for said, allowed in may.items() if allowed]

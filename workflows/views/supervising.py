@@ -1,0 +1,136 @@
+"""What a supervisor looks after: who decides how much, what is looked at again, what is suspended, who may come in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import text
+
+from models.ledger import Ledger
+from policies.calendar import shanghai_day, start_of_day
+from workflows.access.principals import Principal
+from workflows.access.scopes import patterns
+from workflows.case import SUSPENDED, region_prefix
+from workflows.engine import Desk
+from workflows.views import cursors, reviewing, worklists
+from workflows.views.waiting import waiting_on
+
+DAYS = 7  # how far back decisions are counted and drawn from
+DRAWN = 12  # decisions that are looked at again each day
+
+_STAFF = text("""
+select p.id, p.name, p.roles, p.regions, p.created_at, a.login, a.totp is not null as set_up,
+  a.locked_until > clock_timestamp() as locked, (select max(s.seen_at) from staff_sessions s where s.principal = p.id)
+  as seen_at, extract(epoch from clock_timestamp() - (select max(s.seen_at) from staff_sessions s
+  where s.principal = p.id))::float8 as seen_seconds
+from principals p left join staff_accounts a on a.principal = p.id
+where p.kind = 'staff' and p.revoked_at is null order by p.name, p.id
+""")
+_LEASES = text("""
+select w.claimed_by as staff, count(*) as held, count(*) filter (where w.due_at <= kinbind_now()) as overdue
+from review_cases w where w.claimed_by is not null and w.lease_until > kinbind_now() and w.agency like any(:granted)
+group by w.claimed_by
+""")
+_DECISIONS = text("""
+select split_part(h.actor, ':', 2) as staff, h.event, count(*) as count,
+  count(*) filter (where h.at >= :today) as today
+from history h where h.at >= :since and h.actor like 'reviewer:%'
+  and h.event in ('approved', 'rejected', 'returned', 'review_escalated')
+group by 1, 2
+""")
+_QUEUE = text("""
+select count(*) as open, count(*) filter (where w.due_at <= kinbind_now()) as overdue,
+  count(*) filter (where w.escalations > 0) as escalated,
+  count(*) filter (where w.lease_until > kinbind_now()) as claimed
+from review_cases w where w.agency like any(:granted)
+""")
+# the same all day long, another every day, and nobody can tell beforehand which
+_DRAW = text("""
+select h.binding_id, h.event, h.at, h.actor, h.reason from history h
+join applications a on a.binding_id = h.binding_id
+where h.at >= :since and h.event in ('approved', 'rejected', 'returned') and a.region like any(:granted)
+order by md5(h.binding_id || h.sequence || :day) limit :limit
+""")
+_AUTOMATIC = text("""
+select h.actor = 'system' as automatic, count(*) as count from history h
+join applications a on a.binding_id = h.binding_id
+where h.at >= :since and h.event = 'approved' and a.region like any(:granted) group by 1
+""")
+_SUSPENDED = text("""
+select b.id as binding_id, b.state_since as since from bindings b join applications a on a.binding_id = b.id
+where b.state = :suspended and a.region like any(:granted) and (cast(:after as text) is null or b.id > :after)
+order by b.id limit :limit
+""")
+_KEYS = text("""
+select p.id, p.name, p.channel, p.created_at, p.revoked_at,
+  (select count(*) from webhook_endpoints e where e.channel = p.channel and e.disabled_at is null) as endpoints
+from principals p where p.kind = 'channel' order by p.channel, p.revoked_at is not null, p.created_at
+""")
+_AWAITING = text("select count(*) as count from repairs where state = 'awaiting_approval'")
+
+
+def awaiting(ledger: Ledger) -> int:
+    """How many repairs await a second person."""
+    return int(ledger.read(_AWAITING)[0]["count"])
+
+
+def staff(ledger: Ledger, supervisor: Principal) -> list[dict[str, Any]]:
+    """The staff of the supervisor's regions: those whose grants and his overlap."""
+    return [dict(row) for row in ledger.read(_STAFF) if overlap(row["regions"], supervisor.regions)]
+
+
+def overlap(some: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether two grants have a place in common."""
+    pairs = [(region_prefix(one), region_prefix(other)) for one in some for other in others]
+    return any(one.startswith(other) or other.startswith(one) for one, other in pairs)
+
+
+def workload(ledger: Ledger, supervisor: Principal, now: datetime) -> dict[str, Any]:
+    """The queue, and by reviewer what he holds and has decided: `{queue, reviewers}`, who does most first."""
+    granted, today = patterns(supervisor.regions), start_of_day(shanghai_day(now))
+    leases = {row["staff"]: dict(row) for row in ledger.read(_LEASES, {"granted": granted})}
+    decided: dict[str, dict[str, int]] = {}
+    for row in ledger.read(_DECISIONS, {"since": now - timedelta(days=DAYS), "today": today}):
+        counted = decided.setdefault(row["staff"], {"today": 0})
+        counted[row["event"]] = row["count"]
+        counted["today"] += row["today"] if row["event"] != "review_escalated" else 0
+    people = [one for one in staff(ledger, supervisor) if "reviewer" in one["roles"]]
+    reviewers = [_load(one, leases.get(one["id"], {}), decided.get(one["id"], {})) for one in people]
+    reviewers.sort(key=lambda one: (-one["decided"], one["name"]))
+    return {"queue": dict(ledger.read(_QUEUE, {"granted": granted})[0]), "reviewers": reviewers}
+
+
+def _load(one: Mapping[str, Any], lease: Mapping[str, Any], decided: Mapping[str, int]) -> dict[str, Any]:
+    counted = {event: decided.get(event, 0) for event in ("approved", "rejected", "returned")}
+    return {"id": one["id"], "name": one["name"], "regions": one["regions"], "seen_seconds": one["seen_seconds"],
+            "held": lease.get("held", 0), "held_overdue": lease.get("overdue", 0), "today": decided.get("today", 0),
+            "decided": sum(counted.values()), "escalated": decided.get("review_escalated", 0), **counted}  # fmt: skip
+
+
+def sampling(ledger: Ledger, supervisor: Principal, now: datetime) -> dict[str, Any]:
+    """Of the last days: how many reviews passed by themselves and by people, and today's draw to look at again."""
+    asked = {"granted": patterns(supervisor.regions), "since": now - timedelta(days=DAYS)}
+    counted = {row["automatic"]: row["count"] for row in ledger.read(_AUTOMATIC, asked)}
+    drawn = ledger.read(_DRAW, asked | {"day": shanghai_day(now).isoformat(), "limit": DRAWN})
+    return {"automatic": counted.get(True, 0), "by_people": counted.get(False, 0),
+            "drawn": [dict(row) for row in drawn]}  # fmt: skip
+
+
+def suspensions(desk: Desk, supervisor: Principal, limit: int, cursor: str | None = None) -> dict[str, Any]:
+    """A page of what is suspended: each with what is waited for. Raises `Refused` 400 `cursor_invalid`."""
+    after = cursors.decode(cursor, str)[0] if cursor else None
+    asked = {"suspended": SUSPENDED, "granted": patterns(supervisor.regions), "after": after, "limit": limit + 1}
+    rows = desk.ledger.read(_SUSPENDED, asked)
+    now, ids = desk.ledger.now(), [row["binding_id"] for row in rows[:limit]]
+    items = [
+        {"binding_id": case.id, "since": case.since, "brief": reviewing.brief(case), "waiting": waiting_on(case, now)}
+        for case in worklists.read_cases(desk, ids)
+    ]
+    return {"items": items, "next_cursor": cursors.encode(ids[-1]) if len(rows) > limit else None}
+
+
+def channel_keys(ledger: Ledger) -> list[dict[str, Any]]:
+    """The keys of channels, by channel, those taken back last; never the keys themselves."""
+    return [dict(row) for row in ledger.read(_KEYS)]

@@ -1,0 +1,153 @@
+"""An operator's first screen: what is due or late, who works, whose letters lag, which face provider is well.
+
+Each part is one statement over small tables or a bounded stretch of an index; what is stuck stands in `stuck`, what
+moves in `flow`. Times of steps are the service's clock; heartbeats are real time, as in `overview`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import text
+
+from models.ids import first_id
+from models.ledger import Ledger
+from workflows.views import cursors
+from workflows.views.narrowing import asked_of, narrowed
+from workflows.views.overview import Part
+
+SOON = timedelta(hours=4)  # a deadline that close is worth an operator's look
+BACK = timedelta(hours=24)  # how far back a provider's health is judged
+SILENT = 60  # seconds of real time without a sign after which a worker, or the sweep, is missed
+When = Literal["overdue", "soon"]
+
+_DUE = """
+with clock as (select kinbind_now() as now)
+select d.name, count(*) filter (where d.due_at <= clock.now) as overdue,
+  count(*) filter (where d.due_at > clock.now) as soon,
+  min(d.due_at) filter (where d.due_at <= clock.now) as oldest_at, min(d.due_at) as first_at
+from deadlines d cross join clock
+where d.parked is null and not d.watch and d.due_at <= clock.now + cast(:soon as interval) {part}
+group by d.name order by 2 desc, 3 desc, 1
+"""
+_DUE_LIST = """
+with clock as (select kinbind_now() as now)
+select d.binding_id, d.name, d.due_at, d.attempts
+from deadlines d cross join clock
+where d.parked is null and not d.watch and d.name = :name
+  and case when :overdue then d.due_at <= clock.now
+           else d.due_at > clock.now and d.due_at <= clock.now + cast(:soon as interval) end
+  and (cast(:at as timestamptz) is null or (d.due_at, d.binding_id) > (cast(:at as timestamptz), :after)) {part}
+order by d.due_at, d.binding_id limit :limit
+"""
+_SIGNS = text("""
+select name, seen_at, extract(epoch from clock_timestamp() - seen_at)::float8 as seconds from heartbeats order by name
+""")
+_CHANNELS = """
+with clock as (select kinbind_now() as now)
+select e.channel, count(*) filter (where l.state = 'pending') as pending,
+  count(*) filter (where l.state = 'pending' and l.created_at < clock.now - interval '1 minute') as behind,
+  count(*) filter (where l.state = 'parked') as parked,
+  extract(epoch from clock.now - min(l.created_at) filter (where l.state = 'pending'))::float8 as oldest_seconds
+from deliveries l join webhook_endpoints e on e.id = l.endpoint_id cross join clock
+where l.state in ('pending', 'parked') and e.disabled_at is null {part}
+group by e.channel, clock.now order by 4 desc, 3 desc, 1
+"""
+_LETTERS = """
+select l.binding_id, l.id, l.sequence, l.type, l.state, l.attempts, l.last_error, l.created_at, l.next_at
+from deliveries l join webhook_endpoints e on e.id = l.endpoint_id
+where l.state in ('pending', 'parked') and e.disabled_at is null and e.channel = :channel
+  and (cast(:after as text) is null or l.id > :after) {part}
+order by l.id limit :limit
+"""
+_PROVIDERS = """
+select f.provider, count(*) as begun, count(*) filter (where f.status = 'passed') as passed,
+  count(*) filter (where f.status = 'failed') as failed,
+  count(*) filter (where f.status in ('error', 'expired')) as unanswered,
+  count(*) filter (where f.status = 'pending') as pending,
+  percentile_cont(0.5) within group (order by extract(epoch from f.finished_at - f.started_at)) as median_seconds
+from face_sessions f where f.id >= :since {part} group by f.provider order by 1
+"""
+_OUTAGES = text("""
+select provider, max(first_at) filter (where ended_at is null) as down_since, count(*) as outages
+from provider_outages where ended_at is null or last_at > kinbind_now() - cast(:back as interval) group by provider
+""")
+_SESSIONS = """
+select f.binding_id, f.id, f.subject, f.status, f.reason, f.started_at, f.finished_at
+from face_sessions f where f.provider = :provider and f.id >= :since
+  and (cast(:status as text) is null or f.status = any(string_to_array(:status, ' ')))
+  and (cast(:after as text) is null or f.id < :after) {part}
+order by f.id desc limit :limit
+"""
+
+
+def due(ledger: Ledger, part: Part) -> list[dict[str, Any]]:
+    """By deadline, how many are overdue and how many fall due within `SOON`."""
+    query = text(_DUE.format(part=narrowed(part, "d.binding_id")))
+    return [dict(row) for row in ledger.read(query, asked_of(part, query, soon=SOON))]
+
+
+def due_list(
+    ledger: Ledger, part: Part, name: str, when: When, limit: int, cursor: str | None = None
+) -> dict[str, Any]:
+    """A page of the bindings behind one of these numbers, the nearest due first. Raises `Refused` `cursor_invalid`."""
+    at, after = cursors.decode(cursor, datetime, str) if cursor else (None, None)
+    query = text(_DUE_LIST.format(part=narrowed(part, "d.binding_id")))
+    rows = ledger.read(query, asked_of(part, query, soon=SOON, name=name, overdue=when == "overdue", at=at,
+                                       after=after, limit=limit + 1))  # fmt: skip
+    return _page(rows, limit, "due_at", "binding_id")
+
+
+def signs_of_life(ledger: Ledger) -> list[dict[str, Any]]:
+    """Who was seen when (real time): the sweep, each worker. The sweep is there even when it never ran."""
+    rows = [dict(row) | {"missed": row["seconds"] > SILENT} for row in ledger.read(_SIGNS)]
+    if not any(row["name"] == "sweep" for row in rows):
+        rows.insert(0, {"name": "sweep", "seen_at": None, "seconds": None, "missed": True})
+    if not any(row["name"].startswith("worker") for row in rows):
+        rows.append({"name": "worker", "seen_at": None, "seconds": None, "missed": True})
+    return rows
+
+
+def channels(ledger: Ledger, part: Part) -> list[dict[str, Any]]:
+    """By channel, the letters still to be delivered, those late by a minute, and those put aside."""
+    query = text(_CHANNELS.format(part=narrowed(part, "l.binding_id")))
+    return [dict(row) for row in ledger.read(query, asked_of(part, query))]
+
+
+def letters(ledger: Ledger, part: Part, channel: str, limit: int, cursor: str | None = None) -> dict[str, Any]:
+    """A page of a channel's letters that are not delivered, the oldest first. Raises `Refused` `cursor_invalid`."""
+    after = cursors.decode(cursor, str)[0] if cursor else None
+    query = text(_LETTERS.format(part=narrowed(part, "l.binding_id")))
+    return _page(ledger.read(query, asked_of(part, query, channel=channel, after=after, limit=limit + 1)), limit, "id")
+
+
+def providers(ledger: Ledger, part: Part, now: datetime) -> list[dict[str, Any]]:
+    """By face provider, what became of the attempts of the last day, and whether it is down."""
+    query = text(_PROVIDERS.format(part=narrowed(part, "f.binding_id")))
+    rows = ledger.read(query, asked_of(part, query, since=first_id("fac", now - BACK)))
+    found = {row["provider"]: dict(row) | {"down_since": None, "outages": 0} for row in rows}
+    for row in ledger.read(_OUTAGES, {"back": BACK}):
+        nothing = dict.fromkeys(("begun", "passed", "failed", "unanswered", "pending"), 0) | {"median_seconds": None}
+        found.setdefault(row["provider"], {"provider": row["provider"], **nothing}).update(
+            down_since=row["down_since"], outages=row["outages"]
+        )
+    return list(found.values())
+
+
+def sessions(
+    ledger: Ledger, part: Part, provider: str, status: str | None, now: datetime, limit: int, cursor: str | None = None
+) -> dict[str, Any]:
+    """A page of a provider's attempts of the last day, the newest first; `status` may be several, with spaces."""
+    after = cursors.decode(cursor, str)[0] if cursor else None
+    query = text(_SESSIONS.format(part=narrowed(part, "f.binding_id")))
+    rows = ledger.read(query, asked_of(part, query, provider=provider, status=status, after=after, limit=limit + 1,
+                                       since=first_id("fac", now - BACK)))  # fmt: skip
+    return _page(rows, limit, "id")
+
+
+def _page(rows: Sequence[Any], limit: int, *place: str) -> dict[str, Any]:
+    last = rows[limit - 1] if len(rows) > limit else None
+    return {"items": [dict(row) for row in rows[:limit]],
+            "next_cursor": cursors.encode(*(last[name] for name in place)) if last else None}  # fmt: skip

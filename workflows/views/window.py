@@ -1,0 +1,63 @@
+"""One case as the clerk at the window has it before him: who must come, what is to be compared, what may be done."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from workflows.access import scopes
+from workflows.case import OFFLINE_FALLBACK, Actor, Case
+from workflows.engine import Desk
+from workflows.errors import not_found
+from workflows.views import explaining, listing, public, reason_words
+from workflows.views.waiting import waiting_on
+
+
+def window_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
+    """The view, and what lies beside it for a clerk. Raises `Refused` with `not_found`."""
+    case, now = desk.look(binding_id)
+    if not scopes.at_counter(case, actor):
+        raise not_found()
+    sentence = explaining.explain(case, now, desk.book)
+    lines, refusals = listing.timeline(desk.ledger, case.id, actor), case.plan.counter.refuse_reasons
+    codes = {*refusals, *(line["reason"] for line in lines if line["reason"])}
+    return public.binding_view(case, actor, now) | {
+        "now": now, "sentence": (sentence.zh, sentence.en), "checks": checks(case),
+        "subjects_open": open_subjects(case), "registry_answered": case.progress.registry_answered,
+        "missing": missing(case), "reasons": {"refuse": refusals},
+        "reason_words": reason_words.every(codes, case.plan, desk.book),
+        "counter": public.ticket_view(case) or {"agency_name": case.plan.counter.agency_name,
+                    "address": case.plan.counter.address, "bring": list(case.plan.counter.bring)},
+        "timeline": lines, "ticket_due": _due(case, now),
+    }  # fmt: skip
+
+
+def open_subjects(case: Case) -> list[str]:
+    """Whose faces are not settled yet: who must stand before the clerk."""
+    return [who for who in case.subjects if who not in case.progress.passed]
+
+
+def missing(case: Case) -> list[dict[str, Any]]:
+    """The groups of materials that are not met: `label`, `any_of`."""
+    kinds = {material["kind"] for material in case.materials}
+    return [
+        {"label": group.label, "any_of": group.any_of}
+        for group in case.plan.materials
+        if not any(kinds.issuperset(some) for some in group.any_of)
+    ]
+
+
+def checks(case: Case) -> list[tuple[str, dict[str, Any]]]:
+    """What the clerk has to do, in order: `(name, facts)`."""
+    told: list[tuple[str, dict[str, Any]]] = [("compare_person", {"subject": who}) for who in open_subjects(case)]
+    told += [("scan_missing", {"label": group["label"]}) for group in missing(case)]
+    if case.materials:
+        told.append(("compare_originals", {"count": len(case.materials)}))
+    if case.state == OFFLINE_FALLBACK and not case.progress.registry_answered:
+        told.append(("ask_registries", {}))
+    return told
+
+
+def _due(case: Case, now: datetime) -> datetime | None:
+    waiting = waiting_on(case, now)
+    return waiting["until"] if waiting else None
