@@ -15,7 +15,7 @@ from gateways.registries import Registries, Unanswered
 from policies.calendar import shanghai_day
 from policies.regions import is_region
 from tasks.office import Office
-from workflows import changes, guards
+from workflows import changes, facing
 from workflows.access import acting
 from workflows.case import ACTIVE, SUSPENDED, SYSTEM, Case, Cursor
 from workflows.commands import Command
@@ -56,7 +56,7 @@ def _looked_at(office: Office, case: Case, now: datetime, what: str, value: str)
         change = changes.renamed(keys, case, value)
     else:
         change = changes.renumbered(keys, case, value, shanghai_day(now))
-    if guards.too_young(Cursor(case, now)):
+    if facing.too_young(Cursor(case, now)):
         member = case.application.parties["member"] | changes.opened(keys, case.id, change)
         _known(office.windows.registries, member)
     return {"change": change}

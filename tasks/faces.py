@@ -20,7 +20,7 @@ from gateways.faces import FaceAnswer, FaceStart, FaceStatus, Forged, ProviderDo
 from models.ids import new_id
 from tasks import outages
 from tasks.office import Office
-from workflows import guards
+from workflows import facing
 from workflows.case import FACE_CHECK, REVERIFICATION, SYSTEM, Actor, Case, Cursor
 from workflows.commands import Command, Outcome, Reply
 from workflows.errors import Refused, not_found
@@ -83,9 +83,9 @@ def begin_at_provider(office: Office, command: Command) -> Command | Outcome:
     case, now = rehearsed.case, rehearsed.now
     provider = next(iter(office.windows.faces.values()))
     cursor, session_id = Cursor(case, now), new_id("fac", now)
-    subject = guards.face_subject(cursor)
+    subject = facing.face_subject(cursor)
     try:
-        started = provider.begin(session_id, _identity(case, subject, guards.face_purpose(cursor)))
+        started = provider.begin(session_id, _identity(case, subject, facing.face_purpose(cursor)))
     except ProviderDown:
         outages.found_down(office, provider.name, now)
         raise Refused("face_provider_down", 503) from None

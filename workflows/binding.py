@@ -15,7 +15,7 @@ from typing import Any, cast
 from transitions import Machine, MachineError, Transition
 from transitions.core import EventData
 
-from workflows import effects, guards
+from workflows import effects, facing, guards
 from workflows.case import (
     ACTIVE,
     AGENCY_REVIEW,
@@ -40,8 +40,8 @@ from workflows.case import (
 )
 from workflows.deadlines import BY_NAME as BY_DEADLINE
 from workflows.deadlines import armed, reverification_asked
-from workflows.errors import Refused
-from workflows.guards import Condition, Guard, needs
+from workflows.errors import Refused, out_of_turn
+from workflows.guards import Condition, Guard
 from workflows.repairs import mending
 
 NOWHERE = "nowhere"  # before submission: the machine's initial state, never in the ledger
@@ -62,6 +62,7 @@ class Move:
     guards: tuple[Guard, ...] = ()  # asked also when the actions of the moment are listed
     checks: tuple[Guard, ...] = ()  # look at what was sent along
     effect: effects.Effect | None = None
+    when: Condition | None = None  # where it does not hold, this is out of turn: no more is asked, nor told
 
 
 def _by(words: str) -> frozenset[str]:
@@ -97,28 +98,28 @@ MOVES = (
     Move("registry_refused", (MATERIALS_UPLOADED,), REJECTED, _by("system"),
          "registry_refused", (guards.registries_being_asked,), effect=effects.end_application),
     Move("confirm_registry_record", (MATERIALS_UPLOADED,), FACE_NEXT, _by("channel"),
-         "registry_confirmed", (needs(guards.record_to_confirm),), effect=effects.confirm_record),
+         "registry_confirmed", when=guards.record_to_confirm, effect=effects.confirm_record),
 
     Move("face_started", (FACE_CHECK, *BESIDE), SAME, _by("channel"),
-         "face_check_started", (guards.may_start_face,), (guards.right_subject,), effects.start_face),
+         "face_check_started", (facing.may_start_face,), (facing.right_subject,), effects.start_face,
+         facing.face_asked),
     Move("face_failed", (FACE_CHECK, *BESIDE), SAME, _by("system"),
-         "face_check_failed", checks=(guards.right_subject,), effect=effects.fail_face),
+         "face_check_failed", checks=(facing.right_subject,), effect=effects.fail_face),
     Move("face_passed", (FACE_CHECK, OFFLINE_FALLBACK), FACE_NEXT, _by("system"),
-         "face_check_passed", checks=(guards.pass_counts,), effect=effects.pass_face),
+         "face_check_passed", checks=(facing.pass_counts,), effect=effects.pass_face),
     Move("face_passed", (ACTIVE, SUSPENDED), ACTIVE, _by("system"),
-         "face_check_passed", (needs(_reverifying),), (guards.pass_counts,), effects.verified_again),
+         "face_check_passed", (), (facing.pass_counts,), effects.verified_again, _reverifying),
     Move("face_passed", (UNBINDING,), UNBOUND, _by("system"),
-         "unbound", checks=(guards.pass_counts,), effect=effects.end_binding),
+         "unbound", checks=(facing.pass_counts,), effect=effects.end_binding),
     Move("confirm_authorisation", (FACE_CHECK,), SAME, _by("channel"),
-         "authorisation_confirmed", (needs(lambda c: c.case.open_step == "authorisation"),),
-         effect=effects.authorise),
+         "authorisation_confirmed", when=lambda c: c.case.open_step == "authorisation", effect=effects.authorise),
     Move("extend_window", (FACE_CHECK,), SAME, _by("system"),
          "window_extended", effect=effects.extend_window),
 
     Move("route_offline", (MATERIALS_UPLOADED, FACE_CHECK), OFFLINE_FALLBACK, _by("clock system operator"),
          "routed_offline", checks=(guards.is_due,), effect=effects.go_offline),
     Move("route_offline", (MATERIALS_UPLOADED, FACE_CHECK), OFFLINE_FALLBACK, _by("channel"),
-         "routed_offline", (needs(guards.has_face_step),), effect=effects.go_offline),
+         "routed_offline", when=guards.has_face_step, effect=effects.go_offline),
     Move("resume_online", (OFFLINE_FALLBACK,),
          ((MATERIALS_UPLOADED, guards.registries_open), (FACE_CHECK, None)), _by("channel"),
          "resumed_online", (guards.may_resume,), effect=effects.back_online),
@@ -126,13 +127,13 @@ MOVES = (
          "counter_verified", (guards.not_own_case, guards.materials_complete), (guards.registry_settled,),
          effects.decide_at_counter),
     Move("counter_verified", (SUSPENDED,), ACTIVE, _by("counter"),
-         "counter_verified", (guards.not_own_case, needs(_suspended_for_face)), effect=effects.verified_again),
+         "counter_verified", (guards.not_own_case,), when=_suspended_for_face, effect=effects.verified_again),
     Move("counter_refused", (OFFLINE_FALLBACK,), REJECTED, _by("counter"),
          "counter_refused", (guards.not_own_case,), (guards.reason_listed("refuse_reasons"),),
          effects.refuse_at_counter),
     Move("counter_refused", (SUSPENDED,), SUSPENDED, _by("counter"),
-         "counter_refused", (guards.not_own_case, needs(_suspended_for_face)),
-         (guards.reason_listed("refuse_reasons"),), effects.refuse_at_counter),
+         "counter_refused", (guards.not_own_case,),
+         (guards.reason_listed("refuse_reasons"),), effects.refuse_at_counter, _suspended_for_face),
     Move("hand_over", (OFFLINE_FALLBACK,), SAME, _by("counter"),
          "routed_offline", checks=(guards.agency_serves,), effect=effects.hand_over),
 
@@ -189,10 +190,10 @@ MOVES = (
          "repaired", MENDS, (mending.something_waits,), mending.ask_again),
     Move("resend", mending.LIVING, SAME, _by("operator"), "repaired", MENDS, (mending.letters_aside,)),
     Move("move", NOT_YET_IN_FORCE, MOVED, _by("operator"),
-         "repaired", (*MENDS, needs(mending.somewhere_to_go)), (mending.plan_allows,), mending.move),
+         "repaired", MENDS, (mending.plan_allows,), mending.move, mending.somewhere_to_go),
     Move("replan", mending.LIVING, SAME, _by("operator"), "repaired", MENDS, effect=mending.replan),
     Move("reassign", (OFFLINE_FALLBACK, AGENCY_REVIEW, SUSPENDED), SAME, _by("operator"),
-         "repaired", (*MENDS, needs(mending.in_somebodys_hands)), effect=mending.reassign),
+         "repaired", MENDS, when=mending.in_somebodys_hands, effect=mending.reassign),
     Move("close", NOT_YET_IN_FORCE, REJECTED, _by("operator"),
          "rejected", MENDS, effect=effects.end_application),
     Move("undo_repair", mending.LIVING, RESTORED, _by("system"),
@@ -251,7 +252,7 @@ def _rule(cursor: Cursor) -> str:
 
 def _camera_cannot_read(cursor: Cursor) -> bool:
     subject = cursor.case.next_subject
-    return cursor.state == FACE_CHECK and subject is not None and not guards.readable(cursor, subject)
+    return cursor.state == FACE_CHECK and subject is not None and not facing.readable(cursor, subject)
 
 
 def _camera_gave_up(cursor: Cursor) -> bool:
@@ -305,6 +306,8 @@ def _obeyed(move: Move, holds: Condition | None) -> Callable[[EventData], bool]:
         if cursor.actor.kind not in move.by:
             return False
         if cursor.move is not move:  # it may have been asked already, for another of the states it leads to
+            if move.when is not None and not move.when(cursor):
+                return False
             for refuse in (*move.guards, *move.checks):
                 refuse(cursor)
             cursor.move = move
@@ -353,7 +356,7 @@ def obey(cursor: Cursor, said: str, actor: Actor, facts: Mapping[str, Any]) -> M
     except MachineError:
         moved = False
     if not moved or cursor.move is None:
-        raise guards.out_of_turn()
+        raise out_of_turn()
     move: Move = cursor.move
     return move
 
@@ -388,7 +391,7 @@ def may(cursor: Cursor, said: str, actor: Actor) -> bool:
     """Whether this actor's saying so would be accepted at this moment, as far as it depends on the case."""
     cursor.actor, cursor.facts = actor, {}
     for move in BY_NAME[said]:
-        if cursor.state in move.while_ and actor.kind in move.by:
+        if cursor.state in move.while_ and actor.kind in move.by and (move.when is None or move.when(cursor)):
             try:
                 for refuse in move.guards:
                     refuse(cursor)

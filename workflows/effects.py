@@ -22,7 +22,7 @@ from workflows.case import (
     Window,
 )
 from workflows.errors import Refused
-from workflows.guards import face_purpose, face_subject, too_young, window_key
+from workflows.facing import face_purpose, face_subject, too_young, window_key
 
 Effect = Callable[[Cursor], None]
 

@@ -32,3 +32,8 @@ class Malformed(Refused):
 def not_found() -> Refused:
     """Outside the caller's scope, or nowhere: the same answer, without a hint."""
     return Refused("not_found", 404)
+
+
+def out_of_turn() -> Refused:
+    """The move does not fit the moment."""
+    return Refused("action_not_available")

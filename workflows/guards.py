@@ -10,41 +10,23 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
-from policies.ages import age_group, age_on
+from policies.ages import age_on
 from policies.calendar import next_midnight, shanghai_day
 from policies.eligibility import REGISTRY_REASONS
 from policies.planning import ADULT_AT_LAW
 from workflows.case import (
-    ACTIVE,
     MATERIALS_UPLOADED,
-    REVERIFICATION,
-    SUSPENDED,
-    UNBINDING,
     Case,
     Cursor,
     Notice,
 )
-from workflows.deadlines import confirming, due, reverification_asked
-from workflows.errors import Refused
+from workflows.deadlines import confirming, due
+from workflows.errors import Refused, out_of_turn
+from workflows.facing import may_start_face, readable
 
 Guard = Callable[[Cursor], None]
 Condition = Callable[[Cursor], bool]
 MOST_WRONG = 5  # payment passwords of a person on one Shanghai day
-
-
-def out_of_turn() -> Refused:
-    """The move does not fit the moment."""
-    return Refused("action_not_available")
-
-
-def needs(condition: Condition) -> Guard:
-    """Refuse as out of turn unless the condition holds."""
-
-    def guard(cursor: Cursor) -> None:
-        if not condition(cursor):
-            raise out_of_turn()
-
-    return guard
 
 
 # -- conditions ------------------------------------------------------------------------------------------------
@@ -155,97 +137,6 @@ def registry_settled(cursor: Cursor) -> None:
         raise Refused("registry_unanswered")
 
 
-def _beside(cursor: Cursor) -> str | None:
-    """Which face runs beside the state: of a re-verification or of an unbinding."""
-    unbinding = cursor.progress.unbinding
-    if cursor.state == UNBINDING and unbinding is not None and unbinding.method == "face":
-        return UNBINDING
-    return REVERIFICATION if reverification_asked(cursor.case) else None
-
-
-def face_purpose(cursor: Cursor) -> str:
-    """What a face would be checked for now: binding, reverification or unbinding.
-
-    Raises `Refused` where no face is asked.
-    """
-    if cursor.state in (ACTIVE, SUSPENDED, UNBINDING):
-        beside = _beside(cursor)
-        if beside is None:
-            raise out_of_turn()
-        return beside
-    if cursor.case.next_subject is None:
-        raise out_of_turn()
-    return "binding"
-
-
-def face_subject(cursor: Cursor) -> str:
-    """Whose face is asked now."""
-    purpose = face_purpose(cursor)
-    if purpose == "binding":
-        return cursor.case.next_subject or ""
-    if purpose == UNBINDING and cursor.progress.unbinding is not None:
-        return "member" if cursor.progress.unbinding.by == "member" else "holder"
-    return "holder" if too_young(cursor) else "member"  # no child's face is ever asked (F15): its guardian's
-
-
-def too_young(cursor: Cursor) -> bool:
-    """Whether the member has not reached the face age of the plan."""
-    application, today = cursor.case.application, shanghai_day(cursor.now)
-    if application.face_age_day is not None:
-        return today < application.face_age_day
-    born = application.parties["member"].get("birth_date")  # of a product that asks no child for its face later either
-    return born is not None and age_group(cursor.case.plan.age, date.fromisoformat(born), today) == "minor"
-
-
-def window_key(cursor: Cursor) -> str:
-    """Under which key the attempts of the face asked now are counted."""
-    purpose = face_purpose(cursor)
-    return face_subject(cursor) if purpose == "binding" else purpose
-
-
-def may_start_face(cursor: Cursor) -> None:
-    """The window is open or not yet begun, attempts are left, and the provider's own limit is over."""
-    if face_purpose(cursor) != "binding" and not readable(cursor, face_subject(cursor)):
-        raise out_of_turn()  # the counter knows him; of an application the system says so itself
-    window = cursor.progress.windows.get(window_key(cursor))
-    if window is None:
-        return
-    if window.not_before is not None and cursor.now < window.not_before:
-        raise Refused("face_rate_limited", next_retry_at=window.not_before)
-    most = cursor.case.plan.face.max_attempts
-    spent = most is not None and window.used >= most
-    if face_purpose(cursor) == "binding" and (cursor.now >= window.closes or spent):
-        raise out_of_turn()
-
-
-def right_subject(cursor: Cursor) -> None:
-    """The face asked for is the one whose turn it is."""
-    subject = cursor.facts.get("subject")
-    if subject is not None and subject != face_subject(cursor):
-        raise Refused("face_subject_not_next", 409, "/subject", subject=face_subject(cursor))
-
-
-def pass_counts(cursor: Cursor) -> None:
-    """A pass counts by the provider's finish time: in the window, or in its grace of a session begun inside."""
-    subject = cursor.facts["subject"]
-    if cursor.state in (ACTIVE, SUSPENDED, UNBINDING):
-        wanted = face_purpose(cursor)
-        if cursor.facts["purpose"] != wanted or subject != face_subject(cursor):
-            raise out_of_turn()
-        return
-    window = cursor.progress.windows.get(subject)
-    late = cursor.case.plan.face.grace_minutes
-    if (
-        cursor.progress.counter_decided
-        or cursor.facts["purpose"] != "binding"
-        or subject != cursor.case.next_subject
-        or window is None
-        or cursor.facts["started_at"] >= window.closes
-        or cursor.facts["finished_at"] > window.closes + timedelta(minutes=late)
-    ):
-        raise out_of_turn()
-
-
 def may_resume(cursor: Cursor) -> None:
     """Back online while the registries are still to answer, or the window is open or never began."""
     progress, case = cursor.progress, cursor.case
@@ -272,12 +163,6 @@ def asked_by_caller(cursor: Cursor) -> None:
     unbinding = cursor.progress.unbinding
     if cursor.actor.kind == "channel" and unbinding is not None and not speaks_for(cursor, unbinding.by):
         raise out_of_turn()
-
-
-def readable(cursor: Cursor, subject: str) -> bool:
-    """Whether a provider can compare the face on this subject's document."""
-    id_type = cursor.case.application.parties[subject]["id_type"]
-    return id_type in cursor.case.plan.face.document_types
 
 
 def lease_held(cursor: Cursor) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from policies.calendar import start_of_day
 from policies.plan import Plan
-from workflows import binding, guards
+from workflows import binding, facing
 from workflows.case import (
     AGENCY_REVIEW,
     CLOCK,
@@ -150,7 +150,7 @@ def _faces(case: Case, said: str, now: datetime) -> list[dict[str, Any]]:
     """A session of the face whose turn it is."""
     cursor = Cursor(case, now)
     try:
-        subject, purpose = guards.face_subject(cursor), guards.face_purpose(cursor)
+        subject, purpose = facing.face_subject(cursor), facing.face_purpose(cursor)
     except Refused:
         return []
     session = {"id": "fac_check", "provider": "check", "reference": "check", "expires_at": now}

@@ -24,8 +24,9 @@ from workflows.case import (
     Window,
 )
 from workflows.deadlines import BY_NAME, armed
-from workflows.errors import Refused
-from workflows.guards import Condition, out_of_turn, readable, record_to_confirm
+from workflows.errors import Refused, out_of_turn
+from workflows.facing import readable
+from workflows.guards import Condition, record_to_confirm
 
 LIVING = tuple(state for state in STATES if state not in FINAL)
 TARGETS = (MATERIALS_UPLOADED, FACE_CHECK, OFFLINE_FALLBACK, AGENCY_REVIEW)  # where a case may be moved to

@@ -17,7 +17,7 @@ from workflows.case import STATES
 from workflows.views import cursors
 from workflows.views.narrowing import asked_of, narrowed
 from workflows.views.overview import Part
-from workflows.views.pacing import Paced
+from workflows.views.pacing import PAGE, Paced
 
 Span = Literal["day", "fortnight"]
 Way = Literal["in", "out"]
@@ -74,7 +74,7 @@ def _look(ledger: Ledger, asked: tuple[Part, Stretch]) -> dict[str, dict[str, li
     return found
 
 
-_paced = Paced(_look)
+_paced = Paced(_look, PAGE, behind=True)
 
 
 def lines(

@@ -13,7 +13,7 @@ from models.ledger import Ledger
 from workflows.case import Actor, Case, Cursor
 from workflows.engine import Desk
 from workflows.errors import Refused
-from workflows.guards import window_key
+from workflows.facing import window_key
 from workflows.views import cursors, public
 
 # A state is looked for among those that the other conditions leave; `cast … is null` is a condition not asked.

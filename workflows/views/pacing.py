@@ -2,37 +2,49 @@
 
 An answer that took longer than a glance stands for many times what it took, in this process: however large the ledger
 and however many look, the looks take a bounded share of one processor's time. What is quick is asked anew each time.
+Where a page must not wait, an answer that no longer stands is given once more while the next is being looked for.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable
-from threading import Lock
+from threading import Lock, Thread
 from typing import Generic, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
+
+import structlog
 
 from models.ledger import Ledger
 
 QUICK = 0.25  # seconds
 STANDS_FOR = 20  # times what it took: a twentieth of the time is spent on looking
+PAGE = 0.05  # seconds: what is quick where a page waits for it
+OLDEST = 15.0  # seconds: no answer is given that is older, and was renewed behind somebody's back
 
 _Asked = TypeVar("_Asked", bound=Hashable)
 _Answer = TypeVar("_Answer")
+log = structlog.get_logger()
 
 
 class _Kept(NamedTuple, Generic[_Answer]):
     answer: _Answer
     until: float  # monotonic
+    oldest: float  # monotonic; the same as `until` where nothing is renewed behind
 
 
 class Paced(Generic[_Asked, _Answer]):
     """A question to the ledger whose answers are kept for as long as their cost justifies."""
 
-    def __init__(self, look: Callable[[Ledger, _Asked], _Answer]) -> None:
-        """`look` reads the ledger; nobody changes what it answers."""
+    def __init__(
+        self, look: Callable[[Ledger, _Asked], _Answer], quick: float = QUICK, *, behind: bool = False
+    ) -> None:
+        """`look` reads the ledger; nobody changes what it answers. `behind`: whoever comes late need not wait."""
         self._look = look
+        self._quick = quick
+        self._behind = behind
         self._kept: WeakKeyDictionary[Ledger, dict[_Asked, _Kept[_Answer]]] = WeakKeyDictionary()
+        self._renewing: set[_Asked] = set()
         self._lock = Lock()
 
     def __call__(self, ledger: Ledger, asked: _Asked) -> _Answer:
@@ -42,10 +54,36 @@ class Paced(Generic[_Asked, _Answer]):
             begun = time.monotonic()
             if asked in kept and begun < kept[asked].until:
                 return kept[asked].answer
+            if asked in kept and begun < kept[asked].oldest:
+                self._renew(ledger, asked)
+                return kept[asked].answer
             answer = self._look(ledger, asked)
-            now = time.monotonic()
-            for old in [one for one in kept if kept[one].until <= now]:
-                del kept[old]
-            if now - begun > QUICK:
-                kept[asked] = _Kept(answer, now + STANDS_FOR * (now - begun))
+            self._keep(ledger, asked, answer, begun)
             return answer
+
+    def _renew(self, ledger: Ledger, asked: _Asked) -> None:
+        """Look in a thread beside, unless one is at it."""
+        if asked not in self._renewing:
+            self._renewing.add(asked)
+            Thread(target=self._look_again, args=(ledger, asked), daemon=True).start()
+
+    def _look_again(self, ledger: Ledger, asked: _Asked) -> None:
+        begun = time.monotonic()
+        try:
+            answer = self._look(ledger, asked)
+            with self._lock:
+                self._keep(ledger, asked, answer, begun)
+        except Exception:  # the next one who comes looks for himself, once the old answer is too old
+            log.exception("renewal_failed")
+        finally:
+            self._renewing.discard(asked)
+
+    def _keep(self, ledger: Ledger, asked: _Asked, answer: _Answer, begun: float) -> None:
+        kept = self._kept.setdefault(ledger, {})
+        now = time.monotonic()
+        for old in [one for one in kept if kept[one].oldest <= now]:
+            del kept[old]
+        kept.pop(asked, None)
+        if now - begun > self._quick:
+            until = now + STANDS_FOR * (now - begun)
+            kept[asked] = _Kept(answer, until, max(until, begun + OLDEST) if self._behind else until)

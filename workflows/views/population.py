@@ -15,7 +15,7 @@ from workflows.engine import Desk
 from workflows.views import cursors, reviewing, worklists
 from workflows.views.narrowing import asked_of, narrowed
 from workflows.views.overview import Part
-from workflows.views.pacing import Paced
+from workflows.views.pacing import PAGE, Paced
 
 log = structlog.get_logger()
 
@@ -54,7 +54,7 @@ def _look(ledger: Ledger, part: Part) -> dict[str, dict[str, Any]]:
     return {state: rows.get(state, {"state": state} | nobody) for state in STATES}
 
 
-_paced = Paced(_look)
+_paced = Paced(_look, PAGE, behind=True)
 
 
 def members(ledger: Ledger, part: Part, state: str, limit: int, cursor: str | None = None) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from workflows.check import impossible
 from workflows.repairs.verbs import fitting
 from workflows.views import cursors
 from workflows.views.overview import moments
-from workflows.views.pacing import Paced
+from workflows.views.pacing import PAGE, Paced
 
 # Each gives binding_id, since, evidence, and in `print` what those have in common that are stuck in the same way;
 # `clock` is the service's now. Keep evidence free of names and addresses.
@@ -114,12 +114,16 @@ cross join lateral (
 where line.recorded_at < clock_timestamp() - interval '1 minute'""",
 }
 
+# What is stuck is few among many, which the planner does not know: each is looked up by its key.
+_APPLIED = "cross join lateral (select region from applications where binding_id = f.binding_id limit 1) a"
 _LIST = """
 with clock as (select kinbind_now() as now),
 found as ({causes})
 select f.binding_id, f.cause, f.fingerprint, f.since, f.evidence, f.key, b.state, b.version, a.product, a.channel,
   a.region
-from found f join bindings b on b.id = f.binding_id join applications a on a.binding_id = f.binding_id
+from found f
+cross join lateral (select state, version from bindings where id = f.binding_id limit 1) b
+cross join lateral (select product, channel, region from applications where binding_id = f.binding_id limit 1) a
 where a.region like any(:granted)
   and (cast(:fingerprint as text) is null or f.fingerprint = :fingerprint)
   and (cast(:since as timestamptz) is null or (f.since, f.binding_id, f.cause, f.key)
@@ -133,7 +137,7 @@ _GROUPS = """
 with clock as (select kinbind_now() as now),
 found as ({causes})
 select f.fingerprint, f.cause, count(*) as count, min(f.since) as oldest_since, min(f.binding_id) as example
-from found f join applications a on a.binding_id = f.binding_id
+from found f {applied}
 where a.region like any(:granted)
 group by f.fingerprint, f.cause order by count(*) desc, f.fingerprint
 """
@@ -141,7 +145,7 @@ _CAUSES = """
 with clock as (select kinbind_now() as now),
 found as ({causes})
 select f.cause, count(distinct f.binding_id) as count, min(f.since) as oldest_since
-from found f join applications a on a.binding_id = f.binding_id
+from found f {applied}
 where a.region like any(:granted)
 group by f.cause order by 2 desc, 1
 """
@@ -246,7 +250,7 @@ def _look_for_suspects(ledger: Ledger, impossible: tuple[str, ...]) -> list[str]
     return [row["id"] for row in ledger.read(_SUSPECTS, asked)]
 
 
-_suspects = Paced(_look_for_suspects)
+_suspects = Paced(_look_for_suspects, PAGE, behind=True)
 
 
 def impossible_plans(ledger: Ledger) -> list[str]:
@@ -272,7 +276,7 @@ def _union(causes: Collection[str]) -> str:
 
 
 def _read(ledger: Ledger, statement: str, causes: Collection[str], asked: dict[str, Any]) -> Sequence[RowMapping]:
-    query = text(statement.format(causes=_union(causes)))
+    query = text(statement.format(causes=_union(causes), applied=_APPLIED))
     told = parameters(ledger) | asked
     return ledger.read(query, {name: told[name] for name in query.compile().params})
 
