@@ -23,6 +23,7 @@ RUNNING: Mapping[str, Mapping[str, Words]] = {
     "deadline": {
         "submitted_to_materials": ("提交材料", "hand in materials"),
         "materials_to_checked": ("登记机构核对", "registries answer"),
+        "materials_to_offline": ("登记机构迟迟未答复", "registries stay silent"),
         "record_to_confirmed": ("确认登记信息", "confirm the record"),
         "passed_to_authorised": ("确认授权", "authorise"),
         "face_to_first_attempt": ("首次刷脸", "first face attempt"),

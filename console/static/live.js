@@ -10,7 +10,7 @@ let waiting = null;
 
 const concerned = (part, ids) => !ids || !part.dataset.live || part.dataset.live === "tick" || ids.includes(part.dataset.live);
 // somebody who ticks rows, reads a menu or types must not lose what he was about to do
-const busy = (part) => part.querySelector("input:checked, details[open]") || (part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea"));
+const busy = (part) => part.querySelector("input:checked, details[open], .row.chosen") || (part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea"));
 
 function renew(ids) {
   const parts = [...document.querySelectorAll("[data-live]")].filter((part) => concerned(part, ids) && !busy(part));

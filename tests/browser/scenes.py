@@ -54,7 +54,12 @@ def town(office: Office) -> dict[str, list[str]]:
 
 def _decide(office: Office, ids: list[str]) -> None:
     """Two reviewers, who decide as they do."""
-    words = (("approve", {}), ("approve", {}), ("reject", {"reason": "relation_unproven"}), ("approve", {}))
+    words: tuple[tuple[str, dict[str, str]], ...] = (
+        ("approve", {}),
+        ("approve", {}),
+        ("reject", {"reason": "relation_unproven"}),
+        ("approve", {}),
+    )
     for place, binding_id in enumerate(ids):
         reviewer = Actor("reviewer", SANDBOX[place % 3 == 0], regions=("000000",))
         said, facts = words[place % len(words)]

@@ -58,7 +58,8 @@ def test_an_incident(town: dict[str, list[str]], sits_down: SitsDown, album: Alb
     operator.get_by_role("button", name="试算").click()
     while carry_repairs(office):
         pass
-    expect(operator.get_by_role("button", name="执行", exact=True)).to_be_visible(timeout=20_000)  # the page says so by itself
+    # the page says so by itself
+    expect(operator.get_by_role("button", name="执行", exact=True)).to_be_visible(timeout=20_000)
     operator.get_by_role("button", name="执行", exact=True).click()
     expect(operator.get_by_text("此项须由另一位督办人员批准")).to_be_visible()
     expect(operator.get_by_role("button", name="批准并执行")).to_have_count(0)

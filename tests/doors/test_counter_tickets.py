@@ -14,6 +14,7 @@ from tasks.office import Office
 from tests import life
 from tests.doors.conftest import Caller
 from tests.doors.family import act, application, with_materials
+from tests.wire import NO_AUTHORITIES
 from workflows.access import principals
 from workflows.case import ACTIVE, OFFLINE_FALLBACK
 
@@ -48,7 +49,9 @@ def clerk_of(base_url: str, office: Office) -> Iterator[Clerks]:
         def clerk(region: str) -> httpx.Client:
             _, key = principals.create_staff(office.ledger, "somebody", ["counter"], [region])
             told = {"Authorization": f"Bearer {key}", "Accept-Language": "en"}
-            return clients.enter_context(httpx.Client(base_url=base_url, headers=told, timeout=30))
+            return clients.enter_context(
+                httpx.Client(base_url=base_url, headers=told, timeout=30, verify=NO_AUTHORITIES)
+            )
 
         yield clerk
 

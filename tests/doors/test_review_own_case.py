@@ -11,6 +11,7 @@ from policies.people import parse_identity
 from tasks.office import Office
 from tests import life
 from tests.doors.family import act
+from tests.wire import NO_AUTHORITIES
 from workflows.access import principals
 from workflows.case import ACTIVE, AGENCY_REVIEW, OFFLINE_FALLBACK, SUSPENDED, SYSTEM
 
@@ -28,7 +29,9 @@ def who(base_url: str, office: Office) -> Iterator[Staff]:
             person = office.desk.keys.person(own.family, own.number)
             _, key = principals.create_staff(office.ledger, "somebody", [role], ["000000"], person)
             told = {"Authorization": f"Bearer {key}"}
-            return clients.enter_context(httpx.Client(base_url=base_url, headers=told, timeout=30))
+            return clients.enter_context(
+                httpx.Client(base_url=base_url, headers=told, timeout=30, verify=NO_AUTHORITIES)
+            )
 
         yield somebody
 

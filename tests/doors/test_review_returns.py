@@ -10,6 +10,7 @@ from tasks.office import Office
 from tests import life
 from tests.doors.conftest import Caller
 from tests.doors.family import uploaded
+from tests.wire import NO_AUTHORITIES
 from workflows.access import principals
 from workflows.case import AGENCY_REVIEW, RETURNED
 
@@ -28,7 +29,9 @@ def staff(base_url: str, office: Office) -> Iterator[Staff]:
         def somebody(*roles: str, regions: tuple[str, ...] = ("440000",)) -> httpx.Client:
             _, key = principals.create_staff(office.ledger, "somebody", roles, regions)
             told = {"Authorization": f"Bearer {key}", "Accept-Language": "en"}
-            return clients.enter_context(httpx.Client(base_url=base_url, headers=told, timeout=30))
+            return clients.enter_context(
+                httpx.Client(base_url=base_url, headers=told, timeout=30, verify=NO_AUTHORITIES)
+            )
 
         yield somebody
 

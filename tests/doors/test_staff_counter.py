@@ -10,6 +10,7 @@ from tasks.office import Office
 from tests import life
 from tests.doors.conftest import Caller
 from tests.doors.family import application
+from tests.wire import NO_AUTHORITIES
 from workflows.access import principals
 from workflows.case import ACTIVE, OFFLINE_FALLBACK, REJECTED, SUSPENDED, UNBOUND
 
@@ -32,7 +33,9 @@ def said(client: httpx.Client, binding_id: str, what: str, **body: Any) -> httpx
 
 def of_shenzhen(office: Office, base_url: str) -> httpx.Client:
     _, key = principals.create_staff(office.ledger, "深圳窗口", ["counter"], ["440300"])
-    return httpx.Client(base_url=base_url, headers={"Authorization": f"Bearer {key}"}, timeout=30)
+    return httpx.Client(
+        base_url=base_url, headers={"Authorization": f"Bearer {key}"}, timeout=30, verify=NO_AUTHORITIES
+    )
 
 
 def test_a_ticket_is_found_by_its_code_however_written(counter: httpx.Client, ticket: str, office: Office) -> None:

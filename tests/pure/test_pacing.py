@@ -1,12 +1,13 @@
 """Looks at everything are rationed by what they cost, and nothing else is."""
 
+from threading import Event
 from typing import Any, cast
 
 import pytest
 
 from models.ledger import Ledger
 from workflows.views import pacing
-from workflows.views.pacing import STANDS_FOR, Paced
+from workflows.views.pacing import OLDEST, PAGE, STANDS_FOR, Paced
 
 
 class Clock:
@@ -82,3 +83,26 @@ def test_a_look_that_fails_is_not_kept(clock: Clock) -> None:
     with pytest.raises(TimeoutError):
         paced(ledger, "all")
     assert paced(ledger, "all") == 7
+
+
+def test_who_must_not_wait_gets_the_old_answer_while_it_is_renewed(clock: Clock) -> None:
+    ledger, renewed = a_ledger(), Event()
+    asked: list[str] = []
+
+    def look(_: Ledger, part: str) -> int:
+        asked.append(part)
+        clock.now += 0.1
+        if len(asked) > 1:
+            renewed.set()
+        return len(asked)
+
+    paced = Paced(look, PAGE, behind=True)
+    assert paced(ledger, "all") == 1
+    clock.now += STANDS_FOR * 0.1 + 0.1  # it no longer stands, and is not too old to be shown
+    assert paced(ledger, "all") == 1
+    assert renewed.wait(5)
+    while paced(ledger, "all") == 1:
+        pass
+    assert asked == ["all", "all"]
+    clock.now += OLDEST
+    assert paced(ledger, "all") == 3  # too old: looked for at once

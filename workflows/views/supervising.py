@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
@@ -15,6 +15,7 @@ from workflows.access.scopes import patterns
 from workflows.case import SUSPENDED, region_prefix
 from workflows.engine import Desk
 from workflows.views import cursors, reviewing, worklists
+from workflows.views.pacing import PAGE, Paced
 from workflows.views.waiting import waiting_on
 
 DAYS = 7  # how far back decisions are counted and drawn from
@@ -89,10 +90,10 @@ def overlap(some: Sequence[str], others: Sequence[str]) -> bool:
 
 def workload(ledger: Ledger, supervisor: Principal, now: datetime) -> dict[str, Any]:
     """The queue, and by reviewer what he holds and has decided: `{queue, reviewers}`, who does most first."""
-    granted, today = patterns(supervisor.regions), start_of_day(shanghai_day(now))
+    granted, today = patterns(supervisor.regions), shanghai_day(now)
     leases = {row["staff"]: dict(row) for row in ledger.read(_LEASES, {"granted": granted})}
     decided: dict[str, dict[str, int]] = {}
-    for row in ledger.read(_DECISIONS, {"since": now - timedelta(days=DAYS), "today": today}):
+    for row in _decisions(ledger, today):
         counted = decided.setdefault(row["staff"], {"today": 0})
         counted[row["event"]] = row["count"]
         counted["today"] += row["today"] if row["event"] != "review_escalated" else 0
@@ -100,6 +101,28 @@ def workload(ledger: Ledger, supervisor: Principal, now: datetime) -> dict[str, 
     reviewers = [_load(one, leases.get(one["id"], {}), decided.get(one["id"], {})) for one in people]
     reviewers.sort(key=lambda one: (-one["decided"], one["name"]))
     return {"queue": dict(ledger.read(_QUEUE, {"granted": granted})[0]), "reviewers": reviewers}
+
+
+def _since(today: date) -> datetime:
+    return start_of_day(today - timedelta(days=DAYS - 1))
+
+
+def _look_for_decisions(ledger: Ledger, today: date) -> list[dict[str, Any]]:
+    asked = {"since": _since(today), "today": start_of_day(today)}
+    return [dict(row) for row in ledger.read(_DECISIONS, asked)]
+
+
+def _look_for_samples(ledger: Ledger, asked: tuple[tuple[str, ...], date]) -> dict[str, Any]:
+    regions, today = asked
+    of = {"granted": patterns(regions), "since": _since(today)}
+    counted = {row["automatic"]: row["count"] for row in ledger.read(_AUTOMATIC, of)}
+    drawn = ledger.read(_DRAW, of | {"day": today.isoformat(), "limit": DRAWN})
+    return {"automatic": counted.get(True, 0), "by_people": counted.get(False, 0),
+            "drawn": [dict(row) for row in drawn]}  # fmt: skip
+
+
+_decisions = Paced(_look_for_decisions, PAGE, behind=True)
+_samples = Paced(_look_for_samples, PAGE, behind=True)
 
 
 def _load(one: Mapping[str, Any], lease: Mapping[str, Any], decided: Mapping[str, int]) -> dict[str, Any]:
@@ -111,11 +134,7 @@ def _load(one: Mapping[str, Any], lease: Mapping[str, Any], decided: Mapping[str
 
 def sampling(ledger: Ledger, supervisor: Principal, now: datetime) -> dict[str, Any]:
     """Of the last days: how many reviews passed by themselves and by people, and today's draw to look at again."""
-    asked = {"granted": patterns(supervisor.regions), "since": now - timedelta(days=DAYS)}
-    counted = {row["automatic"]: row["count"] for row in ledger.read(_AUTOMATIC, asked)}
-    drawn = ledger.read(_DRAW, asked | {"day": shanghai_day(now).isoformat(), "limit": DRAWN})
-    return {"automatic": counted.get(True, 0), "by_people": counted.get(False, 0),
-            "drawn": [dict(row) for row in drawn]}  # fmt: skip
+    return _samples(ledger, (supervisor.regions, shanghai_day(now)))
 
 
 def suspensions(desk: Desk, supervisor: Principal, limit: int, cursor: str | None = None) -> dict[str, Any]:
