@@ -33,6 +33,7 @@ class RepairOrder(Answer):
     state: OrderState
     pace: int
     asked_by: str
+    applied_by: str | None
     approved_by: str | None
     undone_by: str | None
     undone_because: str | None
@@ -40,6 +41,7 @@ class RepairOrder(Answer):
     approved_at: datetime | None
     paused_at: datetime | None
     finished_at: datetime | None
+    fault: Annotated[str | None, Field(description="why its dry run broke; after ten times it has `failed`")]
 
 
 class RepairGroup(Answer):

@@ -32,7 +32,10 @@ Clerk = Annotated[Call, Depends(asks("counter"))]
 
 
 class Verify(Body):
-    """How the clerk knew, and who stood before him; `registry_checked` where he has asked the registries himself."""
+    """How the clerk knew, and who stood before him; `registry_checked` where he has asked the registries himself.
+
+    `subjects` left out says that everybody was there whose face is still open.
+    """
 
     model_config = example(method="document_reader", subjects=["member"], note="本人到场", registry_checked=False)
     method: Literal["document_reader", "compared_by_eye", "home_visit", "video_call"]

@@ -6,7 +6,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
@@ -99,13 +99,17 @@ def shaped(shape: type[Shape], value: Any) -> Shape:
     try:
         return shape.model_validate(value)
     except ValidationError as fault:
-        raise Malformed(faults(fault)) from None
+        raise Malformed(faults(fault, shape)) from None
 
 
-def faults(fault: ValidationError) -> list[dict[str, Any]]:
-    """Pydantic's findings in our words; never the input itself."""
-    found = fault.errors(include_url=False, include_input=False)
-    return [found_at(one["loc"], one) for one in found[:_MAX_ERRORS]]
+def faults(fault: ValidationError, shape: type[BaseModel] | None = None) -> list[dict[str, Any]]:
+    """Pydantic's findings in our words, with the words of `shape` that a missing field may have; never the input."""
+    found = fault.errors(include_url=False, include_input=False)[:_MAX_ERRORS]
+    told = [found_at(one["loc"], one) for one in found]
+    for error, one in zip(told, found, strict=True):
+        if error["code"] == "required" and (words := _words(shape, one["loc"])):
+            error["allowed"] = words
+    return told
 
 
 def found_at(place: Sequence[str | int], found: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,6 +119,15 @@ def found_at(place: Sequence[str | int], found: Mapping[str, Any]) -> dict[str, 
     # pydantic tells the words of a Literal as one text: 'holder', 'member' or 'guardian'
     allowed = context.get("allowed") or _QUOTED.findall(str(context.get("expected", "")))
     return error | {"allowed": allowed} if error["code"] == "not_one_of" and allowed else error
+
+
+def _words(shape: type[BaseModel] | None, place: Sequence[str | int]) -> list[str]:
+    """The words of the closed list that stands at this place of a shape; none where there is no such list."""
+    kind: Any = shape
+    for name in place:
+        field = getattr(kind, "model_fields", {}).get(name)
+        kind = field.annotation if field is not None else None
+    return list(get_args(kind)) if get_origin(kind) is Literal else []
 
 
 def code_of(kind: str) -> str:

@@ -99,6 +99,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "suspected_fraud": ("涉嫌冒用，转人工核查", "Suspected misuse"),
     # faces
     "face_subject_not_next": ("请由当前待核验人员进行人脸核验", "It is another person's turn: see subject"),
+    "subject_not_present": ("应到场的人员未到场", "Somebody who must be present was not: see subjects"),
     "face_rate_limited": ("今日核验次数已达上限，请次日再试", "Too many attempts today: see next_retry_at"),
     "face_provider_down": ("人脸核验服务暂不可用，请稍后再试", "The face provider cannot be reached: try again"),
     "face_provider_error": ("人脸核验服务异常，请稍后再试", "The face provider failed: try again"),

@@ -25,7 +25,7 @@ def list_(limit: Annotated[int, typer.Option(min=1, max=10_000, help="The latest
     with places.ledger() as ledger:
         found = deliver.put_aside(ledger, limit)
     heads = ("id", "channel", "endpoint_id", "binding_id", "sequence", "type", "settled_at", "last_error")
-    table(heads, ([plain(one[head]) for head in heads] for one in found))
+    table(heads, ([plain(one[head]) for head in heads] for one in found), nothing="nothing has been put aside")
 
 
 @app.command("resend")

@@ -113,6 +113,7 @@ def show(
 
 @app.command("plan")
 def plan(
+    ctx: typer.Context,
     product: Annotated[str, typer.Option()] = "family_account",
     method: Annotated[str, typer.Option()] = "id_number",
     relationship: Annotated[str, typer.Option(help="What the member is to the holder.")] = "PARENT",
@@ -140,11 +141,20 @@ def plan(
     except NotAllowed as no:
         raise Trouble(f"no plan: {no.code} at {no.pointer or '/'}: {_words(book, facts, no, on)}") from no
     say(f"{made.pack} {made.version}: {made.age_group}, steps: {', '.join(made.steps) or 'none'}")
+    if assumed := _assumed(ctx):
+        say(f"assumed, as it was not said: {' '.join(assumed)}")
     rows = (
         (one.part, one.value, one.why, one.key, one.file, " ".join(one.facts), "unconfirmed" if one.unconfirmed else "")
         for one in parts
     )
     table(("part", "value", "why", "key of the pack", "file", "facts", ""), rows)
+
+
+def _assumed(ctx: typer.Context) -> list[str]:
+    """The options of a family that nobody has described: those with a value of ours, as they would be typed."""
+    said = {one.name: ctx.get_parameter_source(one.name) for one in ctx.command.params if one.name}
+    ours = [one for one in ctx.command.params if (source := said.get(one.name)) and source.name == "DEFAULT"]
+    return [f"{one.opts[0]} {value}" for one in ours if (value := ctx.params[one.name or ""])]
 
 
 @app.command("diff")
@@ -233,8 +243,19 @@ def _keys(law: Law) -> list[tuple[str, str, str, str, str]]:
         for name, part in parts:
             path = f"{key}.{name}" if name else key
             unconfirmed = "unconfirmed" if law.is_unconfirmed(path) else ""
-            rows.append((path, str(part), law.origin(path).file, " ".join(law.facts(path)), unconfirmed))
+            rows.append((path, _yaml(part), law.origin(path).file, " ".join(law.facts(path)), unconfirmed))
     return rows
+
+
+def _yaml(value: Any) -> str:
+    """A value as a pack would write it on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {_yaml(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_yaml(inner) for inner in value) + "]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
 
 
 def _day(text: str | None) -> date:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -36,7 +37,8 @@ def show(binding_id: BindingId) -> None:
         case, now = _look(desk, binding_id)
         lines = listing.timeline(desk.ledger, binding_id, SYSTEM)
     for name, value in public.public_view(case, now).items():
-        say(f"{name:<18} {plain(value)}")
+        for line in _nested(name, value):
+            say(line)
     say("")
     heads = ("at", "event", "from", "to", "actor", "reason")
     table(heads, ([plain(line[head]) for head in heads] for line in lines))
@@ -52,6 +54,21 @@ def _look(desk: Desk, binding_id: str) -> tuple[Case, datetime]:
         return desk.look(binding_id)
     except Refused as no:
         raise Trouble(f"this ledger ({var_folder()}) has no binding {binding_id!r}; ids look like bnd_01JD…") from no
+
+
+def _nested(name: str, value: Any, depth: int = 0) -> Iterator[str]:
+    """A field as lines: what it holds is indented below it, what is several is numbered; single words on one line."""
+    head = "  " * depth + name
+    inside: dict[str, Any] = {}
+    if isinstance(value, Mapping):
+        inside = dict(value)
+    elif isinstance(value, list | tuple) and any(isinstance(one, Mapping | list | tuple) for one in value):
+        inside = {str(number): one for number, one in enumerate(value, 1)}
+    elif isinstance(value, list | tuple):
+        value = ", ".join(plain(one) for one in value)
+    yield head if inside else f"{head:<18} {'-' if value in ('', {}) else plain(value)}"
+    for one, held in inside.items():
+        yield from _nested(one, held, depth + 1)
 
 
 def plain(value: Any) -> str:

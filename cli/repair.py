@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ import typer
 
 from cli import places
 from cli.looking import plain
-from cli.screen import Trouble, say, table
+from cli.screen import Trouble, fail, say, table
 from models.ledger import Ledger
 from workflows.access import principals
 from workflows.access.principals import Principal
@@ -22,9 +23,18 @@ from workflows.repairs.verbs import VERBS
 from workflows.views import repairs as shown
 from workflows.views import stuck
 
+
+def _key() -> str:
+    """The caller's key, asked for where somebody is there to answer; never shown, never in the shell's history."""
+    if not sys.stdin.isatty():
+        fail("whose key? set KINBIND_KEY, or give --key", code=2)
+    return str(typer.prompt("Your key", hide_input=True))
+
+
 app = typer.Typer(no_args_is_help=True, help="Repairs of one binding or many: tried, approved, done, undone.")
 Key = Annotated[str, typer.Option(
-    envvar="KINBIND_KEY", prompt="Your key", hide_input=True, help="Of an operator or a supervisor.",
+    envvar="KINBIND_KEY", default_factory=_key, show_default=False,
+    help="Of an operator or a supervisor; asked for where it is not given.",
 )]  # fmt: skip
 RepairId = Annotated[str, typer.Argument(metavar="ID", help="The repair's id, rep_….")]
 Why = Annotated[str, typer.Option("--reason", help="Why; it stands in every history that this touches.")]
@@ -32,7 +42,8 @@ Many = Annotated[list[str] | None, typer.Option()]
 One = Annotated[str | None, typer.Option()]
 _SAID = {
     "role_required": "this key has not the role for it",
-    "second_person_required": "whoever asked for it cannot approve it; another supervisor must",
+    "second_person_required": "whoever asked for it or applied it cannot approve it; another supervisor must"
+    " (keys of the same person are one; a key that names no person counts for nobody)",
     "filter_empty": "say which bindings: a filter that asks nothing would find all",
     "not_found": "there is no such repair within the regions of this key",
 }
@@ -133,16 +144,18 @@ def list_(key: Key, limit: Annotated[int, typer.Option(min=1, max=1000)] = 20) -
     with _at_the_desk(key) as (desk, caller):
         found = shown.recent(desk.ledger, caller, limit)["items"]
     heads = ("id", "repair", "state", "created_at", "asked_by", "approved_by", "reason")
-    table(heads, ([plain(one[head]) for head in heads] for one in found))
+    table(heads, ([plain(one[head]) for head in heads] for one in found), nothing="no repair has been ordered")
 
 
 @app.command("stuck")
 def stuck_(key: Key, cause: One = None) -> None:
     """Show what is stuck, by fingerprint: what `run --fingerprint` takes."""
+    if cause is not None and cause not in stuck.CAUSES:
+        raise Trouble(f"no such cause; there are {', '.join(stuck.CAUSES)}")
     with _at_the_desk(key) as (desk, caller):
-        found = stuck.groups(desk.ledger, caller.regions, cause if cause in stuck.CAUSES else None)
+        found = stuck.groups(desk.ledger, caller.regions, cause)
     heads = ("count", "fingerprint", "oldest_since", "example")
-    table(heads, ([plain(one[head]) for head in heads] for one in found))
+    table(heads, ([plain(one[head]) for head in heads] for one in found), nothing="nothing is stuck")
 
 
 # -- common ------------------------------------------------------------------------------------------------------
@@ -177,6 +190,9 @@ def _shown(ledger: Ledger, caller: Principal, repair_id: str, limit: int, state:
     paused = ", paused" if view["paused_at"] else ""
     counts = ", ".join(f"{count} {name}" for name, count in view["counts"].items()) or "no bindings"
     say(f"{view['id']} {view['repair']}: {view['state']}{paused}; {counts}")
+    if not view["groups"] and view["state"] != "planning":
+        say("nothing matched: no binding within the regions of this key is as the order asks")
+        return
     table(("bindings", "stand", "why not", "difference", "for example"), (
         [str(one["count"]), one["state"], one["code"] or "-", one["summary"], one["example"]] for one in view["groups"]
     ))  # fmt: skip

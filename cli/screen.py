@@ -27,8 +27,15 @@ def say(text: str) -> None:
     console().print(escape(text))
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; where nobody looks at it, the same as lines of tabs, which other programs can cut."""
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], nothing: str | None = None) -> None:
+    """Print a table; where nobody looks at it, the same as lines of tabs, which other programs can cut.
+
+    Without rows it says `nothing`, where that is given: heads alone are no answer.
+    """
+    rows = list(rows)
+    if not rows and nothing is not None:
+        say(nothing)
+        return
     if not sys.stdout.isatty():
         for row in (heads, *rows):
             print("\t".join(row).replace("\n", " · "))
@@ -41,7 +48,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console().print(made)
 
 
-def fail(text: str) -> NoReturn:
-    """End the command: one line on stderr, exit code 1."""
+def fail(text: str, code: int = 1) -> NoReturn:
+    """End the command: one line on stderr; exit code 1 for "no or cannot", 2 for "wrongly asked"."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]kinbind:[/red] {escape(text)}")
-    raise typer.Exit(1)
+    raise typer.Exit(code)

@@ -44,6 +44,7 @@ def up(
         household.wait_until_ready(port)
         base = f"http://{household.HOST}:{port}"
         say(f"kinbind is ready on {base}{' (sandbox)' if in_sandbox else ''}; Ctrl-C ends it")
+        say(f"the console for staff is at {base}/console/")
         say(f"describes itself at {base}/docs; logs in {var_folder() / 'log'}")
         if in_sandbox:
             channels, staff = principals.sandbox_keys()

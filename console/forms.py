@@ -11,7 +11,7 @@ from typing import TypeVar
 from urllib.parse import parse_qsl
 
 from python_multipart.exceptions import MultipartParseError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -20,6 +20,7 @@ from workflows.errors import Malformed, Refused
 
 _MOST_TEXT = 64 * 1024  # bytes of a form without files, and of what stands around them in one with
 _MOST_FIELDS = 200
+_UNREADABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL takes none of them, and no keyboard writes them
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufeff]")
 _SECRET = {"password", "again", "code", "csrf"}
 _Word = TypeVar("_Word", bound=str)
@@ -103,18 +104,29 @@ def wrong(pointer: str, code: str) -> Malformed:
     return Malformed([{"pointer": pointer, "code": code}])
 
 
-async def read(request: Request) -> Form:
-    """The form of a request. Raises `Refused` 400 `request_unreadable`, 413 and 415."""
+async def read(request: Request, *, files: bool) -> Form:
+    """The form of a request, UTF-8 whatever it calls itself; `files`: whoever sends it may send large ones.
+
+    Raises `Refused` 400 `request_unreadable`, 413 `request_too_large` and 415 `content_type_unsupported`.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        return await _multipart(request, await _body(request, MAX_BYTES + _MOST_TEXT))
+        return await _multipart(request, await _body(request, (MAX_BYTES if files else 0) + _MOST_TEXT))
     raw = await _body(request, _MOST_TEXT)
     if kind not in {"application/x-www-form-urlencoded", ""}:
         raise Refused("content_type_unsupported", 415)
     try:
-        return Form(parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS))
+        fields = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError:
         raise Refused("request_unreadable", 400) from None
+    return Form(_readable(fields))
+
+
+def _readable(fields: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The same fields. Raises `Refused` 400 where one has a zero character or half a character."""
+    if any(_UNREADABLE.search(text) for field in fields for text in field):
+        raise Refused("request_unreadable", 400)
+    return fields
 
 
 async def _body(request: Request, limit: int) -> bytes:
@@ -131,11 +143,19 @@ async def _multipart(request: Request, raw: bytes) -> Form:
     async def stream() -> AsyncGenerator[bytes, None]:
         yield raw
 
+    # The parser would believe any charset that the sender names, and take what does not fit it for Latin-1: so it
+    # hands over bytes, and they are read here.
+    named = Headers({"content-type": f"{request.headers['content-type']}; charset=latin-1"})
     try:
-        parsed = await MultiPartParser(request.headers, stream(), max_files=2, max_fields=_MOST_FIELDS).parse()
+        parsed = await MultiPartParser(named, stream(), max_files=2, max_fields=_MOST_FIELDS).parse()
+        sent = [(_utf8(name), value) for name, value in parsed.multi_items()]
+        fields = [(name, _utf8(value)) for name, value in sent if isinstance(value, str)]
     except (MultiPartException, MultipartParseError, ValueError, KeyError):
         raise Refused("request_unreadable", 400) from None
-    fields = [(name, value) for name, value in parsed.multi_items() if isinstance(value, str)]
-    files = {name: await value.read() for name, value in parsed.multi_items() if isinstance(value, UploadFile)}
+    files = {name: await value.read() for name, value in sent if isinstance(value, UploadFile)}
     await parsed.close()
-    return Form(fields, files)
+    return Form(_readable(fields), files)
+
+
+def _utf8(text: str) -> str:
+    return text.encode("latin-1").decode()

@@ -8,7 +8,7 @@ comes every few seconds, and each page is right when it is loaded.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -16,17 +16,21 @@ import structlog
 from starlette.concurrency import run_in_threadpool
 
 from tasks.office import Office
+from workflows.access import sessions
+from workflows.access.principals import Principal
 from workflows.access.scopes import patterns
 from workflows.views import moved
 from workflows.views.moved import Moved
 
 LOOK = 1.0  # seconds between two looks
 TICK = 10.0  # seconds after which a page is renewed though nothing has moved: leases, heartbeats, letters
+MOST = 10  # streams of one principal: beyond, his oldest ends
 LASTS = 600.0  # seconds of a stream; the browser opens the next, and is then asked again who it is
 log = structlog.get_logger()
 
 
 class _Listener(NamedTuple):
+    principal: str
     told: asyncio.Queue[Sequence[Moved]]
     granted: tuple[str, ...]  # beginnings of region codes
 
@@ -37,14 +41,18 @@ class Feed:
     def __init__(self, office: Callable[[], Office]) -> None:
         """Look through the office of this process, once somebody listens."""
         self._office = office
-        self._listeners: set[_Listener] = set()
+        self._listeners: list[_Listener] = []  # the oldest first
         self._looking: asyncio.Task[None] | None = None
 
-    async def stream(self, granted: Collection[str]) -> AsyncIterator[bytes]:
-        """Server-sent events: `moved` with `{"ids": […]}` of these regions, and `tick`; ends after `LASTS` seconds."""
-        beginnings = tuple(one.removesuffix("%") for one in patterns(granted))
-        mine = _Listener(asyncio.Queue(100), beginnings)
-        self._listeners.add(mine)
+    async def stream(self, who: Principal, token: str) -> AsyncIterator[bytes]:
+        """Server-sent events: `moved` with `{"ids": […]}` of his regions, and `tick`; ends after `LASTS` seconds.
+
+        `token` is that of his session: once it has ended nothing more is told.
+        """
+        beginnings = tuple(one.removesuffix("%") for one in patterns(who.regions))
+        mine = _Listener(who.id, asyncio.Queue(100), beginnings)
+        self._make_room(who.id)
+        self._listeners.append(mine)
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
         try:
@@ -52,9 +60,29 @@ class Feed:
             loop = asyncio.get_running_loop()
             ends = loop.time() + LASTS
             while loop.time() < ends:
-                yield await _next(mine)
+                word = await _next(mine)
+                if mine not in self._listeners or not await run_in_threadpool(self._still_here, token):
+                    return
+                yield word
         finally:
-            self._listeners.discard(mine)
+            if mine in self._listeners:
+                self._listeners.remove(mine)
+
+    def _make_room(self, principal: str) -> None:
+        """End the oldest streams of somebody who has as many as he may; a word that says nothing wakes them."""
+        his = [one for one in self._listeners if one.principal == principal]
+        for one in his[: max(len(his) - MOST + 1, 0)]:
+            self._listeners.remove(one)
+            if not one.told.full():
+                one.told.put_nowait(())
+
+    def _still_here(self, token: str) -> bool:
+        """Whether the session goes on; where nobody can say the stream ends, and the browser asks again."""
+        try:
+            return sessions.find(self._office().ledger, token, seen=False) is not None
+        except Exception:  # whatever it is, the pages are still there
+            log.exception("live_session_unknown")
+            return False
 
     async def _look(self) -> None:
         """Go on as long as somebody listens; a ledger that is away is asked again."""

@@ -130,7 +130,7 @@ def asks(*roles: str) -> Asked:
     """
 
     async def dependency(request: Request) -> Visit:
-        visit = await _arrive(request)
+        visit = await _known(request)
         if visit.session is None:
             raise Refused("sign_in_required", 401)
         if visit.session.setup is not None:
@@ -138,17 +138,18 @@ def asks(*roles: str) -> Asked:
         visit.roles = tuple(role for role in roles if role in visit.principal.roles)
         if roles and not visit.roles:
             raise Refused("role_required", 403)
-        return visit
+        return await _told(visit)
 
     return dependency
 
 
 async def anybody(request: Request) -> Visit:
     """The dependency of the pages before: signing in, setting up, the language."""
-    return await _arrive(request)
+    return await _told(await _known(request))
 
 
-async def _arrive(request: Request) -> Visit:
+async def _known(request: Request) -> Visit:
+    """Who has come: asked before anything of what he sends is read."""
     house: House = request.app.state.house
     token = request.cookies.get(COOKIE, "")
     visit = request.state.visit = Visit(request, house, token)
@@ -158,9 +159,15 @@ async def _arrive(request: Request) -> Visit:
         visit.session = await run_in_threadpool(sessions.find, visit.office.ledger, token, seen=seen)
     if visit.session is not None:
         request.state.principal = visit.session.principal.id  # for the log of the edge
-    if request.method != "GET":
-        visit.form = await forms.read(request)
-        _ours(request, visit)
+    return visit
+
+
+async def _told(visit: Visit) -> Visit:
+    """The same visit with the form that was sent. Only who works here sends files; all else is small."""
+    if visit.request.method != "GET":
+        works_here = visit.session is not None and visit.session.setup is None
+        visit.form = await forms.read(visit.request, files=works_here)
+        _ours(visit.request, visit)
     return visit
 
 

@@ -60,6 +60,7 @@ RUNNING: Mapping[str, Mapping[str, Words]] = {
         "done": ("已完成", "done"),
         "undoing": ("撤销中", "being undone"),
         "undone": ("已撤销", "undone"),
+        "failed": ("试算失败", "could not be planned"),
     },
     "item_state": {
         "planned": ("可执行", "can be done"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -25,16 +26,18 @@ class Worlds:
 def worlds(book: LawBook, old: PackFile, new: PackFile) -> Worlds:
     """Return the law with `old` in force and with `new` in its place, beside what else is in force on their later day.
 
-    Packs that inherit from the two differ with them, and so are reached too. `new` may be a pack that `book` does not
-    have yet and that takes its region over from `old`. Raises `NotComparable` where it is neither a version of the
-    same pack nor such a new one, and `PackError` where `new` does not fit among the others.
+    Packs that inherit from the two differ with them, and so are reached too. `new` may be a pack that takes its region
+    over from `old`, whether `book` has it already or not; before it there was nothing that inherits from it either.
+    Raises `NotComparable` where it is neither a version of the same pack nor such a new one, and `PackError` where
+    `new` does not fit among the others.
     """
     _comparable(book, old, new)
     day = max(old.effective_from, new.effective_from)
     # one copy of each file in both worlds, so that laws made of the same files are seen to be the same
     standing = {file.name: _timeless(file) for file in book.in_force(day) if file.name not in (old.name, new.name)}
-    before = standing | {old.name: _timeless(old)}
-    after = before | {new.name: _timeless(new)}
+    standing[old.name] = _timeless(old)
+    before = standing if old.name == new.name else _without(standing, new.name)
+    after = standing | {new.name: _timeless(new)}
     first, second = LawBook(before.values()), LawBook(after.values())
     return Worlds(first, second, _reach(first, second))
 
@@ -45,6 +48,14 @@ def _comparable(book: LawBook, old: PackFile, new: PackFile) -> None:
         raise NotComparable(f"{old.name} and {new.name} are about different products")
     if old.name != new.name and (new.name in known or not new.region.startswith(old.region)):
         raise NotComparable(f"{new.name} is no version of {old.name}, nor a new pack for a part of its region")
+
+
+def _without(files: Mapping[str, PackFile], name: str) -> dict[str, PackFile]:
+    """The files that stand without the pack called `name`: those that inherit from it, at whatever remove, do not."""
+    gone = {name}
+    while more := {file.name for file in files.values() if file.inherits in gone} - gone:
+        gone |= more
+    return {one: file for one, file in files.items() if one not in gone}
 
 
 def _timeless(file: PackFile) -> PackFile:

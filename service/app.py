@@ -6,6 +6,9 @@ One office and one clerk for both: what a reviewer decides on a page shares its 
 from __future__ import annotations
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 
 import api.app
 from api.texts import text
@@ -16,5 +19,19 @@ from tasks.office import sandbox
 def create_app() -> FastAPI:
     """Both doors; the office opens when the service starts. Raises `SandboxInProductionError`."""
     service = api.app.create_app()
+    service.add_route("/", _front, include_in_schema=False)
+    service.add_route("/console", _console, include_in_schema=False)
     service.mount("/console", create_console(lambda: service.state.office, text, sandbox=sandbox()))
     return service
+
+
+async def _front(request: Request) -> Response:
+    """A person with a browser is brought to the console. Raises `HTTPException` 404 for everybody else."""
+    if "text/html" not in request.headers.get("accept", ""):
+        raise HTTPException(404)
+    return await _console(request)
+
+
+async def _console(_request: Request) -> Response:
+    """To the address with its slash, which is the one that is mounted."""
+    return RedirectResponse("/console/", 303)

@@ -31,7 +31,8 @@ FIRST_PAUSE = timedelta(minutes=1)  # between two polls of a session; doubles
 TOGETHER = 8  # sessions whose answers a poll writes in one commit: none waits long for a provider that is slow
 
 Session = dict[str, Any]  # a row of face_sessions
-_FIND = "select * from face_sessions where provider = %s and reference = %s"
+Call = tuple[Mapping[str, str], bytes, Mapping[str, str]]  # headers, body and query of a callback
+_FIND = "select * from face_sessions where provider = %s and reference = any(%s) order by id"
 # The next poll is set before the provider is asked: two workers never ask about one session at once.
 _DUE = """
 with due as (
@@ -67,20 +68,27 @@ def start_face_check(office: Office, command: Command) -> Outcome:
     Raises `Refused`: the desk's own, `face_rate_limited`, 503 `face_provider_down` (nothing moved), or the
     provider's reason where no retry can mend it: then the case has gone offline.
     """
-    begun = begin_at_provider(office, command)
-    return begun if isinstance(begun, Outcome) else office.desk.say(begun)
+    begun = begin_at_provider(office, [command])[0]
+    return begun.unwrap() if isinstance(begun, Outcome) else office.desk.say(begun)
 
 
-def begin_at_provider(office: Office, command: Command) -> Command | Outcome:
-    """Begin an attempt at the provider: the command that is to be said then, or the answer to a replay.
+def begin_at_provider(office: Office, commands: Sequence[Command]) -> list[Command | Outcome]:
+    """Begin attempts at the provider: of each the command to say then, or a refusal or a replay that ends it here."""
+    begun: list[Command | Outcome] = []
+    to_come = [replace(one, facts={**one.facts, "session": {"expires_at": None}}) for one in commands]
+    for command, rehearsed in zip(commands, office.desk.rehearse_all(to_come), strict=True):
+        case, now = rehearsed.case, rehearsed.now
+        if rehearsed.refused is not None or rehearsed.reply is not None or case is None or now is None:
+            begun.append(rehearsed)
+            continue
+        try:
+            begun.append(_begin(office, command, case, now))
+        except Refused as no:
+            begun.append(Outcome(refused=no, case=case, now=now))
+    return begun
 
-    Raises what `start_face_check` raises before it speaks.
-    """
-    to_come = {**command.facts, "session": {"expires_at": None}}
-    rehearsed = office.desk.rehearse(replace(command, facts=to_come))
-    if rehearsed.reply is not None or rehearsed.case is None or rehearsed.now is None:
-        return rehearsed  # a replay
-    case, now = rehearsed.case, rehearsed.now
+
+def _begin(office: Office, command: Command, case: Case, now: datetime) -> Command:
     provider = next(iter(office.windows.faces.values()))
     cursor, session_id = Cursor(case, now), new_id("fac", now)
     subject = facing.face_subject(cursor)
@@ -140,27 +148,25 @@ def _refused(office: Office, command: Command, case: Case, no: ProviderRefused) 
 
 def hear(office: Office, provider: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, str]) -> None:
     """Take a provider's callback. Raises `Refused` with 401 `callback_forged`, for unknown sessions too."""
-    settle(office, session_called_about(office, provider, headers, body, query))
+    hear_all(office, provider, [(headers, body, query)])
 
 
-def session_called_about(
-    office: Office, provider: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, str]
-) -> Session:
-    """Verify a callback and find its session; whoever calls `settle_all` then brings several. Raises as `hear`."""
+def hear_all(office: Office, provider: str, calls: Sequence[Call]) -> None:
+    """Take several callbacks of one provider and settle their sessions together. Raises as `hear`, and takes none."""
     forged = Refused("callback_forged", 401)
     window = office.windows.faces.get(provider)
     if window is None:
         raise forged
     try:
-        reference = window.read_callback(headers, body, query)
+        references = {window.read_callback(*call) for call in calls}
     except Forged:
         log.warning("face_callback_forged", provider=provider)
         raise forged from None
     with office.ledger.desk() as conn, conn.cursor(row_factory=dict_row) as cursor:
-        session = cursor.execute(_FIND, (provider, reference)).fetchone()
-    if session is None:
+        sessions = cursor.execute(_FIND, (provider, list(references))).fetchall()
+    if len(sessions) < len(references):
         raise forged
-    return session
+    settle_all(office, sessions)
 
 
 def poll_faces(office: Office, limit: int = 50) -> int:
@@ -193,13 +199,13 @@ def settle(office: Office, session: Session) -> None:
 
 def settle_all(office: Office, sessions: Sequence[Session]) -> None:
     """Ask the providers about sessions that are not settled yet, and tell the desk all answers in one commit."""
-    open_ones = {one["id"]: one for one in sessions if one["status"] in ("pending", "error")}
+    open_ones = [one for one in sessions if one["status"] in ("pending", "error")]
     if not open_ones:
         return
     heard: list[tuple[Session, FaceAnswer]] = []
     with office.ledger.desk() as conn:
-        reads = office.desk.reader.read(conn, [(one["binding_id"], None, None) for one in open_ones.values()])
-    for session, read in zip(open_ones.values(), reads, strict=True):
+        reads = office.desk.reader.read(conn, [(one["binding_id"], None, None) for one in open_ones])
+    for session, read in zip(open_ones, reads, strict=True):
         provider = office.windows.faces[session["provider"]]
         if read.case is None:
             raise not_found()
@@ -233,9 +239,15 @@ def _take(office: Office, conn: Connection[Any], heard: Sequence[tuple[Session, 
     for (session, answer), outcome in zip(said, outcomes, strict=True):
         if isinstance(outcome.refused, Refused):  # late, another's turn, or the counter was first
             log.info("face_answer_noted_only", session_id=session["id"], code=outcome.refused.code)
-            conn.execute(_SETTLE, _noted(session, answer))
+            conn.execute(_SETTLE, _noted(session, answer) | _nevertheless(answer, outcome.refused))
         else:
             outcome.unwrap()
+
+
+def _nevertheless(answer: FaceAnswer, no: Refused) -> dict[str, str]:
+    """Why a pass in its time has moved nothing: whose number was reported has a binding to this holder already."""
+    told = answer.status is FaceStatus.PASSED and no.code == "duplicate_binding"
+    return {"reason": no.code} if told else {}
 
 
 def _noted(session: Session, answer: FaceAnswer) -> dict[str, Any]:

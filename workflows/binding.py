@@ -15,7 +15,7 @@ from typing import Any, cast
 from transitions import Machine, MachineError, Transition
 from transitions.core import EventData
 
-from workflows import effects, facing, guards
+from workflows import attending, effects, facing, guards
 from workflows.case import (
     ACTIVE,
     AGENCY_REVIEW,
@@ -124,10 +124,11 @@ MOVES = (
          ((MATERIALS_UPLOADED, guards.registries_open), (FACE_CHECK, None)), _by("channel"),
          "resumed_online", (guards.may_resume,), effect=effects.back_online),
     Move("counter_verified", (OFFLINE_FALLBACK,), FACE_NEXT, _by("counter"),
-         "counter_verified", (guards.not_own_case, guards.materials_complete), (guards.registry_settled,),
-         effects.decide_at_counter),
+         "counter_verified", (guards.not_own_case, guards.materials_complete),
+         (guards.registry_settled, attending.named_present), effects.decide_at_counter),
     Move("counter_verified", (SUSPENDED,), ACTIVE, _by("counter"),
-         "counter_verified", (guards.not_own_case,), when=_suspended_for_face, effect=effects.verified_again),
+         "counter_verified", (guards.not_own_case,), (attending.named_present,), effects.verified_again,
+         _suspended_for_face),
     Move("counter_refused", (OFFLINE_FALLBACK,), REJECTED, _by("counter"),
          "counter_refused", (guards.not_own_case,), (guards.reason_listed("refuse_reasons"),),
          effects.refuse_at_counter),
@@ -150,7 +151,7 @@ MOVES = (
          "returned", (guards.not_own_case, guards.second_look), (guards.reason_listed("return_reasons"),),
          effects.return_for_correction),
     Move("escalate", (AGENCY_REVIEW,), SAME, _by("clock reviewer"),
-         "review_escalated", checks=(guards.is_due,), effect=effects.escalate),
+         "review_escalated", DECIDES, (guards.is_due,), effects.escalate),
     Move("limit_refused", (MATERIALS_UPLOADED, FACE_CHECK, OFFLINE_FALLBACK, AGENCY_REVIEW),
          REJECTED, _by("system"), "rejected", effect=effects.end_application),
     Move("activate", (MATERIALS_UPLOADED, FACE_CHECK, OFFLINE_FALLBACK, AGENCY_REVIEW),

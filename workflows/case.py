@@ -80,6 +80,7 @@ class Offline(msgspec.Struct, omit_defaults=True):
     since: datetime
     agency_name: str | None = None  # of an agency that took it over; None: as the plan or the law book call it
     address: str | None = None
+    note: str | None = None  # why, in the words of whoever sent it here by a repair
 
 
 class Unbinding(msgspec.Struct, omit_defaults=True):

@@ -22,7 +22,7 @@ from workflows.case import (
     Window,
 )
 from workflows.errors import Refused
-from workflows.facing import face_purpose, face_subject, too_young, window_key
+from workflows.facing import face_purpose, face_subject, faces_open, too_young, window_key
 
 Effect = Callable[[Cursor], None]
 
@@ -157,7 +157,8 @@ def go_offline(cursor: Cursor) -> None:
     reason = cursor.facts.get("reason") or "other"
     progress = cursor.progress
     progress.offline_since = progress.offline_since or cursor.now
-    progress.offline = Offline(reason, cursor.case.counter_agency, short_code(), progress.offline_since)
+    agency, note = cursor.case.counter_agency, cursor.facts.get("because")
+    progress.offline = Offline(reason, agency, short_code(), progress.offline_since, note=note)
 
 
 def back_online(cursor: Cursor) -> None:
@@ -182,7 +183,8 @@ def decide_at_counter(cursor: Cursor) -> None:
 
 def _seen_at_counter(cursor: Cursor) -> None:
     cursor.progress.checked_how = cursor.facts.get("method")
-    cursor.progress.present = list(cursor.facts.get("subjects") or ())
+    named = cursor.facts.get("subjects")
+    cursor.progress.present = faces_open(cursor) if named is None else list(dict.fromkeys(named))
 
 
 def refuse_at_counter(cursor: Cursor) -> None:

@@ -71,12 +71,19 @@ class Desk:
 
         The outcome's case is as it stands, untouched; a `reply` is there only for a replay. Raises what `say` would.
         """
+        return self.rehearse_all([command])[0].unwrap()
+
+    def rehearse_all(self, commands: Sequence[Command]) -> list[Outcome]:
+        """Rehearse each command as if it were alone; a refusal is in its outcome."""
+        keys = [_key(command) for command in commands]
         with self.ledger.desk() as conn:
-            untouched, tried = self.reader.read(conn, [_key(command), _key(command)])
-        decided = self._decide(_Ticket(command), tried)
-        if isinstance(decided, Outcome):
-            return decided.unwrap()
-        return Outcome(case=untouched.case, now=untouched.now)
+            reads = self.reader.read(conn, [*keys, *keys])
+        rehearsed = []
+        for command, untouched, tried in zip(commands, reads, reads[len(keys) :], strict=False):
+            decided = self._decide(_Ticket(command), tried)
+            stands = Outcome(case=untouched.case, now=untouched.now)
+            rehearsed.append(decided if isinstance(decided, Outcome) else stands)
+        return rehearsed
 
     # -- the batch -------------------------------------------------------------------------------------------
 

@@ -51,6 +51,13 @@ def face_subject(cursor: Cursor) -> str:
     return "holder" if too_young(cursor) else "member"  # no child's face is ever asked (F15): its guardian's
 
 
+def faces_open(cursor: Cursor) -> list[str]:
+    """Whose faces are not settled yet, in order: who must stand before a clerk."""
+    if cursor.state == SUSPENDED:
+        return [face_subject(cursor)] if reverification_asked(cursor.case) else []
+    return [who for who in cursor.case.subjects if who not in cursor.progress.passed]
+
+
 def too_young(cursor: Cursor) -> bool:
     """Whether the member has not reached the face age of the plan."""
     application, today = cursor.case.application, shanghai_day(cursor.now)

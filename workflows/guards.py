@@ -6,7 +6,7 @@ asked too when the actions of the moment are listed; a *check* refuses what was 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -93,8 +93,14 @@ def _mended(case: Case, item: dict[str, str]) -> bool:
     kind, added = item["kind"], set(case.added_since)
     if kind == "other":  # the note says which; no kind of ours names it
         return bool(added)
-    groups = [{one for some in group.any_of for one in some} for group in case.plan.materials]
-    return kind in added or any(kind in group and group & added for group in groups)
+    return kind in added or any(_does_without(case, group.any_of, kind) for group in case.plan.materials)
+
+
+def _does_without(case: Case, any_of: Sequence[Sequence[str]], kind: str) -> bool:
+    """Whether a group that may be met by this kind is now met, by something new, without it."""
+    there, added = {material["kind"] for material in case.materials}, set(case.added_since)
+    asked = any(kind in some for some in any_of)
+    return asked and any(kind not in some and there.issuperset(some) and added & set(some) for some in any_of)
 
 
 def faults_told_at_once(cursor: Cursor) -> None:

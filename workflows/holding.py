@@ -40,9 +40,13 @@ returning send_at
 _TAKE_BACK = """
 delete from held_decisions where binding_id = %s and staff = %s and settled_at is null returning binding_id
 """
-# A principal that was revoked meanwhile decides nothing; nor does a lease that has changed hands.
+# A principal that was revoked meanwhile decides nothing; nor does a lease that has changed hands. An escalation changes
+# nothing of what the reviewer saw: a case that fell due in these seconds is decided all the same.
 _DUE = """
-select h.id, h.binding_id, h.staff, h.version, h.said, h.facts, p.regions, p.person,
+select h.id, h.binding_id, h.staff,
+  coalesce((select max(l.sequence) from history l where l.binding_id = h.binding_id and l.sequence > h.version
+            having bool_and(l.event = 'review_escalated')), h.version),
+  h.said, h.facts, p.regions, p.person,
   p.revoked_at is null and coalesce(r.epoch = h.epoch, true)
 from held_decisions h join principals p on p.id = h.staff left join review_cases r on r.binding_id = h.binding_id
 where h.settled_at is null and h.send_at <= (select kinbind_now()) and (%(only)s::text is null or h.id = %(only)s)

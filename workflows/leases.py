@@ -40,7 +40,10 @@ where r.binding_id = (
   order by w.due_at, w.binding_id limit 1 for update of w skip locked)
 returning r.binding_id
 """
+# What one gives back one no longer decides: a decision of his that waits is taken back with it.
 _RELEASE = """
+with taken_back as (
+  delete from held_decisions where binding_id = %(binding)s and staff = %(staff)s and settled_at is null)
 update review_cases set claimed_by = null, lease_until = null, epoch = epoch + 1
 where binding_id = %(binding)s and claimed_by = %(staff)s
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -23,6 +24,8 @@ _BY_BINDING = """
 select binding_id, name, due_at, watch, attempts, parked from deadlines order by binding_id collate "C"
 """
 _WITHOUT_LINES = "select b.id from bindings b where not exists (select from history h where h.binding_id = b.id)"
+# A repair that gives a binding another plan says in its line which; nothing else changes the plan of a binding.
+_PLAN_NAMED = re.compile(r"rep_\w+ (?:replan|undone) to plan ([0-9a-f]{64}), asked by ")
 BATCH = 5000  # rows fetched at a time
 
 
@@ -120,6 +123,9 @@ def _history(lines: list[Line], found: Findings) -> None:
     row = (last.state, last.version, bytes(last.head or b""), last.state_since)
     if row != (state, len(lines), head, datetime.fromisoformat(last.after["since"])):
         found.fault("row_and_history_differ", last.binding_id, len(lines))
+    named = [said[1] for line in lines if line.event == "repaired" and (said := _PLAN_NAMED.match(line.note or ""))]
+    if named and named[-1] != last.plan:
+        found.fault("plan_and_history_differ", last.binding_id, last.plan)
     found.count(f"state {state}")
     return None
 

@@ -92,6 +92,7 @@ def address(base: str, binding_id: str) -> None:
     """How to go on by hand."""
     say("")
     say(f"The service is at {base} (documentation at {base}/docs) until Ctrl-C.")
+    say(f"The console for staff is at {base}/console/; in this sandbox they come in by one click.")
     say("Keys: sandbox-<channel>, e.g. sandbox-alipay; sandbox-reviewer, sandbox-counter, sandbox-operator,")
     say("sandbox-supervisor, and a second of each but the counter's as sandbox-reviewer-2. A first call:")
     say("")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 import random
 from collections.abc import Sequence
 from typing import TypeVar
@@ -26,14 +28,19 @@ class Dice:
         return random.Random("/".join(map(str, (self._seed, *name))))  # noqa: S311
 
     def share(self, *name: object) -> float:
-        """A number in [0, 1)."""
-        return self.throw(*name).random()
+        """A number in [0, 1): of a hash, which is made in a tenth of a generator's time."""
+        named = hashlib.blake2b("/".join(map(str, (self._seed, *name))).encode(), digest_size=8).digest()
+        return (int.from_bytes(named) >> 11) / 2**53
 
     def after(self, mean: float, *name: object) -> float:
         """Seconds until something that takes `mean` hours on average; never nothing."""
-        return 60.0 + self.throw(*name).expovariate(1 / (mean * 3600))
+        return 60.0 - math.log(1 - self.share(*name)) * mean * 3600
 
     def pick(self, from_: Sequence[tuple[float, T]], *name: object) -> T:
         """One of these, by weight."""
-        weights = [weight for weight, _ in from_]
-        return self.throw(*name).choices([one for _, one in from_], weights)[0]
+        left = self.share(*name) * sum(weight for weight, _ in from_)
+        for weight, one in from_:
+            left -= weight
+            if left < 0:
+                return one
+        return from_[-1][1]

@@ -50,11 +50,14 @@ class Families:
     def __init__(self, dice: Dice, book: LawBook, begin: date) -> None:
         """Let people be as old as their kind says on `begin`."""
         self._dice, self._book, self._begin = dice, book, begin
+        self._kinds: dict[int, Kind] = {}
         self._consents: dict[tuple[object, ...], list[dict[str, Any]]] = {}
 
     def kind(self, n: int) -> Kind:
         """Of the n-th application."""
-        return self._dice.pick(KINDS, "kind", n)
+        if n not in self._kinds:
+            self._kinds[n] = self._dice.pick(KINDS, "kind", n)
+        return self._kinds[n]
 
     def request(self, n: int, now: datetime) -> Request:
         """The n-th application as its channel sends it at `now`."""

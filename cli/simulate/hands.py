@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from cli.simulate.windows import Outages, World
 from tasks.faces import poll_faces
@@ -16,7 +18,25 @@ from tasks.upkeep import keep_up
 
 ALL = 1_000_000  # in one call: who is among the first thousand must not depend on the order of rows
 DOUBLED = 0.05  # the share of ticks in which every hint comes twice
-EVERY_TICK = (sweep, ask_registries, poll_faces)
+# The registries of a simulation answer at once: a thread for each question would only cost its making.
+_LOOK = partial(recheck_insurance, limit=ALL, at_once=1)
+EVERY_TICK: tuple[Callable[[Office], int], ...] = (
+    partial(sweep, limit=ALL),
+    partial(ask_registries, limit=ALL, at_once=1),
+    partial(poll_faces, limit=ALL),
+    watch_outages,
+)
+ERRANDS: tuple[Callable[[Office], int], ...] = (*EVERY_TICK, _LOOK, fan_out)
+# One question for all of these in their order: an errand that would find nothing is not sent out.
+_DUE = """
+select
+  exists (select from deadlines where parked is null and not watch and due_at <= now),
+  exists (select from deadlines
+          where parked is null and watch and name = 'materials_to_checked' and due_at <= now),
+  exists (select from face_sessions where poll_at <= now),
+  exists (select from provider_outages where ended_at is null)
+from (select kinbind_now() as now) as clock
+"""
 
 
 class Hands:
@@ -35,16 +55,22 @@ class Hands:
             return
         doubled = self._world.dice.share("doubled", now) < DOUBLED
         self.counted["ticks with every hint doubled"] += doubled
+        with self._office.ledger.desk() as conn:
+            asked = conn.execute(_DUE, prepare=True).fetchone() or ()
+        due = [errand for errand, is_due in zip(EVERY_TICK, asked, strict=True) if is_due]
         for _ in range(1 + doubled):
-            for errand in EVERY_TICK:
-                while errand(self._office, ALL):
-                    pass
-            watch_outages(self._office)
+            for errand in due:
+                errand(self._office)
             if now >= self._hour:
-                self.counted["daily looks at an insurance"] += recheck_insurance(self._office, ALL)
+                self.counted["daily looks at an insurance"] += _LOOK(self._office)
                 fan_out(self._office)
         if now >= self._hour:
             self._hour = now + timedelta(hours=1)
         if now >= self._day:
             keep_up(self._office)
             self._day = now + timedelta(days=1)
+
+    def finish(self) -> None:
+        """Whatever was away is back: work until nothing is due."""
+        while sum(errand(self._office) for errand in ERRANDS):
+            pass

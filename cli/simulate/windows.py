@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from cli.simulate.dice import Dice
 from gateways import face_outcomes as outcomes
@@ -26,6 +27,7 @@ ENDS: tuple[tuple[float, FaceAnswer | None], ...] = (
 )
 STOPS_A_DAY = 0.0004  # the share of people whose insurance stops on a day; it comes back after some weeks
 AWAY_FOR = 40  # days at most
+TEN_YEARS = 3650.0  # days: whoever stops later never does here
 REFUSED = 0.03  # the share of people to whom the registries say no at once
 
 
@@ -109,23 +111,35 @@ class Cameras:
         return expires if ends is None else done
 
 
+class _Insured(NamedTuple):
+    """What becomes of a person's insurance: whether it is there at all, and when it rests."""
+
+    said: float
+    stops: date
+    back: date
+
+
 class Bureaus:
     """The registries; as in `Registries`. An answer depends on who is asked about, and on the day."""
 
     def __init__(self, world: World, away: Outages) -> None:
         """They know everybody."""
         self._world, self._away = world, away
+        self._drawn: dict[str, _Insured] = {}  # what chance has said of a person: asked for every day
 
     def person(self, name: str, id_type: str, number: str, region: str) -> PersonAnswer:
         """Insured where he says, save where chance has it otherwise."""
         del name, id_type
         self._be_up()
-        said = self._world.dice.share("registry", number)
-        if said < REFUSED / 3:
+        one = self._drawn.get(number)
+        if one is None:
+            one = self._drawn[number] = self._draw(number)
+        if one.said < REFUSED / 3:
             return PersonAnswer(known=True, name_matches=False, insured=None, credential_active=True)
-        insured = Insured("employee", "suspended" if self._stopped(number) else "normal", region)
-        found = None if said < REFUSED * 2 / 3 else insured
-        return PersonAnswer(known=True, name_matches=True, insured=found, credential_active=said >= REFUSED)
+        stopped = one.stops <= self._world.now.date() < one.back
+        insured = Insured("employee", "suspended" if stopped else "normal", region)
+        found = None if one.said < REFUSED * 2 / 3 else insured
+        return PersonAnswer(known=True, name_matches=True, insured=found, credential_active=one.said >= REFUSED)
 
     def birth_certificate(self, number: str, mother_name: str, mother_number: str) -> BirthRecord:
         """Found, and hers."""
@@ -145,18 +159,12 @@ class Bureaus:
         self._be_up()
         return True
 
-    def _stopped(self, number: str) -> bool:
-        """Whether the insurance rests today: it stopped on one of the last days, for so many."""
-        today = self._world.now.date()
-        since = self._stops(number)
-        return since is not None and since <= today < since + timedelta(days=self._rest(number))
-
-    def _stops(self, number: str) -> date | None:
-        drawn = self._world.dice.throw("stop", number).expovariate(STOPS_A_DAY)
-        return (BEGIN + timedelta(days=drawn)).date() if drawn < 3650 else None  # ten years
-
-    def _rest(self, number: str) -> int:
-        return self._world.dice.throw("rest", number).randint(3, AWAY_FOR)
+    def _draw(self, number: str) -> _Insured:
+        dice = self._world.dice
+        days = dice.throw("stop", number).expovariate(STOPS_A_DAY)
+        stops = (BEGIN + timedelta(days=min(days, TEN_YEARS))).date()
+        back = stops + timedelta(days=dice.throw("rest", number).randint(3, AWAY_FOR))
+        return _Insured(dice.share("registry", number), stops, back)
 
     def _be_up(self) -> None:
         if self._away.now(self._world.now):

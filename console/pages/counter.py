@@ -72,8 +72,9 @@ def verify(visit: Clerk, binding_id: str) -> Response:
 
     def facts() -> dict[str, Any]:
         form = visit.form
-        told = {"method": form.one_of("method", METHODS), "subjects": form.every("subjects"), "note": _note(visit)}
-        return _without_gaps(told | {"registry_checked": form.raw("registry_checked") == "yes" or None})
+        checked = form.raw("registry_checked") == "yes" or None
+        told = {"method": form.one_of("method", METHODS), "note": _note(visit), "registry_checked": checked}
+        return _without_gaps(told) | {"subjects": form.every("subjects")}  # nobody ticked is nobody there
 
     return _say(visit, binding_id, "counter_verified", facts)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Depends, Response
 
@@ -10,6 +10,7 @@ from console import canned
 from console.forms import Form, wrong
 from console.pages.reviews import case_page, to_next
 from console.visit import Visit, asks
+from policies.words import Kind
 from workflows import beside, holding, leases
 from workflows.access import scopes
 from workflows.commands import Command
@@ -21,7 +22,6 @@ Reviewer = Annotated[Visit, Depends(asks("reviewer"))]
 _SAID = {"approve": "approve", "reject": "reject", "return": "return_for_correction"}
 _NOTE = 2000  # characters
 _ITEM_NOTE = 200
-_MOST_ITEMS = 30
 
 
 @router.post("/decide")
@@ -89,9 +89,11 @@ def _facts(visit: Visit, binding_id: str, action: str) -> dict[str, Any]:
 
 
 def _items(form: Form) -> list[dict[str, str]]:
-    """What has been ticked: `{kind, reason, note?}`."""
+    """What has been ticked: `{kind, reason, note?}`. Raises `Malformed` for a document that nobody could upload."""
     items = []
-    for kind in list(dict.fromkeys(form.every("tick")))[:_MOST_ITEMS]:
+    for kind in dict.fromkeys(form.every("tick")):
+        if kind not in get_args(Kind):
+            raise wrong("/tick", "not_one_of")
         item = {"kind": kind, "reason": form.raw(f"reason.{kind}")}
         if note := form.text(f"note.{kind}", _ITEM_NOTE):
             item["note"] = note

@@ -19,4 +19,4 @@ async def live(visit: Staff) -> StreamingResponse:
     """Server-sent events; to listen is no work: it keeps no session alive."""
     feed: Feed = visit.request.app.state.feed
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(feed.stream(visit.principal.regions), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(feed.stream(visit.principal, visit.token), media_type="text/event-stream", headers=headers)

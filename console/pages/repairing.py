@@ -142,6 +142,6 @@ def _view(visit: Visit, order_id: str, cursor: str | None = None) -> dict[str, A
 
 
 def _names(ledger: Ledger, found: list[dict[str, Any]]) -> dict[str, str]:
-    """Who asked, approved and undid, by name."""
-    ids = {one[role] for one in found for role in ("asked_by", "approved_by", "undone_by") if one[role]}
+    """Who asked, applied, approved and undid, by name."""
+    ids = {one[role] for one in found for role in ("asked_by", "applied_by", "approved_by", "undone_by") if one[role]}
     return reviewing.staff_names(ledger, ids)

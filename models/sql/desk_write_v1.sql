@@ -83,12 +83,17 @@ begin
     update seats s set member = r.member
     from jsonb_to_recordset(batch -> 'rekeyed') as r(binding_id text, member text)
     where s.binding_id = r.binding_id and r.binding_id = any (won) and r.binding_id <> all (refused);
-    -- a holder counts once a month; what the two persons have together may be more than a new binder would get
-    delete from month_seats m
-    using jsonb_to_recordset(batch -> 'rekeyed') as r(binding_id text, member text)
-    where m.binding_id = r.binding_id and r.binding_id = any (won) and r.binding_id <> all (refused) and exists (
-      select from month_seats o
-      where o.member = r.member and o.product = m.product and o.month = m.month and o.holder = m.holder);
+    -- a holder counts once a month, by the place that lives where there is one, and from the later of the two; what
+    -- the two persons have together may be more than a new binder would get
+    with gone as (
+      delete from month_seats o
+      using jsonb_to_recordset(batch -> 'rekeyed') as r(binding_id text, member text), month_seats m
+      where m.binding_id = r.binding_id and r.binding_id = any (won) and r.binding_id <> all (refused)
+        and o.member = r.member and o.product = m.product and o.month = m.month and o.holder = m.holder
+        and o.binding_id <> m.binding_id
+      returning m.member, m.product, m.month, m.n, o.taken_at)
+    update month_seats m set taken_at = greatest(m.taken_at, gone.taken_at) from gone
+    where (m.member, m.product, m.month, m.n) = (gone.member, gone.product, gone.month, gone.n);
     update month_seats m set member = r.member, n = 1 + (
       select coalesce(max(o.n), 0) from month_seats o
       where o.member = r.member and o.product = m.product and o.month = m.month)

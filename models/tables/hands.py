@@ -44,7 +44,8 @@ stuck_findings = Table(
 )  # fmt: skip
 
 # What operators order: one verb for one binding or for all that a filter finds, why, and who else said yes.
-REPAIR_STATES = ("planning", "planned", "awaiting_approval", "running", "done", "undoing", "undone")
+REPAIR_STATES = ("planning", "planned", "awaiting_approval", "running", "done", "undoing", "undone",
+                 "failed")  # fmt: skip
 repairs = Table(
     "repairs",
     metadata,
@@ -59,9 +60,12 @@ repairs = Table(
     Column("regions", ARRAY(Text), nullable=False),  # the grants of who asked
     Column("asked_by", Text(collation="C"), nullable=False),
     Column("asked_person", Text(collation="C")),
+    Column("applied_by", Text(collation="C")),
+    Column("applied_person", Text(collation="C")),
     Column("approved_by", Text(collation="C")),
     Column("approved_person", Text(collation="C")),
     Column("undone_by", Text(collation="C")),
+    Column("undone_person", Text(collation="C")),
     Column("undone_because", Text),
     time_("created_at"),
     time_("approved_at", nullable=True),
@@ -69,6 +73,8 @@ repairs = Table(
     time_("finished_at", nullable=True),
     id_("after", nullable=False, server_default=text("''")),  # planning: the last binding looked at
     time_("next_at", default="clock_timestamp()"),  # real time: the next batch not before
+    Column("attempts", Integer, nullable=False, server_default=text("0")),  # planning: pages that broke, in a row
+    Column("fault", Text),  # the last of them
     one_of("state", REPAIR_STATES, "state_known"),
     Index("repairs_open_idx", "next_at", postgresql_where=text("state in ('planning', 'running', 'undoing')")),
 )

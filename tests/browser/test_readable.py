@@ -10,7 +10,7 @@ from tests.doors.visitor import in_review
 from workflows.case import OFFLINE_FALLBACK
 
 # Twice the size on a screen of 1280 px is a page of 640; a tablet upright has 820.
-SIZES = {"desk": (1280, 800), "tablet": (820, 1180), "twice": (640, 400)}
+SIZES = {"desk": (1280, 800), "tablet": (820, 1180), "twice": (640, 400), "telephone": (390, 844)}
 
 
 def paths(office: Office) -> dict[str, list[str]]:

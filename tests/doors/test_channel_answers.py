@@ -131,6 +131,16 @@ def test_a_refusal_says_what_is_missing(document: dict[str, Any], alipay: httpx.
     assert (refused["code"], refused["missing"]) == ("consent_missing", [left["notice"]])
 
 
+def test_a_word_that_is_missing_comes_with_those_to_choose_from(document: dict[str, Any], alipay: httpx.Client) -> None:
+    missing = problem(document, act(alipay, submitted(alipay, seed=77)["id"], "choose_offline"))["errors"][0]
+    assert (missing["pointer"], missing["code"]) == ("/reason", "required")
+    assert missing["allowed"] == ["declines_face", "member_elsewhere", "cannot_pass", "other"]
+    body = application(seed=76)
+    del body["holder"]["id_type"]
+    (missing,) = problem(document, alipay.post("/v1/bindings", json=body, headers=key()))["errors"]
+    assert (missing["pointer"], "resident_id" in missing["allowed"]) == ("/holder/id_type", True)
+
+
 def test_a_list_is_named_and_nothing_is_said_twice(document: dict[str, Any], alipay: httpx.Client) -> None:
     body = application(seed=76)
     refused = problem(document, alipay.post("/v1/bindings", json=body | {"initiator": "aunt"}, headers=key()))

@@ -48,6 +48,10 @@ def test_verified_it_goes_on(clerk: Visitor, ticket: str, office: Office) -> Non
     assert done.headers["location"] == f"/console/counter/{ticket}"
     case = life.look(office, ticket)
     assert (case.state, case.progress.checked_how, case.progress.present) == (ACTIVE, "document_reader", ["member"])
+    page = text_of(clerk.follow(done))
+    assert "窗口已核验通过" in page
+    assert "请核对" not in page
+    assert "须携带" not in page
     assert "没有待办理" in text_of(clerk.get("/counter"))
 
 
@@ -57,7 +61,10 @@ def test_verifying_waits_for_the_registries_or_the_clerks_own_check(clerk: Visit
     assert "登记机构尚未答复" in text_of(clerk.get(f"/counter/{binding_id}"))
     refused = say(clerk, office, binding_id, "verify", method="compared_by_eye")
     assert (refused.status_code, "登记机关尚未答复" in text_of(refused)) == (409, True)
-    say(clerk, office, binding_id, "verify", method="compared_by_eye", registry_checked="yes")
+    checked = {"method": "compared_by_eye", "registry_checked": "yes"}
+    for nobody in ({}, {"subjects": ["mother"]}, {"subjects": ["holder"]}):
+        assert say(clerk, office, binding_id, "verify", **checked, **nobody).status_code == 422
+    say(clerk, office, binding_id, "verify", **checked, subjects=["member"])
     assert life.look(office, binding_id).state == ACTIVE
 
 

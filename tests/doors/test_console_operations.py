@@ -195,6 +195,8 @@ def test_many_are_repaired_by_ticks_or_by_what_the_list_asks_for(operator: Visit
     lose_deadlines(office, *ids)
     page = operator.get("/ops/stuck?cause=no_deadline")
     assert fields_of(page, "/ops/repairs") | {"csrf": ""} == {"csrf": "", "f.cause": "no_deadline"}
+    bogus = operator.post("/ops/repairs", reach="all", repair="rearm", reason="看过", **{"f.cause": "bogus"})
+    assert bogus.status_code == 422
     nothing = operator.post("/ops/repairs", reach="ticked", repair="rearm", reason="看过")
     assert (nothing.status_code, "请至少勾选一项" in text_of(nothing)) == (422, True)
     ticked = ordered(operator, "/ops/repairs", reach="ticked", repair="rearm", binding_ids=ids[:1])

@@ -173,7 +173,7 @@ def test_who_gave_the_case_back_and_took_it_again_decides_anew(
     reviewer.post(f"/reviews/{binding_id}/release")
     claimed(reviewer, binding_id)
     life.advance(office, seconds=8)
-    assert (life.look(office, binding_id).state, outcome(office, binding_id)) == (AGENCY_REVIEW, "lease_required")
+    assert life.look(office, binding_id).state == AGENCY_REVIEW
 
 
 def test_who_was_revoked_meanwhile_decides_nothing(reviewer: Visitor, binding_id: str, office: Office) -> None:
@@ -192,6 +192,33 @@ def test_the_api_decides_at_once_and_the_held_one_is_void(
     assert as_("reviewer").post(f"/v1/reviews/{binding_id}/approve", json={}).json()["state"] == ACTIVE
     life.advance(office, seconds=8)
     assert (life.look(office, binding_id).state, outcome(office, binding_id)) == (ACTIVE, "stale_version")
+
+
+def test_an_escalation_by_the_clock_spoils_no_held_decision(
+    reviewer: Visitor, as_: Any, binding_id: str, office: Office
+) -> None:
+    claimed(reviewer, binding_id)
+    review = life.look(office, binding_id).progress.review
+    assert review is not None
+    life.skip(office, seconds=int((review.due - office.ledger.now()).total_seconds()) - 4)
+    claimed(reviewer, binding_id)
+    assert decide(reviewer, office, binding_id, "approve").status_code == 303
+    colleague = as_("reviewer-2").post(f"/v1/reviews/{binding_id}/escalate", json={"note": "x"})
+    assert colleague.json()["code"] == "lease_required"
+    life.advance(office, seconds=9)
+    assert life.events(office, binding_id)[-3:] == ["review_escalated", "approved", "activated"]
+
+
+def test_who_gives_the_lease_back_takes_his_decision_back(comes: Comes, binding_id: str, office: Office) -> None:
+    one, two = comes("reviewer"), comes("reviewer-2")
+    claimed(one, binding_id)
+    decide(one, office, binding_id, "approve")
+    one.post(f"/reviews/{binding_id}/release")
+    claimed(two, binding_id)
+    rejected = decide(two, office, binding_id, "reject", reason="relation_unproven", sure="yes", note="不能证明")
+    assert rejected.status_code == 303  # at once: nothing of the first stands in the way
+    life.advance(office, seconds=9)
+    assert life.look(office, binding_id).state == REJECTED
 
 
 def test_many_hands_send_it_once(reviewer: Visitor, office: Office) -> None:
@@ -271,7 +298,7 @@ def test_every_hidden_button_is_refused(reviewer: Visitor, office: Office, state
         decide(reviewer, office, binding_id, "approve")
         life.advance(office, seconds=8)
     there, version = offered(reviewer.get(f"/reviews/{binding_id}").text), life.look(office, binding_id).version
-    expected = {"approve", "return", "reject", "escalate"} if held else {"escalate"}
+    expected = {"approve", "return", "reject", "escalate"} if held else set()
     assert there == (expected if state == AGENCY_REVIEW else set())
     for button in BUTTONS.keys() - there:
         path, fields = BUTTONS[button]

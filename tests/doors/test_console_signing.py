@@ -245,3 +245,13 @@ def test_who_has_two_roles_has_both_rooms(comes: Comes, office: Office) -> None:
         material = life.look(office, binding_id).materials[0]["id"]
         assert visitor.get(f"/cases/{binding_id}/materials/{material}").status_code == 200
         assert visitor.get(f"/cases/{binding_id}/materials/mat_nothing").status_code == 404
+
+
+def test_whoever_types_the_address_by_hand_gets_in(base_url: str) -> None:
+    with httpx.Client(base_url=base_url) as client:
+        browsers = {"Accept": "text/html,application/xhtml+xml;q=0.9"}
+        for path, headers in (("/console", {}), ("/console", browsers), ("/", browsers)):
+            answer = client.get(path, headers=headers)
+            assert (answer.status_code, answer.headers["location"]) == (303, "/console/"), path
+        machine = client.get("/", headers={"Accept": "application/json"})
+        assert (machine.status_code, machine.json()["code"]) == (404, "not_found")

@@ -65,6 +65,33 @@ def test_what_is_stuck_is_repaired_by_its_fingerprint(kinbind: Run, office: Offi
     assert fingerprint not in kinbind("repair", "stuck", key="operator").stdout
 
 
+def test_nothing_found_is_said(kinbind: Run, office: Office):
+    assert kinbind("repair", "stuck", key="operator").stdout == "nothing is stuck\n"
+    assert kinbind("repair", "list", key="operator").stdout == "no repair has been ordered\n"
+    asked = ("repair", "run", "rearm", "--state", "active", "--reason", "演练", "--dry-run")
+    told = kinbind(*asked, key="operator").stdout
+    assert "nothing matched" in told
+    assert "repair apply" not in told
+
+
+def test_without_a_key_and_a_terminal_it_is_wrongly_asked(kinbind: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("KINBIND_KEY", raising=False)
+    done = kinbind("repair", "list")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == "kinbind: whose key? set KINBIND_KEY, or give --key\n"
+    assert kinbind("repair", "list", "--help").exit_code == 0
+
+
+def test_a_move_is_explained_by_the_reason_that_was_given(kinbind: Run, office: Office):
+    binding_id = life.to_state(office, "face_check")
+    asked = ("repair", "run", "move", "--binding", binding_id, "--to", "offline_fallback", "--reason", "供应商停机")
+    repair_id = kinbind(*asked, key="operator").stdout.split()[0]
+    kinbind("repair", "approve", repair_id, key="supervisor")
+    zh, en = kinbind("explain", binding_id).stdout.splitlines()
+    assert zh.startswith("该绑定已转线下办理，原因：供应商停机（自")
+    assert "because: 供应商停机 (offline_fallback, since" in en
+
+
 def test_what_breaks_shows_places_and_nobodys_name(capsys: pytest.CaptureFixture[str]):
     before = structlog.get_config()
     try:

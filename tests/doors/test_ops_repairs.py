@@ -12,6 +12,10 @@ from tests.doors.conftest import Caller
 from tests.doors.test_channel_answers import told
 from tests.store.invariants import check
 from workflows.access import principals
+from workflows.access.principals import Principal
+from workflows.errors import Refused
+from workflows.repairs import orders
+from workflows.repairs.orders import Wish
 
 
 def repaired(client: httpx.Client, binding_id: str, repair: str, **told: Any) -> dict[str, Any]:
@@ -82,7 +86,7 @@ def test_a_deadline_is_fired_early_only_with_a_second_persons_word(as_: Caller, 
 
 
 def test_nobody_approves_what_he_asked_for_himself(as_: Caller, office: Office):
-    _, key = principals.create_staff(office.ledger, "Both", ["operator", "supervisor"], ["000000"])
+    _, key = principals.create_staff(office.ledger, "Both", ["operator", "supervisor"], ["000000"], "own-1")
     both = as_("operator", Authorization=f"Bearer {key}")
     binding_id = life.to_state(office, "active")
     made = repaired(both, binding_id, "end")
@@ -95,6 +99,70 @@ def test_nobody_approves_what_he_asked_for_himself(as_: Caller, office: Office):
     assert (event, actor) == ("unbound", "supervisor:sandbox-supervisor")
     assert both.headers["Authorization"] != note
     assert f"asked by {made['asked_by']}" in (note or "")
+    check(office)
+
+
+def told_to(client: httpx.Client, made: dict[str, Any], said: str, **body: Any) -> httpx.Response:
+    return client.post(f"/v1/ops/repairs/{made['id']}/{said}", json=body)
+
+
+def test_nobody_carries_out_a_risky_repair_alone(as_: Caller, office: Office):
+    """Whoever applied what another has planned does not approve it, nor does he under another key of his."""
+
+    def staff(*roles: str, person: str | None) -> httpx.Client:
+        _, key = principals.create_staff(office.ledger, "Li", roles, ["000000"], person)
+        return as_("operator", Authorization=f"Bearer {key}")
+
+    binding_id = life.to_state(office, "active")
+    made = repaired(as_("operator"), binding_id, "end", dry_run=True)
+    both, other_key = staff("operator", "supervisor", person="own-1"), staff("supervisor", person="own-1")
+    applied = told_to(both, made, "apply").json()
+    assert applied["applied_by"] not in (None, applied["asked_by"])
+    for same in (both, other_key):
+        refused = told_to(same, made, "approve")
+        assert (refused.status_code, refused.json()["code"]) == (409, "second_person_required")
+    nameless = told_to(staff("supervisor", person=None), made, "approve")
+    assert (nameless.json()["code"], len(nameless.json()["without_person"])) == ("second_person_required", 1)
+    asked = repaired(staff("operator", person=None), life.to_state(office, "active", seed=2), "end")
+    assert told_to(as_("supervisor"), asked, "approve").json()["code"] == "second_person_required"
+    only(approved(as_, applied))
+    assert f"applied by {applied['applied_by']}" in (last_line(office, binding_id)[3] or "")
+    check(office)
+
+
+def test_a_party_neither_applies_nor_undoes_a_repair_of_his_own_case(as_: Caller, office: Office):
+    binding_id = life.to_state(office, "agency_review")
+    holder = life.look(office, binding_id).application.holder
+    _, key = principals.create_staff(office.ledger, "Holder", ["operator"], ["000000"], holder)
+    own = as_("operator", Authorization=f"Bearer {key}")
+    tried = repaired(as_("operator"), binding_id, "rearm", dry_run=True)
+    only(told_to(own, tried, "apply").json(), "refused", "own_case")
+    done = repaired(as_("operator"), binding_id, "reassign", agency="320500")
+    only(told_to(own, done, "undo", reason="x").json(), "kept", "own_case")
+    assert life.look(office, binding_id).review_agency == "320500"
+    check(office)
+
+
+def test_a_filter_of_words_that_nobody_knows_is_refused(as_: Caller, office: Office):
+    body = {"repair": "rearm", "reason": "x"}
+    for name, word in (("cause", "bogus"), ("states", ["nowhere"]), ("product", "x"), ("channel", "x"),
+                       ("region", "x%")):  # fmt: skip
+        assert as_("operator").post("/v1/ops/repairs", json=body | {"filter": {name: word}}).status_code == 422
+        wish = Wish("rearm", "x", {name: word}, {})
+        with pytest.raises(Refused) as no:  # whichever door it comes through
+            orders.make(office.ledger, Principal("stf_x", "staff", "x"), wish)
+        assert (no.value.code, no.value.pointer) == ("argument_invalid", f"/filter/{name}")
+
+
+def test_a_lease_is_given_only_to_who_sees_the_case_and_ends_with_the_undoing(as_: Caller, office: Office):
+    binding_id = life.to_state(office, "agency_review")
+    operator, suzhou = as_("operator"), "sandbox-reviewer-suzhou"
+    only(repaired(operator, binding_id, "reassign", staff=suzhou), "refused", "agency_unserved")
+    only(repaired(operator, binding_id, "reassign", staff=suzhou, agency="440100"), "refused", "agency_unserved")
+    done = repaired(operator, binding_id, "reassign", staff=suzhou, agency="320500")
+    assert as_("reviewer-suzhou").get(f"/v1/reviews/{binding_id}").json()["lease"]["mine"] is True
+    only(told_to(operator, done, "undo", reason="改派有误").json(), "undone")
+    assert as_("reviewer").post(f"/v1/reviews/{binding_id}/claim", json={}).status_code == 200
     check(office)
 
 
@@ -302,7 +370,7 @@ def test_outside_the_grant_there_is_nothing(as_: Caller, office: Office):
 
 def test_the_second_person_may_be_one_of_that_place(as_: Caller, office: Office):
     binding_id = life.to_state(office, "submitted", seed=1, region="440100")
-    _, key = principals.create_staff(office.ledger, "Guangdong", ["supervisor"], ["440000"])
+    _, key = principals.create_staff(office.ledger, "Guangdong", ["supervisor"], ["440000"], "own-1")
     made = repaired(as_("operator"), binding_id, "end")
     guangdong = as_("supervisor", Authorization=f"Bearer {key}")
     only(guangdong.post(f"/v1/ops/repairs/{made['id']}/approve", json={}).json())

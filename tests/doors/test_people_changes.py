@@ -157,6 +157,8 @@ def test_a_number_whose_person_the_holder_has_bound_already(town: Town) -> None:
     changed = view(reported(town, seen, "id_number", value=other["member"]["id_number"]))
     town.face("alipay", changed, "member")
     assert town.seen("alipay", seen["id"])["state"] == "suspended"
+    shown = view(town.at("alipay").get(f"/v1/bindings/{seen['id']}/face-checks"))["items"][-1]
+    assert (shown["status"], shown["reason"]) == ("passed", "duplicate_binding")  # he passed, and this is why it rests
     refused = town.at("counter").post(
         f"/v1/counter/tickets/{seen['id']}/verify", json={"method": "document_reader", "note": "两证一人"}
     )

@@ -45,6 +45,17 @@ def test_nothing_corrected_is_not_handed_in_again(town: Town) -> None:
     assert town.seen(seen["channel"], seen["id"])["state"] == "agency_review"
 
 
+def test_another_page_does_not_mend_the_one_that_was_returned(town: Town) -> None:
+    """Pages that are asked for together do not stand for each other; only another way without the page does."""
+    unreadable = UNREADABLE | {"kind": "household_register_first_page"}
+    seen = returned(town, [unreadable])
+    assert uploaded(town.at(seen["channel"]), seen["id"], "household_register_member_page").status_code == 201
+    assert "submit_materials" not in town.seen(seen["channel"], seen["id"])["available_actions"]
+    assert view(handed_in(town, seen))["uncorrected"] == [unreadable]
+    assert uploaded(town.at(seen["channel"]), seen["id"], "household_register_first_page").status_code == 201
+    assert view(handed_in(town, seen))["state"] == "materials_uploaded"
+
+
 def test_a_correction_taken_back_is_none(town: Town) -> None:
     seen = returned(town, [UNSIGNED])
     client = town.at(seen["channel"])

@@ -54,11 +54,11 @@ def test_no_reviewer(who: Staff, office: Office, role: str) -> None:
         "claim": {}, "approve": {}, "reject": {"reason": "relation_unproven"},
         "return": {"reason": "letter_unsigned", "items": items},
     }  # fmt: skip
-    for said, body in bodies.items():
+    for said, body in (bodies | {"escalate": {"note": "x"}}).items():
         refused = party.post(f"/v1/reviews/{binding_id}/{said}", json=body)
         assert (refused.status_code, refused.json()["code"]) == (409, "own_case"), said
     listed = set(party.get(f"/v1/bindings/{binding_id}").json()["available_actions"])
-    assert not listed & {"approve", "reject", "return"}
+    assert not listed & {"approve", "reject", "return", "escalate"}
     assert life.events(office, binding_id)[-1] == "review_begun"
 
 

@@ -63,6 +63,36 @@ def test_verify_stands_for_the_face(counter: httpx.Client, ticket: str, office: 
     assert again.json()["code"] == "action_not_available"
 
 
+def test_verify_names_who_was_there(counter: httpx.Client, ticket: str, office: Office) -> None:
+    version = life.look(office, ticket).version
+    for present, code in (([], "subject_not_present"), (["holder"], "subject_not_present"),
+                          (["member", "mother"], "request_invalid")):  # fmt: skip
+        refused = said(counter, ticket, "verify", method="document_reader", subjects=present)
+        assert (refused.status_code, refused.json()["code"]) == (422, code), present
+        assert [one["pointer"] for one in refused.json()["errors"]] == ["/subjects"]
+    assert life.look(office, ticket).version == version
+    assert said(counter, ticket, "verify", method="document_reader").json()["state"] == ACTIVE
+    assert life.look(office, ticket).progress.present == ["member"]  # left out: everybody still asked for
+
+
+@pytest.mark.parametrize(("relationship", "stands"), [("WARD", True), ("PARENT", False)])
+def test_a_guardian_stands_for_a_ward_only(
+    counter: httpx.Client, office: Office, relationship: str, stands: bool
+) -> None:
+    ticket = life.to_state(office, OFFLINE_FALLBACK, relationship=relationship)
+    answer = said(counter, ticket, "verify", method="home_visit", subjects=["holder"])
+    assert answer.status_code == (200 if stands else 422), answer.text
+    assert life.look(office, ticket).progress.present == (["holder"] if stands else [])
+
+
+def test_for_a_suspended_child_its_guardian_is_there(counter: httpx.Client, office: Office) -> None:
+    binding_id = life.to_state(office, ACTIVE, member_born=date(2019, 1, 1))
+    life.say(office, "report_change", binding_id, life.COUNTER, what="name")
+    alone = said(counter, binding_id, "verify", method="compared_by_eye", subjects=["member"])
+    assert (alone.status_code, alone.json()["subjects"]) == (422, ["holder"])
+    assert said(counter, binding_id, "verify", method="compared_by_eye", subjects=["holder"]).json()["state"] == ACTIVE
+
+
 def test_verify_waits_for_the_registries_or_the_clerks_own_check(counter: httpx.Client, office: Office) -> None:
     binding_id = life.to_state(office, "materials_uploaded")
     life.say(office, "route_offline", binding_id, reason="declines_face")

@@ -165,6 +165,15 @@ def test_return_lists_what_to_mend(reviewer: httpx.Client, alipay: httpx.Client,
     assert reviewer.get("/v1/reviews").json()["items"] == []
 
 
+def test_only_who_holds_the_lease_escalates(as_: Caller, binding_id: str) -> None:
+    one, two = as_("reviewer"), as_("reviewer-2")
+    assert said(one, binding_id, "escalate", note="x").json()["code"] == "lease_required"
+    said(one, binding_id, "claim")
+    assert said(two, binding_id, "escalate", note="x").json()["code"] == "lease_required"
+    assert "escalate" not in two.get(f"/v1/reviews/{binding_id}").json()["available_actions"]
+    assert said(one, binding_id, "escalate", note="x").status_code == 200
+
+
 def test_escalate_keeps_the_case_and_the_due_time(reviewer: httpx.Client, binding_id: str) -> None:
     said(reviewer, binding_id, "claim")
     before = reviewer.get("/v1/reviews").json()["items"][0]

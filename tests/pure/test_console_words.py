@@ -7,8 +7,8 @@ from string import Formatter
 
 import pytest
 
+from console.words import PAGES
 from console.words_of_codes import CODES
-from console.words_of_pages import PAGES
 from policies.relations import RELATIONSHIPS
 from policies.words import Kind, Method, Product
 from workflows.case import STATES

@@ -112,6 +112,14 @@ def test_a_new_pack_takes_its_region_over():
     assert packs == ["CN-national", "CN-51-test"]
 
 
+def test_a_pack_that_is_served_is_asked_what_it_changed_with_those_that_inherit_from_it():
+    both = worlds(lawbook(), standing("CN-national/family_account"), standing("CN-32-jiangsu/family_account"))
+    assert both.reach == {("family_account", "32"), ("family_account", "3205")}
+    for region, pack in ((NANJING, "CN-32-jiangsu"), (CHANGSHU, "CN-3205-suzhou")):
+        packs = [plan_for(book, asked(region=region), DAY).pack for book in (both.old, both.new)]
+        assert packs == ["CN-national", pack]
+
+
 def test_both_ways_and_between_two_versions_of_the_book():
     old, new = standing("CN-national/family_account"), newer(NATIONAL, ("window_hours: 24", "window_hours: 48"))
     book = LawBook([*read_folder(SHIPPED), new])

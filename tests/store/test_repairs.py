@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from cli.checking.findings import Findings
+from cli.checking.walk import walk
 from policies.book import LawBook, load
 from policies.loader import SHIPPED
 from tasks.office import Office
@@ -18,12 +20,13 @@ from tests.store.invariants import check
 from workflows.access.principals import Principal
 from workflows.deadlines import armed
 from workflows.engine import Desk
+from workflows.errors import Refused
 from workflows.repairs import carrying, orders
 from workflows.repairs.orders import Wish
 from workflows.views import repairs as shown
 
-OPERATOR = Principal("stf_operator", "staff", "operator", None, ("operator",), ("000000",))
-SUPERVISOR = Principal("stf_supervisor", "staff", "supervisor", None, ("supervisor",), ("000000",))
+OPERATOR = Principal("stf_operator", "staff", "operator", None, ("operator",), ("000000",), "own-1")
+SUPERVISOR = Principal("stf_supervisor", "staff", "supervisor", None, ("supervisor",), ("000000",), "own-2")
 PACK = {"pack": "CN-national", "version": "2026-11-01"}
 
 
@@ -128,6 +131,72 @@ def test_a_version_that_nobody_knows_is_refused_for_each(office: Office) -> None
     life.to_state(office, "submitted")
     result = carried(office, ordered(office, "replan", PACK, version="1999-01-01"))
     assert [(one["state"], one["code"]) for one in result["items"]] == [("refused", "policy_unknown")]
+
+
+def test_an_order_that_comes_late_leaves_the_plan_as_it_is(office: Office) -> None:
+    """What was planned before another gave the binding a new plan is refused, and touches nothing."""
+    binding_id = life.to_state(office, "offline_fallback")
+    late = ordered(office, "replan", PACK, dry_run=True, version="2099-01-01", recompute=["*"])
+    carried(office, late)
+    first = ordered(office, "replan", PACK, version="2099-01-01")
+    carried(office, first)
+    orders.approve(office.ledger, SUPERVISOR, first)
+    assert carried(office, first)["counts"] == {"done": 1}
+    then = life.look(office, binding_id)
+    assert then.plan.version == "2099-01-01"
+    orders.apply(office.ledger, OPERATOR, late)
+    orders.approve(office.ledger, SUPERVISOR, late)
+    (item,) = carried(office, late)["items"]
+    assert (item["state"], item["code"]) == ("refused", "stale_version")
+    after = life.look(office, binding_id)
+    assert (after.plan, after.version) == (then.plan, then.version)
+    check_plans(office, 0)
+
+
+def test_the_audit_sees_a_plan_that_no_line_has_given(office: Office) -> None:
+    binding_id = life.to_state(office, "offline_fallback")
+    order = ordered(office, "replan", PACK, version="2099-01-01")
+    carried(office, order)
+    orders.approve(office.ledger, SUPERVISOR, order)
+    (item,) = carried(office, order)["items"]
+    check_plans(office, 0)
+    with office.ledger.desk() as conn:
+        (before,) = conn.execute("select plan from repair_items").fetchone() or ("",)
+        (then,) = conn.execute("select plan from bindings where id = %s", (binding_id,)).fetchone() or ("",)
+        conn.execute("update bindings set plan = %s where id = %s", (before, binding_id))
+    check_plans(office, 1)
+    with office.ledger.desk() as conn:
+        conn.execute("update bindings set plan = %s where id = %s", (then, binding_id))
+    orders.undo(office.ledger, OPERATOR, order, "发布有误")
+    assert carried(office, order)["counts"] == {"undone": 1}
+    check_plans(office, 0)
+    assert item["version_after"] == life.look(office, binding_id).version - 1
+
+
+def check_plans(office: Office, faults: int) -> None:
+    """Ask the auditor how many bindings are under another plan than their history says."""
+    found = Findings(office.ledger.now(), settled=False)
+    with office.ledger.desk() as conn, conn.transaction():
+        walk(conn, found)
+    assert {kind: n for kind, n in found.faults.items() if "plan" in kind} == (
+        {"plan_and_history_differ": faults} if faults else {})  # fmt: skip
+
+
+def test_an_order_that_cannot_be_planned_ends_failed(office: Office) -> None:
+    life.to_state(office, "submitted")
+    order = ordered(office, "rearm", {"states": ["submitted"]})
+    with office.ledger.desk() as conn:  # as a release that knew more might have left it
+        conn.execute("""update repairs set filter = '{"cause": "bogus"}' where id = %s""", (order,))
+    for _ in range(carrying.TRIES):
+        assert shown.repair(office.ledger, OPERATOR, order)["state"] == "planning"
+        carrying.round_of(office.desk, order)
+        with office.ledger.desk() as conn:
+            conn.execute("update repairs set next_at = clock_timestamp()")  # half a minute later
+    failed = shown.repair(office.ledger, OPERATOR, order)
+    assert (failed["state"], failed["fault"], failed["finished_at"] is not None) == ("failed", "KeyError", True)
+    assert carrying.round_of(office.desk, order) == 0
+    with pytest.raises(Refused, match="repair_not_available"):
+        orders.pause(office.ledger, OPERATOR, order)
 
 
 def test_many_hands_at_once_do_everything_once(office: Office) -> None:

@@ -125,6 +125,7 @@ def test_a_sweep_fires_what_is_due(served, database_url):
 
 
 def test_a_letter_that_was_put_aside_is_shown_and_sent_again(served, ledger, tmp_path):
+    assert served("deliveries", "list").stdout == "nothing has been put aside\n"
     desk = Desk(ledger, lawbook(), keyring.read(tmp_path / "keys.json"))
     hook = endpoints.add(desk, "alipay", "http://127.0.0.1:9/", None)["id"]
     with ledger.transaction() as conn:

@@ -67,7 +67,22 @@ def test_a_draft_is_planned_before_it_is_served(kinbind: Kinbind, draft: str) ->
         assert lines[0].startswith("CN-41-draft draft: adult")
         (limit,) = [line.split("\t") for line in lines if line.startswith("limits.members_per_holder\t")]
         assert limit == ["limits.members_per_holder", "3", "", "limits.members_per_holder", Path(draft).name, "W14", ""]
-    assert "per_relation\t{'SPOUSE': 1}" in kinbind("show", "CN-41-draft", "--packs", draft).stdout
+    assert "per_relation\t{SPOUSE: 1}" in kinbind("show", "CN-41-draft", "--packs", draft).stdout
+
+
+def test_a_pack_is_shown_in_the_words_of_a_pack(kinbind: Kinbind) -> None:
+    rows = dict(line.split("\t")[:2] for line in kinbind("show", "CN-national/family_account").stdout.splitlines()[3:])
+    assert rows["own_code_only"] == "true"
+    assert rows["face.max_attempts"] == "null"
+    assert rows["unbind.authentication"] == "[pay_password, face]"
+    assert not {"True", "False", "None"} & set(rows.values())
+
+
+def test_a_plan_says_which_options_it_assumed(kinbind: Kinbind) -> None:
+    line = kinbind("plan").stdout.splitlines()[1]
+    assert line.startswith("assumed, as it was not said: --product family_account --method id_number ")
+    some = kinbind("plan", "--relationship", "CHILD", "--method", "id_number").stdout.splitlines()[1]
+    assert ("--relationship" in some, "--method" in some, "--member-birth 1958-03-07" in some) == (False, False, True)
 
 
 def test_a_draft_with_a_fault_says_where(kinbind: Kinbind, draft: str) -> None:
@@ -149,6 +164,14 @@ def test_a_later_version_of_the_same_pack(kinbind: Kinbind, office: Office, tmp_
     later.write_text(text, "utf-8")
     said = kinbind("diff", "CN-national/family_account", str(later)).stdout
     assert "1 open bindings looked at: 0 treated differently, 1 alike" in said
+
+
+def test_a_pack_that_others_inherit_from_is_compared_with_the_nation(kinbind: Kinbind, office: Office) -> None:
+    suzhou = life.to_state(office, "submitted", region="320500")
+    told = json.loads(kinbind("diff", "CN-national/family_account", "CN-32-jiangsu/family_account", "--json").stdout)
+    (group,) = told["groups"]
+    assert (told["looked_at"], group["examples"]) == (1, [suzhou])
+    assert group["new"].startswith("CN-3205-suzhou/family_account")
 
 
 @pytest.mark.parametrize(

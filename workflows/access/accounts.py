@@ -140,20 +140,22 @@ def plain(login: str) -> str:
 def sign_in(ledger: Ledger, keys: Keyring, login: str, password: str, code: str) -> str:
     """Open a session; the token for the cookie. One that has no authenticator yet opens the set-up and nothing else.
 
-    Raises `Refused` 401 `sign_in_failed`, the same whatever was wrong, also while the account is locked.
+    Raises `Refused` 401 `sign_in_failed`, the same whatever was wrong, also while the account is locked; 503
+    `unavailable` where too many wait: that is no attempt.
     """
     named = {"login": plain(login)[:200], "most": MOST_WRONG, "minutes": LOCKED_MINUTES}
-    with ledger.desk() as conn:
-        row = conn.execute(_TAKE, named).fetchone()
-    if not _verified(row[1] if row else _NOBODY, password) or row is None:
-        raise _failed()
-    principal, stored, sealed, now = row
+    with _turn():  # before the attempt is taken: whoever waits in vain has not been wrong
+        with ledger.desk() as conn:
+            row = conn.execute(_TAKE, named).fetchone()
+        if not _verified(row[1] if row else _NOBODY, password) or row is None:
+            raise _failed()
+        again = _HASHER.hash(password[:LONGEST]) if _HASHER.check_needs_rehash(row[1]) else None
+    principal, _, sealed, now = row
     step = 0
     if sealed is not None:
         step = _step_of(keys.open(sealed, _context(principal)).decode(), code, now)
         if step == 0:
             raise _failed()
-    again = _hashed(password) if _HASHER.check_needs_rehash(stored) else None
     with ledger.desk() as conn:
         if conn.execute(_RIGHT, {"principal": principal, "step": step, "hash": again}).rowcount == 0:
             raise _failed()  # this code has opened a session before
@@ -210,11 +212,10 @@ def _step_of(secret: str, code: str, now: datetime) -> int:
 
 
 def _verified(stored: str, password: str) -> bool:
-    with _turn():
-        try:
-            return _HASHER.verify(stored, password[:LONGEST])
-        except (VerificationError, InvalidHashError):
-            return False
+    try:
+        return _HASHER.verify(stored, password[:LONGEST])
+    except (VerificationError, InvalidHashError):
+        return False
 
 
 def _hashed(password: str) -> str:

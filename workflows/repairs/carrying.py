@@ -28,15 +28,18 @@ from workflows.repairs.verbs import Order
 from workflows.views.asof import case_as_of
 
 BATCH = 200  # items done in one round, at most
+TRIES, AGAIN = 10, 30  # how often a page is planned that breaks, and seconds between
 GLANCE = 0.02  # seconds between two looks at what another is carrying on
 log = structlog.get_logger()
 Row = Mapping[str, Any]
 
 _CLAIM = """
-select * from repairs
-where state in ('planning', 'running', 'undoing') and paused_at is null and next_at <= clock_timestamp()
-  and (%(only)s::text is null or id = %(only)s)
-order by next_at limit 1 for update skip locked
+select r.*, (select p.regions from principals p where p.id = r.args ->> 'staff' and p.revoked_at is null
+  and 'reviewer' = any(p.roles)) as staff_regions
+from repairs r
+where r.state in ('planning', 'running', 'undoing') and r.paused_at is null and r.next_at <= clock_timestamp()
+  and (%(only)s::text is null or r.id = %(only)s)
+order by r.next_at limit 1 for update of r skip locked
 """
 _ITEMS = """
 select binding_id, version, version_after, plan from repair_items
@@ -53,6 +56,13 @@ _LATER = "update repairs set next_at = clock_timestamp() + %s * interval '1 seco
 _STATE = """
 update repairs set state = %s, finished_at = case when %s in ('done', 'undone') then kinbind_now() end where id = %s
 """
+_BROKEN = """
+update repairs set attempts = attempts + 1, fault = %(fault)s,
+  next_at = clock_timestamp() + %(again)s * interval '1 second',
+  state = case when attempts + 1 < %(tries)s then state else 'failed' end,
+  finished_at = case when attempts + 1 < %(tries)s then finished_at else kinbind_now() end
+where id = %(id)s
+"""
 _PLAN = "select body::text from plans where hash = %s"
 
 
@@ -68,7 +78,7 @@ def round_of(desk: Desk, only: str | None = None) -> int:
             return 1 + _ROUNDS[row["state"]](desk, conn, row) if row else 0
     except Exception as fault:  # noqa: BLE001  one broken binding must not keep the others waiting
         log.warning("repair_batch_failed", repair_id=found["id"], fault=type(fault).__name__)
-        return 1 + _one_by_one(desk, found["id"])
+        return 1 + _one_by_one(desk, found["id"], fault)
 
 
 def to_its_end(desk: Desk, order_id: str, patience: float) -> None:
@@ -135,6 +145,7 @@ def _carry(desk: Desk, conn: Connection[Any], row: Row, items: dict[str, Any]) -
     for looked in look(desk, conn, list(items)):
         item = items[looked.case.id]
         try:
+            verbs.own_case(order, looked.case)
             if undoing:
                 commands.append(_undoing(desk, conn, row, item))
             elif only_beside(order, looked):
@@ -160,7 +171,7 @@ def _settle(conn: Connection[Any], row: Row, order: Order, binding_id: str, plan
         return
     assert outcome.case is not None  # noqa: S101  what was not refused has a case
     if undoing:
-        verbs.pin(conn, binding_id, plan)
+        verbs.back(conn, order, outcome.case, plan)
     else:
         verbs.beside(conn, order, outcome.case)
     state = "undone" if undoing else "done"
@@ -182,18 +193,22 @@ def _undoing(desk: Desk, conn: Connection[Any], row: Row, item: Any) -> Command:
     body = conn.execute(_PLAN, (plan,)).fetchone()
     assert body is not None  # noqa: S101  plans are never deleted
     restore = {"state": case.state, "progress": case.progress, "plan": plan_from_json(body[0])}
-    note = f"{row['id']} undone, asked by {row['undone_by']}: {row['undone_because']}"
+    to = f" to plan {plan}" if row["verb"] == "replan" else ""
+    note = f"{row['id']} undone{to}, asked by {row['undone_by']}: {row['undone_because']}"
     facts = {"reason": "undo", "note": note, "restore": restore, "since": case.since}
     return Command("undo_repair", binding_id, Actor("system", row["id"]), facts, if_match=version_after)
 
 
-def _one_by_one(desk: Desk, order_id: str) -> int:
-    """The same batch, each item in a transaction of its own, so that the broken one fails alone."""
+def _one_by_one(desk: Desk, order_id: str, fault: Exception) -> int:
+    """The same batch, each item in a transaction of its own, so that the broken one fails alone.
+
+    A page that cannot be planned is tried again later, and in the end the order has failed: no binding is to blame.
+    """
     with desk.ledger.desk() as conn:
         row = _claimed(conn, order_id)
         if row is None or row["state"] == "planning":
             if row is not None:
-                conn.execute(_LATER, (30, order_id))  # nothing was planned: the database's trouble, not a binding's
+                conn.execute(_BROKEN, {"fault": type(fault).__name__, "again": AGAIN, "tries": TRIES, "id": order_id})
             return 0
         take = "planned" if row["state"] == "running" else "done"
         items = conn.execute(_ITEMS, (order_id, take, min(BATCH, row["pace"]))).fetchall()

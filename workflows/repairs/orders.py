@@ -1,14 +1,16 @@
 """Orders of repairs as rows: made, approved, paused, resumed, applied after a dry run, undone.
 
 An order goes planning → planned (a dry run ends here) → awaiting_approval (risky verbs) → running → done; and from
-done, where its verb can be undone, → undoing → undone. The hands carry it on (`carrying`); here it is only told to.
+done, where its verb can be undone, → undoing → undone; from planning, where that breaks again and again, → failed.
+The hands carry it on (`carrying`); here it is only told to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 from psycopg import Connection
@@ -16,15 +18,18 @@ from psycopg import Connection
 from models.ids import new_id
 from models.ledger import Ledger
 from policies.regions import is_region
+from policies.words import ChannelName, Product
 from workflows.access import principals
 from workflows.access.principals import Principal
-from workflows.case import region_prefix
+from workflows.case import STATES, region_prefix
 from workflows.deadlines import BY_NAME
 from workflows.errors import Refused, not_found
 from workflows.repairs.mending import TARGETS
 from workflows.repairs.verbs import VERBS, Order, Verb
 from workflows.repairs.versions import EVERY
+from workflows.views.stuck import CAUSES
 
+ENDED = ("done", "undone", "failed")
 PACE, FASTEST = 100, 1000  # bindings a second; the usual, and the most that may be asked for
 
 _MAKE = """
@@ -33,7 +38,7 @@ values (%(id)s, %(verb)s, %(args)s::jsonb, %(filter)s::jsonb, %(reason)s, %(dry_
   %(regions)s, %(by)s, %(person)s, kinbind_now())
 """
 _LOCK = """
-select state, verb, asked_by, asked_person, regions, filter, paused_at is not null, dry_run
+select state, verb, asked_by, asked_person, regions, filter, paused_at is not null, applied_by, applied_person
 from repairs where id = %s for update
 """
 _APPROVE = """
@@ -41,10 +46,14 @@ update repairs set state = 'running', approved_by = %s, approved_person = %s, ap
 """
 _PAUSE = "update repairs set paused_at = kinbind_now() where id = %s and paused_at is null"
 _RESUME = "update repairs set paused_at = null where id = %s"
-_APPLY = "update repairs set dry_run = false, state = %s where id = %s"
+_APPLY = "update repairs set dry_run = false, state = %s, applied_by = %s, applied_person = %s where id = %s"
 _UNDO = """
-update repairs set state = 'undoing', undone_by = %s, undone_because = %s, finished_at = null where id = %s
+update repairs set state = 'undoing', undone_by = %s, undone_person = %s, undone_because = %s, finished_at = null
+where id = %s
 """
+# What a filter may say where the words are a closed list.
+_WORDS = {"cause": tuple(CAUSES), "states": STATES, "product": get_args(Product), "channel": get_args(ChannelName)}
+_REGION = re.compile("[0-9]{6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +78,21 @@ class Row:
     id: str
     state: str
     verb: Verb
-    asked_by: str
-    asked_person: str | None
-    regions: tuple[str, ...]
-    filter: Mapping[str, Any]
+    hands: tuple[tuple[str, str | None], ...]  # who asked and who applied: principal and person
     paused: bool
-    dry_run: bool
 
 
 def make(ledger: Ledger, asker: Principal, wish: Wish) -> str:
     """Write an order down; its id. Nothing is changed by it yet.
 
-    Raises `Refused` 422: `argument_missing`, `argument_invalid`, `filter_empty`; 409 `agency_unserved`.
+    Raises `Refused` 422: `argument_missing`, `argument_invalid` (also of the filter), `filter_empty`; 409
+    `agency_unserved`.
     """
     args = _right_args(VERBS[wish.verb], wish.args)
     _somebody_there(ledger, args)
     if not wish.filter:
         raise Refused("filter_empty", 422, "/filter")
+    _right_filter(wish.filter)
     order_id = new_id("rep", ledger.now())
     with ledger.desk() as conn:
         conn.execute(_MAKE, {
@@ -114,6 +121,16 @@ def _right_args(verb: Verb, given: Mapping[str, Any]) -> dict[str, Any]:
     return args
 
 
+def _right_filter(wanted: Mapping[str, Any]) -> None:
+    """Words that exist, whichever door they came through: what nobody knows could never be planned."""
+    for name, words in _WORDS.items():
+        said = wanted.get(name) or ()
+        if not {said} <= set(words) if isinstance(said, str) else not set(said) <= set(words):
+            raise Refused("argument_invalid", 422, f"/filter/{name}")
+    if wanted.get("region") and not _REGION.fullmatch(wanted["region"]):
+        raise Refused("argument_invalid", 422, "/filter/region")
+
+
 def _somebody_there(ledger: Ledger, args: Mapping[str, Any]) -> None:
     """Work goes only to where somebody will find it."""
     agency, staff = args.get("agency"), args.get("staff")
@@ -128,18 +145,28 @@ def _somebody_there(ledger: Ledger, args: Mapping[str, Any]) -> None:
 
 
 def approve(ledger: Ledger, supervisor: Principal, order_id: str) -> None:
-    """Let a risky order be carried out: another person than who asked, granted all that it may touch.
+    """Let a risky order be carried out: another person than who asked and who applied, granted all that it may touch.
 
     Raises `Refused`: 404 `not_found`, 409 `repair_not_available`, `second_person_required`.
     """
     with ledger.transaction() as conn:
         row = _locked(conn, order_id, supervisor)
-        same = supervisor.person is not None and supervisor.person == row.asked_person
         if row.state != "awaiting_approval":
             raise _not_now(row)
-        if supervisor.id == row.asked_by or same:
-            raise Refused("second_person_required")
+        _another(supervisor, row.hands)
         conn.execute(_APPROVE, (supervisor.id, supervisor.person, order_id))
+
+
+def _another(caller: Principal, hands: Iterable[tuple[str, str | None]]) -> None:
+    """Somebody else than all of these, by key and by person. Raises `Refused` 409 `second_person_required`.
+
+    Keys that name no person may be one man's: only those of the sandbox, which open nothing elsewhere, pass for two.
+    """
+    if any(who == caller.id or (person is not None and person == caller.person) for who, person in hands):
+        raise Refused("second_person_required")
+    everybody = ((caller.id, caller.person), *hands)
+    if nameless := [who for who, person in everybody if person is None and not who.startswith(principals.SANDBOX)]:
+        raise Refused("second_person_required", 409, without_person=sorted(set(nameless)))
 
 
 def apply(ledger: Ledger, caller: Principal, order_id: str) -> None:
@@ -151,14 +178,14 @@ def apply(ledger: Ledger, caller: Principal, order_id: str) -> None:
         row = _locked(conn, order_id, caller)
         if row.state != "planned":
             raise _not_now(row)
-        conn.execute(_APPLY, ("awaiting_approval" if row.verb.risky else "running", order_id))
+        conn.execute(_APPLY, ("awaiting_approval" if row.verb.risky else "running", caller.id, caller.person, order_id))
 
 
 def pause(ledger: Ledger, caller: Principal, order_id: str) -> None:
     """Stop after the batch under way; paused already is no error. Raises as `apply`."""
     with ledger.transaction() as conn:
         row = _locked(conn, order_id, caller)
-        if row.state in ("done", "undone"):
+        if row.state in ENDED:
             raise _not_now(row)
         conn.execute(_PAUSE, (order_id,))
 
@@ -186,7 +213,7 @@ def undo(ledger: Ledger, caller: Principal, order_id: str, reason: str) -> None:
         under_way = row.state == "running" and row.paused
         if row.state != "done" and not under_way:
             raise _not_now(row)
-        conn.execute(_UNDO, (caller.id, reason, order_id))
+        conn.execute(_UNDO, (caller.id, caller.person, reason, order_id))
         conn.execute(_RESUME, (order_id,))
 
 
@@ -194,7 +221,8 @@ def order_of(row: Mapping[str, Any]) -> Order:
     """The order of a row of `repairs`."""
     return Order(
         row["id"], row["verb"], row["args"], row["reason"], tuple(row["regions"]), row["asked_by"],
-        row["asked_person"], row["approved_by"], row["approved_person"],
+        row["asked_person"], row["approved_by"], row["approved_person"], row["applied_by"], row["applied_person"],
+        row["undone_person"], tuple(row["staff_regions"] or ()),
     )  # fmt: skip
 
 
@@ -212,8 +240,8 @@ def _locked(conn: Connection[Any], order_id: str, caller: Principal) -> Row:
     found = conn.execute(_LOCK, (order_id,)).fetchone()
     if found is None or not covers(caller, reach(found[4], found[5] or {})):
         raise not_found()
-    return Row(order_id, found[0], VERBS[found[1]], found[2], found[3], tuple(found[4]), found[5] or {}, found[6],
-               found[7])  # fmt: skip
+    hands = tuple((who, person) for who, person in (found[2:4], found[7:9]) if who is not None)
+    return Row(order_id, found[0], VERBS[found[1]], hands, found[6])
 
 
 def _not_now(row: Row) -> Refused:

@@ -72,7 +72,7 @@ from jsonb_to_recordset(%s::jsonb) as r(repair_id text, binding_id text, state t
   change jsonb, summary text, code text)
 on conflict do nothing
 """
-_AFTER = "update repairs set after = %s where id = %s"
+_AFTER = "update repairs set after = %s, attempts = 0, fault = null where id = %s"
 
 
 def plan_page(desk: Desk, conn: Connection[Any], row: Mapping[str, Any]) -> tuple[int, bool]:

@@ -61,12 +61,17 @@ class Order:
     asked_person: str | None = None
     approved_by: str | None = None
     approved_person: str | None = None
+    applied_by: str | None = None
+    applied_person: str | None = None
+    undone_person: str | None = None
+    staff_regions: tuple[str, ...] = ()  # of `reassign`: the grants of the reviewer that it names
 
-    @property
-    def note(self) -> str:
-        """What stands beside the line: which repair, who said yes to it, and why."""
+    def note(self, plan: Plan | None) -> str:
+        """What stands beside the line: which repair, to which plan, who carried it out and said yes to it, and why."""
+        to = f" to plan {plan.hash}" if plan else ""
+        also = f", applied by {self.applied_by}" if self.applied_by not in (None, self.asked_by) else ""
         second = f", approved by {self.approved_by}" if self.approved_by else ""
-        return f"{self.id} {self.verb}, asked by {self.asked_by}{second}: {self.reason}"
+        return f"{self.id} {self.verb}{to}, asked by {self.asked_by}{also}{second}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +88,23 @@ class Looked:
 def command(order: Order, looked: Looked, book: LawBook, version: int | None = None) -> Command:
     """The command that this verb is for this case. Raises `Refused` where there is none."""
     case = looked.case
-    _own_case(order, case)
+    own_case(order, case)
     said, actor, facts = _SAID[order.verb](order, looked, book)
-    return Command(said, case.id, actor, {"note": order.note, **facts}, if_match=version)
+    return Command(said, case.id, actor, {"note": order.note(facts.get("plan")), **facts}, if_match=version)
 
 
 def before(conn: Connection[Any], said: Command) -> None:
     """Let the row name the new plan before the desk reads it: the old one may be what no step can be decided under.
 
-    Raises `Refused` 422 `policy_unknown` where the plan is not the one that the dry run stored.
+    Raises `Refused`: 422 `policy_unknown` where the plan is not the one that the dry run stored, 412 `stale_version`
+    where the binding has moved on since: its row is then left as it is.
     """
     if said.said == "replan":
         plan = said.facts["plan"].hash
         if conn.execute(_STORED, (plan,)).fetchone() is None:
             raise Refused("policy_unknown", 422, "/version")
-        pin(conn, said.binding_id, plan)
+        if conn.execute(_PIN_AT, (plan, said.binding_id, said.if_match)).rowcount == 0:
+            raise Refused("stale_version", 412)
 
 
 def beside(conn: Connection[Any], order: Order, done: Case) -> None:
@@ -110,6 +117,13 @@ def beside(conn: Connection[Any], order: Order, done: Case) -> None:
         resend(conn, done.id)
     elif order.verb == "reassign" and done.state == AGENCY_REVIEW:
         conn.execute(_LEASE, {"staff": order.args.get("staff"), "binding": done.id})
+
+
+def back(conn: Connection[Any], order: Order, undone: Case, plan: str) -> None:
+    """Write what belongs to an undoing: the row names its old plan again, and nobody keeps a lease that was given."""
+    pin(conn, undone.id, plan)
+    if order.verb == "reassign" and undone.state == AGENCY_REVIEW:
+        conn.execute(_LEASE, {"staff": None, "binding": undone.id})
 
 
 def resend(conn: Connection[Any], binding_id: str) -> int:
@@ -157,6 +171,7 @@ where binding_id = %(binding)s
 """
 _STORE = "insert into plans (hash, body) values (%s, %s::jsonb) on conflict do nothing"
 _PIN = "update bindings set plan = %s where id = %s"
+_PIN_AT = f"{_PIN} and version = %s"
 Said = tuple[str, Actor, dict[str, Any]]
 
 
@@ -165,9 +180,10 @@ def operator(order: Order) -> Actor:
     return Actor("operator", order.asked_by, regions=order.regions, person=order.asked_person)
 
 
-def _own_case(order: Order, case: Case) -> None:
-    parties = (case.application.holder, case.application.member)
-    if any(person is not None and person in parties for person in (order.asked_person, order.approved_person)):
+def own_case(order: Order, case: Case) -> None:
+    """Nobody who asked, applied, approved or undoes is a party of the case. Raises `Refused` 409 `own_case`."""
+    hands = {order.asked_person, order.applied_person, order.approved_person, order.undone_person}
+    if (hands - {None}) & {case.application.holder, case.application.member}:
         raise Refused("own_case")
 
 
@@ -180,11 +196,16 @@ def _plainly(order: Order, looked: Looked, _: LawBook) -> Said:
 
 
 def _move(order: Order, _: Looked, __: LawBook) -> Said:
-    return "move", operator(order), {"reason": "move", "to": order.args["to"]}
+    return "move", operator(order), {"reason": "move", "to": order.args["to"], "because": order.reason}
 
 
-def _reassign(order: Order, _: Looked, __: LawBook) -> Said:
-    return "reassign", operator(order), {"reason": "reassign", "agency": order.args.get("agency")}
+def _reassign(order: Order, looked: Looked, _: LawBook) -> Said:
+    case, agency, staff = looked.case, order.args.get("agency"), order.args.get("staff")
+    if staff is not None and case.state == AGENCY_REVIEW:
+        reviewer = Actor("reviewer", staff, regions=order.staff_regions)
+        if not reviewer.sees(agency or case.review_agency):  # his lease would only keep the others away
+            raise Refused("agency_unserved")
+    return "reassign", operator(order), {"reason": "reassign", "agency": agency}
 
 
 def _fire(order: Order, looked: Looked, _: LawBook) -> Said:

@@ -34,6 +34,15 @@ STATES: Mapping[str, Words] = {
     "withdrawn": ("已撤回", "withdrawn"),
     "expired": ("已过期", "expired"),
 }
+# In the sentence a state is said of the binding; these are the states whose Chinese name is no verb.
+_STANDS: Mapping[str, str] = {
+    "face_check": "处于人脸核验阶段",
+    "offline_fallback": "已转线下办理",
+    "agency_review": "处于经办审核阶段",
+    "returned": "已退回补正",
+    "unbinding": "处于解绑核验阶段",
+    "rejected": "未获通过",
+}
 PARTIES: Mapping[str, Words] = {
     "holder": ("绑定人", "the holder"),
     "member": ("家庭成员", "the member"),
@@ -95,7 +104,8 @@ def explain(case: Case, now: datetime, book: LawBook) -> Sentence:
     why_zh, why_en = _because(case, book)
     since_zh, since_en = spoken(case.since)
     where = Sentence(
-        f"该绑定{zh}{why_zh}（{case.state}，自{since_zh}）", f"It is {en}{why_en} ({case.state}, since {since_en})"
+        f"该绑定{_STANDS.get(case.state, zh)}{why_zh}（自{since_zh}）",
+        f"It is {en}{why_en} ({case.state}, since {since_en})",
     )
     if case.state in FINAL:
         return Sentence(f"{where.zh}，已办结，不再等待任何人。", f"{where.en}; that is final, and nobody is waited on.")
@@ -151,6 +161,9 @@ def _at_rest(case: Case) -> Sentence:
 
 
 def _because(case: Case, book: LawBook) -> Words:
+    offline = case.progress.offline
+    if case.state == OFFLINE_FALLBACK and offline is not None and offline.note is not None:
+        return f"，原因：{offline.note}", f" because: {offline.note}"
     reason = _reason(case)
     if reason is None:
         return "", ""

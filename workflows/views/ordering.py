@@ -1,6 +1,7 @@
 """What may be said to an order of repairs now, and by whom: the list from which buttons are made.
 
-`orders` decides again when it is said; what is not listed here is refused there, and what is listed is accepted.
+`orders` decides again when it is said; what is not listed here is refused there, and what is listed is accepted, but
+for an approval under another key of the same person, or where a key names no person.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from workflows.access.principals import Principal
+from workflows.repairs.orders import ENDED
 from workflows.repairs.verbs import VERBS
 
 CARRIED = ("planning", "running", "undoing")  # while the hands have something to do
-ENDED = ("done", "undone")
 
 
 def said_to(order: Mapping[str, Any], caller: Principal) -> list[str]:
@@ -20,10 +21,10 @@ def said_to(order: Mapping[str, Any], caller: Principal) -> list[str]:
     state, paused = order["state"], order["paused_at"] is not None
     operator, supervisor = "operator" in caller.roles, "supervisor" in caller.roles
     undoable = VERBS[order["repair"]].undoable and (order["repair"] != "suspend" or supervisor)
-    asked_himself = caller.id == order["asked_by"]
+    another = caller.id not in (order["asked_by"], order["applied_by"])
     may = {
         "apply": operator and state == "planned",
-        "approve": supervisor and state == "awaiting_approval" and not asked_himself,
+        "approve": supervisor and state == "awaiting_approval" and another,
         "pause": (operator or supervisor) and not paused and state in CARRIED,
         "resume": (operator or supervisor) and paused and state not in ENDED,
         "undo": (operator or supervisor) and undoable and (state == "done" or (state == "running" and paused)),

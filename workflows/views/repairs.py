@@ -27,8 +27,8 @@ select binding_id, state, version, version_after, change, code, at from repair_i
 where repair_id = :id and binding_id > :after and (cast(:state as text) is null or state = :state)
 order by binding_id limit :limit
 """)
-_SHOWN = ("id", "filter", "args", "reason", "dry_run", "state", "pace", "asked_by", "approved_by", "undone_by",
-          "undone_because", "created_at", "approved_at", "paused_at", "finished_at")  # fmt: skip
+_SHOWN = ("id", "filter", "args", "reason", "dry_run", "state", "pace", "asked_by", "applied_by", "approved_by",
+          "undone_by", "undone_because", "created_at", "approved_at", "paused_at", "finished_at", "fault")  # fmt: skip
 
 
 def repair(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from workflows import attending
 from workflows.access import scopes
-from workflows.case import OFFLINE_FALLBACK, Actor, Case
+from workflows.case import OFFLINE_FALLBACK, Actor, Case, Cursor
 from workflows.engine import Desk
 from workflows.errors import not_found
+from workflows.facing import faces_open
 from workflows.views import explaining, listing, public, reason_words
 from workflows.views.waiting import waiting_on
 
@@ -18,23 +21,20 @@ def window_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
     case, now = desk.look(binding_id)
     if not scopes.at_counter(case, actor):
         raise not_found()
-    sentence = explaining.explain(case, now, desk.book)
+    sentence, cursor = explaining.explain(case, now, desk.book), Cursor(case, now)
+    still_open = faces_open(cursor)
     lines, refusals = listing.timeline(desk.ledger, case.id, actor), case.plan.counter.refuse_reasons
     codes = {*refusals, *(line["reason"] for line in lines if line["reason"])}
     return public.binding_view(case, actor, now) | {
-        "now": now, "sentence": (sentence.zh, sentence.en), "checks": checks(case),
-        "subjects_open": open_subjects(case), "registry_answered": case.progress.registry_answered,
+        "now": now, "sentence": (sentence.zh, sentence.en), "checks": checks(case, still_open),
+        "subjects_open": still_open, "guardians": attending.guardians(cursor),
+        "registry_answered": case.progress.registry_answered,
         "missing": missing(case), "reasons": {"refuse": refusals},
         "reason_words": reason_words.every(codes, case.plan, desk.book),
         "counter": public.ticket_view(case) or {"agency_name": case.plan.counter.agency_name,
                     "address": case.plan.counter.address, "bring": list(case.plan.counter.bring)},
         "timeline": lines, "ticket_due": _due(case, now),
     }  # fmt: skip
-
-
-def open_subjects(case: Case) -> list[str]:
-    """Whose faces are not settled yet: who must stand before the clerk."""
-    return [who for who in case.subjects if who not in case.progress.passed]
 
 
 def missing(case: Case) -> list[dict[str, Any]]:
@@ -47,9 +47,9 @@ def missing(case: Case) -> list[dict[str, Any]]:
     ]
 
 
-def checks(case: Case) -> list[tuple[str, dict[str, Any]]]:
+def checks(case: Case, still_open: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
     """What the clerk has to do, in order: `(name, facts)`."""
-    told: list[tuple[str, dict[str, Any]]] = [("compare_person", {"subject": who}) for who in open_subjects(case)]
+    told: list[tuple[str, dict[str, Any]]] = [("compare_person", {"subject": who}) for who in still_open]
     told += [("scan_missing", {"label": group["label"]}) for group in missing(case)]
     if case.materials:
         told.append(("compare_originals", {"count": len(case.materials)}))

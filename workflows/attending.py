@@ -1,0 +1,39 @@
+"""Who must stand before the clerk at a counter, and who may stand there for a child or a ward."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from policies.words import Subject
+from workflows.case import SUSPENDED, Cursor
+from workflows.errors import Malformed, Refused
+from workflows.facing import faces_open
+from workflows.guards import guarded
+
+SUBJECTS = get_args(Subject)
+
+
+def named_present(cursor: Cursor) -> None:
+    """Who stood before the clerk covers every face still open; nobody named means just those (API.md).
+
+    For a child or a ward the guardian may stand: the holder, or the mother of a newborn (F15, 民法典 §27).
+    """
+    named = cursor.facts.get("subjects")
+    if named is None:
+        return
+    known = [who for who in SUBJECTS if who in cursor.case.application.parties]
+    if not set(named) <= set(known):
+        raise Malformed([{"pointer": "/subjects", "code": "not_one_of", "allowed": known}])
+    absent = [who for who in faces_open(cursor) if not _stood_for(cursor, who, set(named))]
+    if absent:
+        raise Refused("subject_not_present", 422, "/subjects", subjects=absent)
+
+
+def _stood_for(cursor: Cursor, who: str, present: set[str]) -> bool:
+    of_member = who == "member" or cursor.state == SUSPENDED  # there the holder is asked only as a guardian
+    return who in present or (of_member and not present.isdisjoint(guardians(cursor)))
+
+
+def guardians(cursor: Cursor) -> list[str]:
+    """Which of the parties may stand before a clerk for a child or a ward; nobody for others."""
+    return [who for who in ("holder", "mother") if who in cursor.case.application.parties] if guarded(cursor) else []
