@@ -66,6 +66,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         clerk = Clerk(office.desk)
         app.state.office, app.state.clerk = replace(office, desk=SharedDesk(office.desk, clerk)), clerk
         app.state.keys = Keys(office.ledger, sandbox=in_sandbox)
+        app.state.figures = health.Figures(office.ledger)
         app.state.limits = limits_from_environment(sandbox=in_sandbox)
         clerk.start()
         # What is here now stays: the collector need not walk it again, nor look for rings after every few requests.

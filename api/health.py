@@ -44,10 +44,8 @@ async def readyz(request: Request) -> Response:
 @router.get("/metrics", summary="Figures for Prometheus")
 async def metrics(request: Request) -> Response:
     """What this process counted, and how the ledger stands."""
-    state = request.app.state
-    if not hasattr(state, "figures"):
-        state.figures = Figures(state.office.ledger)
-    body = generate_latest(REGISTRY) + await run_in_threadpool(generate_latest, state.figures.registry)
+    figures = request.app.state.figures.registry
+    body = generate_latest(REGISTRY) + await run_in_threadpool(generate_latest, figures)
     return Response(body, media_type=CONTENT_TYPE_LATEST)
 
 

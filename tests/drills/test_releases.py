@@ -1,5 +1,6 @@
 """A migration under load: the previous release goes on writing, in its own words, while the schema is brought up."""
 
+import importlib
 import itertools
 import threading
 import time
@@ -75,6 +76,10 @@ def test_a_migration_under_load(empty_database_url: str) -> None:
         assert writer.failed is None, writer.failed
     steps = sum(writer.steps for writer in writers)
     assert steps > written_so_far, "it went on writing afterwards"
+    # whom the code of before suspended after the migration: as docs/reliability.md tells for the end of an upgrade
+    warnings = importlib.import_module("migrations.versions.0007_warnings_of_the_suspended")
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(warnings.ARM)
     found = parts.prove(url, settled=False)
     assert found.counted["bindings"] == sum(writer.lives for writer in writers)
     longest = max(writer.longest for writer in writers)
