@@ -1,5 +1,6 @@
 """`kinbind simulate`: the same seed gives the same end, bit for bit, another seed another; no fault is found."""
 
+import re
 from datetime import timedelta
 from xml.etree import ElementTree as ET
 
@@ -7,7 +8,7 @@ import psycopg
 import pytest
 
 from cli.checking.findings import Findings
-from cli.simulate.page import page
+from cli.simulate.page import BREACHES, page
 from cli.simulate.run import Result, Scale, simulate
 from cli.simulate.windows import BEGIN
 from tests.conftest import _address, _database
@@ -60,8 +61,14 @@ def looks_alive(result: Result) -> None:
     written = page(result)
     assert result.findings.digest in written
     assert "<script" not in written
-    svg = written[written.index("<svg") : written.index("</svg>") + len("</svg>")]
-    assert ET.fromstring(svg).findall("polyline")
+    throughput, waits, offline = (ET.fromstring(svg) for svg in re.findall("<svg.*?</svg>", written))
+    assert throughput.findall("polyline")
+    assert len(waits.findall("rect")) == 2 * sum(row[0] not in ("active", "unbound") for row in result.figures.waits)
+    assert len(offline.findall("rect")) == 4 * len(result.figures.offline)
+    applied = {row[0]: row[1] for row in result.figures.stages}["submitted"]
+    assert f"<dt>申请 applied</dt><dd>{applied:,}</dd>" in written
+    assert all(came_in == went_on + there for _, came_in, went_on, there, _ in result.figures.stages)
+    assert {what for what, *_ in result.figures.breaches} == set(BREACHES)
 
 
 def test_a_fault_is_told_with_its_place() -> None:
