@@ -11,13 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
 import psycopg
-from psycopg import Connection
 
-from bench.lives import Lives, lay_papers, life_id
+from bench.lives import Lives, copy_applications, lay_papers, life_id
 from workflows.engine import Desk
-from workflows.submission import context
 
 RUN = 97  # the families of this benchmark: nobody else's
 APART = timedelta(hours=1)  # between the moments at which the rounds fall due
@@ -48,14 +45,8 @@ insert into seats (scope, holder, n, member, product, relationship, binding_id)
 select s.scope, md5(w.id), 1, md5(w.id || 'm'), s.product, s.relationship, w.id
 from waiting w cross join (select * from seats where binding_id = %(submitted)s) as s where w.place < %(mortal)s
 """
-_APPLICATION = """
-select product, method, channel, region, relationship, initiator, consents::text, created_at
-from applications where binding_id = %s
-"""
-_APPLICATIONS = """
-copy applications (binding_id, product, method, channel, region, relationship, initiator, consents, created_at,
-  holder, member, sealed) from stdin
-"""
+
+_PARTIES = "select id, md5(id), md5(id || 'm') from waiting where place < %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +84,8 @@ def fill(desk: Desk, plan: Plan) -> datetime:
         conn.execute("set session_replication_role = replica")  # the rows fit together: no foreign key need look
         for statement in (_TABLE, _BINDINGS, _DEADLINES, _REST):
             conn.execute(statement, asked)
-        _apply(desk, conn, submitted, due + plan.late)
+        ids = conn.execute(_PARTIES, (due + plan.late,)).fetchall()
+        copy_applications(desk, conn, submitted, ids)
         conn.execute("vacuum analyze bindings, applications, deadlines, persons, seats")
         conn.execute("checkpoint")
     return start
-
-
-def _apply(desk: Desk, conn: Connection[Any], like: str, mortal: int) -> None:
-    """Applications, each with its parties sealed for it."""
-    row = conn.execute(_APPLICATION, (like,)).fetchone()
-    read = desk.reader.read(conn, [(like, None, None)])[0]
-    assert row is not None
-    assert read.case is not None
-    parties = orjson.dumps(read.case.application.parties)
-    ids = conn.execute("select id, md5(id), md5(id || 'm') from waiting where place < %s", (mortal,)).fetchall()
-    with conn.cursor().copy(_APPLICATIONS) as copy:
-        for binding_id, holder, member in ids:
-            copy.write_row((binding_id, *row, holder, member, desk.keys.seal(parties, context(binding_id))))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import orjson
 from psycopg import Connection
 
 from models.ledger import Ledger
@@ -16,7 +17,8 @@ from policies.people import make_id_number
 from policies.planning import ApplicationFacts, PersonFacts, plan_for
 from workflows.case import SYSTEM, Actor, Case
 from workflows.commands import Command, Idempotency, show_binding, show_created
-from workflows.submission import Person, Request
+from workflows.engine import Desk
+from workflows.submission import Person, Request, context
 
 CHANNEL = Actor("channel", "alipay")
 # What is said in a life, and by whom; the pass of the face writes a second line, `activated`.
@@ -41,6 +43,14 @@ insert into materials (id, binding_id, kind, sha256, size, media_type, pages, ad
 select 'mat_' || %(run)s || lpad(n::text, 16, '0') || k.place, 'bnd_' || %(run)s || lpad(n::text, 20, '0'),
   k.kind, repeat('0', 64), 81234, 'image/jpeg', 1, 'channel:alipay', clock_timestamp()
 from generate_series(0, %(count)s - 1) as n, unnest(%(papers)s::text[]) with ordinality as k(kind, place)
+"""
+_APPLICATION = """
+select product, method, channel, region, relationship, initiator, consents::text, created_at
+from applications where binding_id = %s
+"""
+_APPLICATIONS = """
+copy applications (binding_id, product, method, channel, region, relationship, initiator, consents, created_at,
+  holder, member, sealed) from stdin
 """
 
 
@@ -100,6 +110,18 @@ def lay_papers(ledger: Ledger, run: int, count: int) -> None:
     with ledger.transaction() as conn:
         _without_foreign_keys(conn)
         conn.execute(_LAY_PAPERS, {"run": f"{run:06d}", "count": count, "papers": list(PAPERS)})
+
+
+def copy_applications(desk: Desk, conn: Connection[Any], like: str, ids: Iterable[tuple[str, str, str]]) -> None:
+    """Applications like this one, each with its parties sealed for it: id, holder and member of each."""
+    row = conn.execute(_APPLICATION, (like,)).fetchone()
+    case = desk.reader.read(conn, [(like, None, None)])[0].case
+    assert row is not None
+    assert case is not None
+    parties = orjson.dumps(case.application.parties)
+    with conn.cursor().copy(_APPLICATIONS) as copy:
+        for binding_id, holder, member in ids:
+            copy.write_row((binding_id, *row, holder, member, desk.keys.seal(parties, context(binding_id))))
 
 
 def in_scope(case: Case, actor: Actor) -> bool:

@@ -10,11 +10,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import orjson
 import psycopg
-from psycopg import Connection
 
-from bench.lives import CHANNEL, Lives, lay_papers, life_id
+from bench.lives import CHANNEL, Lives, copy_applications, lay_papers, life_id
 from policies.book import LawBook
 from policies.calendar import shanghai_day
 from policies.people import make_id_number
@@ -22,7 +20,7 @@ from policies.planning import ApplicationFacts, PersonFacts, plan_for
 from workflows.case import SYSTEM, Actor, Case
 from workflows.commands import Command
 from workflows.engine import Desk
-from workflows.submission import Person, Request, context
+from workflows.submission import Person, Request
 
 RUN = 96  # the families of this benchmark: nobody else's
 OPEN: Mapping[str, int] = {  # how many of each thousand open ones
@@ -72,14 +70,9 @@ _PAPER = """
 insert into materials (id, binding_id, kind, sha256, size, media_type, pages, added_by, added_at)
 values (%s, %s, %s, repeat('0', 64), 81234, 'image/jpeg', 1, 'channel:alipay', kinbind_now())
 """
-_APPLICATION = """
-select product, method, channel, region, relationship, initiator, consents::text, created_at
-from applications where binding_id = %s
-"""
-_APPLICATIONS = """
-copy applications (binding_id, product, method, channel, region, relationship, initiator, consents, created_at,
-  holder, member, sealed) from stdin
-"""
+
+
+_PARTIES = "select id, md5(id), md5(id || 'm') from town where like_id = %s"
 
 
 def fill(desk: Desk, total: int) -> dict[str, str]:
@@ -99,7 +92,7 @@ def fill(desk: Desk, total: int) -> dict[str, str]:
         for statement in _ROWS:
             conn.execute(statement.replace("%%", "%"))
         for like in likes.values():
-            _apply(desk, conn, like)
+            copy_applications(desk, conn, like, conn.execute(_PARTIES, (like,)).fetchall())
         conn.execute("vacuum analyze")
         conn.execute("checkpoint")
         rows = conn.execute(
@@ -151,16 +144,3 @@ def _to_review(book: LawBook, binding_id: str) -> Iterator[Command]:
     yield Command("submit", binding_id, _REVIEWED, {"request": made, "channel": _REVIEWED.id})
     yield Command("submit_materials", binding_id, _REVIEWED, {})
     yield Command("registries_answered", binding_id, SYSTEM, {})
-
-
-def _apply(desk: Desk, conn: Connection[Any], like: str) -> None:
-    """Applications like this one, each with its parties sealed for it."""
-    row = conn.execute(_APPLICATION, (like,)).fetchone()
-    read = desk.reader.read(conn, [(like, None, None)])[0]
-    assert row is not None
-    assert read.case is not None
-    parties = orjson.dumps(read.case.application.parties)
-    ids = conn.execute("select id, md5(id), md5(id || 'm') from town where like_id = %s", (like,)).fetchall()
-    with conn.cursor().copy(_APPLICATIONS) as copy:
-        for binding_id, holder, member in ids:
-            copy.write_row((binding_id, *row, holder, member, desk.keys.seal(parties, context(binding_id))))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -70,13 +69,7 @@ def export(
         if binding:
             desk.look(binding)
         lines = audit.export(desk.ledger, desk.keys, only=binding, since=moment(since), until=moment(until))
-        try:
-            handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            raise Trouble(f"{target} exists, and nothing is overwritten") from None
-        except OSError as fault:
-            raise Trouble(f"{target} cannot be written: {fault.strerror}") from fault
-        with os.fdopen(handle, "wb") as file:
+        with places.new_file(target) as file:
             file.writelines(lines)
     say(f"{target} is signed; `kinbind audit verify {target} --public-key {_key()}` checks it anywhere")
 

@@ -19,6 +19,10 @@ from policies.people import parse_identity
 from workflows.access import principals
 from workflows.access.principals import Principal
 
+Roles = Annotated[list[str], typer.Option(help=f"One of {', '.join(principals.ROLES)}; may be repeated.")]
+Regions = Annotated[list[str], typer.Option(help="Six digits; a province's covers its cities; may be repeated.")]
+OwnNumber = Annotated[bool, typer.Option(help="Ask for his own ID number, so that he decides no own case.")]
+
 app = typer.Typer(no_args_is_help=True, help="Keys of those who call, and the keyring that seals what is stored.")
 
 
@@ -35,11 +39,9 @@ def create_channel(
 @app.command("create-staff")
 def create_staff(
     name: Annotated[str, typer.Argument(help="Who it is, as colleagues know him.")],
-    role: Annotated[list[str], typer.Option(help=f"One of {', '.join(principals.ROLES)}; may be repeated.")],
-    region: Annotated[list[str], typer.Option(help="Six digits; a province's covers its cities; may be repeated.")],
-    own_number: Annotated[
-        bool, typer.Option(help="Ask for his own ID number, so that he decides no own case.")
-    ] = False,
+    role: Roles,
+    region: Regions,
+    own_number: OwnNumber = False,
 ) -> None:
     """Give a member of staff a key. It is shown this once."""
     # asked for, not an option: a command line stands in the shell's history and in the list of processes
@@ -76,16 +78,10 @@ def backup(
     if not source.exists():
         raise Trouble(f"there is no keyring at {source}; set KINBIND_VAR or KINBIND_KEYS_FILE")
     ids = keyring.read(source).key_ids  # read first: a broken file is not worth a backup
-    try:
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise Trouble(f"{target} exists, and nothing is overwritten") from None
-    except OSError as fault:
-        raise Trouble(f"{target} cannot be written: {fault.strerror}") from fault
-    with os.fdopen(handle, "wb") as file:
+    with places.new_file(target) as file:
         file.write(source.read_bytes())
         file.flush()
-        os.fsync(handle)
+        os.fsync(file.fileno())
     say(f"{target} holds the sealing keys {', '.join(ids)} and the key of the blind index; keep it apart from the data")
 
 

@@ -1,9 +1,15 @@
-"""Where this command's ledger, broker and keys are: by the environment, else as a running kinbind noted in var/."""
+"""Where this command's ledger, broker and keys are: by the environment, else as a running kinbind noted in var/.
+
+And where it may put a file of its own.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
 
 from cli.screen import Trouble
 from embedded import addresses as known
@@ -46,3 +52,13 @@ def desk() -> Iterator[Desk]:
         raise Trouble(f"there is no keyring at {keys_file()}: {where}")
     with ledger() as opened:
         yield Desk(opened, lawbook(), keyring())
+
+
+def new_file(target: Path) -> BinaryIO:
+    """A new file, for its owner alone. Raises `Trouble` where there is one already, or none can be made."""
+    try:
+        return os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    except FileExistsError:
+        raise Trouble(f"{target} exists, and nothing is overwritten") from None
+    except OSError as fault:
+        raise Trouble(f"{target} cannot be written: {fault.strerror}") from fault

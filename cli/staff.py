@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from cli import places
-from cli.keys import own_person
+from cli.keys import OwnNumber, Regions, Roles, own_person
 from cli.screen import Trouble, say, table
-from workflows.access import accounts, principals
+from workflows.access import accounts
 
 app = typer.Typer(no_args_is_help=True, help="Accounts for the console: who signs in, as what, for which regions.")
 
@@ -18,11 +18,9 @@ app = typer.Typer(no_args_is_help=True, help="Accounts for the console: who sign
 def add(
     login: Annotated[str, typer.Argument(help="What he types to sign in.")],
     name: Annotated[str, typer.Argument(help="Who it is, as colleagues know him.")],
-    role: Annotated[list[str], typer.Option(help=f"One of {', '.join(principals.ROLES)}; may be repeated.")],
-    region: Annotated[list[str], typer.Option(help="Six digits; a province's covers its cities; may be repeated.")],
-    own_number: Annotated[
-        bool, typer.Option(help="Ask for his own ID number, so that he decides no own case.")
-    ] = False,
+    role: Roles,
+    region: Regions,
+    own_number: OwnNumber = False,
 ) -> None:
     """Make an account. Its one-time password is shown this once; the first sign-in asks for one's own and a phone."""
     number = typer.prompt("ID number", hide_input=True) if own_number else None
