@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -33,7 +32,7 @@ from api.auth import Keys
 from api.clerk import Clerk, SharedDesk
 from api.limits import limits_from_environment
 from models import logs
-from tasks.office import open_office, sandbox
+from tasks.office import open_office, sandbox, seldom_collected
 from workflows.access import principals
 
 # Where two paths could be one, the first has it: `/search` before `/{binding_id}`.
@@ -69,11 +68,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.figures = health.Figures(office.ledger)
         app.state.limits = limits_from_environment(sandbox=in_sandbox)
         clerk.start()
-        # What is here now stays: the collector need not walk it again, nor look for rings after every few requests.
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 20)
-        try:
-            yield
-        finally:
-            gc.unfreeze()
-            await run_in_threadpool(clerk.stop)
+        with seldom_collected():
+            try:
+                yield
+            finally:
+                await run_in_threadpool(clerk.stop)

@@ -20,7 +20,7 @@ from models import logs
 from tasks.decisions import send_decisions
 from tasks.deliver import tell
 from tasks.faces import poll_faces
-from tasks.office import Office, open_office
+from tasks.office import Office, open_office, seldom_collected
 from tasks.outages import watch_outages
 from tasks.registries import ask_registries, recheck_insurance
 from tasks.repairs import carry_repairs
@@ -109,6 +109,7 @@ class _Desk:
         with self._lock:
             if self._office is None:
                 self._office = self._open.enter_context(open_office())
+                self._open.enter_context(seldom_collected())
             return self._office
 
     def close(self, **_: Any) -> None:

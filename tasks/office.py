@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,3 +51,19 @@ def open_office(url: str | None = None, size: int = 4) -> Iterator[Office]:
     finally:
         pool.close()
         ledger.close()
+
+
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """For processes that serve for long: what is here now stays, so the collector need not walk it again.
+
+    Nor need it look for rings after every few steps: cases and their answers make none.
+    """
+    usual = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -56,21 +57,19 @@ class Step:
     before: Before
     epoch: int | None = None  # the lease under which it was decided
     answer: Answer | None = None
-    head: bytes = b""  # the chain's hash before this step
+    head: bytes = field(init=False)  # the chain's hash before this step: a write that is repeated begins there again
+    persons: set[str] = field(init=False)  # whose keys are taken or given back: they are locked in the write
 
     def __post_init__(self) -> None:
-        """Remember what the new lines are chained to: a write that is repeated begins there again."""
-        self.head = self.cursor.case.head
-
-    @property
-    def persons(self) -> set[str]:
-        """Whose keys are taken or given back: they are locked in the write."""
-        application, changes = self.cursor.case.application, self.cursor.changes
+        """Look at the step as it was decided."""
+        case, changes = self.cursor.case, self.cursor.changes
+        self.head = case.head
         rekeyed = {row["member"] for row in changes.get("rekeyed", ())}
-        touches = "seats" in changes or "month_seats" in changes or rekeyed or self.cursor.case.state in FINAL
-        return {application.holder, application.member, *rekeyed} if touches else set()
+        touches = "seats" in changes or "month_seats" in changes or rekeyed or case.state in FINAL
+        self.persons = {case.application.holder, case.application.member, *rekeyed} if touches else set()
 
 
+@lru_cache(256)  # the steps of a batch have their time in common
 def instant(at: datetime) -> str:
     """RFC 3339 in UTC, always with six decimals: the form that the hash chain is computed over."""
     return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
