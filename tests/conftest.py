@@ -28,6 +28,11 @@ HERE = Path(__file__).parent
 ROOM = 2_000_000_000  # bytes of memory that a whole run may take; a clone takes 10 ms there, 130 on a disk
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more process than there are cores: half of the longest tests wait for processes of their own."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The folder is the marker; what lies at the top of tests/ needs no server either."""
     for item in items:

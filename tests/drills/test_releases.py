@@ -19,6 +19,13 @@ WRITERS = 3
 RELEASE = RELEASES[-1]
 AFTERWARDS = parts.size(1, 20)  # seconds of load before the migration, and after it
 
+# What the first sweep does with a warning armed for somebody whom the code of before then brought back. It cannot be
+# made here: the copies' names are sealed for other ids. That it does so: tests/store/test_sweeping.py.
+TAKE_OFF = """
+delete from deadlines d using bindings b
+where d.name = 'suspended_to_warned' and b.id = d.binding_id and b.state not in ('suspended', 'unbinding')
+"""
+
 pytestmark = pytest.mark.timeout(parts.size(120, 600))
 
 
@@ -80,6 +87,7 @@ def test_a_migration_under_load(empty_database_url: str) -> None:
     warnings = importlib.import_module("migrations.versions.0007_warnings_of_the_suspended")
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute(warnings.ARM)
+        conn.execute(TAKE_OFF)
     found = parts.prove(url, settled=False)
     assert found.counted["bindings"] == sum(writer.lives for writer in writers)
     longest = max(writer.longest for writer in writers)

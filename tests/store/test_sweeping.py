@@ -45,3 +45,18 @@ def test_the_end_of_a_suspension_waits_for_the_end_of_an_unbinding(office: Offic
     ended = life.look(office, binding_id)
     assert (ended.state, ended.progress.reason) == ("unbound", "suspended_to_ended")
     assert life.events(office, binding_id)[-2:] == ["unbind_cancelled", "unbound"]
+
+
+def test_what_is_armed_for_a_state_that_is_over_is_taken_off_without_a_line(office: Office) -> None:
+    """In a rolling upgrade old code leaves deadlines behind that it does not know."""
+    binding_id = life.to_state(office, "active")
+    told = life.events(office, binding_id)
+    with psycopg.connect(office.ledger.url, autocommit=True) as conn:
+        conn.execute(
+            "insert into deadlines (binding_id, name, due_at, watch) values (%s, %s, kinbind_now(), false)",
+            (binding_id, "suspended_to_warned"),
+        )
+        assert sweep(office.desk) == 1
+        left = conn.execute("select name from deadlines where binding_id = %s", (binding_id,)).fetchall()
+    assert left == [("insurance_to_rechecked",)]
+    assert life.events(office, binding_id) == told
