@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli.screen import fail, say, table
 from cli.simulate.page import BREACHES, page
@@ -35,12 +41,30 @@ def command(
         Path(folder).chmod(0o755)  # an unprivileged server must come in
         with Postgres(Path(folder) / "postgres", settings=_SETTINGS) as server:
             migrate(server.url)
-            result = simulate(server.url, Scale(days, bindings, seed, timedelta(minutes=tick)))
+            with _days_going_by(days) as passed:
+                result = simulate(server.url, Scale(days, bindings, seed, timedelta(minutes=tick)), passed)
     if report is not None:
         report.write_text(page(result), encoding="utf-8")
     _tell(result)
     if result.findings.faults:
         fail(f"{sum(result.findings.faults.values())} faults with seed {seed}")
+
+
+@contextmanager
+def _days_going_by(days: int) -> Iterator[Callable[[timedelta], None]]:
+    """A bar on a terminal's stderr; told how much time has passed. That a camera is down belongs to the play."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    shown = Console(stderr=True)
+    with Progress(TextColumn("day"), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn(),
+                  console=shown, disable=not shown.is_terminal, transient=True) as bar:  # fmt: skip
+        days_over, ticks = bar.add_task("", total=days), timedelta()
+
+        def passed(time: timedelta) -> None:
+            nonlocal ticks
+            ticks += time
+            bar.update(days_over, completed=ticks // timedelta(days=1))
+
+        yield passed
 
 
 def _tell(result: Result) -> None:
@@ -50,6 +74,7 @@ def _tell(result: Result) -> None:
     offline = ([str(cell) for cell in row] for row in figures.offline)
     table(("went offline because", "applications", "in force", "rejected", "expired or withdrawn", "waiting"), offline)
     table(("breaches", "number", "of"), ((BREACHES[what][1], f"{n:,}", f"{of:,}") for what, n, of in figures.breaches))
+    table(("refused: what was said, and why", "number"), ((why, f"{n:,}") for why, n in result.refused.most_common()))
     table(("what was done to it", "number"), ((what, f"{n:,}") for what, n in sorted(result.counted.items())))
     pace = f"{result.counted['lines'] / result.seconds:,.0f} steps a second"
     families = f"{result.scale.bindings * 60 / result.seconds:,.0f} families a minute"

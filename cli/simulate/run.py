@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -27,7 +25,7 @@ from models.ids import drawn_from
 from models.keyring import Keyring
 from models.ledger import Ledger
 from policies.book import lawbook
-from tasks.office import Office
+from tasks.office import Office, seldom_collected
 from workflows.engine import Desk
 
 # Time is what the town says, to the microsecond: nothing of this machine's gets into a history.
@@ -60,8 +58,11 @@ class Result:
     seconds: float  # real time of the simulation alone
 
 
-def simulate(url: str, scale: Scale) -> Result:
-    """Simulate on the ledger at `url`, which has our schema and nothing in it, and audit it at the end."""
+def simulate(url: str, scale: Scale, passed: Callable[[timedelta], object] = lambda _: None) -> Result:
+    """Simulate on the ledger at `url`, which has our schema and nothing in it, and audit it at the end.
+
+    `passed` is told how much simulated time has just passed, tick by tick.
+    """
     began = time.perf_counter()
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute(_STANDING_CLOCK)
@@ -69,26 +70,15 @@ def simulate(url: str, scale: Scale) -> Result:
     end = BEGIN + timedelta(days=scale.days)
     ledger = Ledger(url)
     try:
-        with drawn_from(dice.bits), _seldom_collecting():
+        with drawn_from(dice.bits), seldom_collected():
             town = _town(ledger, dice)
-            town.run(BEGIN, end, scale.tick, scale.bindings)
+            town.run(BEGIN, end, scale.tick, scale.bindings, passed)
             town.hands.finish()
         seconds = time.perf_counter() - began
         return Result(scale, examine(url, settled=True), measure(url), town.refused, town.counted + town.hands.counted,
                       seconds)  # fmt: skip
     finally:
         ledger.close()
-
-
-@contextmanager
-def _seldom_collecting() -> Iterator[None]:
-    """A town holds hundreds of thousands of things that live to its end: walking them again and again finds nothing."""
-    before = gc.get_threshold()
-    gc.set_threshold(100_000, 20, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _town(ledger: Ledger, dice: Dice) -> Town:

@@ -79,15 +79,26 @@ class Town:
 
     # -- time ----------------------------------------------------------------------------------------------
 
-    def run(self, begin: datetime, end: datetime, tick: timedelta, applications: int) -> None:
-        """Let `applications` families apply, spread over the time, and everything else follow."""
+    def run(
+        self,
+        begin: datetime,
+        end: datetime,
+        tick: timedelta,
+        applications: int,
+        passed: Callable[[timedelta], object],
+    ) -> None:
+        """Let `applications` families apply, spread over the time, and everything else follow.
+
+        `passed` is told after each tick how long it was.
+        """
         reviewers = Reviewers(self.office, self.dice, applications / max(1, (end - begin).days))
         for n in range(applications):
             self._at(begin + (end - begin) * self.dice.share("when", n), partial(self._apply, n))
         now = begin
         while now < end:
-            now = min(now + tick, end)
+            then, now = now, min(now + tick, end)
             self.step(now, tick, reviewers)
+            passed(now - then)
 
     def step(self, now: datetime, tick: timedelta, reviewers: Reviewers) -> None:
         """One tick: the clock, the people, the hands, and what the people hear of it."""

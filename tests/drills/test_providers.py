@@ -57,14 +57,19 @@ class Liar:
         return reply
 
 
+def family(n: int) -> dict[str, Any]:
+    """The n-th of any number of families, everyone in them another person."""
+    years, seed = divmod(n, 900)
+    return {"seed": seed, "holder_born": date(1980 + years, 3, 7), "member_born": date(1950 + years, 1, 2)}
+
+
 def test_a_camera_that_lies(office: Office) -> None:
     rng = random.Random(7)
     faces = life.faces(office)
     liar = faces._vendor = Liar(faces._vendor, rng)
     truth: dict[str, str] = {}
-    for seed in range(FAMILIES):
-        born = {"holder_born": date(1980 + seed // 900, 3, 7)}
-        binding_id = life.to_state(office, "face_check", seed=seed % 900, **born)
+    for n in range(FAMILIES):
+        binding_id = life.to_state(office, "face_check", **family(n))
         truth[binding_id] = rng.choice(("passed", "no_match", "user_cancelled"))
         callback = faces.complete(life.start_face(office, binding_id)["reference"], truth[binding_id])
         for _ in range(rng.randrange(3)):
@@ -108,7 +113,7 @@ class Moody:
 def test_registries_in_a_mood(office: Office) -> None:
     moody = Moody(office.windows.registries, random.Random(3))
     object.__setattr__(office.windows, "registries", moody)
-    made = [life.to_state(office, "materials_uploaded", seed=seed) for seed in range(FAMILIES // 2)]
+    made = [life.to_state(office, "materials_uploaded", **family(n)) for n in range(FAMILIES // 2)]
     hours = 0
     while left := [one for one in made if life.look(office, one).state == "materials_uploaded"]:
         life.advance(office, hours=1)
