@@ -9,6 +9,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 
 import psutil
 import psycopg
@@ -22,6 +23,7 @@ from tests.workers.test_cli_up import Service, service  # noqa: F401  the fixtur
 APPS = 4
 KILLS = parts.size(6, 120)
 BETWEEN = (0.3, 1.5) if not parts.LONG else (2.0, 8.0)  # seconds: a child that always dies young is started later
+A_QUARTER = 60.0  # seconds in which a quarter of an hour goes by: so long an unanswered question waits
 KINDS = ("api", "worker", "beat", "postgres", "broker")
 
 pytestmark = pytest.mark.timeout(parts.size(420, 1800))
@@ -62,11 +64,15 @@ def test_kill_9_at_random_moments_under_load(service: Service) -> None:  # noqa:
     supervisor = psutil.Process(service.up().pid)
     told, killed = Told(), Counter[str]()
     apps = [App(f"http://127.0.0.1:{service.port}", told, range(n * 250, n * 250 + 250)) for n in range(APPS)]
-    begun = time.monotonic()
+    begun = asked = time.monotonic()
     for app in apps:
         app.start()
     for kind in kills(supervisor, random.Random(9)):
         killed[kind] += 1
+        if time.monotonic() - asked > A_QUARTER:
+            with suppress(psycopg.Error):  # it may just have been killed
+                ask_again(service)
+            asked = time.monotonic()
         if killed.total() >= KILLS:
             break
     for app in apps:
