@@ -15,7 +15,6 @@ from api.shapes import Application, Behind, BirthCertificate, Limit, Party, Requ
 from policies.calendar import shanghai_day
 from policies.guidance import guidance
 from workflows import submission
-from workflows.access import acting
 from workflows.commands import Command, Idempotency, Reply, show_binding, show_created
 from workflows.views import advice, listing
 from workflows.views.public import dumps
@@ -102,9 +101,7 @@ async def _wanted(call: Call, asked: Search) -> listing.Wanted:
 
 
 async def _index(call: Call, number: str | None, pointer: str) -> list[str] | None:
-    if number is None:
-        return None
-    return await call.run(acting.persons, call.office.ledger, call.office.desk.keys, number, pointer)
+    return await call.named_by(number, pointer) if number is not None else None
 
 
 def request_of(body: Application) -> submission.Request:

@@ -20,11 +20,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.clerk import Clerk
-from api.idempotency import idempotency
+from api.idempotency import Work, freely, idempotency, once
 from api.meters import REPLAYS
 from api.reading import MAX_JSON, Shape, canonical, parse_json, read_body, shaped
 from api.shapes import ActingFor
 from api.texts import Language, language_of
+from policies.calendar import shanghai_day
 from tasks.office import Office
 from workflows import answers
 from workflows.access import acting
@@ -96,12 +97,16 @@ class Call:
 
     async def persons(self, for_whom: ActingFor, *, act: str, binding_id: str | None = None) -> list[str]:
         """Blind indexes of whom an `acting_for` names; the look is noted with its purpose."""
-        ledger, keys = self.office.ledger, self.office.desk.keys
-        found = await self.run(acting.persons, ledger, keys, for_whom.id_number, "/acting_for/id_number")
+        found = await self.named_by(for_whom.id_number, "/acting_for/id_number")
         noting = partial(acting.note, principal=self.caller.id, channel=self.caller.channel or "",
                          purpose=for_whom.purpose, act=act, binding_id=binding_id)  # fmt: skip
-        await self.run(noting, ledger, found)
+        await self.run(noting, self.office.ledger, found)
         return found
+
+    async def named_by(self, id_number: str, pointer: str) -> list[str]:
+        """Blind indexes of all whom a number may name. Raises `Refused` 422 `id_number_invalid` at `pointer`."""
+        today = shanghai_day(await self.run(self.office.ledger.now))
+        return acting.persons(self.office.desk.keys, id_number, pointer, today)
 
     # -- what was sent ---------------------------------------------------------------------------------------
 
@@ -214,49 +219,34 @@ class Call:
         return case, now
 
     async def once(
-        self, work: Callable[[Idempotency | None], Reply], key: Idempotency | None, *, window: bool = False
+        self,
+        work: Work,
+        key: Idempotency | None,
+        *,
+        window: bool = False,
+        lease_seconds: int = answers.LEASE_SECONDS,
     ) -> Response:
         """Run `work` in a thread, at most once under its key; a refusal gives the key back.
 
-        A copy that comes while the first runs waits for its answer, without holding a thread. Where a `window` is
-        opened in between it raises `Refused` 409 `idempotency_in_progress` instead.
+        A copy that comes while the first runs waits for its answer, without holding a thread; one that comes after
+        `lease_seconds` takes the first for dead. Where a `window` is opened in between it raises `Refused` 409
+        `idempotency_in_progress` instead.
         """
         while True:
             try:
-                return respond(await self.run(_once, self.office, work, key))
+                return respond(await self.run(once, self.office, work, key, lease_seconds))
             except Refused as no:
                 if window or no.code != "idempotency_in_progress":
                     raise
             await asyncio.sleep(_GLANCE)
 
-    async def freely(self, work: Callable[[Idempotency | None], Reply], key: Idempotency | None) -> Response:
+    async def freely(self, work: Work, key: Idempotency | None) -> Response:
         """Run `work` in a thread; copies may run beside each other, and all are given the answer kept first."""
-        return respond(await self.run(_freely, self.office, work, key))
+        return respond(await self.run(freely, self.office, work, key))
 
     async def run(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Run something that blocks in a thread."""
         return await run_in_threadpool(function, *args, **kwargs)
-
-
-def _once(office: Office, work: Callable[[Idempotency | None], Reply], key: Idempotency | None) -> Reply:
-    if key is None:
-        return work(None)
-    if (kept := answers.reserve(office.ledger, office.desk.keys, key)) is not None:
-        return kept
-    try:
-        reply = work(key)
-    except BaseException:
-        answers.release(office.ledger, key)
-        raise
-    answers.complete(office.ledger, office.desk.keys, key, reply)
-    return reply
-
-
-def _freely(office: Office, work: Callable[[Idempotency | None], Reply], key: Idempotency | None) -> Reply:
-    if key is None:
-        return work(None)
-    ledger, keys = office.ledger, office.desk.keys
-    return answers.kept(ledger, keys, key) or answers.keep(ledger, keys, key, work(key))
 
 
 def respond(reply: Reply | None) -> Response:

@@ -53,6 +53,10 @@ class Clerk:
         """Begin to serve."""
         self._thread.start()
 
+    def here(self) -> bool:
+        """Whether somebody serves: a table without its clerk keeps all waiting for ever."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """Finish what lies on the table, then stop; blocks for 30 s at most."""
         self._going = True

@@ -11,9 +11,6 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from psycopg import OperationalError
-from psycopg_pool import PoolClosed, PoolTimeout
-from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,13 +20,13 @@ from api.clerk import ClerkGone
 from api.meters import REFUSALS, REQUESTS, SECONDS
 from api.reading import found_at
 from api.texts import Language, language_of, text
-from gateways.inspection import BadDocument
+from models.ledger import AWAY
 from policies.refusals import NotAllowed
 from workflows.errors import Refused
 from workflows.views.public import dumps
 
 PROBLEM = "application/problem+json"
-_AWAY = (OperationalError, PoolTimeout, PoolClosed, DBAPIError, ClerkGone)
+_AWAY = (*AWAY, ClerkGone)
 _RESERVED = {"type", "title", "status", "detail", "instance", "code", "errors"}
 
 log = structlog.get_logger()
@@ -81,8 +78,6 @@ def translate(fault: Exception) -> Refused:
             refused = fault
         case NotAllowed():
             refused = Refused(fault.code, fault.status, fault.pointer, **fault.extra)
-        case BadDocument():
-            refused = Refused(fault.code, fault.status, "/file")
         case RequestValidationError():
             refused = Refused("request_invalid", 422, errors=_of_parameters(fault))
         case HTTPException():
@@ -114,7 +109,7 @@ async def _handle(request: Request, fault: Exception) -> Response:
 
 def keep(app: FastAPI) -> None:
     """Let all errors of an app leave through here, and every request be logged."""
-    for kind in (Refused, NotAllowed, BadDocument, RequestValidationError, HTTPException, *_AWAY):
+    for kind in (Refused, NotAllowed, RequestValidationError, HTTPException, *_AWAY):
         app.add_exception_handler(kind, _handle)
     app.add_middleware(Edge)
 

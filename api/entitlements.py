@@ -10,6 +10,7 @@ from api import examples
 from api.answered_uses import Entitlement, UsePage
 from api.call import Call, answer, asks
 from api.shapes import Body, Number, Region, example, takes
+from policies.calendar import shanghai_day
 from policies.words import Purpose
 from workflows.access import acting
 from workflows.access.principals import ROLES
@@ -44,11 +45,11 @@ async def entitlement(call: Annotated[Call, Depends(asks("channel"))]) -> Respon
     asked, channel = await call.body(Check), call.actor().id
 
     def work(_: Idempotency | None) -> Reply:
-        desk = call.office.desk
-        holder = acting.persons(desk.ledger, desk.keys, asked.holder_id_number, "/holder_id_number")
-        member = acting.persons(desk.ledger, desk.keys, asked.member_id_number, "/member_id_number")
+        desk, now = call.office.desk, call.office.ledger.now()
+        holder = acting.persons(desk.keys, asked.holder_id_number, "/holder_id_number", shanghai_day(now))
+        member = acting.persons(desk.keys, asked.member_id_number, "/member_id_number", shanghai_day(now))
         use = Use(holder, member, asked.purpose, channel, asked.patient, asked.region)
-        return Reply(200, dumps(check(desk, use)))
+        return Reply(200, dumps(check(desk, use, now)))
 
     return await call.freely(work, await call.key())
 

@@ -19,7 +19,8 @@ from starlette.concurrency import run_in_threadpool
 from models.ledger import Ledger
 from workflows.readiness import readiness
 from workflows.views import stuck
-from workflows.views.overview import EVERYTHING, overview
+from workflows.views.narrowing import EVERYTHING
+from workflows.views.overview import overview
 from workflows.views.public import dumps
 
 router = APIRouter(tags=["health"])
@@ -33,10 +34,11 @@ async def healthz() -> Response:
     return _json({"alive": True})
 
 
-@router.get("/readyz", summary="Ready: database, broker, migrations, a worker seen lately")
+@router.get("/readyz", summary="Ready: database, broker, migrations, clerk, a worker seen lately")
 async def readyz(request: Request) -> Response:
     """Answer 200 when everything that the service needs is there, else 503 and what is not."""
-    checks = await run_in_threadpool(_checks, request.app.state.office.ledger)
+    state = request.app.state
+    checks = {"clerk": state.clerk.here(), **await run_in_threadpool(_checks, state.office.ledger)}
     ready = all(checks.values())
     return _json({"ready": ready, "checks": checks}, 200 if ready else 503)
 

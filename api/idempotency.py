@@ -1,18 +1,23 @@
-"""The `Idempotency-Key` header (quoted as in RFC 8941, or bare) and the fingerprint of a request."""
+"""The `Idempotency-Key` header (quoted as in RFC 8941, or bare), a request's fingerprint, and work under both."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from starlette.requests import Request
 
 from models.keyring import Keyring
-from workflows.commands import Idempotency
+from tasks.office import Office
+from workflows import answers
+from workflows.commands import Idempotency, Reply
 from workflows.errors import Refused
 
 LONGEST = 255  # characters
 _QUOTED = re.compile(r'"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
 _BARE = re.compile(r"[\x21\x23-\x2b\x2d-\x7e]+")  # visible ASCII without quotes and commas
+
+Work = Callable[[Idempotency | None], Reply]
 
 
 def key_of(request: Request) -> str | None:
@@ -44,3 +49,29 @@ def idempotency(
         return None
     told = (principal.encode(), request.method.encode(), request.scope["path"].encode(), said)
     return Idempotency(principal, key, keys.fingerprint(b"\n".join(told)))
+
+
+def once(office: Office, work: Work, key: Idempotency | None, lease_seconds: int) -> Reply:
+    """Do it at most once under its key; a refusal gives the key back.
+
+    Raises `Refused` 409 `idempotency_in_progress` while another does it, for `lease_seconds` at most.
+    """
+    if key is None:
+        return work(None)
+    if (kept := answers.reserve(office.ledger, office.desk.keys, key, lease_seconds)) is not None:
+        return kept
+    try:
+        reply = work(key)
+    except BaseException:
+        answers.release(office.ledger, key)
+        raise
+    answers.complete(office.ledger, office.desk.keys, key, reply)
+    return reply
+
+
+def freely(office: Office, work: Work, key: Idempotency | None) -> Reply:
+    """Do it, unless it was done under its key; copies may do it beside each other, and get the answer kept first."""
+    if key is None:
+        return work(None)
+    ledger, keys = office.ledger, office.desk.keys
+    return answers.kept(ledger, keys, key) or answers.keep(ledger, keys, key, work(key))

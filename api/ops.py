@@ -12,7 +12,7 @@ from api.call import Call, answer, asks
 from policies.words import ChannelName, Product
 from workflows.views import stuck as stuck_bindings
 from workflows.views.cursors import MOST
-from workflows.views.overview import Part
+from workflows.views.narrowing import Part
 from workflows.views.overview import overview as overview_of
 
 router = APIRouter(tags=["operations"])

@@ -22,6 +22,7 @@ router = APIRouter(tags=["sandbox"])
 Anybody = Annotated[Call, Depends(asks("channel", *ROLES))]
 Status = Literal["normal", "suspended", "terminated", "active", "insured", "paused", "stopped", "arrears", "ended"]
 MOST_SECONDS = 34_560_000  # 400 days
+LONGEST_SKIP = 3600  # real seconds for which a copy waits for the first: time must not be skipped twice
 
 
 class Advance(Body):
@@ -73,6 +74,7 @@ class Person(Body):
     insured: Insured | None = None
     credential_active: bool | None = None
     pay_password: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    birth_date: Day | None = None
     birth_certificates: Annotated[list[Certificate], Field(max_length=20)] | None = None
     prior_filings: Annotated[list[Number], Field(max_length=20)] | None = None
 
@@ -91,7 +93,7 @@ async def advance_clock(call: Anybody) -> Response:
     def work(_: Idempotency | None) -> Reply:
         return Reply(200, dumps({"now": advance(call.office, body.seconds)}))
 
-    return await call.once(work, await call.key())
+    return await call.once(work, await call.key(), lease_seconds=LONGEST_SKIP)
 
 
 @router.post(

@@ -38,7 +38,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "id_number_required": ("请填写证件号码", "The document number is needed"),
     "birth_date_required": ("请填写出生日期", "The birth date is needed"),
     "birth_date_invalid": ("出生日期有误", "The birth date is not valid"),
-    "birth_date_mismatch": ("出生日期与证件号码不符", "The birth date is not the one in the number"),
+    "birth_date_mismatch": ("出生日期与证件号码不符", "The birth date is not that of the document"),
     "birth_certificate_required": ("请填写出生医学证明信息", "The birth certificate is needed for this method"),
     "self_binding": ("不能绑定本人", "Nobody binds himself"),
     "holder_under_age": ("绑定人未达到规定年龄", "The holder is too young"),
@@ -78,6 +78,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "prior_filing_missing": ("未在参保地备案", "No prior filing at the insured place"),
     "birth_cert_not_found": ("未查询到出生医学证明", "The birth certificate was not found"),
     "birth_cert_date_mismatch": ("出生日期与出生医学证明不符", "The birth date is not the one on the certificate"),
+    "birth_cert_child_mismatch": ("子女信息与出生医学证明不符", "The child is not the one on the certificate"),
     "birth_cert_mother_mismatch": ("母亲信息与出生医学证明不符", "The mother is not the one on the certificate"),
     "registry_unanswered": ("登记机关尚未答复", "The registries have not answered yet"),
     # materials
@@ -115,7 +116,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "face_id_name_mismatch": ("姓名与证件号码不一致，请到窗口办理", "Name and number do not match: go to the counter"),
     "face_id_not_found": ("公安库中未查到该证件，请到窗口办理", "The number was not found: go to the counter"),
     "face_photo_unavailable": ("公安库中无可比对照片，请到窗口办理", "There is no photograph: go to the counter"),
-    "document_not_readable": ("该证件不支持人脸核验，请到窗口办理", "No camera reads this document: go to the counter"),
+    "document_not_readable": ("该证件无法线上核验，请到窗口办理", "It cannot be checked online: go to the counter"),
     "callback_forged": ("回调签名无效", "This is not signed by the provider"),
     # reviews and counters
     "claimed_by_other": ("该业务已被其他审核人领取", "Another reviewer works on it"),

@@ -136,7 +136,7 @@ def _worker(conn: psycopg.Connection[Any]) -> Iterator[Found]:
         "select extract(epoch from clock_timestamp() - max(seen_at))::float8 from heartbeats where name like 'worker%'"
     ).fetchone()
     if row is None or row[0] is None:
-        yield Found("bad", "worker", "never seen; start one: celery -A tasks.app worker, and beat")
+        yield Found("bad", "worker", "none gives a sign; start one: celery -A tasks.app worker, and beat")
     elif row[0] > WORKER_SECONDS:
         yield Found("bad", "worker", f"last seen {row[0]:.0f} s ago; is it, and is beat, still running?")
     else:

@@ -7,6 +7,8 @@ import socket
 import time
 from typing import Annotated
 
+import psycopg
+import structlog
 import typer
 
 from cli import household, places
@@ -17,9 +19,11 @@ from models import ledger
 from tasks import office
 from workflows import sweeping
 from workflows.access import principals
+from workflows.engine import Desk
 
 PORT = 8000
 SWEEP_EVERY = 1.0  # seconds between two sweeps that found nothing
+log = structlog.get_logger()
 
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Of the API, on 127.0.0.1.")]
 
@@ -81,14 +85,25 @@ def sweep(
     """Fire due deadlines: beside beat, or in its place; safe to run from several places at once."""
     with places.desk() as desk:
         while True:
-            fired = 0
-            while found := sweeping.sweep(desk):
-                fired += found
+            try:
+                fired = _fire_all(desk)
+            except psycopg.OperationalError as fault:
+                if once:
+                    raise
+                fired = 0  # whoever runs on outlives the database
+                log.warning("sweep_failed", fault=type(fault).__name__)
             if fired or once:
                 say(f"{fired} deadlines dealt with")
             if once:
                 return
             time.sleep(SWEEP_EVERY)
+
+
+def _fire_all(desk: Desk) -> int:
+    fired = 0
+    while found := sweeping.sweep(desk):
+        fired += found
+    return fired
 
 
 def migrate() -> None:

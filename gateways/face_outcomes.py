@@ -2,7 +2,7 @@
 
 One number means different things in different products (203 is a lacking permission at Tencent, a lacking
 photo at Alibaba; 200 is "the call worked" as Alibaba's Code, "passed" as its SubCode): a key names all three.
-A code that is not here is an error on the provider's side: retryable, logged for an alarm, never a pass.
+A code that is not here is an error on the provider's side: never a pass, logged for an alarm, and may be tried again.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ _FAILED, _ERROR, _EXPIRED = FaceStatus.FAILED, FaceStatus.ERROR, FaceStatus.EXPI
 
 PASSED = FaceAnswer(FaceStatus.PASSED)
 PENDING = FaceAnswer(FaceStatus.PENDING)
-SESSION_EXPIRED = FaceAnswer(_EXPIRED, "face_session_expired", retryable=True)
-NO_MATCH = FaceAnswer(_FAILED, "face_no_match", retryable=True, uses_attempt=True)
-LIVENESS = FaceAnswer(_FAILED, "face_liveness", retryable=True, uses_attempt=True)
-SPOOF = FaceAnswer(_FAILED, "face_spoof_suspected", retryable=True, uses_attempt=True)  # the pack may say: counter
-QUALITY = FaceAnswer(_FAILED, "face_quality", retryable=True, uses_attempt=True)
-TIMEOUT = FaceAnswer(_FAILED, "face_timeout", retryable=True)
-NETWORK = FaceAnswer(_FAILED, "face_network", retryable=True)
-CANCELLED = FaceAnswer(_FAILED, "face_cancelled", retryable=True)
-DEVICE = FaceAnswer(_FAILED, "face_device_unsupported", retryable=True)  # another device may do
-RATE_LIMITED = FaceAnswer(_FAILED, "face_rate_limited", retryable=True)  # not before the next Shanghai midnight
+SESSION_EXPIRED = FaceAnswer(_EXPIRED, "face_session_expired")
+NO_MATCH = FaceAnswer(_FAILED, "face_no_match", uses_attempt=True)
+LIVENESS = FaceAnswer(_FAILED, "face_liveness", uses_attempt=True)
+SPOOF = FaceAnswer(_FAILED, "face_spoof_suspected", uses_attempt=True)  # the pack may say: counter
+QUALITY = FaceAnswer(_FAILED, "face_quality", uses_attempt=True)
+TIMEOUT = FaceAnswer(_FAILED, "face_timeout")
+NETWORK = FaceAnswer(_FAILED, "face_network")
+CANCELLED = FaceAnswer(_FAILED, "face_cancelled")
+DEVICE = FaceAnswer(_FAILED, "face_device_unsupported")  # another device may do
+RATE_LIMITED = FaceAnswer(_FAILED, "face_rate_limited")  # not before the next Shanghai midnight
 ID_NAME_MISMATCH = FaceAnswer(_FAILED, "face_id_name_mismatch", go_offline=True)
 ID_NOT_FOUND = FaceAnswer(_FAILED, "face_id_not_found", go_offline=True)
 PHOTO = FaceAnswer(_FAILED, "face_photo_unavailable", go_offline=True)
-DOWN = FaceAnswer(_ERROR, "face_provider_down", retryable=True)
-FAULT = FaceAnswer(_ERROR, "face_provider_error", retryable=True)  # our settings or theirs, never the person's fault
+DOWN = FaceAnswer(_ERROR, "face_provider_down")
+FAULT = FaceAnswer(_ERROR, "face_provider_error")  # our settings or theirs, never the person's fault
 
 # (provider, product) -> what it means -> codes, as they stand on the wire.
 _CODES: dict[tuple[str, str], list[tuple[FaceAnswer, str]]] = {

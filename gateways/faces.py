@@ -60,9 +60,8 @@ class FaceAnswer:
 
     status: FaceStatus
     reason: str | None = None  # `face_…`; None while pending and when passed
-    retryable: bool = False  # a new session may end otherwise
     uses_attempt: bool = False
-    go_offline: bool = False  # no retry can mend it: a counter can
+    go_offline: bool = False  # no retry can mend it: a counter can. Else a new session may end otherwise
     next_retry_at: datetime | None = None  # not before this moment (rate limits)
     finished_at: datetime | None = None  # the provider's own time, else the time of asking; None while pending
 
@@ -78,14 +77,12 @@ class ProviderRefused(Exception):
         self,
         reason: str,
         *,
-        retryable: bool = False,
         go_offline: bool = False,
         next_retry_at: datetime | None = None,
     ) -> None:
         """Hold the reason and what helps: a later retry (`next_retry_at`) or a counter (`go_offline`)."""
         super().__init__(reason)
         self.reason = reason
-        self.retryable = retryable
         self.go_offline = go_offline
         self.next_retry_at = next_retry_at
 

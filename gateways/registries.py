@@ -28,10 +28,11 @@ class PersonAnswer:
     name_matches: bool
     insured: Insured | None  # None: no insurance found
     credential_active: bool  # 医保电子凭证 (F116)
+    birth_date: date | None = None  # None: this registry does not say
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON and for guards."""
-        return asdict(self)
+        """Plain values, ready for JSON and for guards; the date as ISO 8601."""
+        return asdict(self) | {"birth_date": self.birth_date.isoformat() if self.birth_date else None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,10 @@ class Registries(Protocol):
     """The registries behind one opening. Every method raises `Unanswered` where there is no answer."""
 
     def person(self, name: str, id_type: str, number: str, region: str) -> PersonAnswer:
-        """What is known of a person who says to be insured in `region` (6-digit area code)."""
+        """What is known of a person who says to be insured in `region` (6-digit area code).
+
+        Without a birth date, children whose document carries none go to the counter.
+        """
 
     def birth_certificate(self, number: str, mother_name: str, mother_number: str) -> BirthRecord:
         """The record of a birth certificate, and whether the mother is the one it names."""

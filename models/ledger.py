@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, LiteralString
 
 import orjson
+import psycopg
+import sqlalchemy.exc
 from alembic import command
 from alembic.config import Config
 from psycopg import Connection, RawCursor
@@ -25,6 +27,20 @@ _DESK_OPTIONS = (
     "-c idle_in_transaction_session_timeout=60000 -c lock_timeout=10000 -c timezone=UTC -c jit=off"
 )
 _READER_OPTIONS = "-c default_transaction_read_only=on -c statement_timeout=30000 -c timezone=UTC -c jit=off"
+# How long a host that is gone is waited for, in every pool: seconds, and milliseconds for what was sent unanswered.
+PATIENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+# The ledger does not answer, or not in time: to try again helps. Whatever else a statement may fail with is a fault of
+# ours. A pool's own errors are psycopg's operational ones; those of the reading side come wrapped.
+AWAY: tuple[type[Exception], ...] = (
+    psycopg.OperationalError, psycopg.InterfaceError, sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError,
+    sqlalchemy.exc.TimeoutError,
+)  # fmt: skip
 
 
 class LedgerNotSetError(RuntimeError):
@@ -43,7 +59,10 @@ def database_url() -> str:
 
 
 class Ledger:
-    """A pool that writes for the desk, and one that only reads, for views."""
+    """A pool that writes for the desk, and one that only reads, for views.
+
+    Where the reading side has an address of its own, which may be a replica's that lags, `fresh` reads have a third.
+    """
 
     def __init__(self, url: str, reader_url: str | None = None, size: int = 4) -> None:
         """Open both pools; `size` is the most connections of the desk's."""
@@ -54,14 +73,18 @@ class Ledger:
             max_size=size,
             open=True,
             timeout=5,  # seconds until whoever waits for a connection is told that there is none
-            kwargs={"autocommit": True, "prepare_threshold": 0, "options": _DESK_OPTIONS},
+            kwargs={"autocommit": True, "prepare_threshold": 0, "options": _DESK_OPTIONS, **PATIENCE},
         )
-        self._reader = _reader_engine(reader_url or os.environ.get("KINBIND_READER_URL") or url, size)
+        reader_url = reader_url or os.environ.get("KINBIND_READER_URL") or url
+        self._reader = _reader_engine(reader_url, size)
+        self.reads_apart = reader_url != url
+        self._fresh = _reader_engine(url, size) if self.reads_apart else self._reader
 
     def close(self) -> None:
         """Close both pools."""
         self.pool.close()
         self._reader.dispose()
+        self._fresh.dispose()
 
     @contextmanager
     def desk(self) -> Iterator[Connection[Any]]:
@@ -75,9 +98,15 @@ class Ledger:
         with self.pool.connection() as conn, conn.transaction():
             yield conn
 
-    def read(self, statement: Executable, parameters: dict[str, Any] | None = None) -> Sequence[RowMapping]:
-        """Run a query on the reading side and return its rows as mappings."""
-        with self._reader.connect() as conn:
+    def read(
+        self, statement: Executable, parameters: dict[str, Any] | None = None, *, fresh: bool = False
+    ) -> Sequence[RowMapping]:
+        """Run a query on the reading side and return its rows as mappings.
+
+        `fresh`: where the desk writes. For what somebody has just done himself and for what a decision stands on; only
+        lists of what others do may lag behind.
+        """
+        with (self._fresh if fresh else self._reader).connect() as conn:
             return conn.execute(statement, parameters or {}).mappings().all()
 
     def now(self) -> datetime:
@@ -105,7 +134,7 @@ def _reader_engine(url: str, size: int) -> Engine:
         max_overflow=size,
         pool_pre_ping=True,
         isolation_level="AUTOCOMMIT",
-        connect_args={"options": _READER_OPTIONS},
+        connect_args={"options": _READER_OPTIONS, **PATIENCE},
     )
 
     @event.listens_for(engine, "connect")

@@ -1,8 +1,8 @@
 """What registries' answers mean under a plan: may an application go on, is a binding still insured.
 
-An answer is, for each party, `{known, name_matches, insured: {scheme, status, region} | None,
-credential_active}`, beside `birth_certificate: {found, mother_matches} | None` and `prior_filing`. Status
-words: `normal`, `suspended`, `terminated`.
+An answer is, for each party, `{known, name_matches, birth_date_matches: bool | None, insured: {scheme, status,
+region} | None, credential_active}`, beside `birth_certificate: {found, mother_matches, child_matches, date_matches} |
+None` and `prior_filing`. Status words: `normal`, `suspended`, `terminated`; what a registry does not say is None.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ _REASONS: dict[_Standing, str] = {
 }
 # All that `judge` may answer: what no paper of the family's can mend.
 REGISTRY_REASONS = frozenset({
-    *_REASONS.values(), "name_id_mismatch", "birth_cert_not_found", "birth_cert_mother_mismatch",
-    "birth_cert_date_mismatch", "holder_credential_inactive", "member_credential_inactive", "prior_filing_missing",
+    *_REASONS.values(), "name_id_mismatch", "birth_date_mismatch", "birth_cert_not_found",
+    "birth_cert_mother_mismatch", "birth_cert_child_mismatch", "birth_cert_date_mismatch",
+    "holder_credential_inactive", "member_credential_inactive", "prior_filing_missing",
 })  # fmt: skip
 _NOBODY = {"known": False, "name_matches": False, "insured": None, "credential_active": False}
 
@@ -33,10 +34,11 @@ _NOBODY = {"known": False, "name_matches": False, "insured": None, "credential_a
 def judge(plan: Plan, answers: Mapping[str, Any]) -> str | None:
     """Return the reason for which the registries' answers refuse the application, or None.
 
-    Who it is comes first (`name_id_mismatch`, `birth_cert_not_found`, `birth_cert_mother_mismatch`,
-    `birth_cert_date_mismatch`), then whether he is insured (`not_insured`, `insurance_suspended`,
-    `region_not_allowed`; F67, F81, F154), then the holder's credential (`holder_credential_inactive`, F116) and
-    filing (`prior_filing_missing`, F35). Whom no registry knows is `not_insured`.
+    Who it is comes first (`name_id_mismatch`, `birth_date_mismatch`, `birth_cert_not_found`,
+    `birth_cert_mother_mismatch`, `birth_cert_child_mismatch`, `birth_cert_date_mismatch`), then whether he is insured
+    (`not_insured`, `insurance_suspended`, `region_not_allowed`; F67, F81, F154), then the holder's credential
+    (`holder_credential_inactive`, F116) and filing (`prior_filing_missing`, F35). Whom no registry knows is
+    `not_insured`.
     """
     reasons = (
         _who(plan, answers, "holder"),
@@ -76,7 +78,10 @@ def _who(plan: Plan, answers: Mapping[str, Any], party: _Party) -> str | None:
     if not answer["known"]:
         # A newborn may be in no registry yet: there the certificate speaks (F18-F22).
         return None if _demand(plan, party).status == "any" else "not_insured"
-    return None if answer["name_matches"] else "name_id_mismatch"
+    if not answer["name_matches"]:
+        return "name_id_mismatch"
+    # whether a face is asked stands on this date, and most documents do not carry it
+    return "birth_date_mismatch" if answer.get("birth_date_matches") is False else None
 
 
 def _birth_certificate(plan: Plan, answers: Mapping[str, Any]) -> str | None:
@@ -87,6 +92,8 @@ def _birth_certificate(plan: Plan, answers: Mapping[str, Any]) -> str | None:
         return "birth_cert_not_found"
     if not answer["mother_matches"]:
         return "birth_cert_mother_mismatch"
+    if not answer.get("child_matches", True):
+        return "birth_cert_child_mismatch"  # her own certificate binds nobody else's child
     # whether a face is asked stands on the stated date: it must be the certificate's
     return None if answer.get("date_matches", True) else "birth_cert_date_mismatch"
 

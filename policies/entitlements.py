@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from policies.plan import Plan
 
-PURPOSES = ("show_code", "activate_credential", "query_usage", "query_expenses", "pay_from_account")
-
 
 def refusal(plan: Plan, purpose: str, patient: str | None = None, region: str | None = None) -> str | None:
     """Return why an active binding with this plan does not allow the use, or None where it does.

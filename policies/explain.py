@@ -34,13 +34,16 @@ _KEYS = {
     "product": "pack",
     "max_": "documents.max_",
 }
-_CONDITIONS: dict[Condition, str] = {
-    "always": "asked of everybody",
-    "face": "a face is asked",
-    "materials": "documents are asked",
-    "agency": "an agency reviews, or a counter may have to help",
-    "under_14": "the member is under fourteen",
+Words = tuple[str, str]  # Chinese, English
+_CONDITIONS: dict[Condition, Words] = {
+    "always": ("所有申请均须告知", "asked of everybody"),
+    "face": ("须刷脸", "a face is asked"),
+    "materials": ("须提交材料", "documents are asked"),
+    "agency": ("由经办机构审核，或可能须到窗口办理", "an agency reviews, or a counter may have to help"),
+    "under_14": ("家庭成员未满十四周岁", "the member is under fourteen"),
 }
+_LISTED: Words = ("在政策包所列范围内", "it is on the pack's list")
+_NOTHING: Words = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Because:
     facts: tuple[str, ...]  # of DOMAIN.md
     unconfirmed: bool
     why: str = ""  # in words, where this application and no other decided it
+    why_zh: str = ""  # the same in Chinese
 
 
 def explain_plan(book: LawBook, facts: ApplicationFacts, day: date) -> tuple[Plan, tuple[Because, ...]]:
@@ -69,25 +73,26 @@ def explain_plan(book: LawBook, facts: ApplicationFacts, day: date) -> tuple[Pla
 
 def _choices(law: Law, plan: Plan, facts: ApplicationFacts, day: date) -> Iterator[Because]:
     pack, place = law.pack, facts.holder.insured_region
-    whole = pack.region or "all of China"
-    yield _because(law, "policy", f"{plan.pack} {plan.version}", "pack",
-                   f"the holder is insured in {place}; of the packs in force on {day} that offer this product, the"
-                   f" one for {whole} is the nearest")  # fmt: skip
-    yield _because(law, "relationship", facts.relationship, "relations.allowed", "it is on the pack's list")
+    whole = (pack.region or "全国", pack.region or "all of China")
+    zh = f"绑定人参保地为 {place}；{day} 施行的政策包中提供该业务的，以适用于{whole[0]}的最近"
+    en = f"the holder is insured in {place}; of the packs in force on {day} that offer this product, the one for"
+    yield _because(law, "policy", f"{plan.pack} {plan.version}", "pack", (zh, f"{en} {whole[1]} is the nearest"))
+    yield _because(law, "relationship", facts.relationship, "relations.allowed", _LISTED)
     if facts.channel is not None:
         yield _channel(law, facts.channel, place)
     if facts.initiator is not None:
-        yield _because(law, "initiator", facts.initiator, "initiators", "it is on the pack's list")
+        yield _because(law, "initiator", facts.initiator, "initiators", _LISTED)
 
 
 def _channel(law: Law, channel: str, place: str) -> Because:
     if channel == "counter":
-        return _because(law, "channel", channel, "counter", "the agency's counter takes every application")
+        every = ("经办窗口受理所有申请", "the agency's counter takes every application")
+        return _because(law, "channel", channel, "counter", every)
     said = next(said for name, said in law.pack.channels.open.items() if name == channel)
-    where = "everywhere" if said.everywhere else f"in {place[:4]}"
-    return _because(
-        law, "channel", channel, f"channels.open.{channel}", f"open {where}, as its source said on {said.as_of}"
-    )
+    where = ("全国", "everywhere") if said.everywhere else (f"在 {place[:4]} ", f"in {place[:4]}")
+    return _because(law, "channel", channel, f"channels.open.{channel}",
+                    (f"{where[0]}开通，据其来源 {said.as_of} 所载",
+                     f"open {where[1]}, as its source said on {said.as_of}"))  # fmt: skip
 
 
 def _steps(law: Law, plan: Plan) -> Iterator[Because]:
@@ -99,7 +104,8 @@ def _steps(law: Law, plan: Plan) -> Iterator[Because]:
     }
     for step, key in asks.items():
         asked = step in plan.steps
-        yield _because(law, f"steps.{step}", asked, key, f"step {plan.steps.index(step) + 1}" if asked else "")
+        at = plan.steps.index(step) + 1 if asked else 0
+        yield _because(law, f"steps.{step}", asked, key, (f"第 {at} 步", f"step {at}") if asked else _NOTHING)
 
 
 def _lines(law: Law, plan: Plan, facts: ApplicationFacts, day: date) -> Iterator[Because]:
@@ -109,8 +115,8 @@ def _lines(law: Law, plan: Plan, facts: ApplicationFacts, day: date) -> Iterator
         elif part == "notices":
             yield from _notices(law, plan)
         elif part != "steps":
-            why = _in_words(part, plan, facts, day)
-            yield Because(part, value, *_source(law, _key_of(law, part, plan)), why=why)
+            zh, en = _in_words(part, plan, facts, day)
+            yield Because(part, value, *_source(law, _key_of(law, part, plan)), why=en, why_zh=zh)
 
 
 def _materials(law: Law, plan: Plan, facts: ApplicationFacts) -> Iterator[Because]:
@@ -120,11 +126,12 @@ def _materials(law: Law, plan: Plan, facts: ApplicationFacts) -> Iterator[Becaus
     for name in pack.relations.papers.get(facts.relationship, ()):
         asked.setdefault(name, f"relations.papers.{facts.relationship}")
     if not asked:
-        yield _because(law, "materials", (), branch, "no document is asked")
+        yield _because(law, "materials", (), branch, ("无须提交材料", "no document is asked"))
     for name, key in asked.items():
         paper = pack.papers[name]
-        made = _because(law, f"materials.{name}", paper.any_of, f"papers.{name}", f"{paper.label}: asked by {key}")
-        yield made if made.facts or made.unconfirmed else _because(law, made.part, paper.any_of, key, made.why)
+        said = (f"{paper.label}：依 {key}", f"{paper.label}: asked by {key}")
+        made = _because(law, f"materials.{name}", paper.any_of, f"papers.{name}", said)
+        yield made if made.facts or made.unconfirmed else _because(law, made.part, paper.any_of, key, said)
 
 
 def _notices(law: Law, plan: Plan) -> Iterator[Because]:
@@ -133,22 +140,25 @@ def _notices(law: Law, plan: Plan) -> Iterator[Because]:
         yield _because(law, key, ref.version, key, _CONDITIONS[law.pack.notices[ref.notice].when])
 
 
-def _in_words(part: str, plan: Plan, facts: ApplicationFacts, day: date) -> str:
-    """What of the application decided this line; "" where it is the same for everybody under the pack."""
+def _in_words(part: str, plan: Plan, facts: ApplicationFacts, day: date) -> Words:
+    """What of the application decided this line; nothing where it is the same for everybody under the pack."""
     if part == "age_group" and facts.member.birth_date is not None:
         born, border = facts.member.birth_date, face_age(plan.age)
-        word = f"{age_on(plan.age, born, day)} years old on {day}; {border} is reached on"
-        return f"{word} {face_age_day(plan.age, born)}"
+        years, reached = age_on(plan.age, born, day), face_age_day(plan.age, born)
+        return (f"{day} 为 {years} 周岁；{border} 周岁自 {reached} 起",
+                f"{years} years old on {day}; {border} is reached on {reached}")  # fmt: skip
     places = {"holder": facts.holder.insured_region, "member": facts.member.insured_region}
     if part == "review.agency" and plan.review.agency is not None:
-        return f"the holder is insured in {places['holder']}"
+        return f"绑定人参保地为 {places['holder']}", f"the holder is insured in {places['holder']}"
     if part == "registry.region" and plan.registry.region:
-        return f"both must be insured where the code begins so; the holder is in {places['holder']}"
+        return (f"双方参保地区划代码须以此开头；绑定人在 {places['holder']}",
+                f"both must be insured where the code begins so; the holder is in {places['holder']}")  # fmt: skip
     if part in ("counter.agency", "counter.agency_name", "counter.address"):
-        return f"whose place counts is the pack's word; holder {places['holder']}, member {places['member']}"
-    if part == "product":
-        return "as applied for"
-    return "as applied for, and the member's document fits" if part == "method" else ""
+        zh, en = "以谁的参保地为准由政策包规定；", "whose place counts is the pack's word; "
+        return (f"{zh}绑定人 {places['holder']}，家庭成员 {places['member']}",
+                f"{en}holder {places['holder']}, member {places['member']}")  # fmt: skip
+    fits = ("依申请，且家庭成员的证件适用", "as applied for, and the member's document fits")
+    return {"product": ("依申请", "as applied for"), "method": fits}.get(part, _NOTHING)
 
 
 def _key_of(law: Law, part: str, plan: Plan) -> str:
@@ -168,8 +178,8 @@ def _rule(pack: Pack, method: str) -> MethodRule:
     return next(rule for name, rule in pack.methods.items() if name == method)
 
 
-def _because(law: Law, part: str, value: object, key: str, why: str = "") -> Because:
-    return Because(part, as_json(value), *_source(law, key), why=why)
+def _because(law: Law, part: str, value: object, key: str, why: Words = _NOTHING) -> Because:
+    return Because(part, as_json(value), *_source(law, key), why=why[1], why_zh=why[0])
 
 
 def _source(law: Law, key: str) -> tuple[str, str, tuple[str, ...], bool]:

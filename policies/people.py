@@ -27,6 +27,7 @@ _TRAVEL = re.compile(r"[A-Z0-9]{5,20}")
 _PASSPORT = re.compile(r"[A-Z][A-Z0-9]{4,13}")
 _BIRTH_CERTIFICATE = re.compile(r"[A-Z][0-9]{9}")
 _CENTENARIANS = frozenset({"996", "997", "998", "999"})
+_DOTS = dict.fromkeys(map(ord, "•・‧∙."), "·")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,20 @@ def normalise_number(text: str) -> str:
 def normalise_name(text: str) -> str:
     """Return a name as it is compared and kept: NFKC, single inner spaces, none around."""
     return " ".join(unicodedata.normalize("NFKC", text).split())
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two registers mean one name: spaces, and dots between the parts of one, are typed in many ways."""
+    return _plain_name(one) == _plain_name(other)
+
+
+def _plain_name(name: str) -> str:
+    return normalise_name(name).replace(" ", "").casefold().translate(_DOTS)
+
+
+def carries_birth_date(id_number: str) -> bool:
+    """Whether a number in order holds its person's birth date (§C.7): of all others it is only what he states."""
+    return _CITIZEN.fullmatch(normalise_number(id_number)) is not None
 
 
 def check_digit(body: str) -> str:
@@ -192,8 +207,8 @@ def _date_in(number: str) -> date | None:
 
 
 def _other_family(id_type: str, number: str) -> str | None:
-    if id_type == "foreign_permanent_resident" and _FOREIGN_2017.fullmatch(number):
-        return "foreign_permanent_resident15"
-    if id_type in {"passport", "travel_permit"} and _TRAVEL.fullmatch(number):
-        return id_type
-    return None
+    if _FOREIGN_2017.fullmatch(number):
+        return "foreign_permanent_resident15" if id_type == "foreign_permanent_resident" else None
+    if _CITIZEN.fullmatch(number) or _LEGACY.fullmatch(number):
+        return None  # one number is one person: under a passport's name it would be another one to the ledger
+    return id_type if id_type in {"passport", "travel_permit"} and _TRAVEL.fullmatch(number) else None

@@ -24,6 +24,7 @@ from tasks.registries import ask_registries, recheck_insurance
 from tasks.sweep import sweep
 from tasks.upkeep import keep_up
 from workflows import holding
+from workflows.sweeping import OUTAGE_COUNTS_OVER
 
 PATIENCE = 10.0  # real seconds for which deliveries are waited for, in one call; then they no longer set the pace
 LAST = 2.0  # real seconds for them at the end of the way, where the others have run out
@@ -37,7 +38,7 @@ _SWEEP = """
 select min(due_at) from deadlines
 where parked is null and not watch and due_at > %s
   and not (name = 'first_attempt_to_pass' and exists (
-    select from provider_outages o where o.ended_at is null and o.last_at - o.first_at > interval '5 minutes'))
+    select from provider_outages o where o.ended_at is null and o.last_at - o.first_at > %s))
 """
 _WATCH = """
 select min(due_at) from deadlines where parked is null and watch and due_at > %s and name = %s
@@ -54,7 +55,7 @@ _SET = "update service_clock set ahead = greatest(ahead, %s::timestamptz - clock
 NextDue = Callable[[Connection[Any], datetime], datetime | None]
 
 
-def _first(statement: str, *more: str) -> NextDue:
+def _first(statement: str, *more: object) -> NextDue:
     def look(conn: Connection[Any], after: datetime) -> datetime | None:
         row = conn.execute(statement, (after, *more), prepare=True).fetchone()
         return row[0] if row else None
@@ -72,7 +73,7 @@ class Errand(NamedTuple):
 
 
 ERRANDS = (
-    Errand(sweep, _first(_SWEEP)),
+    Errand(sweep, _first(_SWEEP, OUTAGE_COUNTS_OVER)),
     Errand(send_decisions, holding.next_due),
     Errand(ask_registries, _first(_WATCH, "materials_to_checked")),
     Errand(poll_faces, _first(_POLL)),

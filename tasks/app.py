@@ -30,9 +30,10 @@ from tasks.sweep import sweep
 from tasks.upkeep import keep_up
 
 _HEARTBEAT = """
-insert into heartbeats (name, seen_at, detail) values (%s, clock_timestamp(), null)
+insert into heartbeats (name, seen_at) values (%s, clock_timestamp())
 on conflict (name) do update set seen_at = excluded.seen_at
 """
+_LEAVE = "delete from heartbeats where name = %s"
 log = structlog.get_logger()
 
 
@@ -119,7 +120,20 @@ class _Desk:
 
 
 _desk = _Desk()
-worker_shutdown.connect(_desk.close, weak=False)
+
+
+@worker_shutdown.connect  # type: ignore[untyped-decorator]
+def _go(sender: Any, **_: Any) -> None:
+    """A worker that has been told to end takes its sign of life away: nobody need miss it."""
+    try:
+        with _desk.office().ledger.desk() as conn:
+            conn.execute(_LEAVE, (_sign(sender.hostname),))
+    except Exception:  # without a database it is forgotten after an hour
+        log.exception("heartbeat_not_taken_away")
+    finally:
+        _desk.close()
+
+
 worker_process_shutdown.connect(_desk.close, weak=False)
 
 
@@ -153,25 +167,30 @@ def _alive(office: Office, name: str) -> None:
         conn.execute(_HEARTBEAT, (name,))
 
 
-for _name, _run in (
-    ("sweep", _sweep),
-    ("send_decisions", send_decisions),
-    ("ask_registries", ask_registries),
-    ("poll_faces", poll_faces),
-    ("deliver", tell),
-    ("watch_outages", watch_outages),
-    ("recheck_insurance", recheck_insurance),
-    ("carry_repairs", carry_repairs),
-    ("watch_stuck", watch_stuck),
-    ("keep_up", keep_up),
-):
+def _sign(hostname: str) -> str:
+    return f"worker:{hostname}"
+
+
+ERRANDS: dict[str, Callable[[Office], object]] = {
+    "sweep": _sweep,
+    "send_decisions": send_decisions,
+    "ask_registries": ask_registries,
+    "poll_faces": poll_faces,
+    "deliver": tell,
+    "watch_outages": watch_outages,
+    "recheck_insurance": recheck_insurance,
+    "carry_repairs": carry_repairs,
+    "watch_stuck": watch_stuck,
+    "keep_up": keep_up,
+}
+for _name, _run in ERRANDS.items():
     _errand(_name, _run)
 
 
 @app.task(name="kinbind.heartbeat", bind=True)  # type: ignore[untyped-decorator]
 def heartbeat(self: Any) -> None:
     """A sign that this worker works: not that its process lives, but that a hint has come through it."""
-    _alive(_desk.office(), f"worker:{self.request.hostname}")
+    _alive(_desk.office(), _sign(self.request.hostname))
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

@@ -11,13 +11,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from gateways.registries import Registries, Unanswered
+from gateways.registries import BirthRecord, Registries, Unanswered
 from policies.calendar import shanghai_day
+from policies.people import normalise_number, same_name
 from policies.regions import is_region
 from tasks.office import Office
 from workflows import changes, facing
 from workflows.access import acting
-from workflows.case import ACTIVE, SUSPENDED, SYSTEM, Case, Cursor
+from workflows.case import ACTIVE, SUSPENDED, SYSTEM, Case, Change, Cursor
 from workflows.commands import Command
 from workflows.errors import Refused, not_found
 
@@ -58,20 +59,45 @@ def _looked_at(office: Office, case: Case, now: datetime, what: str, value: str)
         change = changes.renumbered(keys, case, value, shanghai_day(now))
     if facing.too_young(Cursor(case, now)):
         member = case.application.parties["member"] | changes.opened(keys, case.id, change)
-        _known(office.windows.registries, member)
-    return {"change": change}
+        try:
+            known = _known(office.windows.registries, case, member)
+        except Unanswered:
+            raise Refused("registry_unanswered", 409) from None
+        if not known:
+            raise Refused("name_id_mismatch", 422, changes.VALUE)
+    return _change(case, change)
 
 
-def _known(registries: Registries, member: dict[str, Any]) -> None:
-    """The identity registry knows the child so; one without a number it cannot know."""
+def _change(case: Case, change: Change) -> dict[str, Any]:
+    """The facts of a change that was made on top of what this reading of the case knows."""
+    return {"change": change, "on_top_of": changes.newest(case)}
+
+
+def _known(registries: Registries, case: Case, member: dict[str, Any]) -> bool:
+    """Whether the registries know the child so: a newborn as its certificate's, whoever has a number by that number.
+
+    Nobody compares a child's face: what a registry does not tie to this child would be somebody else's.
+    """
+    if unnumbered(case) and not _certified(registries, case, member):
+        return False
     if member["id_number"] is None:
-        return
-    try:
-        found = registries.person(member["name"], member["id_type"], member["id_number"], member["insured_region"])
-    except Unanswered:
-        raise Refused("registry_unanswered", 409) from None
-    if not (found.known and found.name_matches):
-        raise Refused("name_id_mismatch", 422, changes.VALUE)
+        return True
+    found = registries.person(member["name"], member["id_type"], member["id_number"], member["insured_region"])
+    another_day = found.birth_date is not None and found.birth_date.isoformat() != member["birth_date"]
+    return found.known and found.name_matches and not another_day
+
+
+def _certified(registries: Registries, case: Case, member: dict[str, Any]) -> bool:
+    """Whether this is the certificate's own child: by its number once the record has it, until then by its name."""
+    record, number = _record(registries, case), member["id_number"]
+    if number is not None and record.child_id_number is not None:
+        return normalise_number(record.child_id_number) == str(number)
+    return record.child_name is not None and same_name(record.child_name, member["name"])
+
+
+def _record(registries: Registries, case: Case) -> BirthRecord:
+    mother = case.application.parties["mother"]
+    return registries.birth_certificate(mother["certificate"], mother["name"], mother["id_number"])
 
 
 def unnumbered(case: Case) -> bool:
@@ -84,12 +110,11 @@ def number_found(office: Office, case: Case, now: datetime) -> Command | None:
 
     Raises `Unanswered`.
     """
-    mother = case.application.parties["mother"]
-    record = office.windows.registries.birth_certificate(mother["certificate"], mother["name"], mother["id_number"])
+    record = _record(office.windows.registries, case)
     if record.child_id_number is None:
         return None
     try:
         change = changes.renumbered(office.desk.keys, case, record.child_id_number, shanghai_day(now))
     except Refused:
         return None  # a record that does not fit the child: the counter sorts it out when it is reported
-    return Command("link_number", case.id, SYSTEM, {"change": change, "reason": "id_number_given"})
+    return Command("link_number", case.id, SYSTEM, {**_change(case, change), "reason": "id_number_given"})

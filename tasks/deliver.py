@@ -211,8 +211,11 @@ def _bring(office: Office, letter: Claimed, claimed_at: float) -> None:
     except Exception:  # ours, not the receiver's: counted like any other, so that it ends aside and is seen
         log.exception("delivery_failed", delivery_id=letter.id)
         answer = Answer(error="internal_error")
-    with office.ledger.transaction() as conn:
-        _note(conn, letter, answer)
+    try:
+        with office.ledger.transaction() as conn:
+            _note(conn, letter, answer)
+    except Exception:  # nobody asks this thread how it went; when its lease is over, the letter goes out again
+        log.exception("delivery_not_noted", delivery_id=letter.id)
 
 
 def _freeze(office: Office, letter: Claimed) -> str:

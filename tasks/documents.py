@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateways.inspection import inspect
+from gateways.inspection import BadDocument, inspect
 from tasks.office import Office
 from workflows import materials
 from workflows.access import acting
@@ -22,10 +22,13 @@ def keep(
 ) -> Reply:
     """Look, decode whole, write the content, then the row; what cannot have its row is not kept.
 
-    Raises `Refused` as `materials.add` does, and `BadDocument` 413, 415 and 422.
+    Raises `Refused` as `materials.add` does, and 413, 415 and 422 for what `BadDocument` is about.
     """
     materials.may_add(office.desk, binding_id, actor, acting.sees)
-    found = inspect(content)
+    try:
+        found = inspect(content)
+    except BadDocument as no:
+        raise Refused(no.code, no.status, "/file") from None
     document = materials.Document(document_id, kind, found.sha256, found.size, found.media_type, found.pages,
                                   found.pixels)  # fmt: skip
     office.windows.documents.put(document_id, content)

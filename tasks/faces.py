@@ -23,7 +23,7 @@ from tasks.office import Office
 from workflows import facing
 from workflows.case import FACE_CHECK, REVERIFICATION, SYSTEM, Actor, Case, Cursor
 from workflows.commands import Command, Outcome, Reply
-from workflows.errors import Refused, not_found
+from workflows.errors import Refused
 from workflows.views import public
 
 RETENTION = timedelta(days=3)  # how long after its end a session can still be asked about (DOMAIN §D: Tencent)
@@ -103,7 +103,7 @@ def _begin(office: Office, command: Command, case: Case, now: datetime) -> Comma
                "expires_at": started.expires_at}  # fmt: skip
     return replace(
         command,
-        facts={**command.facts, "session": session},
+        facts={**command.facts, "session": session, "question": facing.question(cursor)},
         answering=_answering(session_id, subject, provider.name, started),
     )
 
@@ -207,10 +207,9 @@ def settle_all(office: Office, sessions: Sequence[Session]) -> None:
         reads = office.desk.reader.read(conn, [(one["binding_id"], None, None) for one in open_ones])
     for session, read in zip(open_ones, reads, strict=True):
         provider = office.windows.faces[session["provider"]]
-        if read.case is None:
-            raise not_found()
+        case, _ = read.found()
         try:
-            answer = provider.ask(session["reference"], _identity(read.case, session["subject"], session["purpose"]))
+            answer = provider.ask(session["reference"], _identity(case, session["subject"], session["purpose"]))
         except ProviderDown:
             outages.found_down(office, provider.name, read.now)
         else:
@@ -245,8 +244,8 @@ def _take(office: Office, conn: Connection[Any], heard: Sequence[tuple[Session, 
 
 
 def _nevertheless(answer: FaceAnswer, no: Refused) -> dict[str, str]:
-    """Why a pass in its time has moved nothing: whose number was reported has a binding to this holder already."""
-    told = answer.status is FaceStatus.PASSED and no.code == "duplicate_binding"
+    """Why a pass in its time has moved nothing: whose number was reported is bound already, or by as many as may."""
+    told = answer.status is FaceStatus.PASSED and no.code in ("duplicate_binding", "member_binder_limit")
     return {"reason": no.code} if told else {}
 
 

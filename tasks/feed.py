@@ -29,10 +29,11 @@ where exists (
 _BEGIN = "insert into feed_cursors (channel, xid, id) values (%s, '0', 0) on conflict do nothing"
 # Whoever else turns this channel's lines into letters has the row; there is nothing to wait for.
 _CURSOR = "select xid::text, id from feed_cursors where channel = %s for update skip locked"
+# Ordered by the table's `xid`: the text of that name, which is answered, puts 1000 before 999.
 _LINES = """
-select xid::text, id, binding_id, sequence, event, at from history
-where channel = %s and (xid, id) > (%s::xid8, %s) and xid < pg_snapshot_xmin(pg_current_snapshot())
-order by xid, id limit %s
+select h.xid::text, h.id, h.binding_id, h.sequence, h.event, h.at from history h
+where h.channel = %s and (h.xid, h.id) > (%s::xid8, %s) and h.xid < pg_snapshot_xmin(pg_current_snapshot())
+order by h.xid, h.id limit %s
 """
 _ADVANCE = "update feed_cursors set xid = %s::xid8, id = %s where channel = %s"
 _ENDPOINTS = "select id, channel, events, created_at from webhook_endpoints where disabled_at is null"
@@ -51,9 +52,15 @@ join person_channels p on p.person in (a.holder, a.member)
 where p.channel <> a.channel
 order by l.binding_id, l.sequence, p.channel
 """
+# Behind a letter that waits for its next attempt the others wait with it, so that nobody looks at them in vain; when it
+# has come through, or was put aside, they go on (`deliver._GO_ON`).
 _INSERT = """
 insert into deliveries (id, endpoint_id, binding_id, sequence, type, next_at, created_at)
-values (%s, %s, %s, %s, %s, %s, %s)
+values (%(id)s, %(endpoint)s, %(binding)s, %(sequence)s, %(type)s, greatest(%(now)s, (
+  select before.next_at from deliveries before
+  where before.endpoint_id = %(endpoint)s and before.binding_id = %(binding)s and before.state = 'pending'
+    and before.sequence < %(sequence)s
+  order by before.sequence limit 1)), %(now)s)
 on conflict do nothing
 """
 
@@ -128,20 +135,24 @@ def _write(conn: Connection[Any], channel: str, lines: list[Line]) -> None:
     letters = [*_own(channel, lines, endpoints), *_elsewhere(conn, channel, lines, endpoints)]
     if letters:
         with conn.cursor() as cursor:
-            cursor.executemany(_INSERT, [(new_id("dlv", row[0]), *letter, row[0], row[0]) for letter in letters])
+            cursor.executemany(_INSERT, [{**letter, "id": new_id("dlv", row[0]), "now": row[0]} for letter in letters])
 
 
-def _own(channel: str, lines: list[Line], endpoints: list[Endpoint]) -> Iterable[tuple[str, str, int, str]]:
+def _letter(endpoint: Endpoint, line: Line, kind: str) -> dict[str, Any]:
+    return {"endpoint": endpoint.id, "binding": line.binding_id, "sequence": line.sequence, "type": kind}
+
+
+def _own(channel: str, lines: list[Line], endpoints: list[Endpoint]) -> Iterable[dict[str, Any]]:
     for line in lines:
         kind = f"binding.{line.event}"
         for endpoint in endpoints:
             if endpoint.channel == channel and endpoint.wants(kind, line):
-                yield endpoint.id, line.binding_id, line.sequence, kind
+                yield _letter(endpoint, line, kind)
 
 
 def _elsewhere(
     conn: Connection[Any], channel: str, lines: list[Line], endpoints: list[Endpoint]
-) -> Iterable[tuple[str, str, int, str]]:
+) -> Iterable[dict[str, Any]]:
     """A party learns of it in every other channel that has ever acted for him."""
     others = [endpoint for endpoint in endpoints if endpoint.channel != channel]
     if not others:
@@ -151,4 +162,4 @@ def _elsewhere(
     for line in lines:
         for endpoint in others:
             if (line.binding_id, endpoint.channel) in known and endpoint.wants(PARTY_NOTICE, line):
-                yield endpoint.id, line.binding_id, line.sequence, PARTY_NOTICE
+                yield _letter(endpoint, line, PARTY_NOTICE)

@@ -2,48 +2,84 @@
 
 An outage lasts from the first to the last time that a provider was found down, and counts over five minutes. It is
 over when the provider compares a face again, or when it has not been found down for a quarter of an hour. While it
-is open the sweep lets no window close; at its end each window moves by what it lost, as one step.
+is open the sweep lets no window close; once it is over each window moves by what it lost, as one step. That goes page
+by page: how far it has come is written in the commit of the steps, so that no window moves twice or not at all, and
+one case that is broken keeps no other waiting.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
-from psycopg import Connection
+from psycopg import Connection, OperationalError
 
 from tasks.office import Office
 from workflows.case import SYSTEM, Case
 from workflows.commands import Command
+from workflows.errors import Refused
+from workflows.sweeping import OUTAGE_COUNTS_OVER
 
-COUNTS_OVER = timedelta(minutes=5)
 SILENCE = timedelta(minutes=15)  # without being found down: nobody tried, or nobody failed
+PAGE = 500  # windows moved in one commit
+ROUNDS = 200  # pages in one call; what is left is gone on with by the next
+ANY = {"provider": None, "first_at": None, "window": None}
 
 _GOES_ON = """
 update provider_outages set last_at = greatest(last_at, %(at)s)
-where provider = %(provider)s and ended_at is null and last_at >= %(at)s::timestamptz - %(silence)s
+where provider = %(provider)s and ended_at is null and made_good_to is null
+  and last_at >= %(at)s::timestamptz - %(silence)s
 """
 _BEGINS = """
 insert into provider_outages (provider, first_at, last_at) values (%(provider)s, %(at)s, %(at)s)
 on conflict do nothing
 """
+# From here on its length is fixed: if the provider is found down again, that is another outage.
 _OVER = """
-select provider, first_at, last_at from provider_outages
-where ended_at is null and (provider = %(answered)s or last_at < (select kinbind_now()) - %(silence)s)
-for update skip locked
+update provider_outages set made_good_to = ''
+where ended_at is null and made_good_to is null
+  and (provider = %(answered)s or last_at < (select kinbind_now()) - %(silence)s)
+"""
+# Whoever else is making one good has the row; for a window alone: unless it has been dealt with.
+_CLAIM = """
+select provider, first_at, last_at, made_good_to from provider_outages
+where ended_at is null and made_good_to is not null
+  and (%(window)s::text is null
+       or (provider = %(provider)s and first_at = %(first_at)s and made_good_to < %(window)s))
+order by provider, first_at limit 1 for update skip locked
+"""
+_PLACE = """
+update provider_outages set made_good_to = %(window)s
+where provider = %(provider)s and first_at = %(first_at)s and made_good_to < %(window)s
 """
 _END = """
-update provider_outages set ended_at = (select kinbind_now()) where provider = %s and first_at = %s
+update provider_outages set ended_at = (select kinbind_now()) where provider = %(provider)s and first_at = %(first_at)s
 """
-# Windows that were still open when the outage began: of those that run, the deadline's due time is their end.
+# Windows that were still open when the outage began: of those that run, the deadline's due time is their end. With
+# `offset 0` each window's sessions are looked up, and never all sessions of a provider.
 _WINDOWS = """
 select d.binding_id from deadlines d
-where d.name = 'first_attempt_to_pass' and d.due_at > %(first_at)s
-  and exists (select from face_sessions s where s.binding_id = d.binding_id and s.provider = %(provider)s)
-order by d.binding_id
+where d.binding_id > %(made_good_to)s and d.name = 'first_attempt_to_pass' and d.due_at > %(first_at)s
+  and exists (select from face_sessions s where s.binding_id = d.binding_id and s.provider = %(provider)s offset 0)
+order by d.binding_id limit %(limit)s
 """
 log = structlog.get_logger()
+
+
+class Outage(NamedTuple):
+    """One that is over; windows up to `made_good_to`, by binding, have been dealt with."""
+
+    provider: str
+    first_at: datetime
+    last_at: datetime
+    made_good_to: str
+
+    @property
+    def counts(self) -> bool:
+        """Whether it was long enough to be made good."""
+        return self.last_at - self.first_at > OUTAGE_COUNTS_OVER
 
 
 def found_down(office: Office, provider: str, at: datetime) -> None:
@@ -56,46 +92,111 @@ def found_down(office: Office, provider: str, at: datetime) -> None:
 
 
 def answered(office: Office, provider: str) -> None:
-    """Note that `provider` has compared a face: its outage is over, if there was one."""
-    _end_those_over(office, provider)
+    """Note that `provider` has compared a face: its outage is over, if there was one.
+
+    Whoever brings the answer moves the first page of windows; the rest is `watch_outages`' work.
+    """
+    if _note_over(office, provider):
+        _round(office)
 
 
 def watch_outages(office: Office) -> int:
-    """End the outages of which nothing has been heard for long; return how many."""
-    return _end_those_over(office, None)
+    """End the outages of which nothing has been heard for long, and make good those that are over.
+
+    Returns how many pages of windows there were. Safe to run twice at once.
+    """
+    _note_over(office, None)
+    rounds = 0
+    while rounds < ROUNDS and _round(office):
+        rounds += 1
+    return rounds
 
 
 def next_end(conn: Connection[Any]) -> datetime | None:
-    """When the first of the open outages will be over if nothing more is heard of it."""
-    row = conn.execute("select min(last_at) from provider_outages where ended_at is null").fetchone()
-    return row[0] + SILENCE + timedelta(microseconds=1) if row and row[0] else None
+    """When the first of the open outages will be over if nothing more is heard of it, or was."""
+    row = conn.execute(
+        "select min(case when made_good_to is null then last_at + %s else last_at end) from provider_outages"
+        " where ended_at is null",
+        (SILENCE + timedelta(microseconds=1),),
+    ).fetchone()
+    return row[0] if row else None
 
 
-def _end_those_over(office: Office, provider: str | None) -> int:
-    """End outages and move the windows in one commit, so that no window moves twice or not at all."""
-    with office.ledger.transaction() as conn:
-        found = conn.execute(_OVER, {"answered": provider, "silence": SILENCE}).fetchall()
-        for name, first_at, last_at in found:
-            if last_at - first_at > COUNTS_OVER:
-                _make_good(office, conn, name, first_at, last_at)
-            conn.execute(_END, (name, first_at))
-    return len(found)
+def _note_over(office: Office, provider: str | None) -> int:
+    with office.ledger.desk() as conn:
+        return conn.execute(_OVER, {"answered": provider, "silence": SILENCE}).rowcount
 
 
-def _make_good(office: Office, conn: Connection[Any], provider: str, first_at: datetime, last_at: datetime) -> None:
-    asked = {"provider": provider, "first_at": first_at}
-    ids = [row[0] for row in conn.execute(_WINDOWS, asked)]
-    commands = []
-    for read in office.desk.reader.read(conn, [(one, None, None) for one in ids]) if ids else []:
-        lost = _lost(read.case, read.now, first_at, last_at) if read.case else None
-        if read.case and lost:
-            facts = {"subject": read.case.next_subject, "by": lost, "reason": "face_provider_down"}
-            commands.append(Command("extend_window", read.case.id, SYSTEM, facts))
-    office.desk.serve_on(conn, commands)  # a case that has gone on meanwhile is refused, and needs no more time
-    log.info("face_outage_ended", provider=provider, windows=len(commands))
+def _round(office: Office) -> bool:
+    """Deal with a page of windows in one commit; whether there was an outage to be made good."""
+    page: list[str] = []
+    outage: Outage | None = None
+    try:
+        with office.ledger.transaction() as conn:
+            outage = _claim(conn)
+            if outage is None:
+                return False
+            asked = outage._asdict() | {"limit": PAGE}
+            page = [row[0] for row in conn.execute(_WINDOWS, asked)] if outage.counts else []
+            _make_good(office, conn, outage, page)
+            if len(page) < PAGE:
+                conn.execute(_END, asked)
+                log.info("face_outage_ended", provider=outage.provider)
+    except Exception as fault:
+        if outage is None or not page:
+            raise
+        log.warning("outage_page_failed", windows=len(page), fault=type(fault).__name__)
+        for window in page:
+            _alone(office, outage, window)
+    return True
 
 
-def _lost(case: Case, now: datetime, first_at: datetime, last_at: datetime) -> timedelta | None:
+def _claim(conn: Connection[Any], only: Mapping[str, Any] = ANY) -> Outage | None:
+    """An outage that is over, under lock; None where there is none, or somebody else has it."""
+    row = conn.execute(_CLAIM, only).fetchone()
+    return Outage(*row) if row else None
+
+
+def _alone(office: Office, outage: Outage, window: str) -> None:
+    """A window in a commit of its own; where it breaks it is passed over, or the outage would never end."""
+    only = outage._asdict() | {"window": window}
+    try:
+        with office.ledger.transaction() as conn:
+            if _claim(conn, only):
+                _make_good(office, conn, outage, [window])
+    except OperationalError:  # not its fault: it is gone on with here
+        raise
+    except Exception:
+        log.exception("window_not_made_good", binding_id=window, provider=outage.provider)
+        with office.ledger.desk() as conn:
+            conn.execute(_PLACE, only)
+
+
+def _make_good(office: Office, conn: Connection[Any], outage: Outage, windows: list[str]) -> None:
+    """Move these windows by what each has lost, and write down how far it has come."""
+    if not windows:
+        return
+    cases = office.desk.reader.cases(conn, windows)
+    for unreadable in set(windows).difference(case.id for case, _ in cases):
+        log.error("window_not_made_good", binding_id=unreadable, provider=outage.provider)
+    commands = [
+        Command("extend_window", case.id, SYSTEM,
+                {"subject": case.next_subject, "by": lost, "reason": "face_provider_down"})
+        for case, now in cases if (lost := _lost(case, now, outage))
+    ]  # fmt: skip
+    for command, outcome in zip(commands, office.desk.serve_on(conn, commands), strict=True):
+        _heed(command, outcome.refused)
+    conn.execute(_PLACE, outage._asdict() | {"window": windows[-1]})
+
+
+def _heed(command: Command, refused: Exception | None) -> None:
+    """A case that has gone on meanwhile needs no more time; any other refusal takes a family's time away."""
+    why = refused.code if isinstance(refused, Refused) else type(refused).__name__
+    if refused is not None and why != "action_not_available":
+        log.error("window_not_made_good", binding_id=command.binding_id, fault=why)
+
+
+def _lost(case: Case, now: datetime, outage: Outage) -> timedelta | None:
     """How long the window's clock stood still: from the first moment to the last, or since it was opened.
 
     Of a window that was held open beyond its end, to this moment: it has as much left as when the outage began.
@@ -103,5 +204,5 @@ def _lost(case: Case, now: datetime, first_at: datetime, last_at: datetime) -> t
     window = case.progress.windows.get(case.next_subject or "")
     if window is None:
         return None
-    until = now if window.closes <= now else last_at
-    return max(until - max(first_at, window.opened), timedelta(0)) or None
+    until = now if window.closes <= now else outage.last_at
+    return max(until - max(outage.first_at, window.opened), timedelta(0)) or None

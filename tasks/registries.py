@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import structlog
 
 from gateways.registries import BirthRecord, Unanswered
 from policies.eligibility import insurance_verdict, judge
-from policies.people import mask_name, mask_number
+from policies.people import carries_birth_date, mask_name, mask_number, normalise_number, same_name
 from tasks.changes import number_found, unnumbered
 from tasks.office import Office
 from workflows.case import ACTIVE, MATERIALS_UPLOADED, SUSPENDED, SYSTEM, Case
@@ -26,6 +26,8 @@ from workflows.views.waiting import ASK_AGAIN
 
 INSURANCE = "insurance"  # what a binding is suspended for while the insurance rests
 AT_ONCE = 8  # questions at the same time: the registries are slow, and others' servers
+CLAIM = 2 * AT_ONCE  # cases leased at a time: each is asked about well within its lease
+ROUNDS = 40  # such claims in one call; what is left waits for the next
 RETRY_LOOK = timedelta(hours=1)  # after a daily look that had no answer
 
 # On the grid of `due_at` plus multiples of the pause, which is what `waiting_on` shows.
@@ -75,8 +77,8 @@ Asking = Callable[[Office, Looked], Asked]
 # -- applications ----------------------------------------------------------------------------------------------
 
 
-def ask_registries(office: Office, limit: int = 50, at_once: int = AT_ONCE) -> int:
-    """Ask about at most `limit` applications whose time has come, `at_once` at the same time; return how many."""
+def ask_registries(office: Office, limit: int = CLAIM, at_once: int = AT_ONCE) -> int:
+    """Ask about applications whose time has come, claiming `limit`, `at_once` at the same time; return how many."""
     return _ask_all(office, "materials_to_checked", ASK_AGAIN, limit, _check, at_once)
 
 
@@ -90,14 +92,24 @@ def _check(office: Office, looked: Looked) -> Asked:
     reason = judge(case.plan, answers)
     if reason is not None:
         return Asked(Command("registry_refused", case.id, SYSTEM, {"reason": reason}))
-    return Asked(Command("registries_answered", case.id, SYSTEM, {"record": answers.get("record")}))
+    facts = {"record": answers.get("record")}
+    if _age_unproved(case, answers):
+        facts |= {"reason": "document_not_readable", "go_offline": True}
+    return Asked(Command("registries_answered", case.id, SYSTEM, facts))
+
+
+def _age_unproved(case: Case, answers: dict[str, Any]) -> bool:
+    """No face is asked of a child, and that it is one is only what the family states (W8): a clerk looks."""
+    number = case.application.parties["member"]["id_number"]
+    stated = case.plan.age_group == "minor" and not carries_birth_date(number)
+    return stated and answers["member"]["birth_date_matches"] is None
 
 
 # -- bindings --------------------------------------------------------------------------------------------------
 
 
-def recheck_insurance(office: Office, limit: int = 200, at_once: int = AT_ONCE) -> int:
-    """Look at most at `limit` bindings whose daily look is due, `at_once` at the same time; return how many."""
+def recheck_insurance(office: Office, limit: int = CLAIM, at_once: int = AT_ONCE) -> int:
+    """Look at bindings whose daily look is due, claiming `limit`, `at_once` at the same time; return how many."""
     return _ask_all(office, "insurance_to_rechecked", RETRY_LOOK, limit, _look_again, at_once)
 
 
@@ -105,8 +117,8 @@ def _look_again(office: Office, looked: Looked) -> Asked:
     """Whatever has stopped the insurance, the binding rests; what it rests for too long ends by its deadline."""
     case, now = looked
     resting = case.state == SUSPENDED and case.progress.suspended_for == INSURANCE
-    if case.state != ACTIVE and not resting:
-        return Asked()  # an unbinding is waited for
+    if not case.in_force and not resting:
+        return Asked()  # the unbinding of what rests already is waited for
     answers = _answers(office, looked)
     if answers is None:
         return Asked()
@@ -134,7 +146,18 @@ def _next_look(case: Case, now: datetime) -> datetime:
 
 
 def _ask_all(office: Office, name: str, pause: timedelta, limit: int, ask: Asking, at_once: int) -> int:
-    """Claim the watches of this name that are due, ask, and give them free again; return how many."""
+    """Ask about the watches of this name that are due, claim after claim until none is left; return how many."""
+    asked = 0
+    for _ in range(ROUNDS):
+        found = _ask_some(office, name, pause, limit, ask, at_once)
+        asked += found
+        if found < limit:
+            break
+    return asked
+
+
+def _ask_some(office: Office, name: str, pause: timedelta, limit: int, ask: Asking, at_once: int) -> int:
+    """Claim what is due, ask, and give it free again; return how many."""
     with office.ledger.desk() as conn:
         conn.execute(_GIVE_BACK, {"name": name, "pause": pause})
         rows = conn.execute(_PUT_OFF, {"name": name, "pause": pause, "limit": limit}).fetchall()
@@ -151,8 +174,7 @@ def _ask_all(office: Office, name: str, pause: timedelta, limit: int, ask: Askin
 def _each(office: Office, ids: list[str], ask: Asking, at_once: int) -> None:
     """Ask about every case, several at a time, and say at once what the answers come to."""
     with office.ledger.desk() as conn:
-        reads = office.desk.reader.read(conn, [(one, None, None) for one in ids])
-    cases = [(read.case, read.now) for read in reads if read.case is not None]
+        cases = office.desk.reader.cases(conn, ids)
     if not cases:
         return
     with ThreadPoolExecutor(min(at_once, len(cases))) as pool:
@@ -186,14 +208,12 @@ def _ask(office: Office, case: Case, now: datetime) -> dict[str, Any]:
     for role in ("holder", "member"):
         party = parties[role]
         if party["id_number"] is not None:  # a newborn may have no number yet: there the certificate speaks
-            answers[role] = registries.person(
-                party["name"], party["id_type"], party["id_number"], party["insured_region"]
-            ).as_dict()
+            known = registries.person(party["name"], party["id_type"], party["id_number"], party["insured_region"])
+            answers[role] = known.as_dict() | {"birth_date_matches": _same_day(known.birth_date, party["birth_date"])}
     if case.plan.registry.birth_certificate and case.state == MATERIALS_UPLOADED:
         mother = parties["mother"]
         found = registries.birth_certificate(mother["certificate"], mother["name"], mother["id_number"])
-        stated, born = parties["member"]["birth_date"], found.child_birth_date
-        answers["birth_certificate"] = found.as_dict() | {"date_matches": born is None or born.isoformat() == stated}
+        answers["birth_certificate"] = found.as_dict() | _compared(found, parties["member"])
         answers["record"] = _record(found, mother)
     if case.state == ACTIVE and unnumbered(case):
         answers["number"] = number_found(office, case, now)
@@ -201,6 +221,25 @@ def _ask(office: Office, case: Case, now: datetime) -> dict[str, Any]:
         holder, member = parties["holder"]["id_number"], parties["member"]["id_number"]
         answers["prior_filing"] = registries.prior_filing(holder, member)
     return answers
+
+
+def _compared(found: BirthRecord, child: dict[str, Any]) -> dict[str, bool]:
+    """Whether the record is of the child that was stated, as far as it says.
+
+    A number that nothing in the record ties to the child is not taken either: without it the application goes on, and
+    the registry links the two one day.
+    """
+    stated, known = child["id_number"], found.child_id_number
+    named = found.child_name is not None
+    number = stated is None or (normalise_number(known) == stated if known else named)
+    name = not named or same_name(found.child_name or "", child["name"])
+    return {"child_matches": name and number,
+            "date_matches": _same_day(found.child_birth_date, child["birth_date"]) is not False}  # fmt: skip
+
+
+def _same_day(known: date | None, stated: str | None) -> bool | None:
+    """Whether a registry's date is the one of the application; None where it has none."""
+    return None if known is None else known.isoformat() == stated
 
 
 def _record(found: BirthRecord, mother: dict[str, Any]) -> dict[str, Any]:

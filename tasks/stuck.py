@@ -120,16 +120,13 @@ def _write_letters(office: Office, conn: Connection[Any], findings: Sequence[Fin
 
 def _views(office: Office, conn: Connection[Any], stand: Mapping[str, Stand]) -> dict[str, dict[str, Any]]:
     """The views as they are now, by id; of a case that cannot be shown (its plan may be wrong) where it stands."""
-    ids = list(stand)
-    try:
-        reads = office.desk.reader.read(conn, [(one, None, None) for one in ids])
-        return {read.case.id: public.public_view(read.case, read.now) for read in reads if read.case is not None}
-    except Exception:  # whatever it is, nobody must go unheard for it
-        if len(ids) > 1:
-            return {one: view for one in ids for view in _views(office, conn, {one: stand[one]}).values()}
-        log.exception("stuck_case_not_shown", binding_id=ids[0])
-        at = stand[ids[0]]
-        return {at.id: {"id": at.id, "state": at.state, "version": at.version}}
+    views = {at.id: {"id": at.id, "state": at.state, "version": at.version} for at in stand.values()}
+    for case, now in office.desk.reader.cases(conn, stand):
+        try:
+            views[case.id] = public.public_view(case, now)
+        except Exception:  # whatever it is, nobody must go unheard for it
+            log.exception("stuck_case_not_shown", binding_id=case.id)
+    return views
 
 
 def _body(finding: Finding, at: Stand, view: dict[str, Any], kind: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gateways.registries import Unanswered
 from tasks.office import Office
 from workflows.access import passwords
@@ -29,7 +31,8 @@ def confirm_unbind(office: Office, command: Command, password: str) -> Outcome:
     if not right:
         raise Refused("pay_password_wrong", 422, "/pay_password", attempts_left=left)
     passwords.give_back(office.ledger, person, day)
-    return office.desk.say(command)
+    facts = {**command.facts, "asked_at": rehearsed.case.since}
+    return office.desk.say(replace(command, facts=facts))
 
 
 def _who_asked(case: Case) -> tuple[str, str]:

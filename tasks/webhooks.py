@@ -25,6 +25,10 @@ from tasks.office import sandbox
 TIMEOUT = 15.0  # seconds without a byte, while connecting, sending or waiting for the status line
 DEADLINE = 20.0  # seconds for all of an attempt; below the lease of a delivery, also when a handshake overruns it
 PREFIX = "whsec_"  # then the key in base64
+# Addresses that carry another one within (NAT64, 6to4, IPv4-compatible), by which a private network might be reached,
+# and those of protocols: `ipaddress` calls them global. What is no unicast address of the internet has no listener.
+_UNICAST = ipaddress.ip_network("2000::/3")
+_NOT_PLAIN = tuple(map(ipaddress.ip_network, ("2002::/16", "2001::/23", "192.0.0.0/24", "192.88.99.0/24")))
 
 
 def signature(shown: Sequence[str], letter_id: str, timestamp: int, body: bytes) -> str:
@@ -81,6 +85,8 @@ def _may_reach(address: str, scheme: str) -> bool:
     mapped = getattr(found, "ipv4_mapped", None) or found
     if mapped.is_loopback:
         return sandbox()
+    if any(mapped in network for network in _NOT_PLAIN) or (mapped.version == 6 and mapped not in _UNICAST):
+        return False
     # no private network, in the sandbox neither: a sandbox stands beside other things too; and what leaves this
     # machine leaves it sealed
     return scheme == "https" and mapped.is_global and not mapped.is_multicast

@@ -281,6 +281,29 @@ def _all_faces(office: Office, binding_id: str) -> None:
         pass_face(office, binding_id, subject)
 
 
+# -- rows that something went wrong with ---------------------------------------------------------------
+
+
+@contextmanager
+def unreadable(office: Office, binding_id: str, part: str = "progress") -> Iterator[None]:
+    """Break a binding's `plan`, `progress` or `sealed` parties in the table; right again at the end."""
+    table, kind = (
+        ("applications", "bytea") if part == "sealed" else ("bindings", "jsonb" if part == "progress" else "text")
+    )
+    key = "binding_id" if part == "sealed" else "id"
+    change = f"update {table} set {part} = %s::{kind} where {key} = %s"
+    with office.ledger.desk() as conn:
+        row = conn.execute(f"select {part}::text from {table} where {key} = %s", (binding_id,)).fetchone()
+        assert row is not None
+        conn.execute("insert into plans (hash, body) values ('broken', '{}') on conflict do nothing")
+        flipped = row[0][:-1] + ("1" if row[0][-1] == "0" else "0")
+        wrong = {"plan": "broken", "progress": '{"passed": 1}', "sealed": flipped}[part]
+        conn.execute(change, (wrong, binding_id))
+    yield
+    with office.ledger.desk() as conn:
+        conn.execute(change, (row[0], binding_id))
+
+
 # -- time ----------------------------------------------------------------------------------------------
 
 

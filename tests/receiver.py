@@ -10,6 +10,7 @@ from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
+BESIDE = ("binding.stuck", "binding.recovered")
 Answering = Callable[["Letter"], tuple[int, dict[str, str]] | int]
 
 
@@ -44,9 +45,14 @@ class Receiver:
     answer: Answering = lambda _: 204
     faults: list[str] = field(default_factory=list)
 
+    @property
+    def lines(self) -> list[Letter]:
+        """The letters that tell of a line of the history: to be stuck is none."""
+        return [one for one in self.letters if one.type not in BESIDE]
+
     def sequences(self, binding_id: str) -> list[int]:
-        """The sequence numbers of a binding, as they came."""
-        return [one.data["sequence"] for one in self.letters if one.place[0] == binding_id]
+        """The sequence numbers of a binding's lines, as they came."""
+        return [one.data["sequence"] for one in self.lines if one.place[0] == binding_id]
 
     def take(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str]]:
         """Verify and keep; a letter that does not verify is a fault of the test's subject."""

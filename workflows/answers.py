@@ -22,8 +22,8 @@ from workflows.reading import Answered
 _SEALED = "sealed:"  # no JSON begins so
 
 # A reservation older than this (real time) was left by a process that died: the next copy takes it over. No window
-# is waited for so long.
-_LEASE_SECONDS = 60
+# is waited for so long; whoever does something longer under a key says how long it may take.
+LEASE_SECONDS = 60
 _RESERVE = """
 insert into idempotency (principal, key, fingerprint, created_at, reserved_at)
 values (%(principal)s, %(key)s, %(fingerprint)s, kinbind_now(), clock_timestamp())
@@ -70,16 +70,17 @@ def _context(asked: Idempotency) -> str:
     return f"answer:{asked.principal}:{asked.key}"
 
 
-def reserve(ledger: Ledger, keys: Keyring, asked: Idempotency) -> Reply | None:
-    """Reserve a key; None when it is ours, else the answer that was given before.
+def reserve(ledger: Ledger, keys: Keyring, asked: Idempotency, lease_seconds: int = LEASE_SECONDS) -> Reply | None:
+    """Reserve a key for so long; None when it is ours, else the answer that was given before.
 
     Raises `Refused`: 409 `idempotency_in_progress` while the first runs, 422 `idempotency_key_reused`. `Retry-After`
     says when the key is free at the latest: in the seconds (real time) that are left to the first.
     """
+    named = _named(asked, lease_seconds)
     with ledger.desk() as conn:
-        if conn.execute(_RESERVE, _named(asked)).fetchone():
+        if conn.execute(_RESERVE, named).fetchone():
             return None
-        row = conn.execute(_KEPT, _named(asked)).fetchone()
+        row = conn.execute(_KEPT, named).fetchone()
     if row is not None and (row[1] is not None or row[0] != asked.fingerprint):
         return kept_reply(keys, asked, Answered(row[0], row[1], row[2] or {}, row[3] or ""))
     # no row: released this instant, and the next copy will get it
@@ -124,8 +125,8 @@ def release(ledger: Ledger, asked: Idempotency) -> None:
         conn.execute(_RELEASE, _named(asked))
 
 
-def _named(asked: Idempotency) -> dict[str, str | int]:
-    return {"principal": asked.principal, "key": asked.key, "fingerprint": asked.fingerprint, "lease": _LEASE_SECONDS}
+def _named(asked: Idempotency, lease: int = LEASE_SECONDS) -> dict[str, str | int]:
+    return {"principal": asked.principal, "key": asked.key, "fingerprint": asked.fingerprint, "lease": lease}
 
 
 def _stored(keys: Keyring, asked: Idempotency, reply: Reply) -> dict[str, str | int]:

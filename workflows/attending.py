@@ -29,6 +29,18 @@ def named_present(cursor: Cursor) -> None:
         raise Refused("subject_not_present", 422, "/subjects", subjects=absent)
 
 
+def as_seen(cursor: Cursor) -> None:
+    """A clerk verifies what he has seen: of a binding reported on again while it rested, he names the version.
+
+    Until it was reported on there was nothing to verify, so that one report is the one he saw. Of several he may have
+    seen the first, with the member still called as he expected. Raises `Refused` 412 `stale_version`.
+    """
+    progress, case = cursor.progress, cursor.case
+    rests, reported = progress.resting_since, progress.reported_at
+    if cursor.seen is None and rests is not None and reported is not None and reported > rests:
+        raise Refused("stale_version", 412, version=case.version)
+
+
 def _stood_for(cursor: Cursor, who: str, present: set[str]) -> bool:
     of_member = who == "member" or cursor.state == SUSPENDED  # there the holder is asked only as a guardian
     return who in present or (of_member and not present.isdisjoint(guardians(cursor)))

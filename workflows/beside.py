@@ -1,4 +1,4 @@
-"""What goes on beside a review case and is no step of it: who has it open, and what reviewers note for each other."""
+"""What goes on beside a review case and is no step of it: who has it open, and what colleagues note for each other."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def left(desk: Desk, binding_id: str, actor: Actor) -> None:
 
 
 def note(desk: Desk, binding_id: str, actor: Actor, body: str) -> None:
-    """Keep a note for colleagues. Raises `Refused` with `not_found` outside the reviewer's agencies."""
+    """Keep a note for colleagues. Raises `Refused` with `not_found` outside his agencies or regions."""
     case, now = desk.look(binding_id)
-    if not scopes.reviews(case, actor):
+    if not scopes.staff(case, actor):
         raise not_found()
     with desk.ledger.desk() as conn:
         conn.execute(_NOTE, (new_id("not", now), binding_id, actor.id, body, now))

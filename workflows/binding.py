@@ -7,15 +7,15 @@ whose conditions hold, said by the system in the same commit: approve, then acti
 
 from __future__ import annotations
 
-import zlib
+import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, cast
 
 from transitions import Machine, MachineError, Transition
 from transitions.core import EventData
 
-from workflows import attending, effects, facing, guards
+from workflows import attending, changes, effects, facing, guards
 from workflows.case import (
     ACTIVE,
     AGENCY_REVIEW,
@@ -59,6 +59,7 @@ class Move:
     becomes: Becomes
     by: frozenset[str]
     event: str
+    _: KW_ONLY
     guards: tuple[Guard, ...] = ()  # asked also when the actions of the moment are listed
     checks: tuple[Guard, ...] = ()  # look at what was sent along
     effect: effects.Effect | None = None
@@ -89,114 +90,127 @@ RESTORED: Becomes = tuple((state, mending.restored_to(state)) for state in mendi
 REPAIRS = frozenset({"rearm", "ask_again", "resend", "move", "replan", "reassign", "close", "undo_repair"})
 
 MOVES = (
-    Move("submit", (NOWHERE,), SUBMITTED, _by("channel counter"), "submitted"),
+    Move("submit", (NOWHERE,), SUBMITTED, _by("channel counter"), "submitted", guards=(guards.not_own_case,)),
     Move("submit_materials", (SUBMITTED, RETURNED), MATERIALS_UPLOADED, _by("channel counter system"),
-         "materials_submitted", HAND_IN, effect=effects.hand_in),
+         "materials_submitted", guards=HAND_IN, effect=effects.hand_in),
     Move("registries_answered", (MATERIALS_UPLOADED,),
          ((MATERIALS_UPLOADED, guards.record_to_confirm), *FACE_NEXT), _by("system"),
-         "registry_answered", (guards.registries_being_asked,), effect=effects.take_registry_answer),
+         "registry_answered", guards=(guards.registries_being_asked,), effect=effects.take_registry_answer),
     Move("registry_refused", (MATERIALS_UPLOADED,), REJECTED, _by("system"),
-         "registry_refused", (guards.registries_being_asked,), effect=effects.end_application),
+         "registry_refused", guards=(guards.registries_being_asked,), effect=effects.end_application),
     Move("confirm_registry_record", (MATERIALS_UPLOADED,), FACE_NEXT, _by("channel"),
-         "registry_confirmed", when=guards.record_to_confirm, effect=effects.confirm_record),
+         "registry_confirmed", effect=effects.confirm_record, when=guards.record_to_confirm),
 
     Move("face_started", (FACE_CHECK, *BESIDE), SAME, _by("channel"),
-         "face_check_started", (facing.may_start_face,), (facing.right_subject,), effects.start_face,
-         facing.face_asked),
+         "face_check_started", guards=(facing.may_start_face,), checks=(facing.right_subject, facing.same_question),
+         effect=effects.start_face, when=facing.face_asked),
     Move("face_failed", (FACE_CHECK, *BESIDE), SAME, _by("system"),
          "face_check_failed", checks=(facing.right_subject,), effect=effects.fail_face),
     Move("face_passed", (FACE_CHECK, OFFLINE_FALLBACK), FACE_NEXT, _by("system"),
          "face_check_passed", checks=(facing.pass_counts,), effect=effects.pass_face),
     Move("face_passed", (ACTIVE, SUSPENDED), ACTIVE, _by("system"),
-         "face_check_passed", (), (facing.pass_counts,), effects.verified_again, _reverifying),
+         "face_check_passed", checks=(facing.pass_counts,), effect=effects.verified_again, when=_reverifying),
     Move("face_passed", (UNBINDING,), UNBOUND, _by("system"),
          "unbound", checks=(facing.pass_counts,), effect=effects.end_binding),
     Move("confirm_authorisation", (FACE_CHECK,), SAME, _by("channel"),
-         "authorisation_confirmed", when=lambda c: c.case.open_step == "authorisation", effect=effects.authorise),
+         "authorisation_confirmed", effect=effects.authorise, when=lambda c: c.case.open_step == "authorisation"),
     Move("extend_window", (FACE_CHECK,), SAME, _by("system"),
          "window_extended", effect=effects.extend_window),
 
     Move("route_offline", (MATERIALS_UPLOADED, FACE_CHECK), OFFLINE_FALLBACK, _by("clock system operator"),
          "routed_offline", checks=(guards.is_due,), effect=effects.go_offline),
     Move("route_offline", (MATERIALS_UPLOADED, FACE_CHECK), OFFLINE_FALLBACK, _by("channel"),
-         "routed_offline", when=guards.has_face_step, effect=effects.go_offline),
+         "routed_offline", effect=effects.go_offline, when=guards.has_face_step),
     Move("resume_online", (OFFLINE_FALLBACK,),
          ((MATERIALS_UPLOADED, guards.registries_open), (FACE_CHECK, None)), _by("channel"),
-         "resumed_online", (guards.may_resume,), effect=effects.back_online),
+         "resumed_online", guards=(guards.may_resume,), effect=effects.back_online),
     Move("counter_verified", (OFFLINE_FALLBACK,), FACE_NEXT, _by("counter"),
-         "counter_verified", (guards.not_own_case, guards.materials_complete),
-         (guards.registry_settled, attending.named_present), effects.decide_at_counter),
+         "counter_verified", guards=(guards.not_own_case, guards.materials_complete),
+         checks=(guards.registry_settled, attending.named_present), effect=effects.decide_at_counter),
     Move("counter_verified", (SUSPENDED,), ACTIVE, _by("counter"),
-         "counter_verified", (guards.not_own_case,), (attending.named_present,), effects.verified_again,
-         _suspended_for_face),
+         "counter_verified", guards=(guards.not_own_case,), checks=(attending.as_seen, attending.named_present),
+         effect=effects.verified_again, when=_suspended_for_face),
     Move("counter_refused", (OFFLINE_FALLBACK,), REJECTED, _by("counter"),
-         "counter_refused", (guards.not_own_case,), (guards.reason_listed("refuse_reasons"),),
-         effects.refuse_at_counter),
+         "counter_refused", guards=(guards.not_own_case,), checks=(guards.reason_listed("refuse_reasons"),),
+         effect=effects.refuse_at_counter),
     Move("counter_refused", (SUSPENDED,), SUSPENDED, _by("counter"),
-         "counter_refused", (guards.not_own_case,),
-         (guards.reason_listed("refuse_reasons"),), effects.refuse_at_counter, _suspended_for_face),
+         "counter_refused", guards=(guards.not_own_case,), checks=(guards.reason_listed("refuse_reasons"),),
+         effect=effects.refuse_at_counter, when=_suspended_for_face),
     Move("hand_over", (OFFLINE_FALLBACK,), SAME, _by("counter"),
          "routed_offline", checks=(guards.agency_serves,), effect=effects.hand_over),
 
     Move("begin_review", (MATERIALS_UPLOADED, FACE_CHECK, OFFLINE_FALLBACK), AGENCY_REVIEW, _by("system"),
          "review_begun", effect=effects.begin_review),
     Move("approve", (AGENCY_REVIEW,), FACE_NEXT, _by("reviewer system"),
-         "approved", DECIDES, effect=effects.approve),
+         "approved", guards=DECIDES, effect=effects.approve),
     Move("reject", (AGENCY_REVIEW,), REJECTED, _by("reviewer"),
-         "rejected", DECIDES, (guards.reason_listed("reject_reasons"),), effects.end_application),
+         "rejected", guards=DECIDES, checks=(guards.reason_listed("reject_reasons"),),
+         effect=effects.end_application),
     Move("return_for_correction", (AGENCY_REVIEW,), RETURNED, _by("reviewer"),
-         "returned", DECIDES, (guards.reason_listed("return_reasons"), guards.faults_told_at_once),
-         effects.return_for_correction),
+         "returned", guards=DECIDES, checks=(guards.reason_listed("return_reasons"), guards.faults_told_at_once),
+         effect=effects.return_for_correction),
     Move("return_for_correction", (AGENCY_REVIEW,), RETURNED, _by("supervisor"),
-         "returned", (guards.not_own_case, guards.second_look), (guards.reason_listed("return_reasons"),),
-         effects.return_for_correction),
+         "returned", guards=(guards.not_own_case, guards.second_look),
+         checks=(guards.reason_listed("return_reasons"),), effect=effects.return_for_correction),
     Move("escalate", (AGENCY_REVIEW,), SAME, _by("clock reviewer"),
-         "review_escalated", DECIDES, (guards.is_due,), effects.escalate),
+         "review_escalated", guards=DECIDES, checks=(guards.is_due,), effect=effects.escalate),
     Move("limit_refused", (MATERIALS_UPLOADED, FACE_CHECK, OFFLINE_FALLBACK, AGENCY_REVIEW),
          REJECTED, _by("system"), "rejected", effect=effects.end_application),
     Move("activate", (MATERIALS_UPLOADED, FACE_CHECK, OFFLINE_FALLBACK, AGENCY_REVIEW),
          ACTIVE, _by("system"), "activated", effect=effects.activate),
 
     Move("withdraw", NOT_YET_IN_FORCE, WITHDRAWN, _by("channel counter"),
-         "withdrawn", (guards.not_own_case,), effect=effects.withdraw),
+         "withdrawn", guards=(guards.not_own_case,), effect=effects.withdraw),
     Move("expire", (SUBMITTED, MATERIALS_UPLOADED, FACE_CHECK, RETURNED, OFFLINE_FALLBACK), EXPIRED, _by("clock"),
          "expired", checks=(guards.is_due,), effect=effects.end_application),
 
     Move("ask_reverification", (ACTIVE,), SAME, _by("clock"),
          "reverification_due", checks=(guards.is_due,), effect=effects.ask_reverification),
     Move("report_change", (ACTIVE, SUSPENDED), CHANGED, _by("channel counter"),
-         "change_reported", (guards.not_own_case,), effect=effects.report_change),
+         "change_reported", guards=(guards.not_own_case,), checks=(changes.on_top_of_newest,),
+         effect=effects.report_change),
+    Move("report_change", (UNBINDING,), UNBOUND, _by("channel counter"),
+         "change_reported", guards=(guards.not_own_case,), checks=(guards.only_a_death,),
+         effect=effects.report_change),
     Move("link_number", (ACTIVE,), SAME, _by("system"),
-         "registry_answered", effect=effects.take_change),
+         "registry_answered", checks=(changes.on_top_of_newest,), effect=effects.take_change),
     Move("suspend", (ACTIVE,), SUSPENDED, _by("supervisor system clock"),
-         "suspended", (guards.not_own_case,), (guards.is_due,), effects.suspend),
+         "suspended", guards=(guards.not_own_case,), checks=(guards.is_due,), effect=effects.suspend),
+    Move("suspend", (UNBINDING,), SUSPENDED, _by("supervisor system"),
+         "suspended", guards=(guards.not_own_case,), effect=effects.suspend, when=guards.in_force),
     Move("warn_of_end", (SUSPENDED,), SAME, _by("clock"),
          "suspended", checks=(guards.is_due,), effect=effects.warn_of_end),
     Move("resume", (SUSPENDED,), ACTIVE, _by("supervisor system clock"),
-         "resumed", (guards.not_own_case, guards.suspicion_only_by_supervisor), (guards.is_due,),
-         effects.back_in_force),
+         "resumed", guards=(guards.not_own_case, guards.suspicion_only_by_supervisor), checks=(guards.is_due,),
+         effect=effects.back_in_force),
 
     Move("request_unbind", (ACTIVE, SUSPENDED), UNBINDING, _by("channel counter"),
-         "unbind_requested", (guards.not_own_case, guards.old_enough), (guards.may_unbind,), effect=effects.ask_unbind),
+         "unbind_requested", guards=(guards.not_own_case, guards.old_enough), checks=(guards.may_unbind,),
+         effect=effects.ask_unbind),
     Move("confirm_unbind", (UNBINDING,), UNBOUND, _by("channel counter"),
-         "unbound", (guards.not_own_case, guards.confirms_without_face), effect=effects.end_binding),
+         "unbound", guards=(guards.not_own_case, guards.confirms_without_face), checks=(guards.same_request,),
+         effect=effects.end_binding),
     Move("cancel_unbind", (UNBINDING,), BACK, _by("channel clock"),
-         "unbind_cancelled", (guards.asked_by_caller,), (guards.is_due,), effects.forget_unbinding),
+         "unbind_cancelled", guards=(guards.asked_by_caller,), checks=(guards.is_due,),
+         effect=effects.forget_unbinding),
     Move("end", (ACTIVE, SUSPENDED), UNBOUND, _by("supervisor system clock"),
-         "unbound", (guards.not_own_case,), (guards.is_due,), effects.end_binding),
+         "unbound", guards=(guards.not_own_case,), checks=(guards.is_due,), effect=effects.end_binding),
+    Move("end", (UNBINDING,), UNBOUND, _by("supervisor system"),
+         "unbound", guards=(guards.not_own_case,), effect=effects.end_binding),
 
     # repairs: what operators say where no ordinary door helps (docs/repairs.md)
-    Move("rearm", mending.LIVING, SAME, _by("operator"), "repaired", MENDS),
+    Move("rearm", mending.LIVING, SAME, _by("operator"), "repaired", guards=MENDS),
     Move("ask_again", mending.ASKED, SAME, _by("operator"),
-         "repaired", MENDS, (mending.something_waits,), mending.ask_again),
-    Move("resend", mending.LIVING, SAME, _by("operator"), "repaired", MENDS, (mending.letters_aside,)),
+         "repaired", guards=MENDS, checks=(mending.something_waits,), effect=mending.ask_again),
+    Move("resend", mending.LIVING, SAME, _by("operator"),
+         "repaired", guards=MENDS, checks=(mending.letters_aside,)),
     Move("move", NOT_YET_IN_FORCE, MOVED, _by("operator"),
-         "repaired", MENDS, (mending.plan_allows,), mending.move, mending.somewhere_to_go),
-    Move("replan", mending.LIVING, SAME, _by("operator"), "repaired", MENDS, effect=mending.replan),
+         "repaired", guards=MENDS, checks=(mending.plan_allows,), effect=mending.move, when=mending.somewhere_to_go),
+    Move("replan", mending.LIVING, SAME, _by("operator"), "repaired", guards=MENDS, effect=mending.replan),
     Move("reassign", (OFFLINE_FALLBACK, AGENCY_REVIEW, SUSPENDED), SAME, _by("operator"),
-         "repaired", MENDS, when=mending.in_somebodys_hands, effect=mending.reassign),
+         "repaired", guards=MENDS, effect=mending.reassign, when=mending.in_somebodys_hands),
     Move("close", NOT_YET_IN_FORCE, REJECTED, _by("operator"),
-         "rejected", MENDS, effect=effects.end_application),
+         "rejected", guards=MENDS, effect=effects.end_application),
     Move("undo_repair", mending.LIVING, RESTORED, _by("system"),
          "repaired", checks=(mending.right_way_back,), effect=mending.restore),
 )  # fmt: skip
@@ -225,9 +239,19 @@ def _nothing_open(cursor: Cursor) -> bool:
     return cursor.case.open_step is None and _own_work_done(cursor)
 
 
+def draw(holder: str, member: str, product: str) -> float:
+    """A number in [0, 1) from two persons (their blind indexes) and the product.
+
+    Applying anew draws the same, and without the keyring, under whose index key persons are indexed, nobody foresees
+    it (0021). Whoever has it draws again: docs/packs.md.
+    """
+    drawn = hashlib.sha256(f"{holder}:{member}:{product}".encode()).digest()
+    return int.from_bytes(drawn[:4]) / 2**32
+
+
 def _draw(cursor: Cursor) -> float:
-    """A number in [0, 1) from the case's own id: nobody chooses it, and it can be drawn again."""
-    return zlib.crc32(cursor.case.id.encode()) / 2**32
+    application = cursor.case.application
+    return draw(application.holder, application.member, application.product)
 
 
 def _automatic(cursor: Cursor) -> bool:
@@ -247,13 +271,19 @@ def _sampled(cursor: Cursor) -> bool:
 def _rule(cursor: Cursor) -> str:
     """Under which rule the system decided, for the history: enough to check the draw by hand."""
     plan = cursor.case.plan
-    share = f"sample_share {plan.review.sample_share:g}, drawn {_draw(cursor):.6f} (crc32 of the id / 2^32)"
+    share = f"sample_share {plan.review.sample_share:g}, drawn {_draw(cursor):.6f} (sha256 of holder:member:product)"
     return f"{plan.pack} {plan.version}: review.mode auto_then_sample, {share}"
 
 
 def _camera_cannot_read(cursor: Cursor) -> bool:
     subject = cursor.case.next_subject
     return cursor.state == FACE_CHECK and subject is not None and not facing.readable(cursor, subject)
+
+
+def _only_stated(cursor: Cursor) -> bool:
+    """The registries cannot say what the application stands on: a clerk looks, once."""
+    asked = cursor.state == MATERIALS_UPLOADED and bool(cursor.facts.get("go_offline"))
+    return asked and not cursor.progress.counter_decided
 
 
 def _camera_gave_up(cursor: Cursor) -> bool:
@@ -279,6 +309,7 @@ FOLLOW_UPS: tuple[tuple[Condition, str, str | None], ...] = (
     (_stands_at_the_counter, "route_offline", "applied_at_counter"),
     (_camera_cannot_read, "route_offline", "document_not_readable"),
     (_camera_gave_up, "route_offline", None),
+    (_only_stated, "route_offline", None),
     (_passes_by_itself, "approve", "automatic"),
     (_sampled, "begin_review", "sampled"),
     (_review_open, "begin_review", None),

@@ -69,6 +69,7 @@ class Notice(msgspec.Struct, omit_defaults=True):
     by: str  # the actor, as in the history
     faults: list[tuple[str, str]]  # kind and reason
     renewed: list[str] = []  # kinds of documents that came in since
+    person: str | None = None  # who gave it, by the blind index of his own number: two keys may be one man's
 
 
 class Offline(msgspec.Struct, omit_defaults=True):
@@ -103,7 +104,7 @@ class Progress(msgspec.Struct, omit_defaults=True, kw_only=True):
 
     windows: dict[str, Window] = {}
     passed: list[str] = []  # subjects whose face is settled, by camera or at the counter
-    offline_since: datetime | None = None  # since when a counter may be visited; going back and forth buys no time
+    offline_since: datetime | None = None  # since when a counter may be visited for what is asked now (0021)
     turn_since: datetime | None = None  # since when the next subject may begin; then, the authorisation be given
     grown: bool = False  # the child reached the face age on the way: its face is asked besides
     registry_answered: bool = False
@@ -127,6 +128,7 @@ class Progress(msgspec.Struct, omit_defaults=True, kw_only=True):
     reverify_since: datetime | None = None
     unbinding: Unbinding | None = None
     reported: Change | None = None  # not yet verified again
+    reported_at: datetime | None = None  # when something was last reported of the member: what was seen before is old
     changed: Change | None = None  # verified: stands instead of what was applied with
 
 
@@ -181,9 +183,20 @@ class Case:
     calendar: Calendar = SEED  # the working days as the ledger knew them when the case was read
 
     def is_party(self, person: str | None) -> bool:
-        """Whether this is one of the two, or the mother whose face speaks for a newborn."""
-        mother = self.application.parties.get("mother", {})
-        return person is not None and person in (self.application.holder, self.application.member, mother.get("person"))
+        """Whether this is one of the two, whom the member is reported to be, or the mother who speaks for a newborn."""
+        application, reported = self.application, self.progress.reported
+        mother = application.parties.get("mother", {}).get("person")
+        return person is not None and person in (
+            application.holder,
+            application.member,
+            mother,
+            reported and reported.person,
+        )
+
+    @property
+    def in_force(self) -> bool:
+        """Also while an unbinding that came from `active` waits to be confirmed."""
+        return self.state == ACTIVE or (self.state == UNBINDING and self.progress.suspended_for is None)
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -220,10 +233,14 @@ class Case:
         return self.progress.authorised if step == "authorisation" else self.progress.reviewed
 
     @property
-    def materials_complete(self) -> bool:
-        """Whether every group of the plan is met by what is there."""
+    def missing(self) -> list[dict[str, Any]]:
+        """The groups of the plan's materials that what is there does not meet: `label`, `any_of`."""
         kinds = {material["kind"] for material in self.materials}
-        return all(any(kinds.issuperset(some) for some in group.any_of) for group in self.plan.materials)
+        return [
+            {"label": group.label, "any_of": group.any_of}
+            for group in self.plan.materials
+            if not any(kinds.issuperset(some) for some in group.any_of)
+        ]
 
     @property
     def review_agency(self) -> str:
@@ -295,7 +312,7 @@ class Line:
 class Cursor:
     """A case while the desk works on it: the machine moves `state`, effects change `case.progress`."""
 
-    __slots__ = ("actor", "case", "changes", "facts", "limit_met", "lines", "move", "now", "state")
+    __slots__ = ("actor", "case", "changes", "facts", "limit_met", "lines", "move", "now", "seen", "state")
 
     def __init__(self, case: Case, now: datetime, *, limit_met: str | None = None) -> None:
         """Begin at the state in which the case was read."""
@@ -303,6 +320,7 @@ class Cursor:
         self.now = now
         self.state = case.state
         self.limit_met = limit_met
+        self.seen: int | None = None  # the version that whoever speaks says he has seen
         self.actor: Actor = SYSTEM
         self.facts: Mapping[str, Any] = {}
         self.move: Any = None  # the row of the law that was obeyed

@@ -17,7 +17,7 @@ import orjson
 from models.keyring import Keyring
 from policies.people import Identity, normalise_name, parse_identity
 from policies.refusals import NotAllowed
-from workflows.case import Case, Change
+from workflows.case import Case, Change, Cursor
 from workflows.errors import Refused
 
 VALUE = "/value"
@@ -51,6 +51,17 @@ def numbered(keys: Keyring, case: Case, identity: Identity) -> Change:
     return _change(keys, case, {"id_type": identity.id_type, "id_number": identity.number}, person)
 
 
+def newest(case: Case) -> Change | None:
+    """What is known of the member since the application, verified or not; a further change is made on top of it."""
+    return case.progress.reported or case.progress.changed
+
+
+def on_top_of_newest(cursor: Cursor) -> None:
+    """Nothing was reported or verified while a registry was asked about this change. Raises `Refused` 409 `busy`."""
+    if "on_top_of" in cursor.facts and cursor.facts["on_top_of"] != newest(cursor.case):
+        raise Refused("busy")
+
+
 def opened(keys: Keyring, binding_id: str, change: Change) -> dict[str, Any]:
     """The fields of the member that a change has."""
     fields: dict[str, Any] = orjson.loads(keys.open(base64.b64decode(change.sealed), _context(binding_id)))
@@ -59,7 +70,7 @@ def opened(keys: Keyring, binding_id: str, change: Change) -> dict[str, Any]:
 
 def _change(keys: Keyring, case: Case, fields: Mapping[str, Any], person: str | None) -> Change:
     """What is reported now, on top of what was reported before: the newest stands for all."""
-    before = case.progress.reported or case.progress.changed
+    before = newest(case)
     known = opened(keys, case.id, before) if before else {}
     sealed = keys.seal(orjson.dumps({**known, **fields}), _context(case.id))
     return Change(base64.b64encode(sealed).decode(), person or (before.person if before else None))

@@ -71,7 +71,13 @@ def _since(name: str) -> Callable[[Case], Due]:
 
 
 def _turn(name: str) -> Callable[[Case], Due]:
-    return lambda case: span(case, name, case.progress.turn_since or case.since)
+    return lambda case: _while_ticket(case, span(case, name, case.progress.turn_since or case.since))
+
+
+def _while_ticket(case: Case, ends: Due) -> Due:
+    """What began anew on the way back from a counter ends with the ticket's own days at the latest (0021)."""
+    since = case.progress.offline_since
+    return ends if since is None else min(ends, span(case, "offline_to_counter", since), key=lambda one: one.at)
 
 
 def _always(_: Case) -> bool:
@@ -99,19 +105,14 @@ def _review_due(case: Case) -> Due:
     return case.calendar.working_day_due(review.counted_from, review.counted_days)
 
 
-def _at_rest(case: Case, state: str) -> bool:
-    # the deadlines of `active` and `suspended` stay armed through unbinding and wait for its end
-    came_from = SUSPENDED if case.progress.suspended_for else ACTIVE
-    return case.state == state or (case.state == UNBINDING and came_from == state)
-
-
-def _in_force(case: Case) -> bool:
-    return _at_rest(case, ACTIVE)
+# the deadlines of `active` and `suspended` stay armed through unbinding and wait for its end
+def _suspended(case: Case) -> bool:
+    return not case.in_force
 
 
 def _grows(case: Case) -> bool:
     grows = case.application.face_age_day is not None and "member" not in case.progress.passed
-    return grows and _in_force(case) and case.progress.reverify_since is None
+    return grows and case.in_force and case.progress.reverify_since is None
 
 
 def _face_age_day(case: Case) -> Due:
@@ -122,7 +123,7 @@ def _face_age_day(case: Case) -> Due:
 
 def _insurance_watched(case: Case) -> bool:
     # looked at also while it rests for want of insurance: the registry's "back" lifts that
-    return _at_rest(case, ACTIVE) or (_at_rest(case, SUSPENDED) and case.progress.suspended_for == "insurance")
+    return case.in_force or case.progress.suspended_for == "insurance"
 
 
 def _recheck(case: Case) -> Due:
@@ -165,7 +166,8 @@ DEADLINES = (
     Deadline("materials_to_checked", (MATERIALS_UPLOADED,), lambda c: not confirming(c),
              lambda c: _certain(c.since), None, "asked_again"),
     Deadline("materials_to_offline", (MATERIALS_UPLOADED,), lambda c: not confirming(c),
-             _since("materials_to_offline"), "route_offline", OFFLINE_FALLBACK, "registry_unanswered"),
+             lambda c: _while_ticket(c, span(c, "materials_to_offline", c.since)),
+             "route_offline", OFFLINE_FALLBACK, "registry_unanswered"),
     Deadline("record_to_confirmed", (MATERIALS_UPLOADED,), confirming,
              _turn("record_to_confirmed"), "expire", "expired"),
     Deadline("face_to_first_attempt", (FACE_CHECK,), _face_to_begin,
@@ -186,16 +188,16 @@ DEADLINES = (
     Deadline("member_to_age", (ACTIVE, UNBINDING), _grows,
              _face_age_day, "ask_reverification", ACTIVE),
     Deadline("reverification_to_done", (ACTIVE, UNBINDING),
-             lambda c: _in_force(c) and c.progress.reverify_since is not None,
+             lambda c: c.in_force and c.progress.reverify_since is not None,
              lambda c: span(c, "reverification_to_done", c.progress.reverify_since or c.since), "suspend", SUSPENDED),
     Deadline("insurance_to_rechecked", (ACTIVE, SUSPENDED, UNBINDING), _insurance_watched,
              _recheck, None, ACTIVE),
     Deadline("active_to_term", (ACTIVE, SUSPENDED, UNBINDING), _has_term,
              _term_over, "end", "unbound", "term_over"),
-    Deadline("suspended_to_ended", (SUSPENDED, UNBINDING), lambda c: _at_rest(c, SUSPENDED),
+    Deadline("suspended_to_ended", (SUSPENDED, UNBINDING), _suspended,
              _resting("suspended_to_ended"), "end", "unbound"),
     Deadline("suspended_to_warned", (SUSPENDED, UNBINDING),
-             lambda c: _at_rest(c, SUSPENDED) and _next_warning(c) is not None, _warning, "warn_of_end", SUSPENDED),
+             lambda c: _suspended(c) and _next_warning(c) is not None, _warning, "warn_of_end", SUSPENDED),
 )  # fmt: skip
 BY_NAME = {deadline.name: deadline for deadline in DEADLINES}
 BY_STATE = {state: tuple(one for one in DEADLINES if state in one.while_) for state in STATES}

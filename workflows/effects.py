@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from models.ids import short_code
 from policies.calendar import shanghai_day
+from workflows import limits
 from workflows.case import (
     REVERIFICATION,
     SUSPENDED,
@@ -33,6 +34,7 @@ def hand_in(cursor: Cursor) -> None:
     progress.registry_answered = False
     progress.record_confirmed = False
     progress.correction = None
+    progress.offline_since = None
     if progress.notice is not None:
         progress.notice = msgspec.structs.replace(progress.notice, renewed=list(cursor.case.added_since))
     # the write looks whether these are still there: a document may be taken back at the same moment
@@ -53,8 +55,12 @@ def confirm_record(cursor: Cursor) -> None:
 
 
 def your_turn(cursor: Cursor) -> None:
-    """The next subject's time to begin starts now; a child who has grown meanwhile is asked first."""
+    """Something is settled: the next one's time begins now, and a ticket of his own has all its days (0021).
+
+    A child who has grown meanwhile is asked first.
+    """
     cursor.progress.turn_since = cursor.now
+    cursor.progress.offline_since = None
     look_at_age(cursor)
 
 
@@ -133,7 +139,7 @@ def verified_again(cursor: Cursor) -> None:
 
 def take_change(cursor: Cursor) -> None:
     """What was reported of the member stands from now on; with another number he is another person to the ledger."""
-    if cursor.limit_met is not None:  # that person already has a binding to this holder
+    if cursor.limit_met is not None:  # that person has a binding to this holder, or as many binders as he may have
         raise Refused(cursor.limit_met)
     progress, application = cursor.progress, cursor.case.application
     change = cursor.facts.get("change") or progress.reported
@@ -145,6 +151,8 @@ def take_change(cursor: Cursor) -> None:
         application.parties = {**parties, "member": parties.pop("reported")}
     if change.person is not None and change.person != application.member:
         cursor.also("rekeyed", {"member": change.person})
+        if "change" not in cursor.facts:  # reported; of what a registry links it knows that the two are one child
+            limits.count_binders(cursor, change.person)
 
 
 def authorise(cursor: Cursor) -> None:
@@ -153,16 +161,19 @@ def authorise(cursor: Cursor) -> None:
 
 
 def go_offline(cursor: Cursor) -> None:
-    """A ticket is opened at the member's agency: never a dead end, never a punishment."""
-    reason = cursor.facts.get("reason") or "other"
+    """To a counter, for the reason that was said: never a dead end, never a punishment."""
+    open_ticket(cursor, cursor.facts.get("reason") or "other")
+
+
+def open_ticket(cursor: Cursor, reason: str, note: str | None = None) -> None:
+    """A ticket is opened at the member's agency; `note` is why, in the words of whoever sends it there by a repair."""
     progress = cursor.progress
     progress.offline_since = progress.offline_since or cursor.now
-    agency, note = cursor.case.counter_agency, cursor.facts.get("because")
-    progress.offline = Offline(reason, agency, short_code(), progress.offline_since, note=note)
+    progress.offline = Offline(reason, cursor.case.counter_agency, short_code(), progress.offline_since, note=note)
 
 
 def back_online(cursor: Cursor) -> None:
-    """Back to where the case was: an open window goes on, and the days of the counter go on behind it."""
+    """Back to where the case was: an open window goes on, and so do the days of the counter, which end it all."""
     cursor.progress.offline = None
     if cursor.case.next_subject not in cursor.progress.windows:
         cursor.progress.turn_since = cursor.now
@@ -171,13 +182,12 @@ def back_online(cursor: Cursor) -> None:
 def decide_at_counter(cursor: Cursor) -> None:
     """The clerk's word stands for every face still open."""
     progress = cursor.progress
-    look_at_age(cursor)
+    your_turn(cursor)
     progress.counter_decided = True
     _seen_at_counter(cursor)
     progress.passed = [*progress.passed, *(who for who in cursor.case.subjects if who not in progress.passed)]
     progress.registry_answered = True
     progress.record_confirmed = True
-    progress.turn_since = cursor.now
     progress.offline = None
 
 
@@ -233,7 +243,8 @@ def return_for_correction(cursor: Cursor) -> None:
     cursor.progress.review = msgspec.structs.replace(review, days_left=review.days_left - used)
     facts = cursor.facts
     cursor.progress.correction = Correction(facts["reason"], list(facts["items"]), facts.get("note"))
-    cursor.progress.notice = Notice(str(cursor.actor), [(item["kind"], item["reason"]) for item in facts["items"]])
+    faults = [(item["kind"], item["reason"]) for item in facts["items"]]
+    cursor.progress.notice = Notice(str(cursor.actor), faults, person=cursor.actor.person)
 
 
 def take_reason(cursor: Cursor) -> None:
@@ -269,14 +280,21 @@ def ask_reverification(cursor: Cursor) -> None:
 
 
 def suspend(cursor: Cursor) -> None:
-    """Not in force, not ended."""
-    facts, progress = cursor.facts, cursor.progress
+    """Not in force, not ended: for what was said, else for what such an actor suspends.
+
+    An unbinding is dropped with it; whoever still wants the end asks again, as a suspended binding may be ended too.
+    """
+    forget_unbinding(cursor)
     by_kind = {"clock": REVERIFICATION, "system": "insurance", "supervisor": "decision"}
-    progress.suspended_for = facts.get("suspended_for") or by_kind.get(cursor.actor.kind, "decision")
-    progress.reason = facts.get("reason")
-    progress.resting_since = cursor.now
+    why = cursor.facts.get("suspended_for") or by_kind.get(cursor.actor.kind, "decision")
+    _rest(cursor, why, cursor.facts.get("reason"), cursor.now)
+
+
+def _rest(cursor: Cursor, why: str, reason: str | None, since: datetime | None) -> None:
+    progress = cursor.progress
+    progress.suspended_for, progress.reason, progress.resting_since = why, reason, since
     progress.offline = None
-    if progress.suspended_for == REVERIFICATION:
+    if why == REVERIFICATION:
         progress.reverify_since = None
         progress.passed = [who for who in progress.passed if who != "member"]
         agency = cursor.case.plan.counter.agency
@@ -302,9 +320,8 @@ def report_change(cursor: Cursor) -> None:
         why = "decision"
     since = progress.resting_since if progress.suspended_for else cursor.now  # reporting again buys no time
     progress.reported = cursor.facts.get("change") or progress.reported
-    cursor.facts = {"reason": what, "suspended_for": why}
-    suspend(cursor)
-    progress.resting_since = since
+    progress.reported_at = cursor.now
+    _rest(cursor, why, what, since)
 
 
 def back_in_force(cursor: Cursor) -> None:

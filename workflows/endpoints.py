@@ -58,7 +58,7 @@ def add(desk: Desk, channel: str, url: str, events: Sequence[str] | None) -> dic
 
 def of_channel(desk: Desk, channel: str) -> list[dict[str, Any]]:
     """The endpoints of a channel, without secrets; one that answered 410 says since when it is disabled."""
-    return [dict(row) for row in desk.ledger.read(_OF_CHANNEL, {"channel": channel})]
+    return [dict(row) for row in desk.ledger.read(_OF_CHANNEL, {"channel": channel}, fresh=True)]
 
 
 def known(desk: Desk, channel: str, endpoint_id: str) -> None:

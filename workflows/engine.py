@@ -6,7 +6,7 @@ late is read and decided again; a number limit met at activation turns into a re
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,12 +59,17 @@ class Desk:
         return self.serve([command])[0].unwrap()
 
     def look(self, binding_id: str) -> tuple[Case, datetime]:
-        """Read one case as it is now. Raises `Refused` with `not_found`."""
+        """Read one case as it is now. Raises `Refused` with `not_found`, or what broke its reading."""
         with self.ledger.desk() as conn:
             read = self.reader.read(conn, [(binding_id, None, None)])[0]
-        if read.case is None:
-            raise not_found()
-        return read.case, read.now
+        return read.found()
+
+    def look_many(self, binding_ids: Collection[str]) -> list[tuple[Case, datetime]]:
+        """Read these cases as they are now, in this order; what is gone or cannot be read is left out."""
+        if not binding_ids:
+            return []
+        with self.ledger.desk() as conn:
+            return self.reader.cases(conn, binding_ids)
 
     def rehearse(self, command: Command) -> Outcome:
         """Decide a command without writing it: what must be known before a window is opened for it.
@@ -140,7 +145,7 @@ class Desk:
         if command.said != "submit":
             seen = read.case is not None and (command.in_scope is None or command.in_scope(read.case, command.actor))
             if not seen:
-                raise not_found()
+                raise read.fault or not_found()
         if answered:
             raise Refused("idempotency_key_reused", 422)
         return None
@@ -164,6 +169,7 @@ class Desk:
         if command.if_match is not None and command.if_match != case.version:
             raise Refused("stale_version", 412, version=case.version)
         before, cursor = Before.of(case), Cursor(case, now, limit_met=ticket.limit_met)
+        cursor.seen = command.if_match
         make_move(cursor, command.said, command.actor, command.facts)
         if submits:
             submission.rows(cursor, command.facts["request"])

@@ -11,10 +11,9 @@ from sqlalchemy import text
 
 from models.ids import new_id
 from policies.entitlements import refusal
-from workflows.case import ACTIVE, SUSPENDED, UNBINDING, Case
+from workflows.case import SUSPENDED, Case
 from workflows.engine import Desk
 from workflows.views import cursors
-from workflows.views.worklists import read_cases
 
 # Which reason helps most, where several bindings of the same two all say no.
 _TELLING = ("region_not_allowed", "not_own_code", "wrong_product", "purpose_not_allowed", "suspended")
@@ -49,15 +48,15 @@ class Use:
     region: str | None = None
 
 
-def check(desk: Desk, use: Use) -> dict[str, Any]:
+def check(desk: Desk, use: Use, now: datetime) -> dict[str, Any]:
     """Answer `{allowed, reason, binding_id}`; an allowed use is recorded. Never tells of anybody else's binding."""
-    found = desk.ledger.read(_BETWEEN, {"holder": list(use.holder), "member": list(use.member)})
-    cases = read_cases(desk, [row["binding_id"] for row in found])
-    in_force = {case.plan.product for case in cases if _in_force(case)}
+    found = desk.ledger.read(_BETWEEN, {"holder": list(use.holder), "member": list(use.member)}, fresh=True)
+    cases = [case for case, _ in desk.look_many([row["binding_id"] for row in found])]
+    in_force = {case.plan.product for case in cases if case.in_force}
     refusals: dict[str, str] = {}
     for case in cases:
         reason = _refusal(case, use, in_force)
-        if reason is None and _recorded(desk, case, use):
+        if reason is None and _recorded(desk, case, use, now):
             return {"allowed": True, "reason": None, "binding_id": case.id}
         refusals.setdefault(reason or "not_active", case.id)
     for reason in _TELLING:
@@ -69,27 +68,23 @@ def check(desk: Desk, use: Use) -> dict[str, Any]:
 def uses(desk: Desk, binding_id: str, limit: int, cursor: str | None) -> dict[str, Any]:
     """A page of the recorded uses of a binding, the newest first."""
     at, after = cursors.decode(cursor, datetime, str) if cursor else (None, None)
-    rows = desk.ledger.read(_USES, {"binding": binding_id, "at": at, "after": after, "limit": limit + 1})
+    rows = desk.ledger.read(_USES, {"binding": binding_id, "at": at, "after": after, "limit": limit + 1},
+                            fresh=True)  # fmt: skip
     items = [dict(row) for row in rows[:limit]]
     more = len(rows) > limit
     return {"items": items, "next_cursor": cursors.encode(items[-1]["at"], items[-1]["id"]) if more else None}
 
 
-def _in_force(case: Case) -> bool:
-    """Also while an unbinding that came from `active` waits for its confirmation."""
-    return case.state == ACTIVE or (case.state == UNBINDING and case.progress.suspended_for is None)
-
-
 def _refusal(case: Case, use: Use, in_force: set[str]) -> str | None:
-    if not _in_force(case):
+    if not case.in_force:
         return SUSPENDED
     if case.plan.requires_active is not None and case.plan.requires_active not in in_force:
         return "not_active"  # 展码代扣 stands on an approved sharing (F92): without that it shows nothing
     return refusal(case.plan, use.purpose, use.patient, use.region)
 
 
-def _recorded(desk: Desk, case: Case, use: Use) -> bool:
-    record_id = new_id("use", desk.ledger.now())
+def _recorded(desk: Desk, case: Case, use: Use, now: datetime) -> bool:
+    record_id = new_id("use", now)
     with desk.ledger.desk() as conn:
         row = (record_id, use.purpose, use.patient, use.channel, use.region, case.id)
         return conn.execute(_RECORD, row).rowcount > 0

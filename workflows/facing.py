@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from policies.ages import age_group
 from policies.calendar import shanghai_day
@@ -101,12 +101,38 @@ def right_subject(cursor: Cursor) -> None:
         raise Refused("face_subject_not_next", 409, "/subject", subject=face_subject(cursor))
 
 
+def question(cursor: Cursor) -> tuple[str, str, datetime | None]:
+    """What a face is asked for now: purpose, subject, and since when, where another was asked before.
+
+    Raises `Refused` where no face is asked.
+    """
+    return face_purpose(cursor), face_subject(cursor), _asked_since(cursor)
+
+
+def _asked_since(cursor: Cursor) -> datetime | None:
+    if cursor.state == UNBINDING:
+        return cursor.case.since
+    return cursor.progress.reported_at if cursor.state in (ACTIVE, SUSPENDED) else None
+
+
+def same_question(cursor: Cursor) -> None:
+    """What the provider was told of whom it compares still stands: while it was being asked, nothing was reported."""
+    told = cursor.facts.get("question")
+    if told is not None and told != question(cursor):
+        raise Refused("busy")
+
+
 def pass_counts(cursor: Cursor) -> None:
-    """A pass counts by the provider's finish time: in the window, or in its grace of a session begun inside."""
+    """A pass counts by the provider's finish time: in the window, or in its grace of a session begun inside.
+
+    Beside a state there is no window; there it counts for what was asked when the session was begun, and no more: a
+    face shown for what was reported before was not shown for what has been reported since (F136).
+    """
     subject = cursor.facts["subject"]
     if cursor.state in (ACTIVE, SUSPENDED, UNBINDING):
-        wanted = face_purpose(cursor)
-        if cursor.facts["purpose"] != wanted or subject != face_subject(cursor):
+        *asked, since = question(cursor)
+        too_early = since is not None and cursor.facts["started_at"] < since
+        if [cursor.facts["purpose"], subject] != asked or too_early:
             raise out_of_turn()
         return
     window = cursor.progress.windows.get(subject)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
-from typing import Any
 
 from policies.ages import age_on
 from policies.calendar import next_midnight, shanghai_day
@@ -20,9 +19,9 @@ from workflows.case import (
     Cursor,
     Notice,
 )
-from workflows.deadlines import confirming, due
+from workflows.deadlines import BY_NAME, confirming, due
 from workflows.errors import Refused, out_of_turn
-from workflows.facing import may_start_face, readable
+from workflows.facing import may_start_face, readable, too_young
 
 Guard = Callable[[Cursor], None]
 Condition = Callable[[Cursor], bool]
@@ -57,23 +56,18 @@ def died(cursor: Cursor) -> bool:
     return cursor.facts.get("what") == "death"
 
 
+def in_force(cursor: Cursor) -> bool:
+    """The unbinding came from `active`."""
+    return cursor.case.in_force
+
+
 # -- guards ----------------------------------------------------------------------------------------------------
 
 
 def materials_complete(cursor: Cursor) -> None:
     """Every group of the plan is met."""
-    if not cursor.case.materials_complete:
-        raise Refused("material_incomplete", missing=_missing(cursor))
-
-
-def _missing(cursor: Cursor) -> list[dict[str, Any]]:
-    """The groups that are not met, as the plan shows them."""
-    kinds = {material["kind"] for material in cursor.case.materials}
-    return [
-        {"label": group.label, "any_of": group.any_of}
-        for group in cursor.case.plan.materials
-        if not any(kinds.issuperset(some) for some in group.any_of)
-    ]
+    if missing := cursor.case.missing:
+        raise Refused("material_incomplete", missing=missing)
 
 
 def corrected(cursor: Cursor) -> None:
@@ -129,11 +123,11 @@ def agency_serves(cursor: Cursor) -> None:
 
 
 def second_look(cursor: Cursor) -> None:
-    """A supervisor returns only what was returned before, and not by himself as the reviewer."""
-    notice = cursor.progress.notice
+    """A supervisor returns only what was returned before, and not by himself as the reviewer, under whichever key."""
+    notice, actor = cursor.progress.notice, cursor.actor
     if notice is None:
         raise out_of_turn()
-    if notice.by == f"reviewer:{cursor.actor.id}":
+    if notice.by == f"reviewer:{actor.id}" or (actor.person is not None and notice.person == actor.person):
         raise Refused("supervisor_required")
 
 
@@ -144,9 +138,11 @@ def registry_settled(cursor: Cursor) -> None:
 
 
 def may_resume(cursor: Cursor) -> None:
-    """Back online while the registries are still to answer, or the window is open or never began."""
+    """Back online while the ticket runs, and the registries are to answer or the window is open or never began."""
     progress, case = cursor.progress, cursor.case
     if progress.counter_decided or case.application.channel == "counter":
+        raise out_of_turn()
+    if cursor.now >= BY_NAME["offline_to_counter"].due(case).at:  # though no sweep has come by yet
         raise out_of_turn()
     if registries_open(cursor):
         return
@@ -228,10 +224,17 @@ def may_unbind(cursor: Cursor) -> None:
     right = by in plan.initiators and speaks_for(cursor, by) and (by != "guardian" or guarded(cursor))
     if not right:
         raise Refused("initiator_not_allowed", 422, "/initiator")
-    method = cursor.facts.get("method")
-    blind = method == "face" and not readable(cursor, "member" if by == "member" else "holder")
+    method, who = cursor.facts.get("method"), "member" if by == "member" else "holder"
+    no_child = who == "holder" or not too_young(cursor)  # no child's face is ever asked (F15)
+    blind = method == "face" and not (no_child and readable(cursor, who))
     if method not in plan.authentication or blind:
         raise Refused("method_not_allowed", 422, "/method")
+
+
+def only_a_death(cursor: Cursor) -> None:
+    """Of changes, a death ends an unbinding; the others would take away the wish of whoever asked for it, and wait."""
+    if not died(cursor):
+        raise Refused("action_not_available", 409, "/what", allowed=["death"])
 
 
 def confirms_without_face(cursor: Cursor) -> None:
@@ -247,6 +250,13 @@ def confirms_without_face(cursor: Cursor) -> None:
         raise out_of_turn()
     if not at_counter and cursor.case.wrong_passwords >= MOST_WRONG:
         raise Refused("pay_password_locked", until=next_midnight(cursor.now))
+
+
+def same_request(cursor: Cursor) -> None:
+    """The password was checked for this request to end it, not for one that has been taken back meanwhile."""
+    asked = cursor.facts.get("asked_at")
+    if asked is not None and asked != cursor.case.since:
+        raise out_of_turn()
 
 
 def speaks_for(cursor: Cursor, by: str) -> bool:

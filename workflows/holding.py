@@ -104,13 +104,18 @@ def take_back(desk: Desk, binding_id: str, actor: Actor) -> bool:
 
 
 def send_due(desk: Desk, limit: int = 100) -> int:
-    """Say what has been held long enough, and note what became of it, in one commit; how many. Safe to run twice."""
+    """Say what has been held long enough, and note what became of it, in one commit; how many. Safe to run twice.
+
+    Raises what the database says where not even a claim succeeds.
+    """
     due: list[Held] = []
     try:
         with desk.ledger.transaction() as conn:
             due = _due(conn, limit)
             _send(desk, conn, due)
-    except Exception as fault:  # noqa: BLE001  whatever it is, it must not stop the others
+    except Exception as fault:  # whatever it is, it must not stop the others
+        if not due:
+            raise
         log.warning("decisions_batch_failed", decisions=len(due), fault=type(fault).__name__)
         for one in due:
             _send_alone(desk, one.id)

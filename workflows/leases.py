@@ -26,7 +26,6 @@ set claimed_by = %(staff)s, lease_until = clock.now + make_interval(secs => %(se
 from (select kinbind_now() as now) as clock
 where r.binding_id = %(binding)s
   and (r.claimed_by is null or r.claimed_by = %(staff)s or r.lease_until <= clock.now)
-returning r.lease_until
 """
 # The nearest due that nobody holds, passing over what another is just taking: two who ask at once get two cases.
 _NEXT = """

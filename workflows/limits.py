@@ -24,6 +24,7 @@ def take_seat(cursor: Cursor) -> None:
     at_once = limits.holder_window == "at_once"
     cursor.also("seats", {
         "scope": _scope(case, limits.holder_scope), "holder": application.holder, "member": application.member,
+        "certificate": application.parties.get("mother", {}).get("certificate_person"),
         "product": application.product, "relationship": application.relationship,
         "max_n": limits.members_per_holder if at_once else None,
         "relation_max": limits.per_relation.get(application.relationship) if at_once else None,
@@ -46,6 +47,17 @@ def take_month_seat(cursor: Cursor) -> None:
     _count(cursor)
 
 
+def count_binders(cursor: Cursor, member: str) -> None:
+    """Let the write count the binders of whom the member is reported to be, as if he had been bound so from the first.
+
+    By calendar month it is the month in which the binding came into force: there its place goes over to him.
+    """
+    since, holder = cursor.progress.active_since or cursor.now, cursor.case.application.holder
+    for limit in _of_member(cursor):
+        month = month_of(since) if limit.get("month") else None
+        cursor.also("counts", {"holder": holder, **limit, "member": member, "month": month})
+
+
 def _count(cursor: Cursor) -> None:
     application = cursor.case.application
     for limit in _limits(cursor):
@@ -55,10 +67,7 @@ def _count(cursor: Cursor) -> None:
 def _limits(cursor: Cursor) -> Iterator[dict[str, Any]]:
     """The limits counted over places, each with the code of its refusal."""
     case, limits, relationship = cursor.case, cursor.case.plan.limits, cursor.case.application.relationship
-    if limits.binders_per_member is not None:
-        within = _within(cursor, limits.member_window, ended=limits.count_ended)
-        yield {"code": "member_binder_limit", "most": limits.binders_per_member,
-               "product": _scope(case, limits.member_scope), **within}  # fmt: skip
+    yield from _of_member(cursor)
     if limits.holder_window == "at_once":
         return
     within = _within(cursor, limits.holder_window, ended=limits.holder_count_ended)
@@ -68,6 +77,14 @@ def _limits(cursor: Cursor) -> Iterator[dict[str, Any]]:
     if relationship in limits.per_relation:
         most = limits.per_relation[relationship]
         yield {"code": "holder_relation_limit", "most": most, "relationship": relationship, **of_holder}
+
+
+def _of_member(cursor: Cursor) -> Iterator[dict[str, Any]]:
+    case, limits = cursor.case, cursor.case.plan.limits
+    if limits.binders_per_member is not None:
+        within = _within(cursor, limits.member_window, ended=limits.count_ended)
+        yield {"code": "member_binder_limit", "most": limits.binders_per_member,
+               "product": _scope(case, limits.member_scope), **within}  # fmt: skip
 
 
 def _within(cursor: Cursor, window: LimitWindow, *, ended: bool) -> dict[str, Any]:

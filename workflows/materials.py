@@ -104,10 +104,7 @@ def remove(desk: Desk, binding_id: str, material_id: str, actor: Actor, in_scope
 
 def _locked(desk: Desk, conn: Connection[Any], binding_id: str) -> tuple[Case, datetime]:
     conn.execute(_LOCK, (binding_id,))
-    read = desk.reader.read(conn, [(binding_id, None, None)])[0]
-    if read.case is None:
-        raise not_found()
-    return read.case, read.now
+    return desk.reader.read(conn, [(binding_id, None, None)])[0].found()
 
 
 def _open_for(case: Case, now: datetime, actor: Actor, in_scope: InScope) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -34,15 +33,12 @@ GROWN_LATER = date(2036, 1, 5)
 _STAFF = "stf_check"
 _CHANGES = ("name", "id_number", "insured_region", "relationship_ended", "insurance_ended", "death")
 _ACTORS = {
-    "channel": (Actor("channel", "check", "holder"), Actor("channel", "check", "member")),
     "system": (SYSTEM,),
     **{kind: (Actor(kind, _STAFF, regions=("000000",)),) for kind in ("counter", "reviewer", "operator")},
     "supervisor": (Actor("supervisor", "stf_another", regions=("000000",)),),  # who gives his word is somebody else
 }
 # the system says these only as what follows from something else, never by themselves
 _FOLLOWING = {said for _, said, _ in binding.FOLLOW_UPS if all(m.by == {"system"} for m in binding.BY_NAME[said])}
-# automatic reviews draw their sample by the case's id: one that is looked at, and one that passes by itself
-_DRAWN = sorted((f"bnd_{n}" for n in range(1000)), key=lambda case_id: zlib.crc32(case_id.encode()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,29 +59,35 @@ class Saying:
 def cases(plan: Plan) -> list[Case]:
     """The cases to begin with: drawn for review and not, and a child that stays one or grows on the way."""
     grows = [GROWN_LATER, GROWN_BY_THEN] if plan.face_at_age else [None]
-    draws = (_DRAWN[0], _DRAWN[-1]) if plan.review.mode == "auto_then_sample" else (_DRAWN[0],)
-    return [_case(plan, draw, day) for draw in draws for day in grows]
+    holders = _drawn(plan.product) if plan.review.mode == "auto_then_sample" else ("holder",)
+    return [_case(plan, holder, day) for holder in holders for day in grows]
 
 
-def _case(plan: Plan, case_id: str, face_age_day: date | None) -> Case:
+def _drawn(product: str) -> tuple[str, str]:
+    """Automatic reviews draw their sample by the persons: one who is looked at, and one who passes by himself."""
+    holders = sorted((f"holder_{n}" for n in range(1000)), key=lambda one: binding.draw(one, "member", product))
+    return holders[0], holders[-1]
+
+
+def _case(plan: Plan, holder: str, face_age_day: date | None) -> Case:
     someone = {"name": "", "id_type": "resident_id", "id_number": None, "birth_date": "2025-01-05",
                "insured_region": "000000"}  # fmt: skip
     roles = ("holder", "member", "mother") if plan.registry.birth_certificate else ("holder", "member")
     application = Application(
         product=plan.product, method=plan.method, channel="check", channel_reference=None, region="000000",
-        relationship="CHILD", initiator="holder", holder="holder", member="member", sealed=b"",
+        relationship="CHILD", initiator="holder", holder=holder, member="member", sealed=b"",
         face_age_day=face_age_day, created_at=BEGIN, parties=dict.fromkeys(roles, someone),
     )  # fmt: skip
     kinds = sorted({kind for group in plan.materials for kind in group.any_of[0]})
     lease = Lease(_STAFF, BEGIN + timedelta(days=36500), 1)
     papers = [{"id": f"mat_{place}", "kind": kind} for place, kind in enumerate(kinds)]
-    return Case(case_id, binding.NOWHERE, 0, BEGIN, b"", Progress(), plan, application, papers, lease)
+    return Case("bnd_check", binding.NOWHERE, 0, BEGIN, b"", Progress(), plan, application, papers, lease)
 
 
 def situation(case: Case) -> tuple[object, ...]:
     """All of a case that decides what may be said of it, without times."""
     progress, state = case.progress, case.state
-    drawn = (state, case.id, case.application.face_age_day)
+    drawn = (state, case.application.holder, case.application.face_age_day)
     if state in FINAL:
         return (state,)
     if state in NOT_YET_IN_FORCE or state == binding.NOWHERE:
@@ -106,8 +108,13 @@ def sayings(case: Case, now: datetime) -> Iterator[Saying]:
     for said in binding.BY_NAME.keys() - _FOLLOWING:
         moves = [move for move in binding.BY_NAME[said] if case.state in move.while_]
         for kind in sorted({kind for move in moves for kind in move.by} - {"clock"}):
-            for actor in _ACTORS[kind]:
+            for actor in _ACTORS.get(kind) or _parties(case):
                 yield from (Saying(said, actor, facts, now) for facts in told_with(case, said, now))
+
+
+def _parties(case: Case) -> Iterator[Actor]:
+    """A channel, for either of the two."""
+    return (Actor("channel", "check", person) for person in (case.application.holder, case.application.member))
 
 
 def told_with(case: Case, said: str, now: datetime) -> list[dict[str, Any]]:

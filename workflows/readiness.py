@@ -17,17 +17,33 @@ select (select array_agg(version_num) from alembic_version) as versions,
   exists (select from heartbeats
           where name like 'worker%' and seen_at > clock_timestamp() - make_interval(secs => :seconds)) as worker
 """)
+_ANSWERS = text("select 1")
 
 
 def readiness(ledger: Ledger) -> dict[str, bool]:
-    """What can be known from the database: `{database, migrations, worker}`; all false when it does not answer."""
+    """What can be known from the database: `{database, migrations, worker}`; all false when it does not answer.
+
+    It is asked where the desk writes; a reading side of its own is asked too, and told as `reader`.
+    """
+    return _desk_side(ledger) | ({"reader": _reader_answers(ledger)} if ledger.reads_apart else {})
+
+
+def _desk_side(ledger: Ledger) -> dict[str, bool]:
     try:
-        seen = ledger.read(_SEEN, {"seconds": WORKER_SECONDS})[0]
+        seen = ledger.read(_SEEN, {"seconds": WORKER_SECONDS}, fresh=True)[0]
     except ProgrammingError:  # no such table: a database that was never migrated
         return {"database": True, "migrations": False, "worker": False}
     except SQLAlchemyError:
         return {"database": False, "migrations": False, "worker": False}
     return {"database": True, "migrations": seen["versions"] == [head(ledger.url)], "worker": seen["worker"]}
+
+
+def _reader_answers(ledger: Ledger) -> bool:
+    try:
+        ledger.read(_ANSWERS)
+    except SQLAlchemyError:
+        return False
+    return True
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import orjson
+import structlog
 from psycopg import Connection
 
 from models.keyring import Keyring
@@ -19,7 +20,10 @@ from policies.plan import Plan, plan_from_json
 from workflows import calendars
 from workflows.case import Application, Case, Lease, Progress
 from workflows.changes import opened
+from workflows.errors import not_found
 from workflows.submission import context
+
+log = structlog.get_logger()
 
 _READ = """
 select b.id, b.state, b.version, b.state_since, b.head, b.progress::text, b.plan,
@@ -62,11 +66,18 @@ class Answered:
 
 @dataclass(slots=True)
 class Read:
-    """One row of the read: the case (None where there is none), the earlier answer, and the time."""
+    """One row of the read: the case (None where there is none, or it cannot be read), the earlier answer, the time."""
 
     case: Case | None
     answered: Answered | None
     now: datetime
+    fault: Exception | None = None  # why a case that is there cannot be read: its plan, its progress, its seal
+
+    def found(self) -> tuple[Case, datetime]:
+        """The case, and the time. Raises what broke its reading, else `Refused` with `not_found`."""
+        if self.case is None:
+            raise self.fault or not_found()
+        return self.case, self.now
 
 
 class Reader:
@@ -88,21 +99,42 @@ class Reader:
         self._plans[plan_hash] = plan
 
     def read(self, conn: Connection[Any], asked: Sequence[tuple[str, str | None, str | None]]) -> list[Read]:
-        """Read `(binding id, principal, idempotency key)` of each; the answers come in the same order."""
+        """Read `(binding id, principal, idempotency key)` of each; the answers come in the same order.
+
+        One that cannot be read has its `fault`, and keeps none of the others from being read.
+        """
         rows = run(conn, _READ, [{"id": one[0], "principal": one[1], "key": one[2]} for one in asked])
-        self._learn(conn, {row[6] for row in rows if row[6] and row[6] not in self._plans})
+        broken = self._learn(conn, {row[6] for row in rows if row[6] and row[6] not in self._plans})
         if rows and rows[0][29] != self.calendar.version:
             self.calendar = calendars.read(conn)
-        return [self._row(row) for row in rows]
+        return [self._row(row, broken) for row in rows]
 
-    def _learn(self, conn: Connection[Any], hashes: set[str]) -> None:
-        if hashes:
-            for name, body in conn.execute(_PLANS, (list(hashes),)).fetchall():
+    def cases(self, conn: Connection[Any], ids: Iterable[str]) -> list[tuple[Case, datetime]]:
+        """These bindings' cases as they are now, and that time, in this order; left out: what is gone or unreadable."""
+        asked = [(one, None, None) for one in ids]
+        reads = self.read(conn, asked) if asked else []
+        return [(read.case, read.now) for read in reads if read.case is not None]
+
+    def _learn(self, conn: Connection[Any], hashes: set[str]) -> dict[str, Exception]:
+        """Keep the plans of these hashes; of those that this code cannot take in, why."""
+        broken: dict[str, Exception] = {}
+        for name, body in conn.execute(_PLANS, (list(hashes),)).fetchall() if hashes else ():
+            try:
                 self._plans[name] = plan_from_json(body)
+            except msgspec.DecodeError as fault:
+                broken[name] = fault
+        return broken
 
-    def _row(self, row: Any) -> Read:
+    def _row(self, row: Any, broken: dict[str, Exception]) -> Read:
         answered = Answered(row[23], row[24], row[25] or {}, row[26] or "") if row[23] is not None else None
-        return Read(self.case(row) if row[0] is not None else None, answered, row[27])
+        read = Read(None, answered, row[27])
+        if row[0] is not None:
+            try:
+                read.case = self.case(row)
+            except Exception as fault:  # noqa: BLE001  whatever is wrong with it, it is this row's alone
+                read.fault = broken.get(row[6], fault)
+                log.error("case_unreadable", binding_id=row[0], fault=type(read.fault).__name__)  # noqa: TRY400
+        return read
 
     def parties(self, binding_id: str, sealed: bytes, progress: Progress) -> dict[str, Any]:
         """The parties as they are called at this stage of the case: as applied with, and what has changed since."""

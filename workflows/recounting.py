@@ -111,9 +111,8 @@ def _bring_in_line(desk: Desk, conn: Connection[Any], ids: list[str], names: Seq
         return 0
     conn.execute(_LOCK, (ids,))  # as every step does, so that neither overtakes the other
     new = _New()
-    for read in desk.reader.read(conn, [(one, None, None) for one in ids]):
-        if read.case is not None:
-            new.add(read.case, names)
+    for case, _ in desk.reader.cases(conn, ids):
+        new.add(case, names)
     _write(conn, _MOVE_REVIEWS, new.reviews)
     _write(conn, _MOVE_TICKETS, new.tickets)
     return _write(conn, _MOVE, new.deadlines)

@@ -19,7 +19,6 @@ from policies.refusals import NotAllowed
 from policies.worlds import Worlds
 from workflows.case import FINAL, Application, Case
 from workflows.engine import Desk
-from workflows.views.worklists import read_cases
 
 EXAMPLES = 5  # ids shown of each group
 PAGE = 500  # bindings looked at by one statement, open or not: no statement runs long
@@ -88,7 +87,8 @@ def open_bindings(desk: Desk, reach: Iterable[tuple[str, str]], size: int = PAGE
         "places": [f"{region}%" for _, region in wanted], "size": size, "after": "",
     }  # fmt: skip
     while rows := desk.ledger.read(_PAGE, asked):
-        yield from read_cases(desk, [row["id"] for row in rows if row["wanted"]])
+        for case, _ in desk.look_many([row["id"] for row in rows if row["wanted"]]):
+            yield case
         asked["after"] = rows[-1]["id"]
 
 

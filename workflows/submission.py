@@ -69,10 +69,7 @@ def prepare(request: Request, channel: str, binding_id: str, now: datetime, book
     Raises `NotAllowed` and `Refused` with the codes of API.md's refusals.
     """
     today = shanghai_day(now)
-    holder = _identity(request.holder, today, "/holder")
-    member = _member_identity(request, today)
-    if (holder.family, holder.number) == (member.family, member.number):
-        raise Refused("self_binding", 422, "/member/id_number")
+    holder, member = people(request, today)
     plan = plan_for(book, _facts(request, channel, holder, member), today)
     check_consents(plan, request.consents, now)
     parties = _parties(request, holder, member, today, keys)
@@ -93,6 +90,17 @@ def prepare(request: Request, channel: str, binding_id: str, now: datetime, book
         parties=parties,
     )
     return Case(binding_id, NOWHERE, 0, now, NO_HEAD, Progress(), plan, application)
+
+
+def people(request: Request, today: date) -> tuple[Identity, Identity]:
+    """Holder and member by their documents alone: all that can be told of them before anything else is asked.
+
+    Raises `NotAllowed` and `Refused` with the codes of API.md's refusals.
+    """
+    holder, member = _identity(request.holder, today, "/holder"), _member_identity(request, today)
+    if (holder.family, holder.number) == (member.family, member.number):
+        raise Refused("self_binding", 422, "/member/id_number")
+    return holder, member
 
 
 def _face_age_day(plan: Plan, member: Identity) -> date | None:
@@ -165,12 +173,14 @@ def _parties(
     if request.method == "birth_certificate" and request.birth_certificate is not None:
         given = request.birth_certificate
         mother = parse_by_number(given.mother_id_number, today, "/birth_certificate/mother_id_number")
+        certificate = parse_birth_certificate(given.number)
         parties["mother"] = {
             "name": normalise_name(given.mother_name),
             "id_type": mother.id_type,
             "id_number": mother.number,
             "person": keys.person(mother.family, mother.number),  # so that she decides nothing in it as a clerk
-            "certificate": parse_birth_certificate(given.number).number,
+            "certificate": certificate.number,
+            "certificate_person": keys.person(certificate.family, certificate.number),  # the child, by another number
         }
     return parties
 

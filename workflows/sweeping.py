@@ -7,6 +7,7 @@ the queue, and is parked after ten attempts.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -19,6 +20,7 @@ from workflows.engine import Desk
 from workflows.errors import Refused
 
 ATTEMPTS = 10  # of a deadline whose step breaks, before a person must look at it
+OUTAGE_COUNTS_OVER = timedelta(minutes=5)  # from the first to the last time that a face provider was found down
 log = structlog.get_logger()
 
 # Binding and deadline are locked together: with the binding alone, a deadline that another sweep has just fired is
@@ -30,7 +32,7 @@ where d.parked is null and not d.watch and d.due_at <= (select kinbind_now())
   and (%(only)s::text is null or (d.binding_id = %(only)s and d.name = %(name)s))
   and not (d.name = 'first_attempt_to_pass' and (select exists (
     select from provider_outages o
-    where o.ended_at is null and o.last_at - o.first_at > interval '5 minutes')))
+    where o.ended_at is null and o.last_at - o.first_at > %(outage)s::interval)))
 order by d.due_at
 limit %(limit)s
 for no key update of b, d skip locked
@@ -48,13 +50,18 @@ Due = tuple[str, str]  # binding id, name of the deadline
 
 
 def sweep(desk: Desk, limit: int = 500) -> int:
-    """Fire at most `limit` due deadlines in one commit; return how many were dealt with, 0 when none is due."""
+    """Fire at most `limit` due deadlines in one commit; return how many were dealt with, 0 when none is due.
+
+    Raises what the database says where not even a claim succeeds: that is no sweep with nothing to do.
+    """
     claimed: list[Due] = []
     try:
         with desk.ledger.transaction() as conn:
             claimed = _claim(conn, limit)
             _fire(desk, conn, claimed)
-    except Exception as fault:  # noqa: BLE001  whatever it is, it must not stop the others
+    except Exception as fault:  # whatever it is, it must not stop the others
+        if not claimed:
+            raise
         log.warning("sweep_batch_failed", deadlines=len(claimed), fault=type(fault).__name__)
         for due in claimed:
             _fire_alone(desk, due)
@@ -62,7 +69,7 @@ def sweep(desk: Desk, limit: int = 500) -> int:
 
 
 def _claim(conn: Connection[Any], limit: int, only: Due = ("", "")) -> list[Due]:
-    asked = {"limit": limit, "only": only[0] or None, "name": only[1]}
+    asked = {"limit": limit, "only": only[0] or None, "name": only[1], "outage": OUTAGE_COUNTS_OVER}
     # by id, whatever the plan: what a batch comes to does not hang on the order of rows on a disk
     return sorted((row[0], row[1]) for row in conn.execute(_CLAIM, asked, prepare=True))
 

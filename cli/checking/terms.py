@@ -100,10 +100,10 @@ def expected(at: Moment) -> Armed:
 
 def _materials(at: Moment) -> Iterator[tuple[str, datetime | None]]:
     if at.plan["registry"]["birth_certificate"] and at.progress.get("registry_answered"):
-        yield _span(at, "record_to_confirmed", _turn(at))
+        yield _while_ticket(at, "record_to_confirmed", _turn(at))
     else:
         yield "materials_to_checked", None
-        yield _span(at, "materials_to_offline", at.since)
+        yield _while_ticket(at, "materials_to_offline", at.since)
 
 
 def _face(at: Moment) -> Iterator[tuple[str, datetime | None]]:
@@ -113,11 +113,11 @@ def _face(at: Moment) -> Iterator[tuple[str, datetime | None]]:
     left = [subject for subject in asked if subject not in at.progress.get("passed", ())]
     windows = at.progress.get("windows", {})
     if not left:
-        yield _span(at, "passed_to_authorised", _turn(at))
+        yield _while_ticket(at, "passed_to_authorised", _turn(at))
     elif left[0] in windows:
         yield "first_attempt_to_pass", _time(windows[left[0]]["closes"])
     else:
-        yield _span(at, "face_to_first_attempt", _turn(at))
+        yield _while_ticket(at, "face_to_first_attempt", _turn(at))
 
 
 def _in_force(at: Moment) -> Iterator[tuple[str, datetime | None]]:
@@ -170,6 +170,13 @@ def _span(at: Moment, name: str, start: datetime) -> tuple[str, datetime]:
     if length.get("working_days"):
         return name, at.days.due(start, length["working_days"])
     return name, start + timedelta(hours=length["hours"])
+
+
+def _while_ticket(at: Moment, name: str, start: datetime) -> tuple[str, datetime]:
+    """What began anew after a detour to the counter ends with the counter's days at the latest."""
+    name, end = _span(at, name, start)
+    since = at.progress.get("offline_since")
+    return name, min(end, _span(at, "offline_to_counter", _time(since))[1]) if since else end
 
 
 def midnight(day: date) -> datetime:

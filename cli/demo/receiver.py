@@ -12,6 +12,12 @@ from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from tasks.feed import PARTY_NOTICE
+from tasks.stuck import RECOVERED, STUCK
+
+# What stands at a line and is no event of the binding's own.
+BESIDE = (PARTY_NOTICE, STUCK, RECOVERED)
+
 
 class Receiver:
     """What came, by channel and binding; `forged` counts what did not verify."""
@@ -51,7 +57,7 @@ class Receiver:
         with self._lock:
             if headers["webhook-id"] not in self._seen:  # at least once means sometimes twice
                 self._seen.add(headers["webhook-id"])
-                if event["type"] != "binding.party_notice" and "binding" in event["data"]:
+                if event["type"] not in BESIDE and "binding" in event["data"]:
                     data = event["data"]
                     self._sequences[channel, data["binding"]["id"]].append(data["sequence"])
         return 204

@@ -61,11 +61,10 @@ class Families:
 
     def request(self, n: int, now: datetime) -> Request:
         """The n-th application as its channel sends it at `now`."""
-        kind = self.kind(n)
-        holder_of = n
+        kind, holder_of = self.kind(n), n
         if n and self._dice.share("again", n) < AGAIN:
             holder_of = self._dice.throw("whom", n).randrange(n)
-        region = self.kind(holder_of).region if holder_of != n else kind.region
+        region = self.kind(holder_of).region  # where he is insured: what is not offered there is refused
         born_holder = self._born(holder_of, "holder", (30, 47))
         holder = Person(self._name(holder_of, "h"), "resident_id", self._number(holder_of, region, born_holder), region)
         born = (
@@ -75,14 +74,6 @@ class Families:
         consents = self._accepted(kind, region, born_holder, born, member, now)
         return Request(kind.product, kind.method, holder, member, kind.relationship, "holder", consents, f"sim-{n}",
                        certificate)  # fmt: skip
-
-    def _holder_of(self, n: int, kind: Kind) -> int:
-        """Mostly somebody new; now and then one who has applied for another in the same city before."""
-        if n and self._dice.share("again", n) < AGAIN:
-            before = self._dice.throw("whom", n).randrange(n)
-            if self.kind(before).region == kind.region:
-                return before
-        return n
 
     def _member(self, n: int, kind: Kind, region: str, born: date) -> tuple[Person, BirthCertificate | None]:
         name = self._name(n, "m")

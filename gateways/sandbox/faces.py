@@ -110,7 +110,6 @@ class SandboxFaces:
         answer = answer_for(self.name, "ID_PRO.Code", code, self._now())
         raise ProviderRefused(
             answer.reason or "face_provider_error",
-            retryable=answer.retryable,
             go_offline=answer.go_offline,
             next_retry_at=answer.next_retry_at,
         )

@@ -15,7 +15,7 @@ from gateways.sandbox.switches import Mode, answers, switch
 from models.keyring import Keyring, keyring
 
 DEFAULT_PASSWORD = "123456"  # noqa: S105 - API.md says so; it opens nothing but the sandbox
-_PERSON_FIELDS = ("name", "insured", "credential_active", "pay_password")
+_PERSON_FIELDS = ("name", "insured", "credential_active", "pay_password", "birth_date")
 _STATUSES = {  # what developers write for the three statuses of DOMAIN §E
     "active": "normal",
     "insured": "normal",
@@ -30,7 +30,7 @@ class SandboxRegistries:
     """`Registries` over schema `sandbox`; numbers are found by blind index, what is known lies sealed.
 
     Unknown people are insured where they say, in the employee scheme, credential active, password `123456`,
-    names match; unknown birth certificates are not found, unknown pairs not filed.
+    names match, birth dates are not known; unknown birth certificates are not found, unknown pairs not filed.
     """
 
     def __init__(self, pool: Pool, keys: Keyring | None = None) -> None:
@@ -55,6 +55,7 @@ class SandboxRegistries:
             name_matches="name" not in told or _plain(told["name"]) == _plain(name),
             insured=insured,
             credential_active=bool(told.get("credential_active", True)),
+            birth_date=_day(told.get("birth_date")),
         )
 
     def birth_certificate(self, number: str, mother_name: str, mother_number: str) -> BirthRecord:
@@ -66,12 +67,11 @@ class SandboxRegistries:
         names_her = told is None or _plain(told) == _plain(mother_name)
         if not names_her or _number(record["mother_id_number"]) != _number(mother_number):
             return BirthRecord(found=True)
-        born = record.get("child_birth_date")
         return BirthRecord(
             found=True,
             mother_matches=True,
             child_name=record.get("child_name"),
-            child_birth_date=date.fromisoformat(born) if born else None,
+            child_birth_date=_day(record.get("child_birth_date")),
             child_id_number=record.get("child_id_number"),
         )
 
@@ -92,10 +92,12 @@ class SandboxRegistries:
         """Learn of a person the fields of `PUT /v1/sandbox/persons` that are given; the others stay.
 
         `insured` may be given in parts, or None for "not insured"; `birth_certificates` are replaced
-        one by one, by number; `prior_filings` (beyond the API: members' numbers) adds filings of this holder.
-        Raises `ValueError` for a `child_birth_date` that is no ISO date.
+        one by one, by number. Beyond the API: `birth_date`, and `prior_filings` (members' numbers), which adds
+        filings of this holder. Raises `ValueError` for a date that is no ISO date.
         """
         fields = {field: told[field] for field in _PERSON_FIELDS if field in told}
+        if "birth_date" in fields:
+            fields["birth_date"] = _iso(fields["birth_date"])
         certificates = [dict(one) for one in told.get("birth_certificates") or ()]
         for certificate in certificates:
             certificate["child_birth_date"] = _iso(certificate.get("child_birth_date"))
@@ -165,6 +167,10 @@ def _iso(given: date | str | None) -> str | None:
     if given is None:
         return None
     return (given if isinstance(given, date) else date.fromisoformat(given)).isoformat()
+
+
+def _day(told: str | None) -> date | None:
+    return date.fromisoformat(told) if told else None
 
 
 def _number(number: str) -> str:

@@ -71,48 +71,9 @@ begin
       where not f.months and f.binding_id = any (won));
   end if;
 
-  if batch ? 'rekeyed' then
-    -- the member has another number: the binding and its places go over to the person of that number
-    select array_agg(r.binding_id), array_agg('duplicate_binding'::text) into late, late_why
-    from jsonb_to_recordset(batch -> 'rekeyed') as r(binding_id text, member text)
-    join seats s on s.binding_id = r.binding_id
-    where r.binding_id = any (won) and exists (
-      select from seats o where o.holder = s.holder and o.member = r.member and o.product = s.product);
-    refused := refused || coalesce(late, '{}');
-    refused_why := refused_why || coalesce(late_why, '{}');
-    update seats s set member = r.member
-    from jsonb_to_recordset(batch -> 'rekeyed') as r(binding_id text, member text)
-    where s.binding_id = r.binding_id and r.binding_id = any (won) and r.binding_id <> all (refused);
-    -- a holder counts once a month, by the place that lives where there is one, and from the later of the two; what
-    -- the two persons have together may be more than a new binder would get
-    with gone as (
-      delete from month_seats o
-      using jsonb_to_recordset(batch -> 'rekeyed') as r(binding_id text, member text), month_seats m
-      where m.binding_id = r.binding_id and r.binding_id = any (won) and r.binding_id <> all (refused)
-        and o.member = r.member and o.product = m.product and o.month = m.month and o.holder = m.holder
-        and o.binding_id <> m.binding_id
-      returning m.member, m.product, m.month, m.n, o.taken_at)
-    update month_seats m set taken_at = greatest(m.taken_at, gone.taken_at) from gone
-    where (m.member, m.product, m.month, m.n) = (gone.member, gone.product, gone.month, gone.n);
-    update month_seats m set member = r.member, n = 1 + (
-      select coalesce(max(o.n), 0) from month_seats o
-      where o.member = r.member and o.product = m.product and o.month = m.month)
-    from jsonb_to_recordset(batch -> 'rekeyed') as r(binding_id text, member text)
-    where m.binding_id = r.binding_id and r.binding_id = any (won) and r.binding_id <> all (refused);
-    insert into person_channels (person, channel, since)
-    select r.member, c.channel, c.since
-    from jsonb_to_recordset(batch -> 'rekeyed') as r(binding_id text, member text)
-    join applications a on a.binding_id = r.binding_id
-    join person_channels c on c.person = a.member
-    where r.binding_id = any (won) and r.binding_id <> all (refused)
-    on conflict do nothing;
-    update applications a set member = r.member
-    from jsonb_to_recordset(batch -> 'rekeyed') as r(binding_id text, member text)
-    where a.binding_id = r.binding_id and r.binding_id = any (won) and r.binding_id <> all (refused);
-  end if;
-
   if batch ? 'counts' then
-    -- who has as many as his pack allows within its window; the other party never counts against itself
+    -- who has as many as his pack allows within its window; the other party never counts against itself. Before places
+    -- go over to another person: what is refused here must have moved none
     select array_agg(c.binding_id), array_agg(c.code) into late, late_why
     from jsonb_to_recordset(batch -> 'counts')
       as c(binding_id text, code text, member text, holder text, product text, scope text, relationship text,
@@ -132,6 +93,51 @@ begin
       end;
     refused := refused || coalesce(late, '{}');
     refused_why := refused_why || coalesce(late_why, '{}');
+  end if;
+
+  if batch ? 'rekeyed' then
+    -- the member has another number: the binding and its places go over to the person of that number
+    select array_agg(r.binding_id), array_agg('duplicate_binding'::text) into late, late_why
+    from jsonb_to_recordset(batch -> 'rekeyed') as r(binding_id text, member text)
+    join seats s on s.binding_id = r.binding_id
+    where r.binding_id = any (won) and exists (
+      select from seats o where o.holder = s.holder and o.member = r.member and o.product = s.product);
+    -- of several reasons the first is told
+    refused := coalesce(late, '{}') || refused;
+    refused_why := coalesce(late_why, '{}') || refused_why;
+    update seats s set member = r.member
+    from jsonb_to_recordset(batch -> 'rekeyed') as r(binding_id text, member text)
+    where s.binding_id = r.binding_id and r.binding_id = any (won) and r.binding_id <> all (refused);
+    -- a holder counts once a month, by the place that lives where there is one, and from the later of the two; where a
+    -- registry links the two, what they have together may be more than a new binder would get
+    with gone as (
+      delete from month_seats o
+      using jsonb_to_recordset(batch -> 'rekeyed') as r(binding_id text, member text), month_seats m
+      where m.binding_id = r.binding_id and r.binding_id = any (won) and r.binding_id <> all (refused)
+        and o.member = r.member and o.product = m.product and o.month = m.month and o.holder = m.holder
+        and o.binding_id <> m.binding_id
+      returning m.member, m.product, m.month, m.n, o.taken_at)
+    update month_seats m set taken_at = greatest(m.taken_at, gone.taken_at) from gone
+    where (m.member, m.product, m.month, m.n) = (gone.member, gone.product, gone.month, gone.n);
+    update month_seats m set member = r.member, n = (
+      select min(place)
+      from generate_series(1, 1 + (select count(*) from month_seats o
+                                   where o.member = r.member and o.product = m.product and o.month = m.month)) as place
+      where not exists (
+        select from month_seats o
+        where o.member = r.member and o.product = m.product and o.month = m.month and o.n = place))
+    from jsonb_to_recordset(batch -> 'rekeyed') as r(binding_id text, member text)
+    where m.binding_id = r.binding_id and r.binding_id = any (won) and r.binding_id <> all (refused);
+    insert into person_channels (person, channel, since)
+    select r.member, c.channel, c.since
+    from jsonb_to_recordset(batch -> 'rekeyed') as r(binding_id text, member text)
+    join applications a on a.binding_id = r.binding_id
+    join person_channels c on c.person = a.member
+    where r.binding_id = any (won) and r.binding_id <> all (refused)
+    on conflict do nothing;
+    update applications a set member = r.member
+    from jsonb_to_recordset(batch -> 'rekeyed') as r(binding_id text, member text)
+    where a.binding_id = r.binding_id and r.binding_id = any (won) and r.binding_id <> all (refused);
   end if;
 
   if batch ? 'month_seats' then
@@ -157,7 +163,9 @@ begin
   if batch ? 'seats' then
     select array_agg(judged.binding_id), array_agg(judged.why) into late, late_why from (
       select t.binding_id, case
-        when exists (select from seats s where s.holder = t.holder and s.member = t.member and s.product = t.product)
+        -- a newborn is its number or its certificate's: once with a holder, by whichever he applied
+        when exists (select from seats s where s.holder = t.holder and s.product = t.product
+                     and (s.member in (t.member, t.certificate) or s.certificate = t.certificate))
           then 'duplicate_binding'
         when t.max_n is not null
           and (select count(*) from seats s where s.scope = t.scope and s.holder = t.holder) >= t.max_n
@@ -172,17 +180,17 @@ begin
           then 'sharing_not_active'
         end as why
       from jsonb_to_recordset(batch -> 'seats')
-        as t(binding_id text, scope text, holder text, member text, product text, relationship text,
-             max_n int, relation_max int, requires text)
+        as t(binding_id text, scope text, holder text, member text, certificate text, product text,
+             relationship text, max_n int, relation_max int, requires text)
     ) as judged
     where judged.why is not null;
     -- of several reasons the first is told
     refused := coalesce(late, '{}') || refused;
     refused_why := coalesce(late_why, '{}') || refused_why;
-    insert into seats (scope, holder, n, member, product, relationship, binding_id)
-    select t.scope, t.holder, free.n, t.member, t.product, t.relationship, t.binding_id
+    insert into seats (scope, holder, n, member, certificate, product, relationship, binding_id)
+    select t.scope, t.holder, free.n, t.member, t.certificate, t.product, t.relationship, t.binding_id
     from jsonb_to_recordset(batch -> 'seats')
-      as t(binding_id text, scope text, holder text, member text, product text, relationship text)
+      as t(binding_id text, scope text, holder text, member text, certificate text, product text, relationship text)
     cross join lateral (
       select min(place) as n
       from generate_series(1, 1 + (select count(*) from seats s where s.scope = t.scope and s.holder = t.holder)) as place

@@ -23,6 +23,7 @@ provider_outages = Table(
     Column("first_at", DateTime(timezone=True), primary_key=True),
     time_("last_at"),
     time_("ended_at", nullable=True),
+    id_("made_good_to"),  # null: it is not over; else windows up to this binding have been moved
 )
 
 # What was found stuck, and when it was found to move again: told once each time.
@@ -100,7 +101,7 @@ repair_items = Table(
 heartbeats = Table(
     "heartbeats",
     metadata,
-    Column("name", Text, primary_key=True),  # of a worker, of beat, of the sweep
+    Column("name", Text, primary_key=True),  # of a worker, of the sweep
     time_("seen_at"),
-    Column("detail", JSONB),
+    Column("detail", JSONB),  # nobody writes it any more
 )

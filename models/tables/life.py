@@ -77,6 +77,7 @@ applications = Table(
     Index("applications_holder_idx", "holder", "binding_id"),
     Index("applications_member_idx", "member", "binding_id"),
     Index("applications_channel_idx", "channel", "channel_reference"),
+    Index("applications_alike_idx", "region", "product", "method", "relationship", "binding_id"),
 )
 
 # Every step, in order; also the event feed. Partitioned by real time, so that a moved clock finds a partition.
@@ -145,6 +146,7 @@ seats = Table(
     Column("product", Text, nullable=False),
     Column("relationship", Text, nullable=False),
     id_("binding_id", nullable=False),  # no foreign key: seats are taken before the binding is written
+    id_("certificate"),  # of a newborn, as a person: by whatever number it is known, it has one seat with a holder
     UniqueConstraint("holder", "member", "product"),
     Index("seats_binding_idx", "binding_id"),
 )

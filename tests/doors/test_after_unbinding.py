@@ -114,7 +114,7 @@ def test_what_is_locked_is_not_listed_until_midnight(town: Town) -> None:
         wrong = act(door, seen["id"], "confirm_unbind", pay_password="000000", **signed_in)
         assert view(wrong)["attempts_left"] == left
     for seen in (one, two):
-        assert town.seen("alipay", seen["id"])["available_actions"] == ["cancel_unbind"]
+        assert town.seen("alipay", seen["id"])["available_actions"] == ["cancel_unbind", "report_change"]
         locked = act(elsewhere, seen["id"], "confirm_unbind", pay_password="123456", **signed_in)
         assert (locked.status_code, view(locked)["code"]) == (409, "pay_password_locked")
         assert view(locked)["until"] == f"{town.today().isoformat()}T16:00:00Z"
@@ -135,6 +135,60 @@ def test_the_member_is_not_locked_by_what_the_holder_mistypes(town: Town) -> Non
     asked(town.at(ELSEWHERE), seen["id"], "member", "pay_password", **who(body, "member"))
     ended = act(town.at(ELSEWHERE), seen["id"], "confirm_unbind", pay_password="123456", **who(body, "member"))
     assert view(ended)["state"] == "unbound"
+
+
+def test_an_unbinding_is_no_shelter_from_the_registry(town: Town) -> None:
+    """Whoever asks for the end and takes it back every half hour is looked at like everybody else (attack: never)."""
+    seen, body = active(town)
+    client = town.at("alipay")
+    town.knows(body["holder"]["id_number"], insured={"status": "terminated"})
+    asked(client, seen["id"], "holder", "pay_password")
+    look = town.at("operator").post(f"/v1/ops/bindings/{seen['id']}/repair",
+                                    json={"repair": "ask_again", "reason": "ask_again"})  # fmt: skip
+    assert look.status_code == 200, look.text
+    town.advance(seconds=1)
+    now = town.seen("alipay", seen["id"])
+    assert (now["state"], now["reason"]) == ("suspended", "insurance_ended")
+    assert town.use("alipay", body, "show_code") == (False, "suspended")
+    still = asked(client, seen["id"], "holder", "pay_password")  # he who still wants the end asks again
+    assert view(still)["waiting_on"]["then"] == "suspended"
+    assert view(act(client, seen["id"], "confirm_unbind", pay_password="123456"))["state"] == "unbound"
+
+
+@pytest.mark.parametrize(("said", "state"), [("suspend", "suspended"), ("unbind", "unbound")])
+def test_a_supervisor_need_not_wait_for_an_unbinding(town: Town, said: str, state: str) -> None:
+    seen, body = active(town)
+    asked(town.at("alipay"), seen["id"], "holder", "face")
+    supervisor = town.at("supervisor")
+    assert said in town.seen("supervisor", seen["id"])["available_actions"]
+    decided = supervisor.post(f"/v1/bindings/{seen['id']}/{said}", json={"reason": "suspected_fraud"})
+    assert (view(decided)["state"], view(decided)["reason"]) == (state, "suspected_fraud")
+    assert not town.use("alipay", body, "show_code")[0]
+    late = town.at("alipay").post(f"/v1/bindings/{seen['id']}/face-checks", json={"subject": "holder"})
+    assert (late.status_code, view(late)["code"]) == (409, "action_not_available")
+
+
+def test_what_was_suspended_before_the_unbinding_is_not_suspended_again(town: Town) -> None:
+    seen, _ = active(town)
+    where = f"/v1/bindings/{seen['id']}/suspend"
+    assert town.at("supervisor").post(where, json={"reason": "suspected_fraud"}).status_code == 200
+    asked(town.at("alipay"), seen["id"], "holder", "pay_password")
+    again = town.at("supervisor").post(where, json={"reason": "suspected_fraud"})
+    assert (again.status_code, view(again)["code"]) == (409, "action_not_available")
+    assert "suspend" not in view(again)["available_actions"]
+    assert view(act(town.at("alipay"), seen["id"], "cancel_unbind"))["reason"] == "suspected_fraud"
+
+
+def test_a_death_ends_what_is_being_ended(town: Town) -> None:
+    """Another change waits for the end of the unbinding: it would take away the wish of whoever asked for it."""
+    seen, body = active(town)
+    asked(town.at("alipay"), seen["id"], "holder", "pay_password")
+    waits = act(town.at("alipay"), seen["id"], "report_change", what="relationship_ended", **who(body, "member"))
+    assert (waits.status_code, view(waits)["code"]) == (409, "action_not_available")
+    assert view(waits)["allowed"] == ["death"]
+    assert "report_change" in town.seen("alipay", seen["id"])["available_actions"]
+    told = view(act(town.at("alipay"), seen["id"], "report_change", what="death"))
+    assert (told["state"], told["reason"]) == ("unbound", "death")
 
 
 @pytest.mark.parametrize("initiator", ["holder", "member", "guardian"])

@@ -24,6 +24,7 @@ from console.words_of_codes import CODES as OF_THE_CONSOLE
 from models import logs
 from tests.doors.conftest import Caller
 from tests.doors.family import application, key, submitted, view
+from tests.doors.visitor import Comes, text_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -172,6 +173,16 @@ def test_never_with_the_sandbox_in_production(settings: pytest.MonkeyPatch) -> N
     settings.setenv("KINBIND_ENV", "production")
     with pytest.raises(SandboxInProductionError):
         create_app()
+
+
+def test_a_fault_of_ours_is_no_outage(as_: Caller, comes: Comes, database_url: str) -> None:
+    """A view whose statement is wrong is told as what it is: to try again helps nobody."""
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        conn.execute("alter table webhook_endpoints rename disabled_at to closed_at")
+    answer = as_("alipay").get("/v1/webhook-endpoints")
+    assert (answer.status_code, view(answer)["code"]) == (500, "internal_error")
+    page = comes("supervisor").get("/supervision/channels")
+    assert (page.status_code, "系统内部错误" in text_of(page)) == (500, True)
 
 
 def test_a_database_that_fails_is_503_and_then_serves_again(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 
 import httpx
 
@@ -106,3 +107,14 @@ def test_by_face_there_is_no_password(alipay: httpx.Client, office: Office) -> N
     assert started.status_code == 201, started.text
     life.end_face(office, life.sessions(office, binding_id)[-1])
     assert view(alipay.get(f"/v1/bindings/{binding_id}"))["state"] == "unbound"
+
+
+def test_no_childs_face_is_asked_for_the_end(alipay: httpx.Client, office: Office) -> None:
+    """Not for the binding, nor for its end (F15): the payment password, or the guardian's face."""
+    child, grown = (life.to_state(office, "active", seed=seed, member_born=born)
+                    for seed, born in ((551, date(2016, 5, 1)), (552, date(1958, 3, 7))))  # fmt: skip
+    for binding_id, method, status in ((child, "face", 422), (child, "pay_password", 200), (grown, "face", 200)):
+        who = {"acting_for": {"id_number": number_of(office, binding_id, "member")}}
+        asked = act(alipay, binding_id, "request_unbind", initiator="member", method=method, **who)
+        assert asked.status_code == status, asked.text
+        assert view(asked).get("code") == ("method_not_allowed" if status == 422 else None)

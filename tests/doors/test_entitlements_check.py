@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from models.ledger import Ledger
 from tasks.office import Office
 from tests import life
 from tests.doors.conftest import Caller
@@ -43,6 +44,20 @@ def test_an_allowed_use_is_recorded(alipay: httpx.Client, wechat: httpx.Client, 
     assert [one["purpose"] for one in rest["items"]] == ["show_code"]
     assert rest["next_cursor"] is None
     assert wechat.get(f"/v1/bindings/{active}/usage").status_code == 404
+
+
+def test_the_time_is_asked_for_once(
+    alipay: httpx.Client, active: str, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people, asked, now = numbers(office, active), [], Ledger.now
+
+    def counted(ledger: Ledger) -> Any:
+        asked.append(ledger)
+        return now(ledger)
+
+    monkeypatch.setattr(Ledger, "now", counted)
+    assert check(alipay, people)["allowed"] is True
+    assert len(asked) == 1
 
 
 def test_what_is_not_allowed_is_not_recorded(alipay: httpx.Client, active: str, office: Office) -> None:

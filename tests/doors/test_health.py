@@ -4,9 +4,13 @@ import httpx
 import psycopg
 import pytest
 
+from api.clerk import Clerk
 from api.health import _broker_answers
+from gateways.sandbox.registries import SandboxRegistries
+from models.ledger import PATIENCE
 from tasks.office import Office
 from tests import life
+from tests.doors.conftest import serving
 from workflows.case import ACTIVE, AGENCY_REVIEW
 
 
@@ -53,7 +57,7 @@ def test_not_ready_on_yesterdays_schema(base_url: str, office: Office) -> None:
     assert ready(base_url)[1]["migrations"] is False
     with psycopg.connect(office.ledger.url, autocommit=True) as conn:
         conn.execute("drop table alembic_version")
-    assert ready(base_url)[1] == {"database": True, "migrations": False, "worker": False}
+    assert ready(base_url)[1] == {"clerk": True, "database": True, "migrations": False, "worker": False}
 
 
 def test_ready_asks_the_broker_if_there_is_one(
@@ -66,6 +70,33 @@ def test_ready_asks_the_broker_if_there_is_one(
     status, checks = ready(base_url)
     assert (status, checks["broker"]) == (503, False)
     assert not _broker_answers("nonsense")
+
+
+def test_not_ready_without_a_clerk(settings: pytest.MonkeyPatch) -> None:
+    seated: list[Clerk] = []
+    begin = Clerk.start
+
+    def start(clerk: Clerk) -> None:
+        seated.append(clerk)
+        begin(clerk)
+
+    settings.setattr(Clerk, "start", start)
+    with serving() as url:
+        assert ready(url)[1]["clerk"] is True
+        seated[0]._table.put(None)  # as whatever else may end its thread
+        seated[0]._thread.join(5)
+        status, checks = ready(url)
+        assert (status, checks["clerk"], checks["database"]) == (503, False, True)
+
+
+def test_no_pool_waits_long_for_a_host_that_is_gone(office: Office) -> None:
+    windows = office.windows.registries
+    assert isinstance(windows, SandboxRegistries)
+    with office.ledger.desk() as desk, office.ledger._reader.connect() as reader, windows._pool.connection() as window:
+        for conn in (desk, reader.connection.driver_connection, window):
+            assert conn is not None
+            told = conn.info.get_parameters()
+            assert {name: int(told[name]) for name in PATIENCE} == PATIENCE
 
 
 def test_the_figures_are_those_of_the_ledger(base_url: str, office: Office) -> None:

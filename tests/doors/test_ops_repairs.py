@@ -368,6 +368,38 @@ def test_outside_the_grant_there_is_nothing(as_: Caller, office: Office):
     assert suzhou.get(f"/v1/ops/repairs/{theirs['id']}").status_code == 404
 
 
+def test_a_page_of_repairs_is_filled_from_those_that_one_is_granted(as_: Caller, office: Office):
+    people = {
+        place: principals.create_staff(office.ledger, place, ["operator", "supervisor"], regions)
+        for place, regions in {"Suzhou": ["320500"], "Jiangsu and Zhejiang": ["320000", "330000"]}.items()
+    }
+    everywhere = Principal("prn_all", "staff", "all", roles=("operator",), regions=("000000",))
+
+    def order(asker: Principal, **wanted: str) -> str:
+        return orders.make(office.ledger, asker, Wish("rearm", "x", {"states": ["submitted"], **wanted}, {}))
+
+    suzhou, two = (asker for asker, _ in people.values())
+    mine = [order(suzhou), order(everywhere, region="320506")]
+    province = order(two)
+    hidden = [order(everywhere) for _ in range(3)]  # newer, and over the whole country
+
+    def listed(key: str, **asked: int) -> list[str]:
+        client, found, cursor = as_("operator", Authorization=f"Bearer {key}"), [], ""
+        while cursor is not None:
+            told = client.get("/v1/ops/repairs", params={**asked, **({"cursor": cursor} if cursor else {})}).json()
+            assert told["items"], "no page is empty"
+            found += [one["id"] for one in told["items"]]
+            cursor = told["next_cursor"]
+        return found
+
+    def newest_first(*made: str) -> list[str]:
+        return sorted(made, reverse=True)  # ids made in one millisecond are in no order of their own
+
+    assert listed(people["Suzhou"][1], limit=1) == newest_first(*mine)
+    assert listed(people["Jiangsu and Zhejiang"][1], limit=2) == newest_first(province, *mine)
+    assert listed("sandbox-operator", limit=4) == newest_first(*hidden, province, *mine)
+
+
 def test_the_second_person_may_be_one_of_that_place(as_: Caller, office: Office):
     binding_id = life.to_state(office, "submitted", seed=1, region="440100")
     _, key = principals.create_staff(office.ledger, "Guangdong", ["supervisor"], ["440000"], "own-1")

@@ -78,6 +78,22 @@ def test_at_the_counter_the_clerk_sees_who_he_is(town: Town) -> None:
     assert (verified.json()["state"], verified.json()["member"]["name"]) == ("active", "欧***")
 
 
+def test_a_clerk_who_may_have_seen_the_first_report_names_the_version(town: Town) -> None:
+    """A number came on top of the name while he looked: what he verifies is what he has seen."""
+    seen, _ = town.active()
+    number = make_id_number("110105", MOTHER_BORN, 773)
+    first = view(reported(town, seen, "name", value="欧阳秀英"))["version"]
+    second = view(reported(town, seen, "id_number", value=number))["version"]
+    where, said = f"/v1/counter/tickets/{seen['id']}/verify", {"method": "document_reader", "note": "新证"}
+    for headers in ({}, {"If-Match": f'"{first}"'}):
+        refused = town.at("counter").post(where, json=said, headers=headers)
+        assert (refused.status_code, view(refused)["code"], view(refused)["version"]) == (412, "stale_version", second)
+    assert found(town, number) == []
+    verified = town.at("counter").post(where, json=said, headers={"If-Match": f'"{second}"'})
+    assert (verified.status_code, verified.json()["state"]) == (200, "active")
+    assert found(town, number) == [seen["id"]]
+
+
 def test_a_childs_name_is_known_to_the_registry_and_no_child_shows_its_face(town: Town) -> None:
     seen, body = town.active(member_born=CHILD_BORN)
     town.knows(body["member"]["id_number"], name="李明月")
@@ -164,6 +180,20 @@ def test_a_number_whose_person_the_holder_has_bound_already(town: Town) -> None:
     )
     assert (refused.status_code, refused.json()["code"]) == (409, "duplicate_binding")
     assert found(town, body["member"]["id_number"]) == [seen["id"]]
+
+
+def test_a_number_whose_person_has_as_many_binders_as_a_month_allows(town: Town) -> None:
+    """What a new application would not get is not got by a report either (F51)."""
+    _, other = town.active(holder_seed=943, member_seed=944)
+    number = other["member"]["id_number"]
+    again = application(holder_seed=945, member_seed=944)
+    town.active(body=again)
+    seen, _ = town.active(holder_seed=946, member_seed=947)
+    third = application(holder_seed=946, member_seed=944)
+    assert view(town.applied("alipay", third))["code"] == "member_binder_limit"
+    changed = view(reported(town, seen, "id_number", value=number))
+    assert town.face("alipay", changed, "member")["reason"] == "member_binder_limit"
+    assert (town.seen("alipay", seen["id"])["state"], seen["id"] in found(town, number)) == ("suspended", False)
 
 
 # -- other changes -----------------------------------------------------------------------------------------------

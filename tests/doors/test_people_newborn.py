@@ -102,6 +102,55 @@ def test_a_stated_birthday_that_is_not_the_certificates(town: Town) -> None:
     assert (seen["state"], seen["reason"]) == ("rejected", "birth_cert_date_mismatch")
 
 
+@pytest.mark.parametrize("recorded", ["name_and_number", "name", "number", "nothing"])
+def test_a_mothers_certificate_binds_no_other_child(town: Town, recorded: str) -> None:
+    """Her own certificate and her own face, but another's child of the same birthday."""
+    body = application(method="birth_certificate")
+    own = {"child_name": body["member"]["name"] if "name" in recorded else None,
+           "child_id_number": its_number(body) if "number" in recorded else None}  # fmt: skip
+    certified(town, body, **own)
+    others = its_number(body, 33)
+    town.knows(others, name="赵四")
+    body["member"] |= {"name": "赵四", "id_number": others}
+    seen = town.checked("alipay", body)
+    assert (seen["state"], seen["reason"]) == ("rejected", "birth_cert_child_mismatch")
+
+
+def test_a_name_that_is_not_the_certificates(town: Town) -> None:
+    body = application(method="birth_certificate")
+    certified(town, body, child_name="李另名")
+    assert town.checked("alipay", body)["reason"] == "birth_cert_child_mismatch"
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "not-yet-known"])
+def test_a_newborn_that_has_its_number_already(town: Town, known: bool) -> None:
+    body = application(method="birth_certificate")
+    body["member"]["id_number"] = its_number(body, 61)
+    certified(town, body, **({"child_id_number": body["member"]["id_number"]} if known else {}))
+    seen, _ = town.active("alipay", body)
+    assert (seen["state"], town.use("alipay", body, "show_code")) == ("active", (True, None))
+
+
+@pytest.mark.parametrize(("first", "sequence"), [("by_certificate", 71), ("by_number", 73)])
+def test_one_baby_has_one_binding_to_a_holder(town: Town, first: str, sequence: int) -> None:
+    """By its certificate alone, or with its number too: it is the same baby, before and after the link."""
+    body = application(method="birth_certificate")
+    numbered = body | {"member": body["member"] | {"id_number": its_number(body, sequence)}}
+    certified(town, body)
+    made, again = (body, numbered) if first == "by_certificate" else (numbered, body)
+    seen, _ = town.active("alipay", made)
+    assert view(town.applied("wechat", again))["code"] == "duplicate_binding"
+    certified(town, body, child_id_number=numbered["member"]["id_number"])
+    town.advance(days=2)
+    assert town.seen("alipay", seen["id"])["member"]["id_number"] is not None
+    for one in (again, made):
+        assert view(town.applied("wechat", one))["code"] == "duplicate_binding"
+    both = application(method="birth_certificate")  # the other parent may still bind it, once
+    others = numbered | {"holder": both["holder"], "consents": both["consents"]}
+    assert town.active("wechat", others)[0]["state"] == "active"
+    assert view(town.applied("alipay", others))["code"] == "duplicate_binding"
+
+
 def test_grown_children_are_not_bound_by_certificate(town: Town) -> None:
     told = {"method": "birth_certificate", "relationship": "CHILD"}
     assert view(town.asked(**told, born="2001-05-01"))["code"] == "method_not_allowed"
@@ -167,3 +216,29 @@ def test_the_family_may_report_the_number_first(town: Town) -> None:
     assert (after["state"], after["member"]["id_number"]) == ("active", f"1101**********{number[-4:]}")
     who = acting({"member": {"id_number": number}}, "member")
     assert act(town.at("wechat"), seen["id"], "report_change", what="name", **who).status_code == 200
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["numbered", "not-yet-numbered"])
+def test_no_other_childs_name_and_number_are_reported_for_it(town: Town, known: bool) -> None:
+    """Nobody compares a child's face: the certificate says whose name and number they are, one after the other too."""
+    seen, body = bound(town)
+    another, its_own = its_number(body, 61), its_number(body, 62)
+    town.knows(another, name="赵别家")
+    certified(town, body, **({"child_id_number": its_own} if known else {}))
+    for what, value in (("name", "赵别家"), ("id_number", another)):
+        refused = act(town.at("alipay"), seen["id"], "report_change", what=what, value=value)
+        assert (refused.status_code, view(refused)["code"]) == (422, "name_id_mismatch"), what
+        assert [one["pointer"] for one in view(refused)["errors"]] == ["/value"]
+    assert town.seen("alipay", seen["id"])["version"] == seen["version"]
+    changed = act(town.at("alipay"), seen["id"], "report_change", what="id_number", value=its_own)
+    assert view(changed)["state"] == "suspended"
+
+
+def test_a_certificate_without_a_name_ties_no_number_to_its_child(town: Town) -> None:
+    body = application(method="birth_certificate")
+    given = body["birth_certificate"]
+    told = given | {"child_birth_date": body["member"]["birth_date"]}
+    town.knows(given["mother_id_number"], birth_certificates=[told])
+    seen, _ = town.active("alipay", body)
+    refused = act(town.at("alipay"), seen["id"], "report_change", what="id_number", value=its_number(body, 63))
+    assert view(refused)["code"] == "name_id_mismatch"

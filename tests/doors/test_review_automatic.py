@@ -1,15 +1,23 @@
 """Reviews that pass by themselves where a pack says so: a decision like any other, and some drawn for a person."""
 
-import zlib
+import functools
+import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from models.keyring import keyring
 from policies.book import lawbook
+from tasks.office import Office
+from tests import life
 from tests.doors.conftest import Caller
 from tests.doors.family import act, application, submitted, with_materials
+from workflows.binding import draw
+from workflows.submission import Request
 
 CHANNEL = "yueyibao_alipay"
 SHARES = {"441300": "0", "441400": "1", "440600": "0.5"}  # of what is drawn for a person, by city
@@ -36,9 +44,9 @@ def packs(settings: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     lawbook.cache_clear()
 
 
-def checked(client: httpx.Client, region: str) -> str:
-    """A sharing of that city whose registries have answered."""
-    made = submitted(client, application(product="account_sharing", region=region))
+def checked(client: httpx.Client, region: str, body: dict[str, Any] | None = None) -> str:
+    """A sharing of that city (or `body`) whose registries have answered."""
+    made = submitted(client, body or application(product="account_sharing", region=region))
     with_materials(client, made)
     assert act(client, made["id"], "submit_materials").status_code == 200
     assert client.post("/v1/sandbox/clock/advance", json={"seconds": 1}).status_code == 200
@@ -77,14 +85,50 @@ def test_what_is_drawn_goes_to_a_person(as_: Caller) -> None:
     ]  # fmt: skip
 
 
-def test_the_draw_can_be_made_again_from_the_id(as_: Caller) -> None:
-    for _ in range(4):
-        binding_id = checked(as_(CHANNEL), "440600")
-        drawn = zlib.crc32(binding_id.encode()) / 2**32
-        (line,) = [one for one in as_("reviewer").get(f"/v1/reviews/{binding_id}").json()["timeline"]
-                   if one["reason"] in ("automatic", "sampled")]  # fmt: skip
-        assert line["reason"] == ("sampled" if drawn < 0.5 else "automatic")
-        assert f"sample_share 0.5, drawn {drawn:.6f}" in line["note"]
+def drawn(as_: Caller, binding_id: str) -> tuple[str, str]:
+    """Automatic or sampled, and under which rule."""
+    (line,) = [one for one in as_("reviewer").get(f"/v1/reviews/{binding_id}").json()["timeline"]
+               if one["reason"] in ("automatic", "sampled")]  # fmt: skip
+    return line["reason"], line["note"]
+
+
+def test_whoever_has_the_keys_draws_again(as_: Caller) -> None:
+    """As docs/packs.md says: the index of each person from his number, then the digest of the two and the product."""
+    keys, found = keyring(), set()
+    for _ in range(2):
+        body = application(product="account_sharing", region="440600")
+        holder, member = (keys.person("citizen18", body[role]["id_number"]) for role in ("holder", "member"))
+        digest = hashlib.sha256(f"{holder}:{member}:account_sharing".encode()).hexdigest()
+        again = int(digest[:8], 16) / 2**32
+        reason, note = drawn(as_, checked(as_(CHANNEL), "440600", body))
+        assert reason == ("sampled" if again < 0.5 else "automatic")
+        assert f"sample_share 0.5, drawn {again:.6f} " in note
+        found.add(again)
+    assert len(found) == 2
+
+
+def test_withdrawing_and_applying_anew_draws_the_same(office: Office) -> None:
+    """The number is in no hand of a channel: neither the id that the 201 shows, nor the time, nor another try."""
+    of_city = functools.partial(life.a_request, office.desk.book, product="account_sharing", region="440600")
+    request = next(one for one in (of_city(seed=seed) for seed in range(40)) if draw_of(office, one) < 0.5)
+    tries = [life.submit(office, request)]
+    for _ in range(8):
+        life.hand_in(office, tries[-1])
+        assert life.registries_say_yes(office, tries[-1]).state == "agency_review"
+        life.say(office, "withdraw", tries[-1])
+        tries.append(life.submit(office, request))
+    page = (Path(__file__).parents[2] / "docs" / "packs.md").read_text(encoding="utf-8")
+    (statement,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    with office.ledger.desk() as conn:
+        again = conn.execute(statement.replace("bnd_…", tries[-1])).fetchall()
+    assert [float(row[0]) for row in again] == [draw_of(office, request)]
+
+
+def draw_of(office: Office, request: Request) -> float:
+    """What the two people of an application draw."""
+    keys, people = office.desk.keys, (request.holder, request.member)
+    holder, member = (keys.person("citizen18", one.id_number or "") for one in people)
+    return draw(holder, member, request.product)
 
 
 def test_whatever_was_drawn_stays_drawn_after_a_correction(as_: Caller) -> None:

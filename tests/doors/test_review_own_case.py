@@ -10,7 +10,8 @@ import pytest
 from policies.people import parse_identity
 from tasks.office import Office
 from tests import life
-from tests.doors.family import act
+from tests.doors.family import act, application, key
+from tests.doors.visitor import Comes, with_pictures
 from tests.wire import NO_AUTHORITIES
 from workflows.access import principals
 from workflows.case import ACTIVE, AGENCY_REVIEW, OFFLINE_FALLBACK, SUSPENDED, SYSTEM
@@ -84,6 +85,16 @@ def test_no_clerk_ends_or_changes_his_own_binding(who: Staff, office: Office) ->
     assert act(party, binding_id, "report_change", what="relationship_ended").json()["code"] == "own_case"
 
 
+def test_no_clerk_verifies_himself_into_a_binding(who: Staff, office: Office) -> None:
+    """Whom the member is reported to be is a party already, before anybody has seen him."""
+    binding_id, number = life.to_state(office, ACTIVE), life.number(date(1958, 3, 7), 78)
+    clerk = who("counter", number)
+    assert act(clerk, binding_id, "report_change", what="id_number", value=number).json()["state"] == SUSPENDED
+    verified = clerk.post(f"/v1/counter/tickets/{binding_id}/verify", json={"method": "document_reader"})
+    assert (verified.status_code, verified.json()["code"]) == (409, "own_case")
+    assert "verify" not in clerk.get(f"/v1/bindings/{binding_id}").json()["available_actions"]
+
+
 def test_no_supervisor(who: Staff, office: Office) -> None:
     binding_id = life.to_state(office, SUSPENDED, member_born=date(2019, 1, 1))
     party = who("supervisor", number_of(office, binding_id, "member"))
@@ -102,3 +113,54 @@ def test_a_mother_who_is_a_clerk_does_not_stand_for_her_own_face(who: Staff, off
     another = who("counter", life.number(date(1980, 1, 1), 77))
     answer = another.post(f"/v1/counter/tickets/{binding_id}/verify", json=body)
     assert answer.json()["state"] == ACTIVE
+
+
+def test_no_clerk_takes_an_application_of_his_own(who: Staff, office: Office) -> None:
+    """A child's needs no face and no review: at his own window nobody but himself would have looked."""
+    body = application(member_born=date(2019, 1, 1), relationship="CHILD")
+    for role in ("holder", "member"):
+        refused = who("counter", body[role]["id_number"]).post("/v1/counter/tickets", json=body, headers=key())
+        assert (refused.status_code, refused.json()["code"]) == (409, "own_case"), role
+    newborn = application(method="birth_certificate")
+    mother = who("counter", newborn["birth_certificate"]["mother_id_number"])
+    assert mother.post("/v1/counter/tickets", json=newborn, headers=key()).json()["code"] == "own_case"
+    another = who("counter", life.number(date(1980, 1, 1), 78))
+    assert another.post("/v1/counter/tickets", json=body, headers=key()).status_code == 201
+
+
+@pytest.mark.parametrize("role", ["reviewer", "counter", "supervisor"])
+def test_nobody_reads_his_own_case_in_clear(who: Staff, office: Office, role: str) -> None:
+    """The masked view stays; numbers and documents are as closed to him as the decision, and nothing is logged."""
+    binding_id = life.to_state(office, AGENCY_REVIEW if role == "reviewer" else OFFLINE_FALLBACK)
+    with_pictures(office, binding_id)
+    material = life.look(office, binding_id).materials[0]["id"]
+    party = who(role, number_of(office, binding_id, "holder"))
+    asked = {"field": "member.id_number", "purpose": "compare"}
+    looks = (
+        party.post(f"/v1/bindings/{binding_id}/reveal", json=asked),
+        party.get(f"/v1/bindings/{binding_id}/materials/{material}/content"),
+    )
+    assert [(no.status_code, no.json()["code"]) for no in looks] == [(409, "own_case")] * 2
+    assert party.get(f"/v1/bindings/{binding_id}").json()["member"]["id_number"].count("*") == 10
+    with office.ledger.desk() as conn:
+        noted = conn.execute("select act from access_log where binding_id = %s", (binding_id,)).fetchall()
+    assert noted == []
+    another = who(role, life.number(date(1980, 1, 1), 79))
+    assert another.post(f"/v1/bindings/{binding_id}/reveal", json=asked).status_code == 200
+    assert another.get(f"/v1/bindings/{binding_id}/materials/{material}/content").status_code == 200
+
+
+def test_nor_at_the_console(comes: Comes, office: Office) -> None:
+    binding_id = life.to_state(office, AGENCY_REVIEW)
+    with_pictures(office, binding_id)
+    material = life.look(office, binding_id).materials[0]["id"]
+    reviewer = comes("reviewer")
+    assert reviewer.get(f"/cases/{binding_id}/materials/{material}").status_code == 200
+    holder = life.look(office, binding_id).application.holder
+    with office.ledger.desk() as conn:
+        conn.execute("update principals set person = %s where id = 'sandbox-reviewer'", (holder,))
+    party = comes("reviewer")
+    assert party.get(f"/reviews/{binding_id}").status_code == 200
+    assert party.get(f"/cases/{binding_id}/materials/{material}").status_code == 409
+    fields = {"field": "member.id_number", "purpose": "compare_document"}
+    assert party.post(f"/reviews/{binding_id}/reveal", fields=fields).status_code == 409

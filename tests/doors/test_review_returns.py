@@ -26,8 +26,8 @@ def staff(base_url: str, office: Office) -> Iterator[Staff]:
     """`staff("reviewer", "supervisor", regions=["440000"])`: a client of somebody new with these roles."""
     with ExitStack() as clients:
 
-        def somebody(*roles: str, regions: tuple[str, ...] = ("440000",)) -> httpx.Client:
-            _, key = principals.create_staff(office.ledger, "somebody", roles, regions)
+        def somebody(*roles: str, regions: tuple[str, ...] = ("440000",), person: str | None = None) -> httpx.Client:
+            _, key = principals.create_staff(office.ledger, "somebody", roles, regions, person)
             told = {"Authorization": f"Bearer {key}", "Accept-Language": "en"}
             return clients.enter_context(
                 httpx.Client(base_url=base_url, headers=told, timeout=30, verify=NO_AUTHORITIES)
@@ -128,6 +128,14 @@ def test_whoever_overlooked_it_does_not_excuse_himself(
     assert returns(both, binding_id, REGISTER).json()["code"] == "supervisor_required"
     both.post(f"/v1/reviews/{binding_id}/release", json={})
     assert returns(both, binding_id, REGISTER).json()["code"] in ("supervisor_required", "lease_required")
+    assert returns(another, binding_id, REGISTER).json()["state"] == RETURNED
+
+
+def test_nor_does_he_under_a_second_key(staff: Staff, as_: Caller, binding_id: str) -> None:
+    returned_once(staff("reviewer", person="own-1"), as_(CHANNEL), binding_id)
+    himself, another = staff("supervisor", person="own-1"), staff("supervisor", person="own-2")
+    assert "return" not in himself.get(f"/v1/bindings/{binding_id}").json()["available_actions"]
+    assert returns(himself, binding_id, REGISTER).json()["code"] == "supervisor_required"
     assert returns(another, binding_id, REGISTER).json()["state"] == RETURNED
 
 

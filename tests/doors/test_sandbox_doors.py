@@ -1,5 +1,8 @@
 """The sandbox's own doors: time, faces, registries."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -74,6 +77,33 @@ def test_a_repeated_advance_moves_once(alipay: httpx.Client) -> None:
     again = alipay.post("/v1/sandbox/clock/advance", **told)
     assert again.content == first.content
     assert again.headers["idempotency-replayed"] == "true"
+
+
+def test_a_skip_that_takes_long_is_not_begun_again_by_its_copy(
+    alipay: httpx.Client, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A year with many families takes minutes; whoever retries meanwhile waits, and time is skipped once."""
+    skipped, goes_on = [], threading.Event()
+
+    def slowly(here: Office, seconds: int) -> datetime:
+        skipped.append(seconds)
+        assert goes_on.wait(20)
+        return here.ledger.now()
+
+    monkeypatch.setattr("api.sandbox.advance", slowly)
+    told: dict[str, Any] = {"json": {"seconds": 1000}, "headers": {"Idempotency-Key": "long"}}
+    with ThreadPoolExecutor(2) as two:
+        first = two.submit(alipay.post, "/v1/sandbox/clock/advance", **told)
+        while not skipped:
+            time.sleep(0.01)
+        with office.ledger.desk() as conn:
+            conn.execute("update idempotency set reserved_at = clock_timestamp() - interval '59 minutes'")
+        again = two.submit(alipay.post, "/v1/sandbox/clock/advance", **told)
+        with pytest.raises(TimeoutError):
+            again.result(0.3)
+        goes_on.set()
+        assert again.result().content == first.result().content
+    assert skipped == [1000]
 
 
 def test_a_face_passes(alipay: httpx.Client) -> None:

@@ -79,3 +79,18 @@ def with_pictures(office: Office, binding_id: str, content: bytes | None = None)
     """Put a picture behind each of its documents, which `life` makes as rows only."""
     for material in life.look(office, binding_id).materials:
         office.windows.documents.put(material["id"], content or picture())
+
+
+TICKED = {"tick": ["commitment_letter"], "reason.commitment_letter": "letter_unsigned",
+          "note.commitment_letter": "第二页"}  # fmt: skip
+
+
+def claimed(visitor: Visitor, binding_id: str) -> None:
+    """This reviewer takes this very case."""
+    assert visitor.post(f"/reviews/{binding_id}/claim").status_code == 303
+
+
+def decide(visitor: Visitor, office: Office, binding_id: str, action: str, **fields: Any) -> httpx.Response:
+    """What one of the three buttons sends, at the version that is."""
+    version = life.look(office, binding_id).version
+    return visitor.post(f"/reviews/{binding_id}/decide", fields={"action": action, "version": version} | fields)

@@ -74,13 +74,13 @@ def test_what_is_due_fires_and_every_line_has_the_databases_time(
         for binding_id in made:
             life.start_face(office, binding_id)
         life.skip(office, hours=23, minutes=58)
-        parts.until(lambda: len(receiver.letters) >= 4 * FAMILIES, "the letters came")
+        parts.until(lambda: len(receiver.lines) >= 4 * FAMILIES, "the letters came")
         assert states(office, made) == {"face_check"}  # for somebody's clock the window has closed
         life.skip(office, minutes=2)
         parts.until(lambda: states(office, made) == {"offline_fallback"}, "the windows closed")
-        parts.until(lambda: len(receiver.letters) == 5 * FAMILIES, "the letters came")
+        parts.until(lambda: len(receiver.lines) == 5 * FAMILIES, "the letters came")
         assert not receiver.faults  # their timestamps are the database's: a receiver allows five minutes
-        stamps = [letter.timestamp for letter in receiver.letters]
+        stamps = [letter.timestamp for letter in receiver.lines]
     assert max(stamps) - min(stamps) < OFF
     assert all(at <= office.ledger.now() for at in lines(office, begun))
     parts.prove(office.ledger.url, settled=False)

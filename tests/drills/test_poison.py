@@ -59,6 +59,28 @@ def test_poisoned_rows_leave_the_head_and_are_parked_with_their_cause(office: Of
     parts.figures("poisoned rows in a batch", {"batch": BATCH, "fired": BATCH - POISONED, "parked": len(parked)})
 
 
+def test_a_row_that_cannot_be_read_is_put_aside_and_parked(office: Office) -> None:
+    """No step breaks: not even the case can be made of the row. The others of its batch fire all the same."""
+    made = [life.to_state(office, "submitted", seed=seed) for seed in range(parts.size(5, 200))]
+    broken = made[2]
+    with life.unreadable(office, broken):
+        life.skip(office, days=8)
+        assert sweeping.sweep(office.desk) == len(made)
+        assert rows(office, "select binding_id, attempts, parked from deadlines") == [(broken, 1, None)]
+        assert rows(office, "select count(distinct xid) from history where event = 'expired'") == [(1,)], "one commit"
+        for _ in range(1, sweeping.ATTEMPTS):
+            life.skip(office, hours=2)
+            assert sweeping.sweep(office.desk) == 1
+        life.skip(office, hours=2)
+        assert sweeping.sweep(office.desk) == 0
+    parked = rows(office, "select binding_id, attempts, parked from deadlines")
+    assert parked == [(broken, 10, "step_poisoned")]
+    states = {one: life.look(office, one).state for one in made}
+    assert states == dict.fromkeys(made, "expired") | {broken: "submitted"}
+    parts.prove(office.ledger.url)
+    parts.figures("unreadable rows in a batch", {"batch": len(made), "fired": len(made) - 1, "parked": len(parked)})
+
+
 def test_a_lease_that_runs_out_while_its_holder_lives(office: Office) -> None:
     """He looked at the case for a quarter of an hour; another took it; his decision comes too late, and is none."""
     refused = 0

@@ -65,15 +65,20 @@ LAW: dict[tuple[str, str], dict[str, str]] = {
         ("submitted", "materials_uploaded", "face_check", "returned", "offline_fallback"), "expired"
     ),
     ("ask_reverification", "clock"): {"active": "="},
-    ("report_change", "channel counter"): dict.fromkeys(("active", "suspended"), "suspended unbound"),
+    ("report_change", "channel counter"): {
+        **dict.fromkeys(("active", "suspended"), "suspended unbound"),
+        "unbinding": "unbound",  # a death; the other changes wait
+    },
     ("link_number", "system"): {"active": "="},  # the birth registry has a number for the newborn
     ("suspend", "supervisor system clock"): {"active": "suspended"},
+    ("suspend", "supervisor system"): {"unbinding": "suspended"},  # an unbinding shields nothing
     ("warn_of_end", "clock"): {"suspended": "="},
     ("resume", "supervisor system clock"): {"suspended": "active"},
     ("request_unbind", "channel counter"): dict.fromkeys(("active", "suspended"), "unbinding"),
     ("confirm_unbind", "channel counter"): {"unbinding": "unbound"},
     ("cancel_unbind", "channel clock"): {"unbinding": "active suspended"},
     ("end", "supervisor system clock"): dict.fromkeys(("active", "suspended"), "unbound"),
+    ("end", "supervisor system"): {"unbinding": "unbound"},
     # unsaid there: the outage moves a window, a ticket changes hands, and what the system says by itself
     ("extend_window", "system"): {"face_check": "="},
     ("hand_over", "counter"): {"offline_fallback": "="},

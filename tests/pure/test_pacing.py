@@ -1,5 +1,6 @@
 """Looks at everything are rationed by what they cost, and nothing else is."""
 
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any, cast
 
@@ -83,6 +84,37 @@ def test_a_look_that_fails_is_not_kept(clock: Clock) -> None:
     with pytest.raises(TimeoutError):
         paced(ledger, "all")
     assert paced(ledger, "all") == 7
+
+
+def test_a_slow_question_keeps_nobody_from_others(clock: Clock) -> None:
+    """Whoever asks the same waits for its answer; other questions, and what is kept, are answered meanwhile."""
+    ledger, begun, answered = a_ledger(), Event(), Event()
+    asked: list[str] = []
+
+    def look(_: Ledger, part: str) -> str:
+        asked.append(part)
+        if part == "slow":
+            begun.set()
+            assert answered.wait(10)
+        clock.now += 1
+        return f"{part} {len(asked)}"
+
+    paced = Paced(look)
+    assert paced(ledger, "kept") == "kept 1"
+    with ThreadPoolExecutor(4) as others:
+        try:
+            first = others.submit(paced, ledger, "slow")
+            assert begun.wait(5)
+            same = others.submit(paced, ledger, "slow")
+            assert others.submit(paced, ledger, "kept").result(5) == "kept 1"
+            assert others.submit(paced, ledger, "other").result(5) == "other 3"
+            assert not first.done()
+            assert not same.done()
+        finally:
+            answered.set()
+        assert first.result(5) == same.result(5) == "slow 3"
+    assert asked == ["kept", "slow", "other"]
+    assert not paced._looking
 
 
 def test_who_must_not_wait_gets_the_old_answer_while_it_is_renewed(clock: Clock) -> None:

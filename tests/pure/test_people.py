@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.people import (
+    carries_birth_date,
     check_digit,
     make_id_number,
     mask_name,
@@ -16,6 +17,7 @@ from policies.people import (
     parse_by_number,
     parse_for_search,
     parse_identity,
+    same_name,
     upgrade_legacy,
 )
 from policies.refusals import NotAllowed
@@ -96,6 +98,26 @@ def test_a_refusal_names_no_number():
     assert "1101" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("阿依古丽·买买提", "阿依古丽•买买提 ", True),
+        ("MARIA  SILVA", "Maria Silva", True),
+        ("张 三", "张三", True),
+        ("张三", "张山", False),
+        ("阿依古丽·买买提", "阿依古丽买买提", False),
+    ],
+)
+def test_a_name_is_the_same_however_it_is_typed(one, other, same):
+    assert same_name(one, other) is same
+
+
+def test_which_numbers_carry_a_birth_date():
+    carrying = ["11010519491231002x", make_id_number("810000", date(1990, 1, 1), 1)]
+    assert all(carries_birth_date(number) for number in carrying)
+    assert not any(carries_birth_date(number) for number in ("E12345678", "USA110119900101", "K000000001"))
+
+
 def test_birth_dates_agree_with_the_number_or_stand_for_it():
     number = "11010519491231002X"
     assert parse_identity("resident_id", number, date(1949, 12, 31), TODAY).sex == "female"
@@ -105,6 +127,11 @@ def test_birth_dates_agree_with_the_number_or_stand_for_it():
         ("passport", "E12345678", TODAY + timedelta(days=1), "birth_date_invalid"),
         ("passport", "E123", date(1990, 1, 1), "id_number_invalid"),
         ("travel_permit", "H1234567-8", date(1990, 1, 1), "id_number_invalid"),
+        # one number is one person: a citizen's or a foreign resident's is no passport's
+        ("passport", "11010519491231002X", date(1949, 12, 31), "id_number_invalid"),
+        ("travel_permit", "１１０１０５１９４９１２３１００２x", date(2016, 1, 1), "id_number_invalid"),
+        ("passport", "110105491231002", date(1949, 12, 31), "id_number_invalid"),
+        ("passport", "USA110119900101", date(1990, 1, 1), "id_number_invalid"),
         ("library_card", "12345678", date(1990, 1, 1), "id_number_invalid"),
     ]:
         with pytest.raises(NotAllowed) as refused:

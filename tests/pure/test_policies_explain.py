@@ -71,6 +71,8 @@ def test_a_plan_says_in_words_what_of_the_application_decided():
     assert said["channel"] == "open everywhere, as its source said on 2025-03-07"
     assert said["materials.any_relation"].endswith("asked by methods.id_number.branches.minor.papers")
     assert said["notices.materials_storage"] == "documents are asked"
+    both = {bool(one.why) == bool(one.why_zh) for one in explain_plan(lawbook(), facts, DAY)[1]}
+    assert both == {True}  # whatever is said is said in Chinese too
 
 
 def test_a_pack_may_speak_of_what_it_takes_over():

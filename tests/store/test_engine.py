@@ -4,15 +4,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
 from models.ids import new_id
+from models.keyring import SealBrokenError
 from tasks.office import Office
 from tests import life
 from tests.store.invariants import check, rows
 from workflows.case import SYSTEM
 from workflows.commands import Command, Idempotency, Outcome, show_created
+from workflows.engine import Desk
 from workflows.errors import Refused
 from workflows.sweeping import ATTEMPTS, sweep
 
@@ -76,6 +79,36 @@ def test_a_step_that_breaks_fails_alone(office: Office) -> None:
     assert isinstance(outcomes[0].refused, psycopg.Error)
     assert outcomes[1].refused is None
     assert [life.look(office, one).state for one in (first, second)] == ["submitted", "withdrawn"]
+
+
+@pytest.mark.parametrize(
+    ("part", "fault"),
+    [("plan", msgspec.ValidationError), ("progress", msgspec.ValidationError), ("sealed", SealBrokenError)],
+)
+def test_a_case_that_cannot_be_read_fails_alone(office: Office, part: str, fault: type[Exception]) -> None:
+    made = [life.to_state(office, "submitted", seed=seed) for seed in range(3)]
+    key = Idempotency("alipay", "key", "f")
+    desk = Desk(office.ledger, office.desk.book, office.desk.keys)  # of a process that has not read the plan before
+    with life.unreadable(office, made[1], part):
+        commands = [Command("withdraw", one, life.channel(), idempotency=replace(key, key=one)) for one in made]
+        assert [type(one.refused) for one in desk.rehearse_all(commands)] == [type(None), fault, type(None)]
+        assert [type(one.refused) for one in desk.serve(commands)] == [type(None), fault, type(None)]
+        assert [case.id for case, _ in desk.look_many(made)] == [made[0], made[2]]
+        with pytest.raises(fault):
+            desk.look(made[1])
+    assert [life.look(office, one).state for one in made] == ["withdrawn", "submitted", "withdrawn"]
+    assert desk.say(commands[1]).reply is not None
+
+
+def test_what_was_answered_is_answered_again_though_the_case_cannot_be_read(office: Office) -> None:
+    binding_id = life.to_state(office, "submitted")
+    said = Command("withdraw", binding_id, life.channel(), idempotency=Idempotency("alipay", "key", "f"))
+    first = office.desk.say(said).reply
+    with life.unreadable(office, binding_id):
+        again = office.desk.say(said).reply
+    assert first is not None
+    assert again is not None
+    assert (again.body, again.replayed) == (first.body, True)
 
 
 def test_a_refusal_changes_nothing_and_keeps_no_key(office: Office) -> None:

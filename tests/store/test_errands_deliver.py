@@ -7,8 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import structlog
 
 from tasks import deliver as hands
+from tasks import feed
 from tasks.deliver import SCHEDULE, deliver, fan_out, send_again
 from tasks.office import Office
 from tasks.webhooks import UrlNotAllowed, allowed_url
@@ -69,6 +71,19 @@ def test_every_line_is_a_letter_in_order_and_as_of_then(office: Office, receiver
     assert (last.type, last.data["binding"]["state"]) == ("binding.activated", "active")
     assert [one.data["binding"]["version"] for one in receiver.letters] == list(range(1, version + 1))
     assert all(one["state"] == "delivered" for one in deliveries(office))
+
+
+def test_transactions_are_counted_and_not_spelled(
+    office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the 99th to the 100th no line is passed over, wherever a batch ends."""
+    monkeypatch.setattr(feed, "BATCH", 2)
+    listen(office, receiver)
+    binding_id = to_state(office, "active")
+    with office.ledger.desk() as conn:
+        conn.execute("update history set xid = (96 + sequence)::text::xid8")
+    post_all(office)
+    assert receiver.sequences(binding_id) == list(range(1, look(office, binding_id).version + 1))
 
 
 def test_an_endpoint_hears_only_its_events_and_only_from_its_beginning_on(office: Office, receiver: Receiver) -> None:
@@ -320,6 +335,39 @@ def test_whoever_dies_on_the_way_is_followed_by_another(office: Office, receiver
     assert len(receiver.letters) == 1
 
 
+def test_what_was_brought_and_could_not_be_noted_is_said_and_brought_again(
+    office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listen(office, receiver)
+    to_state(office, "submitted")
+    fan_out(office)
+    with monkeypatch.context() as here, structlog.testing.capture_logs() as said:
+        here.setattr(hands, "_DELIVERED", "update mislaid set state = 'delivered'")
+        assert deliver(office) == 1
+    (letter,) = deliveries(office)
+    assert [(one["event"], one["delivery_id"]) for one in said] == [("delivery_not_noted", letter["id"])]
+    with office.ledger.desk() as conn:
+        conn.execute("update deliveries set leased_until = clock_timestamp() - interval '1 second'")
+    post_all(office)
+    assert [one.id for one in receiver.letters] == [letter["id"]] * 2
+    assert deliveries(office)[0]["state"] == "delivered"
+
+
+def test_what_comes_behind_a_letter_that_waits_waits_with_it(office: Office, receiver: Receiver) -> None:
+    listen(office, receiver)
+    receiver.answer = lambda _: (503, {"Retry-After": "3600"})
+    binding_id = to_state(office, "submitted")
+    post_all(office)
+    life.hand_in(office, binding_id)
+    fan_out(office)
+    head, behind = deliveries(office)
+    assert behind["next_at"] == head["next_at"] > office.ledger.now() + timedelta(minutes=59)
+    receiver.answer = lambda _: 204
+    life.skip(office, hours=1, seconds=1)
+    post_all(office)
+    assert receiver.sequences(binding_id) == [1, 1, 2]
+
+
 # -- where it may go -------------------------------------------------------------------------------------
 
 
@@ -346,7 +394,11 @@ def test_what_is_nowhere_allowed(office: Office, url: str) -> None:
 @pytest.mark.parametrize("sandbox", ["1", "0"])
 @pytest.mark.parametrize(
     "url", ["https://10.1.2.3/x", "http://10.1.2.3/x", "https://192.168.0.1/x", "https://[fd00::1]/x",
-            "http://[::ffff:10.1.2.3]/x", "http://1.1.1.1/x"]
+            "http://[::ffff:10.1.2.3]/x", "http://1.1.1.1/x",
+            # what carries a private address within, and what stands for a protocol
+            "https://[64:ff9b::a01:203]/x", "https://[64:ff9b:1::a01:203]/x", "https://[2002:a01:203::1]/x",
+            "https://[::a01:203]/x", "https://[::7f00:1]/x", "https://[2001:0:a01:203::1]/x", "https://[fec0::1]/x",
+            "https://192.0.0.8/x", "https://192.88.99.1/x"]
 )  # fmt: skip
 def test_inner_networks_are_for_nobody_and_plain_http_stays_on_this_machine(
     office: Office, monkeypatch: pytest.MonkeyPatch, url: str, sandbox: str

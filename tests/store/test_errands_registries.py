@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
 from tasks.office import Office
-from tasks.registries import ask_registries, recheck_insurance
+from tasks.registries import CLAIM, ask_registries, recheck_insurance
 from tests import life
 from tests.life import a_request, advance, events, hand_in, look, submit, to_state
 from workflows.views.waiting import waiting_on
@@ -129,6 +130,24 @@ def test_two_hands_never_ask_about_one_case_at_once(office: Office) -> None:
     assert asked == 8
 
 
+def test_no_more_is_claimed_than_is_asked_about_within_the_lease(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [to_state(office, "materials_uploaded", seed=seed) for seed in range(CLAIM + 2)]
+    real, leased = life.registries(office).person, []
+
+    def person(*asked: Any) -> Any:
+        with office.ledger.desk() as conn:
+            row = conn.execute("select count(*) from deadlines where leased_until > clock_timestamp()").fetchone()
+        leased.append(row[0] if row else None)
+        return real(*asked)
+
+    monkeypatch.setattr(life.registries(office), "person", person)
+    assert ask_registries(office) == len(made)
+    assert set(leased) == {CLAIM, 2}
+    assert {look(office, one).state for one in made} == {"face_check"}
+
+
 def test_what_a_case_has_outrun_is_let_be(office: Office) -> None:
     binding_id = to_state(office, "materials_uploaded")
     life.say(office, "withdraw", binding_id)
@@ -195,15 +214,30 @@ def test_a_look_without_an_answer_is_repeated_within_the_hour(office: Office) ->
     assert look(office, binding_id).state == "suspended"
 
 
-def test_an_unbinding_is_waited_for(office: Office) -> None:
+def test_an_unbinding_is_no_shelter(office: Office) -> None:
     binding_id = to_state(office, "active")
     life.registries(office).put_person(MEMBER, {"insured": None})
     life.skip(office, days=2)
     life.say(office, "request_unbind", binding_id, initiator="holder", method="pay_password")
     assert recheck_insurance(office) == 1
+    assert look(office, binding_id).state == "suspended"
+    assert look(office, binding_id).progress.unbinding is None
+    advance(office, minutes=95)
+    assert events(office, binding_id)[-2:] == ["unbind_requested", "suspended"]
+
+
+def test_the_unbinding_of_what_rests_already_is_waited_for(office: Office) -> None:
+    """Nobody is helped by a binding that comes back into force while somebody ends it."""
+    binding_id = to_state(office, "active")
+    life.registries(office).put_person(MEMBER, {"insured": None})
+    advance(office, days=3)
+    life.registries(office).put_person(MEMBER, {"insured": {"status": "normal"}})
+    life.skip(office, days=1)
+    life.say(office, "request_unbind", binding_id, initiator="holder", method="pay_password")
+    assert recheck_insurance(office) == 1
     assert look(office, binding_id).state == "unbinding"
     advance(office, minutes=95)
-    assert events(office, binding_id)[-2:] == ["unbind_cancelled", "suspended"]
+    assert events(office, binding_id)[-3:] == ["unbind_requested", "unbind_cancelled", "resumed"]
 
 
 def test_handing_in_is_what_starts_it(office: Office) -> None:

@@ -146,12 +146,14 @@ def test_answers_are_kept_for_seven_days(office: Office) -> None:
 def test_partitions_are_made_ahead_and_signs_of_life_age_in_real_time(office: Office) -> None:
     life.skip(office, days=100)
     with office.ledger.desk() as conn:
-        conn.execute("insert into heartbeats values ('worker:old', clock_timestamp() - interval '2 days', null)")
-        conn.execute("insert into heartbeats values ('worker:new', clock_timestamp(), null)")
+        for name, minutes in (("worker:new", 59), ("worker:old", 61), ("sweep", 1440)):
+            ago = timedelta(minutes=minutes)
+            conn.execute("insert into heartbeats (name, seen_at) values (%s, clock_timestamp() - %s)", (name, ago))
     keep_up(office)
     keep_up(office)
     with office.ledger.desk() as conn:
-        assert conn.execute("select name from heartbeats").fetchall() == [("worker:new",)]
+        names = conn.execute("select name from heartbeats order by name").fetchall()
+        assert names == [("sweep",), ("worker:new",)]
         parts = conn.execute("select count(*) from pg_inherits where inhparent = 'history'::regclass").fetchone()
     assert parts == (5,)  # this month, three ahead, and the default
 

@@ -121,7 +121,6 @@ def test_an_outcome_that_may_be_tried_again(faces, outcome):
     faces.complete(reference, outcome)
     answer = faces.ask(reference, ZHANG)
     assert (answer.status, answer.reason, answer.uses_attempt) == RETRY[outcome]
-    assert answer.retryable
     assert not answer.go_offline
     assert answer.finished_at is not None
     if outcome != "rate_limited":
@@ -133,7 +132,7 @@ def test_an_outcome_that_no_retry_can_mend(pool, faces, outcome):
     reference = faces.begin("fcs_1", ZHANG).reference
     faces.complete(reference, outcome)
     answer = faces.ask(reference, ZHANG)
-    assert (answer.reason, answer.retryable, answer.go_offline) == (OFFLINE[outcome], False, True)
+    assert (answer.reason, answer.go_offline) == (OFFLINE[outcome], True)
     advance(pool, days=400)
     with pytest.raises(ProviderRefused) as refused:
         faces.begin("fcs_2", replace(ZHANG, id_number=ZHANG.id_number.lower()))
@@ -160,7 +159,7 @@ def test_an_unanswered_session_expires_and_takes_no_outcome_any_more(pool, faces
     advance(pool, seconds=1800)
     answer = faces.ask(start.reference, ZHANG)
     assert (answer.status, answer.reason) == (FaceStatus.EXPIRED, "face_session_expired")
-    assert answer.retryable
+    assert not answer.go_offline
     assert not answer.uses_attempt
     assert answer.finished_at == start.expires_at
     with pytest.raises(SessionClosed):
@@ -299,6 +298,7 @@ def test_unknown_people_are_believed(registries):
         "name_matches": True,
         "insured": {"scheme": "employee", "status": "normal", "region": "440100"},
         "credential_active": True,
+        "birth_date": None,
     }
     assert registries.pay_password_right(ZHANG.id_number, "123456")
     assert not registries.pay_password_right(ZHANG.id_number, "654321")
@@ -318,6 +318,14 @@ def test_what_is_told_stays_and_the_rest_is_as_for_unknown_people(registries):
     assert ask(registries).insured is None
     registries.put_person(ZHANG.id_number, {"insured": {"status": "active"}})
     assert ask(registries).insured == Insured("employee", "normal", "440100")
+
+
+def test_a_birth_date_is_told_or_not_known(registries):
+    registries.put_person(ZHANG.id_number, {"birth_date": date(1990, 3, 7)})
+    assert ask(registries).birth_date == date(1990, 3, 7)
+    assert ask(registries).as_dict()["birth_date"] == "1990-03-07"
+    with pytest.raises(ValueError, match="isoformat"):
+        registries.put_person(ZHANG.id_number, {"birth_date": "1990-02-30x"})
 
 
 def test_a_name_is_the_same_however_its_dot_is_typed(registries):

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from functools import partial
 
 import pytest
 
+from cli.checking.audit import examine
 from policies.calendar import shanghai_day
 from policies.people import make_id_number
 from tasks.office import Office
@@ -43,10 +45,10 @@ def test_the_number_is_linked_or_applied_by_and_never_both(office: Office) -> No
         binding_id, number = newborn(office, seed)
         case, now = office.desk.look(binding_id)
         change = changes.renumbered(office.desk.keys, case, number, shanghai_day(now))
-        by_number = life.a_request(office.desk.book, member_born=None, seed=seed, relationship="CHILD",
-                                   method="birth_certificate")  # fmt: skip
-        member = replace(by_number.member, id_number=number)
-        applying = partial(life.submit, office, replace(by_number, member=member))
+        born = date.fromisoformat(case.application.parties["member"]["birth_date"])
+        by_number = life.a_request(office.desk.book, member_born=born, seed=seed, relationship="CHILD")
+        assert by_number.member.id_number == number
+        applying = partial(life.submit, office, by_number)
         said = race([saying(office, "link_number", binding_id, SYSTEM, change=change), applying])
         assert sorted(said) == ["done", "duplicate_binding"]
         assert ends(office, binding_id)[-1] == "active"
@@ -66,3 +68,21 @@ def test_linking_twice_changes_nothing_more(office: Office) -> None:
     (month,) = rows(office, "select member from month_seats")
     (applied,) = rows(office, "select member from applications")
     assert seat == month == applied == {"member": office.desk.keys.person("citizen18", number)}
+
+
+def test_a_link_may_bring_more_binders_together_than_a_month_allows(office: Office) -> None:
+    """No registry had said that the two are one child, so that nobody has done wrong: neither has the audit."""
+    binding_id, number = newborn(office, 1)
+    by_number = life.a_request(office.desk.book, method="birth_certificate", seed=1)
+    for seed in (2, 3):
+        other = life.a_request(office.desk.book, method="birth_certificate", seed=seed)
+        member = replace(by_number.member, id_number=number)
+        bound = life.submit(office, replace(other, member=member))
+        life.say(office, "registries_answered", bound, SYSTEM, record={"mother_name": "王*"})
+        life.say(office, "confirm_registry_record", bound)
+        life.pass_face(office, bound, "mother")
+    case, now = office.desk.look(binding_id)
+    change = changes.renumbered(office.desk.keys, case, number, shanghai_day(now))
+    life.say(office, "link_number", binding_id, SYSTEM, change=change)
+    assert [row["n"] for row in rows(office, "select n from month_seats order by n")] == [1, 2, 3]
+    assert not examine(office.ledger.url).faults

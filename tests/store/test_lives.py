@@ -144,8 +144,8 @@ class Lives(RuleBasedStateMachine):
         case = life.look(self.office, binding_id)
         facts = {"deadline": "offline_to_counter", "reason": "suspected_fraud", "what": "name", "initiator": "holder",
                  "method": "face", "agency": "000000", "items": []}  # fmt: skip
-        if said in ("face_started", "face_failed", "face_passed", "extend_window"):
-            return  # these come with a session
+        if said in ("face_started", "face_failed", "face_passed", "extend_window", "replan", "undo_repair"):
+            return  # these come with a session, a plan, or what there was before
         self.say(Command(said, binding_id, self.actors(case)[kind][0], facts))
 
     @rule(by=st.sampled_from(STEPS))
@@ -186,7 +186,8 @@ class Lives(RuleBasedStateMachine):
         for actor in actors:
             for said in MOVES:
                 if any(case.state in move.while_ and actor.kind in move.by for move in BY_NAME[said]):
-                    yield from (Command(said, case.id, actor, facts) for facts in self.facts(case, said, now))
+                    for facts in self.facts(case, said, now):
+                        yield Command(said, case.id, actor, facts, if_match=case.version)
 
     def facts(self, case: Case, said: str, now: datetime) -> list[dict[str, Any]]:
         if said in ("face_failed", "face_passed"):

@@ -248,6 +248,26 @@ def test_a_broken_binding_fails_alone(office: Office, monkeypatch: pytest.Monkey
     assert life.events(office, made[2]) == ["submitted"]
 
 
+@pytest.mark.parametrize("then", ["planned", "done"])
+def test_a_binding_that_cannot_be_read_is_a_result_and_holds_up_nobody(office: Office, then: str) -> None:
+    """In the dry run, or only when it comes to the doing."""
+    made = [life.to_state(office, "submitted", seed=seed) for seed in range(1, 4)]
+    order = ordered(office, "rearm", {"binding_ids": made}, dry_run=True)
+    if then == "planned":
+        with life.unreadable(office, made[1]):
+            carried(office, order)
+            orders.apply(office.ledger, OPERATOR, order)
+            result = carried(office, order)
+        assert result["counts"] == {"done": 2, "failed": 1}
+    else:
+        carried(office, order)
+        orders.apply(office.ledger, OPERATOR, order)
+        with life.unreadable(office, made[1]):
+            result = carried(office, order)
+        assert (result["state"], result["counts"]) == ("done", {"done": 2, "failed": 1})
+    assert [one["code"] for one in result["items"] if one["state"] == "failed"] == ["unreadable"]
+
+
 def test_what_has_moved_since_the_dry_run_is_left_alone(office: Office) -> None:
     made = [life.to_state(office, "submitted", seed=seed) for seed in (1, 2)]
     order = ordered(office, "rearm", {"binding_ids": made}, dry_run=True)

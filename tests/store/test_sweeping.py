@@ -1,6 +1,6 @@
 """What the sweep does with deadlines that fire in vain."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import psycopg
@@ -9,6 +9,8 @@ import pytest
 from tasks.office import Office
 from tests import life
 from tests.store.invariants import check
+from workflows import holding
+from workflows.engine import Desk
 from workflows.sweeping import sweep
 
 
@@ -60,3 +62,13 @@ def test_what_is_armed_for_a_state_that_is_over_is_taken_off_without_a_line(offi
         left = conn.execute("select name from deadlines where binding_id = %s", (binding_id,)).fetchall()
     assert left == [("insurance_to_rechecked",)]
     assert life.events(office, binding_id) == told
+
+
+@pytest.mark.parametrize(("table", "look"), [("provider_outages", sweep), ("held_decisions", holding.send_due)])
+def test_a_claim_that_fails_is_not_nothing_due(office: Office, table: str, look: Callable[[Desk], int]) -> None:
+    with psycopg.connect(office.ledger.url, autocommit=True) as conn:
+        conn.execute(f"alter table {table} rename to mislaid")
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            look(office.desk)
+        conn.execute(f"alter table mislaid rename to {table}")
+    assert look(office.desk) == 0

@@ -121,6 +121,9 @@ def test_a_sweep_fires_what_is_due(served, database_url):
         assert served("sweep", "--once").stdout == "0 deadlines dealt with\n"
         life.skip(office, days=7)
         assert served("sweep", "--once").stdout == "1 deadlines dealt with\n"
+        with office.ledger.desk() as conn:
+            conn.execute("alter table provider_outages rename to mislaid")
+        one_line_of_fault(served("sweep", "--once"), "schema")  # not "0 deadlines", as if nothing were due
         assert life.look(office, binding_id).state == EXPIRED
 
 

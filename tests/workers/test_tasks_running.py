@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import pytest
 import redis
 
 from tasks.office import Office
 from tasks.schedule import MOST_WAITING, QUEUE
 from tests import life
+from tests.doors.conftest import serving
 from tests.life import look, to_state
 from tests.receiver import receiving
 from workflows import endpoints
@@ -149,6 +151,45 @@ def test_a_killed_worker_is_followed_by_another(household: Household) -> None:
     household.worker("two")
     until(lambda: {look(office, one).state for one in made} == {"face_check"}, "another took over")
     assert all(life.events(office, one).count("registry_answered") == 1 for one in made)
+
+
+@pytest.mark.timeout(150)  # beat calls for what is stuck every ten seconds, and that is waited for twice
+def test_an_order_is_carried_through_and_who_is_stuck_is_told_of(household: Household) -> None:
+    office = household.office
+    made = {to_state(office, "submitted", seed=seed) for seed in range(3)}
+    household.worker("one")
+    household.worker("two")
+    household.beat()
+    key = {"Authorization": "Bearer sandbox-operator"}
+    with receiving() as receiver, serving() as url, httpx.Client(base_url=url, headers=key) as operator:
+        receiver.secrets.append(endpoints.add(office.desk, "alipay", receiver.url, ["stuck", "recovered"])["secret"])
+
+        def told(kind: str) -> list[str]:
+            return [one.data["binding"]["id"] for one in receiver.letters if one.type == f"binding.{kind}"]
+
+        with office.ledger.desk() as conn:
+            conn.execute("update deadlines set parked = 'step_poisoned', attempts = 10")
+        until(lambda: set(told("stuck")) == made, "that they are stuck was told")
+        wish = {"repair": "rearm", "reason": "演练", "filter": {"cause": "step_poisoned"}, "dry_run": True}
+        order = f"/v1/ops/repairs/{operator.post('/v1/ops/repairs', json=wish).json()['id']}"
+        until(lambda: operator.get(order).json()["state"] == "planned", "the order was planned")
+        assert operator.post(f"{order}/apply").status_code == 200
+        until(lambda: operator.get(order).json()["state"] == "done", "the order was carried through")
+        assert operator.get(order).json()["counts"] == {"done": 3}
+        until(lambda: set(told("recovered")) == made, "that they move again was told")
+        assert sorted(told("stuck")) == sorted(told("recovered")) == sorted(made), "once each"
+    assert all(life.events(office, one) == ["submitted", "repaired"] for one in made)
+
+
+def test_a_worker_that_ends_takes_its_sign_of_life_away(household: Household) -> None:
+    ending = household.worker("one")
+    until(lambda: household.seen("worker:one@test"), "it works")
+    with household.office.ledger.desk() as conn:
+        conn.execute("insert into heartbeats (name, seen_at) values ('worker:two@test', clock_timestamp())")
+    ending.terminate()
+    ending.wait(20)
+    assert not household.seen("worker:one@test")
+    assert household.seen("worker:two@test")
 
 
 def test_hints_do_not_pile_up_while_no_worker_is_there(household: Household) -> None:

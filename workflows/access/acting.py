@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from models.keyring import Keyring
 from models.ledger import Ledger
-from policies.calendar import shanghai_day
 from policies.people import parse_for_search
 from policies.refusals import NotAllowed
 from workflows.access import scopes
@@ -25,13 +25,13 @@ select person, %(channel)s, kinbind_now() from unnest(%(persons)s::text[]) as pe
 _PARTIES = "select holder, member from applications where binding_id = %s"
 
 
-def persons(ledger: Ledger, keys: Keyring, id_number: str, pointer: str) -> list[str]:
+def persons(keys: Keyring, id_number: str, pointer: str, today: date) -> list[str]:
     """The blind indexes of all whom a number may name (a passport's may be a travel permit's too).
 
-    Raises `Refused` 422 `id_number_invalid` at `pointer`.
+    `today` is Shanghai's. Raises `Refused` 422 `id_number_invalid` at `pointer`.
     """
     try:
-        found = parse_for_search(id_number, shanghai_day(ledger.now()))
+        found = parse_for_search(id_number, today)
     except NotAllowed as no:
         raise Refused(no.code, no.status, pointer) from None
     return [keys.person(identity.family, identity.number) for identity in found]

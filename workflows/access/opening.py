@@ -24,7 +24,7 @@ select id, kind, media_type, sha256 from materials where id = %s and binding_id 
 def reveal(desk: Desk, binding_id: str, actor: Actor, field: str, purpose: str) -> dict[str, Any]:
     """One name or number of one party in clear: `{field, value}`; value None where there is none.
 
-    Raises `Refused`: `not_found`, or 422 `field_unknown` for what this binding does not have.
+    Raises `Refused`: `not_found`, `own_case`, or 422 `field_unknown` for what this binding does not have.
     """
     case = _seen(desk, binding_id, actor)
     asked = FIELDS.fullmatch(field)
@@ -40,7 +40,7 @@ def reveal(desk: Desk, binding_id: str, actor: Actor, field: str, purpose: str) 
 def open_material(desk: Desk, binding_id: str, material_id: str, actor: Actor) -> dict[str, Any]:
     """The row of a document that this member of staff may open: `{id, kind, media_type, sha256}`.
 
-    Raises `Refused` with `not_found`.
+    Raises `Refused` with `not_found` or `own_case`.
     """
     case = _seen(desk, binding_id, actor)
     with desk.ledger.desk() as conn:
@@ -56,6 +56,8 @@ def _seen(desk: Desk, binding_id: str, actor: Actor) -> Case:
     case, _ = desk.look(binding_id)
     if not scopes.staff(case, actor):
         raise not_found()
+    if case.is_party(actor.person):
+        raise Refused("own_case")  # as to everybody else, his case is masked to him
     return case
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,18 +24,22 @@ _BEGIN = """
 insert into staff_sessions (id, principal, setup, started_at, seen_at, expires_at)
 values (%s, %s, %s, clock_timestamp(), clock_timestamp(), clock_timestamp() + make_interval(hours => %s))
 """
+_GOES_ON = """s.expires_at > clock_timestamp() and p.revoked_at is null
+    and s.seen_at > clock_timestamp() - make_interval(mins => %(idle)s)"""
 # Seen once a minute is often enough: a page must not cost a write.
-_FIND = """
+_FIND = f"""
 with found as (
   select s.id, s.setup, s.seen_at < clock_timestamp() - interval '1 minute' as stale,
     p.id as principal, p.kind, p.name, p.channel, p.roles, p.regions, p.person
   from staff_sessions s join principals p on p.id = s.principal
-  where s.id = %(id)s and s.expires_at > clock_timestamp() and p.revoked_at is null
-    and s.seen_at > clock_timestamp() - make_interval(mins => %(idle)s)),
+  where s.id = %(id)s and {_GOES_ON}),
 seen as (
   update staff_sessions s set seen_at = clock_timestamp() from found where s.id = found.id and found.stale and %(seen)s)
 select setup, principal, kind, name, channel, roles, regions, person from found
-"""
+"""  # noqa: S608  a text of ours
+_GOING_ON = f"""
+select s.id from staff_sessions s join principals p on p.id = s.principal where s.id = any(%(ids)s) and {_GOES_ON}
+"""  # noqa: S608  the same
 _END = "delete from staff_sessions where id = %s"
 _END_ALL = "delete from staff_sessions where principal = %s"
 _FORGET = "delete from staff_sessions where expires_at < clock_timestamp()"
@@ -66,6 +71,14 @@ def find(ledger: Ledger, token: str, *, seen: bool = True) -> Session | None:
         return None
     principal = Principal(row[1], row[2], row[3], row[4], tuple(row[5]), tuple(row[6]), row[7])
     return Session(principal, bytes(row[0]) if row[0] is not None else None)
+
+
+def going_on(ledger: Ledger, tokens: Collection[str]) -> set[str]:
+    """Those of these tokens whose sessions have not ended; to be asked for is not to be seen."""
+    ids = {_id(token): token for token in tokens}
+    with ledger.desk() as conn:
+        rows = conn.execute(_GOING_ON, {"ids": list(ids), "idle": IDLE_MINUTES}).fetchall()
+    return {ids[row[0]] for row in rows}
 
 
 def end(ledger: Ledger, token: str) -> None:

@@ -142,7 +142,10 @@ def _carry(desk: Desk, conn: Connection[Any], row: Row, items: dict[str, Any]) -
     """Say the commands of these items together, and write what came of each."""
     order, undoing = order_of(row), row["state"] == "undoing"
     commands: list[Command] = []
-    for looked in look(desk, conn, list(items)):
+    found = {looked.case.id: looked for looked in look(desk, conn, list(items))}
+    for binding_id in items.keys() - found.keys():  # a result too: else the order would come back to it for ever
+        conn.execute(_RESULT, ("kept" if undoing else "failed", "unreadable", None, order.id, binding_id))
+    for looked in found.values():
         item = items[looked.case.id]
         try:
             verbs.own_case(order, looked.case)

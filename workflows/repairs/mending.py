@@ -41,9 +41,10 @@ def ways(cursor: Cursor) -> tuple[str, ...]:
     """The states to which the plan lets an open application be moved: none in which its next step has no place."""
     case, progress = cursor.case, cursor.progress
     subject, step = case.next_subject, case.open_step
-    settled = case.materials_complete and progress.registry_answered and not record_to_confirm(cursor)
+    complete = not case.missing
+    settled = complete and progress.registry_answered and not record_to_confirm(cursor)
     fits = {
-        MATERIALS_UPLOADED: case.materials_complete,
+        MATERIALS_UPLOADED: complete,
         FACE_CHECK: settled and step == "face_check" and subject is not None and readable(cursor, subject),
         OFFLINE_FALLBACK: step == "face_check" or not progress.registry_answered,
         AGENCY_REVIEW: settled and step == "agency_review",
@@ -124,8 +125,7 @@ def move(cursor: Cursor) -> None:
         progress.windows = {key: window for key, window in progress.windows.items() if key != subject}
         effects.your_turn(cursor)
     elif to == OFFLINE_FALLBACK:
-        cursor.facts = {**cursor.facts, "reason": "other"}
-        effects.go_offline(cursor)
+        effects.open_ticket(cursor, "other", cursor.facts.get("because"))
     else:
         effects.begin_review(cursor)
 

@@ -17,7 +17,6 @@ from workflows.access.scopes import patterns
 from workflows.case import FINAL
 from workflows.engine import Desk
 from workflows.errors import Refused
-from workflows.reading import Read
 from workflows.repairs import verbs
 from workflows.repairs.orders import order_of
 from workflows.repairs.trial import change, summary, tried
@@ -103,31 +102,19 @@ def _page(desk: Desk, row: Mapping[str, Any]) -> Sequence[RowMapping]:
         "ended": row["verb"] == "resend", "granted": patterns(row["regions"]),
         "region_pattern": patterns([wanted["region"]])[0] if "region" in wanted else None,
     }  # fmt: skip
-    return desk.ledger.read(query, {name: told[name] for name in query.compile().params})
+    return desk.ledger.read(query, {name: told[name] for name in query.compile().params}, fresh=True)
 
 
 def look(desk: Desk, conn: Connection[Any], ids: list[str]) -> list[Looked]:
-    """The cases and what lies beside them, in the order of the ids; what is not there is left out."""
-    if not ids:
-        return []
-    reads = _read(desk, conn, ids)
-    beside = {row[0]: row[1:] for row in run(conn, _BESIDE, [{"id": one} for one in ids])}
+    """The cases and what lies beside them, in the order of the ids; left out: what is gone or cannot be read."""
+    cases = desk.reader.cases(conn, ids)
+    beside = {row[0]: row[1:] for row in run(conn, _BESIDE, [{"id": one} for one in ids])} if cases else {}
     found = []
-    for read in reads:
-        if read.case is not None:
-            rows, pending, letters = beside[read.case.id]
-            ends = {name: (datetime.fromisoformat(due), parked) for name, (due, parked) in (rows or {}).items()}
-            found.append(Looked(read.case, read.now, ends, pending, letters))
+    for case, now in cases:
+        rows, pending, letters = beside[case.id]
+        ends = {name: (datetime.fromisoformat(due), parked) for name, (due, parked) in (rows or {}).items()}
+        found.append(Looked(case, now, ends, pending, letters))
     return found
-
-
-def _read(desk: Desk, conn: Connection[Any], ids: list[str]) -> list[Read]:
-    """All at once; where one of them cannot even be read, the others one by one."""
-    try:
-        return desk.reader.read(conn, [(one, None, None) for one in ids])
-    except ValueError:  # a plan or a progress that this code cannot take in
-        log.exception("repair_case_unreadable")
-        return [read for one in ids for read in _read(desk, conn, [one])] if len(ids) > 1 else []
 
 
 def _item(desk: Desk, conn: Connection[Any], order: Order, looked: Looked) -> dict[str, Any]:

@@ -289,7 +289,7 @@ def of_state(state: str) -> tuple[str, ...]:
     """The verbs that the machine has for a binding in this state."""
     if state in FINAL:
         return ("resend",)
-    only = {"move": state in NOT_YET_IN_FORCE, "suspend": state == ACTIVE, "end": state != UNBINDING,
+    only = {"move": state in NOT_YET_IN_FORCE, "suspend": state in (ACTIVE, UNBINDING),
             "ask_again": state in mending.ASKED,
             "reassign": state in ("offline_fallback", AGENCY_REVIEW, SUSPENDED)}  # fmt: skip
     return tuple(name for name in VERBS if only.get(name, True))

@@ -38,11 +38,14 @@ def case_as_of(conn: Connection[Any], reader: Reader, binding_id: str, sequence:
 def cases_as_of(
     conn: Connection[Any], reader: Reader, wanted: Sequence[tuple[str, int]]
 ) -> list[tuple[Case, datetime]]:
-    """The same for many lines at once, in their order; what is not there is left out."""
+    """The same for many lines at once, in their order; lines that are not there are left out.
+
+    Raises what broke the reading of one: whoever goes on by these lines must not pass over any.
+    """
     ids, sequences = [line[0] for line in wanted], [line[1] for line in wanted]
     rows = conn.execute(_LINES, (ids, sequences)).fetchall()
     reads = reader.read(conn, [(row[0], None, None) for row in rows])
-    return [(_as_of(reader, read.case, row), row[3]) for read, row in zip(reads, rows, strict=True) if read.case]
+    return [(_as_of(reader, read.found()[0], row), row[3]) for read, row in zip(reads, rows, strict=True)]
 
 
 def _as_of(reader: Reader, case: Case, row: Any) -> Case:

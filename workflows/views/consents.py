@@ -20,7 +20,7 @@ def recorded(desk: Desk, case: Case, language: Literal["zh", "en"]) -> dict[str,
     An item is `{notice, version, accepted_at, accepted_by, title, text}`: `accepted_by` is who applied, title and text
     are those of the version that was accepted, null where no pack has it any more.
     """
-    row = desk.ledger.read(_ACCEPTED, {"binding": case.id})[0]
+    row = desk.ledger.read(_ACCEPTED, {"binding": case.id}, fresh=True)[0]
     items = [_item(desk, case, given, language) for given in row["consents"]]
     return {"items": items, "next_cursor": None}
 

@@ -88,6 +88,11 @@ AHEAD: Mapping[str, Words] = {
         "the member has reached the face age and must verify by {at}, or it is suspended",
     ),
 }
+# Said after the sentence where the deadline that it names is armed nowhere.
+LOST: Words = (
+    "但这一期限的定时已丢失：到时不会自动处理，须先修复。",
+    " But that deadline has been lost: nothing will happen then, until it is armed again.",
+)
 
 
 @dataclass(frozen=True, slots=True)

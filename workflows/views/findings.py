@@ -30,12 +30,10 @@ def _finding(name: str, found: str, **facts: Any) -> dict[str, Any]:
 
 
 def _materials(case: Case) -> dict[str, Any]:
-    kinds = {material["kind"] for material in case.materials}
-    groups = case.plan.materials
-    met = sum(any(kinds.issuperset(some) for some in group.any_of) for group in groups)
+    groups, missing = len(case.plan.materials), len(case.missing)
     if not groups:
         return _finding("materials", "none")
-    return _finding("materials", "good" if met == len(groups) else "open", met=met, of=len(groups))
+    return _finding("materials", "open" if missing else "good", met=groups - missing, of=groups)
 
 
 def _registries(case: Case) -> dict[str, Any]:

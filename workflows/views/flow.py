@@ -15,8 +15,7 @@ from models.ledger import Ledger
 from policies.calendar import shanghai_day, start_of_day
 from workflows.case import STATES
 from workflows.views import cursors
-from workflows.views.narrowing import asked_of, narrowed
-from workflows.views.overview import Part
+from workflows.views.narrowing import Part, asked_of, narrowed
 from workflows.views.pacing import PAGE, Paced
 
 Span = Literal["day", "fortnight"]
@@ -35,7 +34,7 @@ select h.binding_id, h.sequence, h.event, h.from_state, h.to_state, h.at, h.acto
 from history h
 where h.at >= :since and h.from_state is distinct from h.to_state and {way} = :state
   and (cast(:at as timestamptz) is null or (h.at, h.binding_id, h.sequence)
-       < (cast(:at as timestamptz), :after, cast(:sequence as int))) {part}
+       < (cast(:at as timestamptz), :after, cast(:sequence as bigint))) {part}
 order by h.at desc, h.binding_id desc, h.sequence desc limit :limit
 """
 _WAYS = {"in": "h.to_state", "out": "h.from_state"}

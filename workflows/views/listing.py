@@ -70,18 +70,9 @@ def search(desk: Desk, actor: Actor, wanted: Wanted) -> dict[str, Any]:
     speaking = actor if wanted.persons is None else None
     items = [
         public.binding_view(case, speaking or _as_party(actor, case, wanted.persons or ()), now)
-        for case, now in look_many(desk, page)
+        for case, now in desk.look_many(page)
     ]
     return {"items": items, "next_cursor": cursors.encode(page[-1]) if len(found) > wanted.limit else None}
-
-
-def look_many(desk: Desk, binding_ids: Sequence[str]) -> list[tuple[Case, datetime]]:
-    """The cases of these bindings as they are now, in this order, read by one statement."""
-    if not binding_ids:
-        return []
-    with desk.ledger.desk() as conn:
-        reads = desk.reader.read(conn, [(one, None, None) for one in binding_ids])
-    return [(read.case, read.now) for read in reads if read.case is not None]
 
 
 def _as_party(actor: Actor, case: Case, persons: Sequence[str]) -> Actor:
@@ -100,7 +91,7 @@ def timeline(
 ) -> list[dict[str, Any]]:
     """The lines of the history behind sequence `after`; staff see who, and the notes, channels only which desk."""
     staff = actor.kind != "channel"
-    rows = ledger.read(_TIMELINE, {"binding": binding_id, "after": after, "limit": limit})
+    rows = ledger.read(_TIMELINE, {"binding": binding_id, "after": after, "limit": limit}, fresh=True)
     return [
         {"sequence": row["sequence"], "event": row["event"], "from": row["from_state"], "to": row["to_state"],
          "at": row["at"], "actor": row["actor"] if staff else _shown(row["actor"]), "reason": row["reason"],
@@ -132,7 +123,7 @@ def materials_page(case: Case, limit: int, cursor: str | None) -> dict[str, Any]
 
 def face_checks(ledger: Ledger, case: Case, now: datetime) -> dict[str, Any]:
     """The attempts of a binding, and what is left to whoever's turn it is (null where no face is asked)."""
-    rows = ledger.read(_FACES, {"binding": case.id})
+    rows = ledger.read(_FACES, {"binding": case.id}, fresh=True)
     try:
         key = window_key(Cursor(case, now))
     except Refused:

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import TextClause
 
 from workflows.access.principals import EVERYWHERE
 from workflows.access.scopes import patterns
-from workflows.views.overview import Part
 
 _PART = """and exists (select from applications a where a.binding_id = {}
   and a.region like any(:granted) and a.region like :region
   and (cast(:product as text) is null or a.product = :product)
   and (cast(:channel_asked as text) is null or a.channel = :channel_asked))"""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of the ledger: within the grants, a region, a product, a channel."""
+
+    granted: Collection[str]
+    region: str | None = None
+    product: str | None = None
+    channel: str | None = None
+
+
+EVERYTHING = Part((EVERYWHERE,))
 
 
 def whole(part: Part) -> bool:

@@ -6,7 +6,7 @@ what its rows say is shown all the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -19,7 +19,8 @@ from workflows.case import ACTIVE, FINAL, Actor, Case
 from workflows.engine import Desk
 from workflows.errors import Refused, not_found
 from workflows.repairs.verbs import BY_CAUSE, of_state
-from workflows.views import explaining, listing, public, reason_words, stuck
+from workflows.views import explaining, findings, listing, public, reason_words, stuck
+from workflows.views.waiting import waiting
 
 log = structlog.get_logger()
 MOST = 200  # letters of one binding that are listed
@@ -48,11 +49,13 @@ def page(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
     row, case = seen(desk, binding_id, actor)
     lines = listing.timeline(desk.ledger, binding_id, actor)
     causes = stuck.of_binding(desk.ledger, binding_id)
+    armed = [dict(one) for one in desk.ledger.read(_DEADLINES, {"id": binding_id}, fresh=True)]
     return {
-        **row, "view": None, "sentence": None, "available_actions": [], "reasons": {}, **_told(desk, case, actor, row),
+        **row, "view": None, "sentence": None, "available_actions": [], "reasons": {}, "findings": [],
+        **_told(desk, case, actor, row, {one["name"] for one in armed}),
         "timeline": lines, "reason_words": _words(desk, case, lines), "stretches": stretches(lines, row["now"]),
-        "deadlines": [dict(one) for one in desk.ledger.read(_DEADLINES, {"id": binding_id})],
-        "letters": [dict(one) for one in desk.ledger.read(_LETTERS, {"id": binding_id, "limit": MOST})],
+        "deadlines": armed,
+        "letters": [dict(one) for one in desk.ledger.read(_LETTERS, {"id": binding_id, "limit": MOST}, fresh=True)],
         "stuck": causes, "repairs": fitting_first([one["cause"] for one in causes], row["state"]),
     }  # fmt: skip
 
@@ -87,7 +90,7 @@ def stretches(lines: list[dict[str, Any]], now: datetime) -> list[dict[str, Any]
 
 
 def _row(desk: Desk, binding_id: str) -> dict[str, Any]:
-    rows = desk.ledger.read(_ROW, {"id": binding_id})
+    rows = desk.ledger.read(_ROW, {"id": binding_id}, fresh=True)
     if not rows:
         raise not_found()
     return dict(rows[0])
@@ -104,18 +107,26 @@ def _case(desk: Desk, binding_id: str) -> Case | None:
         return None
 
 
-def _told(desk: Desk, case: Case | None, actor: Actor, row: Mapping[str, Any]) -> dict[str, Any]:
-    """What the case itself can tell; nothing where it has no words under its plan."""
+def _told(
+    desk: Desk, case: Case | None, actor: Actor, row: Mapping[str, Any], armed: Collection[str]
+) -> dict[str, Any]:
+    """What the case itself can tell, beside the names of the deadlines that are `armed`; nothing where it has no words.
+
+    The sentence names the deadline that the plan gives: where nobody has it armed, it says so.
+    """
     if case is None:
         return {}
     try:
         view = public.binding_view(case, actor, row["now"])
         sentence = explaining.explain(case, row["now"], desk.book)
+        awaited = waiting(case)
     except KeyError:  # the plan lacks a length
         log.exception("case_not_shown", binding_id=case.id)
         return {}
-    return {"view": view, "sentence": (sentence.zh, sentence.en), "available_actions": view["available_actions"],
-            "at_rest": case.state in (ACTIVE, *FINAL)}  # fmt: skip
+    lost = explaining.LOST if awaited is not None and awaited.deadline not in armed else ("", "")
+    return {"view": view, "sentence": (sentence.zh + lost[0], sentence.en + lost[1]),
+            "available_actions": view["available_actions"],
+            "at_rest": case.state in (ACTIVE, *FINAL), "findings": findings.of(case, row["now"])}  # fmt: skip
 
 
 def _words(desk: Desk, case: Case | None, lines: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:

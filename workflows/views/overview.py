@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
 
 from models.ledger import Ledger
-from workflows.access.scopes import patterns
-from workflows.case import STATES, region_prefix
+from workflows.case import STATES
+from workflows.views.narrowing import Part, asked_of, narrowed
 from workflows.views.pacing import Paced
 
 # One statement, so that a moment is seen whole. Times of steps are the service's clock; a heartbeat is measured by
-# real time, because a moved clock does not make a worker old. `{…}` narrows to a part, and is empty for everything.
+# real time, because a moved clock does not make a worker old. `{…}` narrows to a part.
 _OVERVIEW = """
 with clock as (select kinbind_now() as now),
 states as (
@@ -59,27 +57,8 @@ select clock.now,
    from provider_outages o where o.ended_at is null) as outages
 from clock
 """
-_PART = """
-and exists (select from applications a where a.binding_id = {}
-            and a.region like any(:granted) and a.region like :region
-            and (cast(:product as text) is null or a.product = :product)
-            and (cast(:channel as text) is null or a.channel = :channel))
-"""
 _NARROWED = {"bindings": "b.id", "deadlines": "d.binding_id", "reviews": "r.binding_id", "tickets": "t.binding_id",
              "faces": "f.binding_id", "deliveries": "l.binding_id"}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Which part of the ledger: within the grants, a region, a product, a channel."""
-
-    granted: Collection[str]
-    region: str | None = None
-    product: str | None = None
-    channel: str | None = None
-
-
-EVERYTHING = Part(("000000",))
 
 
 def overview(ledger: Ledger, part: Part) -> dict[str, Any]:
@@ -91,13 +70,8 @@ def overview(ledger: Ledger, part: Part) -> dict[str, Any]:
 
 
 def _look(ledger: Ledger, part: Part) -> dict[str, Any]:
-    whole = part == EVERYTHING
-    within = {name: "" if whole else _PART.format(column) for name, column in _NARROWED.items()}
-    asked = {
-        "granted": patterns(part.granted), "region": f"{region_prefix(part.region or '')}%",
-        "product": part.product, "channel": part.channel,
-    }  # fmt: skip
-    row = ledger.read(text(_OVERVIEW.format(**within)), {} if whole else asked)[0]
+    query = text(_OVERVIEW.format(**{name: narrowed(part, column) for name, column in _NARROWED.items()}))
+    row = ledger.read(query, asked_of(part, query))[0]
     by_state = {state["state"]: state for state in row["states"]}
     return {
         "at": row["now"],

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Hashable
 from threading import Lock, Thread
 from typing import Generic, NamedTuple, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import structlog
 
@@ -44,27 +44,40 @@ class Paced(Generic[_Asked, _Answer]):
         self._quick = quick
         self._behind = behind
         self._kept: WeakKeyDictionary[Ledger, dict[_Asked, _Kept[_Answer]]] = WeakKeyDictionary()
-        self._renewing: set[_Asked] = set()
-        self._lock = Lock()
+        self._renewing: set[tuple[Ledger, _Asked]] = set()
+        # One lock for each question while somebody looks for its answer, so that a slow one keeps nobody from others.
+        self._looking: WeakValueDictionary[tuple[Ledger, _Asked], Lock] = WeakValueDictionary()
+        self._lock = Lock()  # of what is kept, renewed and looked for; nobody looks while he holds it
 
     def __call__(self, ledger: Ledger, asked: _Asked) -> _Answer:
         """Return the answer that stands, or look; who comes during a look waits for its answer."""
+        if (kept := self._standing(ledger, asked)) is not None:
+            return kept.answer
         with self._lock:
-            kept = self._kept.setdefault(ledger, {})
+            looking = self._looking.setdefault((ledger, asked), Lock())
+        with looking:
+            if (kept := self._standing(ledger, asked)) is not None:
+                return kept.answer
             begun = time.monotonic()
-            if asked in kept and begun < kept[asked].until:
-                return kept[asked].answer
-            if asked in kept and begun < kept[asked].oldest:
-                self._renew(ledger, asked)
-                return kept[asked].answer
             answer = self._look(ledger, asked)
-            self._keep(ledger, asked, answer, begun)
+            with self._lock:
+                self._keep(ledger, asked, answer, begun)
             return answer
+
+    def _standing(self, ledger: Ledger, asked: _Asked) -> _Kept[_Answer] | None:
+        """What is kept and may still be given; where it no longer stands it is renewed beside."""
+        with self._lock:
+            kept, now = self._kept.setdefault(ledger, {}).get(asked), time.monotonic()
+            if kept is None or now >= kept.oldest:
+                return None
+            if now >= kept.until:
+                self._renew(ledger, asked)
+            return kept
 
     def _renew(self, ledger: Ledger, asked: _Asked) -> None:
         """Look in a thread beside, unless one is at it."""
-        if asked not in self._renewing:
-            self._renewing.add(asked)
+        if (ledger, asked) not in self._renewing:
+            self._renewing.add((ledger, asked))
             Thread(target=self._look_again, args=(ledger, asked), daemon=True).start()
 
     def _look_again(self, ledger: Ledger, asked: _Asked) -> None:
@@ -76,7 +89,8 @@ class Paced(Generic[_Asked, _Answer]):
         except Exception:  # the next one who comes looks for himself, once the old answer is too old
             log.exception("renewal_failed")
         finally:
-            self._renewing.discard(asked)
+            with self._lock:
+                self._renewing.discard((ledger, asked))
 
     def _keep(self, ledger: Ledger, asked: _Asked, answer: _Answer, begun: float) -> None:
         kept = self._kept.setdefault(ledger, {})

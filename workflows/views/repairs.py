@@ -8,15 +8,23 @@ from sqlalchemy import text
 
 from models.ledger import Ledger
 from workflows.access.principals import Principal
+from workflows.access.scopes import patterns
 from workflows.errors import not_found
 from workflows.repairs.orders import covers, reach
 from workflows.repairs.verbs import VERBS
 from workflows.views import cursors
 
 _ORDER = text("select * from repairs where id = :id")
-_RECENT = text("""
-select * from repairs where (cast(:after as text) is null or id < :after) order by id desc limit :limit
-""")
+# `orders.covers` of `orders.reach`: every region that it may touch lies within the grants.
+_COVERED = """not exists (
+  select from unnest(case when filter ->> 'region' <> '' then array[filter ->> 'region'] else regions end) as place
+  where place not like all(:granted))"""
+_RECENT = text(f"""
+select * from repairs where (cast(:after as text) is null or id < :after) and {_COVERED} order by id desc limit :limit
+""")  # noqa: S608  a text of ours
+_AWAITING = text(f"""
+select count(*) as count from repairs where state = 'awaiting_approval' and {_COVERED}
+""")  # noqa: S608  the same
 _COUNTS = text("select state, count(*) as count from repair_items where repair_id = :id group by state")
 _GROUPS = text("""
 select state, code, summary, count(*) as count, min(binding_id) as example
@@ -36,17 +44,17 @@ def repair(
     state: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """An order with counts, groups and a page of its bindings. Raises `Refused` 404, 400 `cursor_invalid`."""
-    found = ledger.read(_ORDER, {"id": order_id})
+    found = ledger.read(_ORDER, {"id": order_id}, fresh=True)
     if not found or not covers(caller, reach(found[0]["regions"], found[0]["filter"])):
         raise not_found()
     after = cursors.decode(cursor, str)[0] if cursor else ""
     asked = {"id": order_id, "after": after, "limit": limit + 1, "state": state}
-    items = [dict(row) for row in ledger.read(_ITEMS, asked)]
-    counted = {row["state"]: row["count"] for row in ledger.read(_COUNTS, {"id": order_id})}
+    items = [dict(row) for row in ledger.read(_ITEMS, asked, fresh=True)]
+    counted = {row["state"]: row["count"] for row in ledger.read(_COUNTS, {"id": order_id}, fresh=True)}
     return {
         **_shown(found[0]),
         "counts": counted,
-        "groups": [dict(row) for row in ledger.read(_GROUPS, {"id": order_id})],
+        "groups": [dict(row) for row in ledger.read(_GROUPS, {"id": order_id}, fresh=True)],
         "items": items[:limit],
         "next_cursor": cursors.encode(items[limit - 1]["binding_id"]) if len(items) > limit else None,
     }
@@ -55,9 +63,15 @@ def repair(
 def recent(ledger: Ledger, caller: Principal, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
     """A page of orders, the newest first, without their bindings; those that the caller is granted."""
     after = cursors.decode(cursor, str)[0] if cursor else None
-    rows = ledger.read(_RECENT, {"after": after, "limit": limit + 1})
-    items = [_shown(row) for row in rows[:limit] if covers(caller, reach(row["regions"], row["filter"]))]
+    asked = {"after": after, "limit": limit + 1, "granted": patterns(caller.regions)}
+    rows = ledger.read(_RECENT, asked)
+    items = [_shown(row) for row in rows[:limit]]
     return {"items": items, "next_cursor": cursors.encode(rows[limit - 1]["id"]) if len(rows) > limit else None}
+
+
+def awaiting(ledger: Ledger, supervisor: Principal) -> int:
+    """How many repairs await a second person, of those that the supervisor is granted."""
+    return int(ledger.read(_AWAITING, {"granted": patterns(supervisor.regions)})[0]["count"])
 
 
 def _shown(row: Any) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from workflows.views import explaining, findings, public, reason_words, worklist
 from workflows.views.waiting import waiting_on
 
 MOST = 100  # of a list that is one person's own
+_SIMILAR_MOST = 5
+_LOOKED_AT = 60  # applications before this one, of which the decided ones are told
 
 _TALLIES = text("""
 with clock as (select kinbind_now() as now)
@@ -55,6 +57,22 @@ _NOTES = text("""
 select n.at, n.body, p.name from case_notes n join principals p on p.id = n.staff
 where n.binding_id = :binding order by n.at desc limit :limit
 """)
+# Those who applied just before: the queue goes by age, so they are the ones that were decided lately.
+_SIMILAR = text("""
+select d.*, coalesce(p.name, d.staff) as by
+from (
+  select a.binding_id from applications a
+  where a.product = :product and a.method = :method and a.relationship = :relationship and a.region = :region
+    and a.binding_id < :binding and a.holder <> all(:people) and a.member <> all(:people)
+  order by a.binding_id desc limit :looked_at
+) as elder cross join lateral (
+  select h.binding_id, h.event, h.at, h.reason, h.note, split_part(h.actor, ':', 2) as staff from history h
+  where h.binding_id = elder.binding_id and h.event in ('approved', 'rejected', 'returned')
+    and h.actor like 'reviewer:%'
+  order by h.sequence desc limit 1
+) as d left join principals p on p.id = d.staff
+order by d.at desc limit :limit
+""")
 _OF_PERSONS = text("""
 select a.binding_id from applications a where a.holder = any(:persons) or a.member = any(:persons)
 order by a.binding_id desc limit :limit
@@ -82,20 +100,26 @@ def queue(desk: Desk, actor: Actor, wanted: worklists.Wanted, status: worklists.
 
 
 def of_persons(desk: Desk, actor: Actor, persons: Sequence[str]) -> list[dict[str, Any]]:
-    """All bindings of these persons that the reviewer may see, the newest first."""
+    """All bindings of these persons that this member of staff may see, the newest first."""
     rows = desk.ledger.read(_OF_PERSONS, {"persons": list(persons), "limit": MOST})
-    cases = worklists.read_cases(desk, [row["binding_id"] for row in rows])
-    return [brief(case) for case in cases if scopes.reviews(case, actor)]
+    cases = desk.look_many([row["binding_id"] for row in rows])
+    return [brief(case) for case, _ in cases if scopes.staff(case, actor)]
 
 
 def held(desk: Desk, actor: Actor) -> list[dict[str, Any]]:
-    """What he has decided and may still take back: `binding_id`, `said`, `send_at`, `seconds`."""
-    return [dict(row) for row in desk.ledger.read(_HELD, {"staff": actor.id})]
+    """What he has decided and may still take back: `binding_id`, `who` (masked), `said`, `send_at`, `seconds`."""
+    rows = desk.ledger.read(_HELD, {"staff": actor.id}, fresh=True)
+    cases = _by_id(desk, rows) if rows else {}
+    return [dict(row) | {"who": _couple(cases[row["binding_id"]])} for row in rows if row["binding_id"] in cases]
+
+
+def _couple(case: Case) -> str:
+    return " – ".join(public.party_view(case, role)["name"] for role in ("holder", "member"))
 
 
 def decided_today(desk: Desk, actor: Actor) -> list[dict[str, Any]]:
     """What became today (in Shanghai) of what he decided: briefs with `said`, `reason`, `at`, `outcome`."""
-    rows = desk.ledger.read(_DECIDED, _named(desk, actor) | {"limit": MOST})
+    rows = desk.ledger.read(_DECIDED, _named(desk, actor) | {"limit": MOST}, fresh=True)
     cases = _by_id(desk, rows)
     return [
         brief(cases[row["binding_id"]])
@@ -106,7 +130,8 @@ def decided_today(desk: Desk, actor: Actor) -> list[dict[str, Any]]:
 
 def sent_back(desk: Desk, actor: Actor) -> list[dict[str, Any]]:
     """What he has returned and the applicant has not corrected yet: briefs with `at` and what is waited for."""
-    rows = desk.ledger.read(_SENT_BACK, {"staff": actor.id, "returned": RETURNED, "limit": MOST})
+    rows = desk.ledger.read(_SENT_BACK, {"staff": actor.id, "returned": RETURNED, "limit": MOST},
+                            fresh=True)  # fmt: skip
     cases = _by_id(desk, rows)
     now = desk.ledger.now()
     return [
@@ -124,16 +149,50 @@ def case_page(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
         raise not_found()
     shown = worklists.review_details(desk, case, actor, now)
     sentence = explaining.explain(case, now, desk.book)
-    review = case.progress.review
+    review, holding = case.progress.review, held(desk, actor)
+    shown["materials"] = in_order(shown)
+    shown["similar"] = similar(desk, case, actor)
     return shown | {
         "now": now, "sentence": (sentence.zh, sentence.en), "findings": findings.of(case, now),
         "review": {"entered_at": review.entered, "due_at": review.due, "escalations": review.escalations,
                    "provisional": review.provisional} if review and shown["waiting_on"] else None,
         "by": holder_name(desk.ledger, shown["lease"]), "notes": notes(desk.ledger, case.id),
-        "held": next((one for one in held(desk, actor) if one["binding_id"] == case.id), None),
+        "holding": holding, "held": next((one for one in holding if one["binding_id"] == case.id), None),
         "reason_words": _reason_words(desk, case, shown),
         "correction_days": case.plan.deadlines["returned_to_corrected"].working_days,
     }  # fmt: skip
+
+
+def planned_kinds(plan: Mapping[str, Any]) -> list[str]:
+    """Every kind of document that a plan (as a view has it) would take, in its order."""
+    return [kind for group in plan["materials"] for some in group["any_of"] for kind in some]
+
+
+def in_order(view: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The documents of the case that is viewed, in the order of its plan; then those that it does not ask for."""
+    planned = list(dict.fromkeys(planned_kinds(view["plan"])))
+    places = {kind: place for place, kind in enumerate(planned)}
+    return sorted(view["materials"], key=lambda one: (places.get(one["kind"], len(places)), one["id"]))
+
+
+def similar(desk: Desk, case: Case, actor: Actor) -> list[dict[str, Any]]:
+    """What the reviewer may compare with: cases of the same kind that applied before it, decided last first.
+
+    At most five briefs of the same product, method, relationship and region, of other people, with the last decision
+    of a reviewer: `event`, `at`, `by`, `why` (its reason's code) and `note`. One look by an index.
+    """
+    told = case.application
+    rows = desk.ledger.read(_SIMILAR, {
+        "product": told.product, "method": told.method, "relationship": told.relationship, "region": told.region,
+        "binding": case.id, "people": [told.holder, told.member], "looked_at": _LOOKED_AT, "limit": _SIMILAR_MOST,
+    })  # fmt: skip
+    cases = _by_id(desk, rows) if rows else {}
+    return [
+        brief(cases[row["binding_id"]])
+        | {"event": row["event"], "at": row["at"], "by": row["by"], "why": row["reason"], "note": row["note"]}
+        for row in rows
+        if row["binding_id"] in cases and scopes.reviews(cases[row["binding_id"]], actor)
+    ]
 
 
 def holder_name(ledger: Ledger, lease: Mapping[str, Any] | None) -> str | None:
@@ -146,12 +205,13 @@ def _reason_words(desk: Desk, case: Case, shown: Mapping[str, Any]) -> dict[str,
     codes = {code for listed in shown["reasons"].values() for code in listed}
     codes |= {one["reason"] for one in (*shown["timeline"], *shown["face_checks"]["items"]) if one["reason"]}
     codes |= {one["reason"] for one in shown["other_bindings"]["items"] if one["reason"]}
+    codes |= {one["why"] for one in shown["similar"] if one["why"]}
     return reason_words.every(codes | {case.progress.reason or ""}, case.plan, desk.book)
 
 
 def notes(ledger: Ledger, binding_id: str) -> list[dict[str, Any]]:
     """What colleagues have noted, the newest first: `at`, `name`, `body`."""
-    return [dict(row) for row in ledger.read(_NOTES, {"binding": binding_id, "limit": MOST})]
+    return [dict(row) for row in ledger.read(_NOTES, {"binding": binding_id, "limit": MOST}, fresh=True)]
 
 
 def brief(case: Case) -> dict[str, Any]:
@@ -176,4 +236,4 @@ def _named(desk: Desk, actor: Actor) -> dict[str, Any]:
 
 def _by_id(desk: Desk, rows: Iterable[Any]) -> dict[str, Case]:
     ids = list(dict.fromkeys(row["binding_id"] for row in rows))
-    return {case.id: case for case in worklists.read_cases(desk, ids)}
+    return {case.id: case for case, _ in desk.look_many(ids)}

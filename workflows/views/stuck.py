@@ -19,29 +19,32 @@ from policies.plan import plan_from_json
 from workflows.access.scopes import patterns
 from workflows.case import ACTIVE, FINAL
 from workflows.check import impossible
+from workflows.deadlines import BY_NAME
 from workflows.repairs.verbs import fitting
 from workflows.views import cursors
 from workflows.views.overview import moments
 from workflows.views.pacing import PAGE, Paced
 
 # Each gives binding_id, since, evidence, and in `print` what those have in common that are stuck in the same way;
-# `clock` is the service's now. Keep evidence free of names and addresses.
+# `clock` is the service's now; `:now` is the same as a value, where the planner must know it to see that what is late
+# is little among much. Keep evidence free of names and addresses.
 CAUSES: dict[str, str] = {
     # the sweep looks every second: a minute late is the sweep's trouble, or an outage that holds the face window
     "deadline_overdue": """
 select d.binding_id, d.due_at as since, d.name as print,
   jsonb_build_object('deadline', d.name, 'due_at', d.due_at, 'attempts', d.attempts) as evidence
-from deadlines d, clock
-where d.parked is null and not d.watch and d.due_at < clock.now - interval '1 minute'""",
+from deadlines d
+where d.parked is null and not d.watch and d.due_at < cast(:now as timestamptz) - interval '1 minute'""",
     # a question that our own hands owe: nobody has asked it. In a sandbox whose clock was moved, the daily look at an
     # insurance may be a week late (tasks/advance.py)
     "system_slow": """
 select d.binding_id, d.due_at as since, d.name as print,
   jsonb_build_object('deadline', d.name, 'due_at', d.due_at, 'attempts', d.attempts) as evidence
-from deadlines d, clock
-where d.parked is null and d.watch and d.due_at < clock.now - case
-  when d.name <> 'insurance_to_rechecked' then interval '1 minute'
-  when (select ahead > interval '0' from service_clock) then interval '8 days' else interval '1 hour' end
+from deadlines d
+where d.parked is null and d.watch and d.name = any(:watches)
+  and d.due_at < cast(:now as timestamptz) - interval '1 minute'
+  and (d.name <> 'insurance_to_rechecked' or d.due_at < cast(:now as timestamptz) - case
+    when (select ahead > interval '0' from service_clock) then interval '8 days' else interval '1 hour' end)
 union all
 select f.binding_id, f.poll_at, 'face_poll', jsonb_build_object('face_check_id', f.id, 'provider', f.provider,
   'due_at', f.poll_at, 'attempts', f.attempts)
@@ -60,7 +63,7 @@ where b.id = any(:suspects) and b.state <> all(:resting)
 select d.binding_id, b.state_since as since, a.region as print,
   jsonb_build_object('attempts', d.attempts, 'asked_again_at', d.due_at) as evidence
 from deadlines d join bindings b on b.id = d.binding_id join applications a on a.binding_id = d.binding_id
-where d.name = 'materials_to_checked' and d.attempts > 1""",
+where d.parked is null and d.watch and d.name = 'materials_to_checked' and d.attempts > 1""",
     # a session without an answer is polled at its end; ten minutes later even the poll has heard nothing
     "callback_lost": """
 select f.binding_id, f.expires_at as since, f.provider as print,
@@ -177,6 +180,8 @@ where b.state <> all(:final) and (
   or (b.state <> all(:resting) and not exists (select from deadlines d where d.binding_id = b.id)))
 """)
 _RESTING = (ACTIVE, *FINAL)
+_WATCHES = tuple(name for name, one in BY_NAME.items() if one.watch)
+_NOW = text("select kinbind_now() as now")
 _PLANS = text("select hash, body::text as body from plans where hash <> all(:known)")
 _plans: dict[str, bool] = {}  # by hash, whether a case can live under it; a plan never changes, nor does the machine
 
@@ -229,7 +234,7 @@ def everything(ledger: Ledger, known: Collection[str] = ()) -> list[dict[str, An
 
     `known` are bindings that another process has found: they are looked at even where our own look is an older one.
     """
-    suspects = [*parameters(ledger)["suspects"], *known]
+    suspects = [*_suspects_anew(ledger, impossible_plans(ledger)), *known]
     return [dict(row) for row in _read(ledger, _ALL, CAUSES, {"suspects": suspects})]
 
 
@@ -238,11 +243,13 @@ def found_in(cause: str | None) -> str:
     return _IN.format(causes=_union([cause] if cause else CAUSES))
 
 
-def parameters(ledger: Ledger) -> dict[str, Any]:
-    """What the causes ask for besides the clock."""
-    impossible = tuple(sorted(impossible_plans(ledger)))
-    return {"resting": list(_RESTING), "final": list(FINAL), "impossible": list(impossible),
-            "suspects": _suspects(ledger, impossible)}  # fmt: skip
+def parameters(ledger: Ledger, suspects: Sequence[str] | None = None) -> dict[str, Any]:
+    """What the causes ask for; `suspects` where it is known already who is to be looked at."""
+    impossible = impossible_plans(ledger)
+    now = ledger.read(_NOW)[0]["now"]  # the reading side's own: it is asked about what it has
+    return {"resting": list(_RESTING), "final": list(FINAL), "watches": list(_WATCHES), "now": now,
+            "impossible": list(impossible),
+            "suspects": _suspects(ledger, impossible) if suspects is None else list(suspects)}  # fmt: skip
 
 
 def _look_for_suspects(ledger: Ledger, impossible: tuple[str, ...]) -> list[str]:
@@ -251,13 +258,14 @@ def _look_for_suspects(ledger: Ledger, impossible: tuple[str, ...]) -> list[str]
 
 
 _suspects = Paced(_look_for_suspects, PAGE, behind=True)
+_suspects_anew = Paced(_look_for_suspects)  # for whoever tells of it: nothing that a page was shown before
 
 
-def impossible_plans(ledger: Ledger) -> list[str]:
+def impossible_plans(ledger: Ledger) -> tuple[str, ...]:
     """The hashes of stored plans under which a case cannot live; each is judged once in a process."""
     for row in ledger.read(_PLANS, {"known": list(_plans)}):
         _plans[row["hash"]] = _possible(row["body"])
-    return [name for name, possible in _plans.items() if not possible]
+    return tuple(sorted(name for name, possible in _plans.items() if not possible))
 
 
 def _possible(body: str) -> bool:
@@ -277,7 +285,7 @@ def _union(causes: Collection[str]) -> str:
 
 def _read(ledger: Ledger, statement: str, causes: Collection[str], asked: dict[str, Any]) -> Sequence[RowMapping]:
     query = text(statement.format(causes=_union(causes), applied=_APPLIED))
-    told = parameters(ledger) | asked
+    told = parameters(ledger, asked.get("suspects")) | asked
     return ledger.read(query, {name: told[name] for name in query.compile().params})
 
 

@@ -14,7 +14,7 @@ from workflows.access.principals import Principal
 from workflows.access.scopes import patterns
 from workflows.case import SUSPENDED, region_prefix
 from workflows.engine import Desk
-from workflows.views import cursors, reviewing, worklists
+from workflows.views import cursors, reviewing
 from workflows.views.pacing import PAGE, Paced
 from workflows.views.waiting import waiting_on
 
@@ -64,17 +64,15 @@ select b.id as binding_id, b.state_since as since from bindings b join applicati
 where b.state = :suspended and a.region like any(:granted) and (cast(:after as text) is null or b.id > :after)
 order by b.id limit :limit
 """)
+_LOOKED = text("""
+select n.binding_id, n.staff, n.at, n.body, p.name from case_notes n join principals p on p.id = n.staff
+where n.binding_id = any(:ids) and 'supervisor' = any(p.roles) order by n.at
+""")
 _KEYS = text("""
 select p.id, p.name, p.channel, p.created_at, p.revoked_at,
   (select count(*) from webhook_endpoints e where e.channel = p.channel and e.disabled_at is null) as endpoints
 from principals p where p.kind = 'channel' order by p.channel, p.revoked_at is not null, p.created_at
 """)
-_AWAITING = text("select count(*) as count from repairs where state = 'awaiting_approval'")
-
-
-def awaiting(ledger: Ledger) -> int:
-    """How many repairs await a second person."""
-    return int(ledger.read(_AWAITING)[0]["count"])
 
 
 def staff(ledger: Ledger, supervisor: Principal) -> list[dict[str, Any]]:
@@ -137,6 +135,22 @@ def sampling(ledger: Ledger, supervisor: Principal, now: datetime) -> dict[str, 
     return _samples(ledger, (supervisor.regions, shanghai_day(now)))
 
 
+def looked_at(ledger: Ledger, drawn: Sequence[Mapping[str, Any]]) -> dict[tuple[str, datetime], dict[str, Any]]:
+    """Which of these decisions a supervisor has looked at again: by binding and moment `at`, `name` and `body`.
+
+    He has where he noted something about the case after it was decided, and did not decide it himself.
+    """
+    notes = ledger.read(_LOOKED, {"ids": [row["binding_id"] for row in drawn]}, fresh=True)
+    return {
+        (row["binding_id"], row["at"]): dict(note)
+        for row in drawn
+        for note in notes
+        if note["binding_id"] == row["binding_id"]
+        and note["at"] >= row["at"]
+        and note["staff"] != row["actor"].partition(":")[2]
+    }
+
+
 def suspensions(desk: Desk, supervisor: Principal, limit: int, cursor: str | None = None) -> dict[str, Any]:
     """A page of what is suspended: each with what is waited for. Raises `Refused` 400 `cursor_invalid`."""
     after = cursors.decode(cursor, str)[0] if cursor else None
@@ -145,11 +159,11 @@ def suspensions(desk: Desk, supervisor: Principal, limit: int, cursor: str | Non
     now, ids = desk.ledger.now(), [row["binding_id"] for row in rows[:limit]]
     items = [
         {"binding_id": case.id, "since": case.since, "brief": reviewing.brief(case), "waiting": waiting_on(case, now)}
-        for case in worklists.read_cases(desk, ids)
+        for case, _ in desk.look_many(ids)
     ]
     return {"items": items, "next_cursor": cursors.encode(ids[-1]) if len(rows) > limit else None}
 
 
 def channel_keys(ledger: Ledger) -> list[dict[str, Any]]:
     """The keys of channels, by channel, those taken back last; never the keys themselves."""
-    return [dict(row) for row in ledger.read(_KEYS)]
+    return [dict(row) for row in ledger.read(_KEYS, fresh=True)]

@@ -15,13 +15,13 @@ from sqlalchemy import text
 from models.ids import first_id
 from models.ledger import Ledger
 from workflows.views import cursors
-from workflows.views.narrowing import asked_of, narrowed
-from workflows.views.overview import Part
+from workflows.views.narrowing import Part, asked_of, narrowed
 
 SOON = timedelta(hours=4)  # a deadline that close is worth an operator's look
 BACK = timedelta(hours=24)  # how far back a provider's health is judged
 SILENT = 60  # seconds of real time without a sign after which a worker, or the sweep, is missed
 When = Literal["overdue", "soon"]
+Which = Literal["pending", "behind", "parked"]  # letters still to be delivered, those of them that are late, put aside
 
 _DUE = """
 with clock as (select kinbind_now() as now)
@@ -58,7 +58,8 @@ group by e.channel, clock.now order by 4 desc, 3 desc, 1
 _LETTERS = """
 select l.binding_id, l.id, l.sequence, l.type, l.state, l.attempts, l.last_error, l.created_at, l.next_at
 from deliveries l join webhook_endpoints e on e.id = l.endpoint_id
-where l.state in ('pending', 'parked') and e.disabled_at is null and e.channel = :channel
+where l.state = :state and e.disabled_at is null and e.channel = :channel
+  and (not :late or l.created_at < kinbind_now() - interval '1 minute')
   and (cast(:after as text) is null or l.id > :after) {part}
 order by l.id limit :limit
 """
@@ -116,11 +117,16 @@ def channels(ledger: Ledger, part: Part) -> list[dict[str, Any]]:
     return [dict(row) for row in ledger.read(query, asked_of(part, query))]
 
 
-def letters(ledger: Ledger, part: Part, channel: str, limit: int, cursor: str | None = None) -> dict[str, Any]:
-    """A page of a channel's letters that are not delivered, the oldest first. Raises `Refused` `cursor_invalid`."""
+def letters(
+    ledger: Ledger, part: Part, channel: str, which: Which, limit: int, cursor: str | None = None
+) -> dict[str, Any]:
+    """A page of the letters behind one of a channel's numbers, the oldest first. Raises `Refused` `cursor_invalid`."""
     after = cursors.decode(cursor, str)[0] if cursor else None
     query = text(_LETTERS.format(part=narrowed(part, "l.binding_id")))
-    return _page(ledger.read(query, asked_of(part, query, channel=channel, after=after, limit=limit + 1)), limit, "id")
+    state = "parked" if which == "parked" else "pending"
+    rows = ledger.read(query, asked_of(part, query, channel=channel, state=state, late=which == "behind", after=after,
+                                       limit=limit + 1))  # fmt: skip
+    return _page(rows, limit, "id")
 
 
 def providers(ledger: Ledger, part: Part, now: datetime) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ def window_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
         "now": now, "sentence": (sentence.zh, sentence.en), "checks": checks(case, still_open),
         "subjects_open": still_open, "guardians": attending.guardians(cursor),
         "registry_answered": case.progress.registry_answered,
-        "missing": missing(case), "reasons": {"refuse": refusals},
+        "missing": case.missing, "reasons": {"refuse": refusals},
         "reason_words": reason_words.every(codes, case.plan, desk.book),
         "counter": public.ticket_view(case) or {"agency_name": case.plan.counter.agency_name,
                     "address": case.plan.counter.address, "bring": list(case.plan.counter.bring)},
@@ -37,20 +37,10 @@ def window_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def missing(case: Case) -> list[dict[str, Any]]:
-    """The groups of materials that are not met: `label`, `any_of`."""
-    kinds = {material["kind"] for material in case.materials}
-    return [
-        {"label": group.label, "any_of": group.any_of}
-        for group in case.plan.materials
-        if not any(kinds.issuperset(some) for some in group.any_of)
-    ]
-
-
 def checks(case: Case, still_open: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
     """What the clerk has to do, in order: `(name, facts)`."""
     told: list[tuple[str, dict[str, Any]]] = [("compare_person", {"subject": who}) for who in still_open]
-    told += [("scan_missing", {"label": group["label"]}) for group in missing(case)]
+    told += [("scan_missing", {"label": group["label"]}) for group in case.missing]
     if case.materials:
         told.append(("compare_originals", {"count": len(case.materials)}))
     if case.state == OFFLINE_FALLBACK and not case.progress.registry_answered:

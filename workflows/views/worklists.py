@@ -110,19 +110,11 @@ def held(case: Case, actor: Actor, now: datetime) -> dict[str, Any]:
 def other_bindings(desk: Desk, case: Case, actor: Actor) -> dict[str, Any]:
     """What else the two have applied for, masked: here in full view, elsewhere only how many."""
     people = [case.application.holder, case.application.member]
-    found = desk.ledger.read(_SAME_PEOPLE, {"people": people, "binding": case.id, "limit": _OTHERS})
-    others = read_cases(desk, [row["binding_id"] for row in found])
+    found = desk.ledger.read(_SAME_PEOPLE, {"people": people, "binding": case.id, "limit": _OTHERS},
+                             fresh=True)  # fmt: skip
+    others = [other for other, _ in desk.look_many([row["binding_id"] for row in found])]
     here = [other for other in others if scopes.in_region(other, actor)]
     return {"items": [_other(case, other) for other in here], "elsewhere": len(others) - len(here)}
-
-
-def read_cases(desk: Desk, binding_ids: Sequence[str]) -> list[Case]:
-    """The cases of these bindings as they are now, in this order; what is gone is left out."""
-    if not binding_ids:
-        return []
-    with desk.ledger.desk() as conn:
-        reads = desk.reader.read(conn, [(one, None, None) for one in binding_ids])
-    return [read.case for read in reads if read.case is not None]
 
 
 def _other(case: Case, other: Case) -> dict[str, Any]:
@@ -157,7 +149,7 @@ def _listed(
         "overdue": wanted.overdue, "due_at": due_at, "after": after, "staff": actor.id, "limit": wanted.limit + 1,
     })  # fmt: skip
     more, rows = len(rows) > wanted.limit, rows[: wanted.limit]
-    cases = {case.id: case for case in read_cases(desk, [row["binding_id"] for row in rows])}
+    cases = {case.id: case for case, _ in desk.look_many([row["binding_id"] for row in rows])}
     items = [item(row, cases[row["binding_id"]], actor, row["now"]) for row in rows if row["binding_id"] in cases]
     last = rows[-1] if more else None
     return {"items": items, "next_cursor": cursors.encode(last["due_at"], last["binding_id"]) if last else None}
@@ -185,7 +177,7 @@ def _ticket_item(row: Any, case: Case, actor: Actor, now: datetime) -> dict[str,
     offline = case.progress.offline
     return _item(row, case, now) | {
         "code": row["code"], "opened_at": row["opened_at"], "reason": offline.reason if offline else None,
-        "counter_ticket": public.ticket_view(case), "materials_complete": case.materials_complete,
+        "counter_ticket": public.ticket_view(case), "materials_complete": not case.missing,
         "registry_answered": case.progress.registry_answered,
         "available_actions": public.available_actions(case, actor, now),
     }  # fmt: skip

@@ -1,0 +1,41 @@
+"""A part of the ledger is the same part in every view, and a cursor that somebody made up is a place like others."""
+
+from datetime import UTC, datetime
+
+from tasks.office import Office
+from tests import life
+from tests.doors.visitor import Comes
+from workflows.case import STATES
+from workflows.views import cursors, overview, population
+from workflows.views.narrowing import EVERYTHING, Part
+
+
+def test_a_cursor_that_was_made_up_is_a_place_like_others(comes: Comes, office: Office) -> None:
+    operator = comes("operator")
+    life.to_state(office, "submitted")
+    first, last = (moment.replace(tzinfo=UTC) for moment in (datetime.min, datetime.max))  # noqa: DTZ901
+    for path, place in {
+        "/ops/moves?state=submitted": (last, "x", 2**62),
+        "/ops/due?name=submitted_to_materials": (first, "x"),
+        "/ops/stuck?cause=no_deadline": (first, "x", "y", "z"),
+        "/ops/life/submitted?channel=alipay": ("x",),
+    }.items():
+        assert operator.get(f"{path}&cursor={cursors.encode(*place)}").status_code == 200, path
+
+
+def test_the_same_part_is_counted_alike_everywhere(office: Office) -> None:
+    for seed, region in enumerate(("320500", "440100", "440100", "320100")):
+        life.to_state(office, ("submitted", "active")[seed % 2], seed=seed, region=region)
+    parts = {
+        EVERYTHING: 4,
+        Part(("000000", "320500")): 4,
+        Part(("000000",), region="320000"): 2,
+        Part(("320500", "440000"), channel="alipay", product="family_account"): 3,
+        Part(("320000",), region="440000"): 0,
+    }
+    for part, count in parts.items():
+        seen = {one["state"]: one["count"] for one in overview.overview(office.ledger, part)["states"]}
+        there = {state: one["count"] for state, one in population.population(office.ledger, part).items()}
+        listed = {state: len(population.members(office.ledger, part, state, 50)["items"]) for state in STATES}
+        assert seen == there == listed, part
+        assert sum(seen.values()) == count, part

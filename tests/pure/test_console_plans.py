@@ -1,0 +1,55 @@
+"""A plan on the supervisors' page: every line has a name and a value that people read, in both languages."""
+
+import re
+
+import pytest
+
+from console import explained
+from console.words import Language, Tongue
+from policies.book import lawbook
+from policies.check import applications
+from policies.explain import Because, explain_plan
+from policies.pack import Pack
+from policies.refusals import NotAllowed
+from tests.pure.policy_cases import DAY
+
+CODE = re.compile(r"[a-z]+_[a-z]|[\[\]{}\"]|null|false|true")
+Lines = dict[tuple[str, str], tuple[Because, Pack]]
+
+
+@pytest.fixture(scope="module")
+def every() -> Lines:
+    """Every different line of every plan of every pack, with its pack."""
+    found: Lines = {}
+    for law in lawbook().laws_on(DAY):
+        for facts in applications(law, DAY):
+            try:
+                _, told = explain_plan(lawbook(), facts, DAY)
+            except NotAllowed:
+                continue
+            for line in told:
+                found.setdefault((line.part, line.value), (line, law.pack))
+    return found
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_line_is_said_in_words(every: Lines, language: Language):
+    t = Tongue(language, lambda code, _: code)
+    assert len(every) > 100
+    for line, pack in every.values():
+        name, value = explained.part(t, pack, line.part), explained.value(t, pack, line)
+        assert name != line.part, line.part
+        assert value, line
+        assert not CODE.search(f"{name} {value}"), (line.part, line.value, value)
+
+
+def test_lengths_and_alternatives_are_told_as_people_tell_them(every: Lines):
+    t = Tongue("zh", lambda code, _: code)
+    said = {part: explained.value(t, pack, line) for (part, _), (line, pack) in every.items()}
+    assert said["deadlines.offline_to_counter"] == "30 天"
+    assert said["deadlines.review_to_decision"] == "2 个工作日"
+    assert said["warning_days"] == "30 天、7 天"
+    assert said["limits.members_per_holder"] == "5 人"
+    assert said["materials.register"] == "户口簿首页 + 户口簿成员页"
+    pack = every["relationship", '"SPOUSE"'][1]
+    assert explained.part(t, pack, "limits.per_relation.SPOUSE") == "此类关系可绑定的人数 · 配偶"

@@ -1,0 +1,108 @@
+"""An outage is made good page by page: each window once, whoever dies on the way, and whatever case is broken."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from tasks import outages
+from tasks.office import Office
+from tests import life
+from tests.life import events, look, start_face, to_state
+from tests.store.invariants import check
+from workflows.sweeping import sweep
+
+LENGTH = timedelta(minutes=6)
+
+
+@pytest.fixture
+def office(database_url: str) -> Iterator[Office]:
+    with life.office(database_url) as opened:
+        yield opened
+        check(opened)
+
+
+def windows(office: Office, families: int) -> dict[str, datetime]:
+    """So many bindings, a window running for each, by id; and when it closes."""
+    made = sorted(to_state(office, "face_check", seed=seed) for seed in range(families))
+    for binding_id in made:
+        start_face(office, binding_id)
+    return {binding_id: closes(office, binding_id) for binding_id in made}
+
+
+def closes(office: Office, binding_id: str) -> datetime:
+    return look(office, binding_id).progress.windows["member"].closes
+
+
+def an_outage(office: Office) -> None:
+    """Of six minutes, beginning now, and nobody has tried for twenty since."""
+    begun = office.ledger.now()
+    for at in (begun, begun + LENGTH):
+        outages.found_down(office, "sandbox", at)
+    life.skip(office, minutes=26)
+
+
+def known(office: Office) -> list[Any]:
+    """Every outage: whether it has ended."""
+    with office.ledger.desk() as conn:
+        return [row[0] for row in conn.execute("select ended_at is not null from provider_outages order by first_at")]
+
+
+def moved(office: Office, before: dict[str, datetime]) -> dict[str, timedelta]:
+    """By binding, how much longer its window has become."""
+    return {one: closes(office, one) - then for one, then in before.items()}
+
+
+def once(office: Office, before: dict[str, datetime]) -> bool:
+    """Whether every window has moved by the whole outage, as one step."""
+    told = {events(office, one).count("window_extended") for one in before}
+    return told == {1} and set(moved(office, before).values()) == {LENGTH}
+
+
+def test_a_case_that_is_broken_keeps_no_other_waiting(office: Office) -> None:
+    before = windows(office, 5)
+    poisoned, unreadable, *others = before
+    an_outage(office)
+    with office.ledger.desk() as conn:
+        conn.execute(f"alter table history add constraint poison check (binding_id <> '{poisoned}') not valid")
+    with life.unreadable(office, unreadable), capture_logs() as said:
+        assert outages.watch_outages(office) > 0
+    assert {one["binding_id"] for one in said if one["event"] == "window_not_made_good"} == {poisoned, unreadable}
+    assert known(office) == [True]
+    assert once(office, {one: before[one] for one in others})
+    with office.ledger.desk() as conn:
+        conn.execute("alter table history drop constraint poison")
+    assert moved(office, before)[poisoned] == moved(office, before)[unreadable] == timedelta(0)
+    life.skip(office, hours=24)
+    while sweep(office.desk):  # its end lets windows close again, these two on their own time
+        pass
+    assert {look(office, one).state for one in before} == {"offline_fallback"}
+
+
+def test_whoever_dies_on_the_way_is_gone_on_with(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = windows(office, 5)
+    an_outage(office)
+    monkeypatch.setattr(outages, "PAGE", 2)
+    real, pages = outages._make_good, iter(range(9))
+
+    def dies(*arguments: Any) -> None:
+        real(*arguments)
+        if next(pages) == 1:
+            raise KeyboardInterrupt  # in the second page, with all its steps made
+
+    with monkeypatch.context() as here:
+        here.setattr(outages, "_make_good", dies)
+        with pytest.raises(KeyboardInterrupt):
+            outages.watch_outages(office)
+    assert [events(office, one).count("window_extended") for one in before] == [1, 1, 0, 0, 0]
+    assert known(office) == [False], "the sweep lets none of the others close"
+    # it is over: found down once more, the provider has another outage, and this one keeps its length
+    outages.found_down(office, "sandbox", office.ledger.now())
+    with ThreadPoolExecutor(3) as hands:
+        list(hands.map(outages.watch_outages, [office] * 3))
+    assert outages.watch_outages(office) == 0
+    assert known(office) == [True, False]
+    assert once(office, before)
