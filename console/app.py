@@ -11,9 +11,6 @@ import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from psycopg import OperationalError
-from psycopg_pool import PoolClosed, PoolTimeout
-from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -35,7 +32,7 @@ from console.pages import (
     supervision,
 )
 from console.visit import COOKIE, ROOT, House, Say, Visit, sign_in_path
-from gateways.inspection import BadDocument
+from models.ledger import AWAY
 from policies.refusals import NotAllowed
 from tasks.office import Office
 from workflows.errors import Refused
@@ -54,7 +51,6 @@ _DOORS = (
     supervision.router,
     living.router,
 )
-_AWAY = (OperationalError, PoolTimeout, PoolClosed, DBAPIError)
 # Nothing from elsewhere, nothing inline, nothing evaluated, in nobody's frame.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -81,7 +77,7 @@ def create_console(office: Callable[[], Office], say: Say, *, sandbox: bool) -> 
     for door in _DOORS:  # where two paths could be one, the first has it
         app.include_router(door)
     app.mount("/static", StaticFiles(directory=HERE / "static"))
-    for kind in (Refused, NotAllowed, BadDocument, RequestValidationError, HTTPException, *_AWAY, Exception):
+    for kind in (Refused, NotAllowed, RequestValidationError, HTTPException, *AWAY, Exception):
         app.add_exception_handler(kind, _refuse)
     app.add_middleware(Headers)
     return app
@@ -146,11 +142,11 @@ def _refuse(request: Request, fault: Exception) -> Response:
 def _translated(fault: Exception) -> Refused:
     if isinstance(fault, Refused):
         return fault
-    if isinstance(fault, NotAllowed | BadDocument):
+    if isinstance(fault, NotAllowed):
         return Refused(fault.code, fault.status)
     if isinstance(fault, RequestValidationError):
         return Refused("request_invalid", 422)
     if isinstance(fault, HTTPException):
         codes = {404: "not_found", 405: "http_method_not_allowed"}
         return Refused(codes.get(fault.status_code, "request_unreadable"), fault.status_code)
-    return Refused("unavailable", 503) if isinstance(fault, _AWAY) else Refused("internal_error", 500)
+    return Refused("unavailable", 503) if isinstance(fault, AWAY) else Refused("internal_error", 500)

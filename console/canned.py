@@ -23,8 +23,8 @@ class Canned(NamedTuple):
 
 _RETURN: Sequence[tuple[Words, str]] = (
     (("重新拍摄", "Retake"), "请在光线充足处将证件平放拍摄，四角完整、文字清晰、无反光。"),
-    (("承诺书签名", "Sign the letter"), "个人承诺书须由{holder}本人签名并注明日期，签名后请完整拍摄上传。"),
-    (("户口簿两页", "Both register pages"), "户口簿须同时上传首页和{member}所在页，两页户号应一致。"),
+    (("承诺书签名", "Sign the letter"), "个人承诺书须由绑定人本人签名并注明日期，签名后请完整拍摄上传。"),
+    (("户口簿两页", "Both register pages"), "户口簿须同时上传首页和家庭成员所在页，两页户号应一致。"),
     (("证件过期", "Document expired"), "所传证件已过有效期，请上传在有效期内的证件正反面。"),
     (
         ("补充关系证明", "Prove the relationship"),
@@ -72,13 +72,12 @@ def message(case: Mapping[str, Any], items: Iterable[Mapping[str, str]], reasons
     if not lines:
         return ""
     term = "请于收到本通知起 {days} 个工作日内补正，逾期申请将过期。" if facts["days"] else "请尽快补正。"
-    opening = "您好，{holder}与{member}的{product}申请需要补正以下材料：".format(**facts)
+    opening = "您好，您的{product}申请需要补正以下材料：".format(**facts)
     return "\n".join([opening, *lines, term.format(**facts)])
 
 
 def _facts(case: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "holder": case["holder"]["name"], "member": case["member"]["name"],
         "relationship": CODES["relationship"].get(case["relationship"], (case["relationship"],))[0],
         "product": CODES["product"].get(case["product"], (case["product"],))[0],
         "agency": "参保地医保经办机构", "days": case["correction_days"],

@@ -93,6 +93,11 @@ class Form:
             raise wrong(f"/{name}", "required")
         return content
 
+    def kept(self) -> list[tuple[str, str]]:
+        """All that was written, to be sent once more with another form (no password, no code, no token, no version)."""
+        left = {*_SECRET, "version"}
+        return [(name, value) for name, values in self._fields.items() if name not in left for value in values]
+
     def filled(self) -> dict[str, str]:
         """What was written, to be shown again beside its faults (no password, no code); the rest is empty."""
         kept = {name: values[0] for name, values in self._fields.items() if name not in _SECRET}

@@ -31,6 +31,7 @@ log = structlog.get_logger()
 
 class _Listener(NamedTuple):
     principal: str
+    token: str  # of his session
     told: asyncio.Queue[Sequence[Moved]]
     granted: tuple[str, ...]  # beginnings of region codes
 
@@ -47,10 +48,11 @@ class Feed:
     async def stream(self, who: Principal, token: str) -> AsyncIterator[bytes]:
         """Server-sent events: `moved` with `{"ids": […]}` of his regions, and `tick`; ends after `LASTS` seconds.
 
-        `token` is that of his session: once it has ended nothing more is told.
+        `token` is that of his session: once it has ended nothing that moved is told, and within `TICK` the stream
+        ends.
         """
         beginnings = tuple(one.removesuffix("%") for one in patterns(who.regions))
-        mine = _Listener(who.id, asyncio.Queue(100), beginnings)
+        mine = _Listener(who.id, token, asyncio.Queue(100), beginnings)
         self._make_room(who.id)
         self._listeners.append(mine)
         if self._looking is None or self._looking.done():
@@ -61,7 +63,7 @@ class Feed:
             ends = loop.time() + LASTS
             while loop.time() < ends:
                 word = await _next(mine)
-                if mine not in self._listeners or not await run_in_threadpool(self._still_here, token):
+                if mine not in self._listeners:
                     return
                 yield word
         finally:
@@ -69,27 +71,28 @@ class Feed:
                 self._listeners.remove(mine)
 
     def _make_room(self, principal: str) -> None:
-        """End the oldest streams of somebody who has as many as he may; a word that says nothing wakes them."""
+        """End the oldest streams of somebody who has as many as he may."""
         his = [one for one in self._listeners if one.principal == principal]
         for one in his[: max(len(his) - MOST + 1, 0)]:
-            self._listeners.remove(one)
-            if not one.told.full():
-                one.told.put_nowait(())
+            self._end(one)
 
-    def _still_here(self, token: str) -> bool:
-        """Whether the session goes on; where nobody can say the stream ends, and the browser asks again."""
-        try:
-            return sessions.find(self._office().ledger, token, seen=False) is not None
-        except Exception:  # whatever it is, the pages are still there
-            log.exception("live_session_unknown")
-            return False
+    def _end(self, listener: _Listener) -> None:
+        """End a stream; a word that says nothing wakes it."""
+        self._listeners.remove(listener)
+        if not listener.told.full():
+            listener.told.put_nowait(())
 
     async def _look(self) -> None:
-        """Go on as long as somebody listens; a ledger that is away is asked again."""
-        behind: str | None = None
+        """Go on as long as somebody listens; a ledger that is away is asked again, from where the last look ended."""
+        loop = asyncio.get_running_loop()
+        behind, ask = None, 0.0  # when the sessions are asked for though nothing has moved
         while self._listeners:
             try:
-                found, behind = await run_in_threadpool(moved.since, self._office().ledger, behind)
+                found, here = await run_in_threadpool(moved.since, self._office().ledger, behind)
+                if found or loop.time() >= ask:
+                    await self._let_go()
+                    ask = loop.time() + TICK - LOOK
+                behind = here
             except Exception:  # whatever it is, the pages are still there
                 log.exception("live_look_failed")
                 found = []
@@ -98,6 +101,14 @@ class Feed:
                 if theirs and not one.told.full():
                     one.told.put_nowait(theirs)
             await asyncio.sleep(LOOK)
+
+    async def _let_go(self) -> None:
+        """End the streams whose sessions have ended."""
+        listening = list(self._listeners)
+        there = await run_in_threadpool(sessions.going_on, self._office().ledger, {one.token for one in listening})
+        for one in listening:
+            if one.token not in there and one in self._listeners:
+                self._end(one)
 
 
 async def _next(listener: _Listener) -> bytes:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tasks.office import Office
 from workflows.access.principals import Principal
 from workflows.case import Actor
-from workflows.views import reviewing, supervising
+from workflows.views import repairs, reviewing
 
 Tallies = Callable[[Office, Principal], Mapping[str, int]]
 
@@ -48,8 +48,8 @@ def _nothing(_office: Office, _principal: Principal) -> Mapping[str, int]:
     return {}
 
 
-def _supervised(office: Office, _principal: Principal) -> Mapping[str, int]:
-    return {"awaiting": supervising.awaiting(office.ledger)}
+def _supervised(office: Office, principal: Principal) -> Mapping[str, int]:
+    return {"awaiting": repairs.awaiting(office.ledger, principal)}
 
 
 ROOMS: tuple[Room, ...] = (

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast, get_args
 
+from policies.calendar import shanghai_day
 from policies.refusals import NotAllowed
 from policies.words import Product
 from workflows.access import acting
@@ -17,6 +18,7 @@ from workflows.views.worklists import Status, Wanted
 TOKENS = ("is:overdue", "is:escalated", "is:unclaimed", "is:mine")
 _BINDING = re.compile(r"bnd_[0-9A-Z]{26}")
 _NUMBER = re.compile(r"[0-9A-Za-zＸｘ]{5,20}")
+_CITIZEN = re.compile(r"[0-9]{17}[0-9XxＸｘ]")
 LONGEST = 200
 
 
@@ -31,6 +33,12 @@ class Sought:
     persons: Sequence[str] | None = None
     binding_id: str | None = None
     unknown: list[str] = field(default_factory=list)
+    mistyped: bool = False  # 18 signs that are no number: never shown again, not even to be corrected
+
+    @property
+    def understood(self) -> bool:
+        """Whether every word meant something: of what was not understood nothing is listed."""
+        return not self.unknown and not self.mistyped
 
     def wanted(self, cursor: str | None = None) -> Wanted:
         """The same for the work list."""
@@ -48,7 +56,11 @@ def sought(desk: Desk, text: str) -> Sought:
     for word in text[:LONGEST].split():
         name, colon, value = word.partition(":")
         read = _TOKENS.get(name) if colon else None
-        if not (read(found, value) if read else _word(desk, found, word)):
+        if read(found, value) if read else _word(desk, found, word):
+            continue
+        if _CITIZEN.fullmatch(word):
+            found.mistyped = True
+        else:
             found.unknown.append(word)
     return found
 
@@ -79,7 +91,7 @@ def _word(desk: Desk, found: Sought, word: str) -> bool:
     if not has_number(word):
         return False
     try:
-        found.persons = acting.persons(desk.ledger, desk.keys, word, "/q")
+        found.persons = acting.persons(desk.keys, word, "/q", shanghai_day(desk.ledger.now()))
     except (NotAllowed, Refused):
         return False
     return True

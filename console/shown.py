@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from policies.calendar import SHANGHAI
-from policies.regions import place_name
+from policies.regions import names, place_name
 
 _AMBER, _RED = 0.5, 0.1  # of the time there was: what is left of it
 
@@ -20,8 +21,10 @@ class Chip(NamedTuple):
 
 
 def moment(at: datetime) -> str:
-    """`11月22日 14:05`, with the year where it is read years later."""
+    """`2026-11-22 14:05`, in Shanghai; midnight is the 24:00 of the day before, as in the sentence."""
     local = at.astimezone(SHANGHAI)
+    if (local.hour, local.minute, local.second, local.microsecond) == (0, 0, 0, 0):
+        return f"{local - timedelta(days=1):%Y-%m-%d} 24:00"
     return f"{local:%Y-%m-%d %H:%M}"
 
 
@@ -38,6 +41,11 @@ def clock(at: datetime) -> str:
 def place(region: str) -> str:
     """The name of a region."""
     return place_name(region)
+
+
+def places() -> Iterable[tuple[str, str]]:
+    """Code and name of every province and city."""
+    return names().items()
 
 
 def sla(entered: datetime | None, due: datetime, now: datetime) -> Chip:

@@ -56,6 +56,7 @@ class Visit:
     session: Session | None = None
     roles: tuple[str, ...] = ()  # of the visitor, those to which this page is open
     form: Form = field(default_factory=Form)
+    spoken: Language | None = None  # chosen with this very visit
 
     # -- who -------------------------------------------------------------------------------------------------
 
@@ -79,7 +80,7 @@ class Visit:
     @property
     def language(self) -> Language:
         """In which language the page is: Chinese, unless English was chosen."""
-        return "en" if self.request.cookies.get(LANGUAGE) == "en" else "zh"
+        return self.spoken or ("en" if self.request.cookies.get(LANGUAGE) == "en" else "zh")
 
     @property
     def here(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from console import words_of_codes, words_of_operations, words_of_pages, words_of_running
@@ -39,10 +39,26 @@ class Tongue:
         found = CODES[group].get(code or "")
         return self._filled(found[0 if self.language == "zh" else 1], facts) if found else code or ""
 
+    def codes(self, group: str) -> list[tuple[str, str]]:
+        """All codes of a group with what they mean, for a field to choose from."""
+        return [(code, self.of(group, code)) for code in CODES[group]]
+
     def refused(self, code: str) -> str:
         """What a refusal means."""
         found = CODES["refusal"].get(code)
         return found[0 if self.language == "zh" else 1] if found else self._say(code, self.language)
+
+    def field(self, pointer: str) -> str:
+        """Which field of a form a fault is about, as the form calls it: of `/tick` 材料, of `/items/0/reason` 原因."""
+        names = [name for name in pointer.split("/") if name and not name.isdigit()]
+        return self.of("field", names[-1]) if names else ""
+
+    def because(self, code: str, words: Mapping[str, tuple[str, str]]) -> str:
+        """Why a line of the history came about: a reason in the words given, a deadline by its name, else the code."""
+        meant = words.get(code, (code, code))
+        if meant[0] == code and code in CODES["deadline"]:
+            return self("deadline_over", what=self.of("deadline", code))
+        return self.pair(meant)
 
     def reason(self, code: str | None) -> str:
         """What a reason means, in the desk's words."""

@@ -71,6 +71,13 @@ CODES: Mapping[str, Mapping[str, Words]] = {
         "member_id_back": ("家庭成员证件（国徽面）", "Member's ID, back"),
         "other": ("其他材料", "Other"),
     },
+    # what a number or name in clear was looked at for: the codes stand in the log
+    "purpose": {
+        "compare_document": ("与证件、材料比对", "compare with a document"),
+        "identify_person": ("确认到场或来电人员", "identify who is here or calls"),
+        "answer_applicant": ("答复申请人询问", "answer the applicant"),
+        "mend_record": ("查找登记差错", "find an error in a record"),
+    },
     "checked_how": {
         "document_reader": ("证件读卡器", "document reader"),
         "compared_by_eye": ("人工比对", "compared by eye"),
@@ -173,6 +180,34 @@ CODES: Mapping[str, Mapping[str, Words]] = {
         "operator": ("运营", "operator"),
         "supervisor": ("督办", "supervisor"),
     },
+    "field": {  # of forms, by the last name in a fault's pointer
+        "action": ("决定", "decision"),
+        "agency": ("经办机构", "agency"),
+        "binding_ids": ("业务", "cases"),
+        "body": ("备注", "note"),
+        "file": ("文件", "file"),
+        "id_number": ("证件号码", "ID number"),
+        "insured_region": ("参保地", "insured region"),
+        "kind": ("材料种类", "kind"),
+        "method": ("办理方式", "method"),
+        "note": ("说明", "note"),
+        "purpose": ("用途", "purpose"),
+        "reason": ("原因", "reason"),
+        "repair": ("修复方式", "repair"),
+        "subjects": ("到场人员", "present"),
+        "sure": ("确认", "confirmation"),
+        "tick": ("材料", "documents"),
+        "birth_date": ("出生日期", "birth date"),
+        "name": ("姓名", "name"),
+        "initiator": ("申请人", "applicant"),
+        "relationship": ("关系", "relationship"),
+        "product": ("业务", "product"),
+        "channel": ("渠道", "channel"),
+        "staff": ("人员", "member of staff"),
+        "to": ("目标环节", "target state"),
+        "version": ("版本", "version"),
+        "deadline": ("期限", "deadline"),
+    },
     # of the console alone; the others are the API's
     "refusal": {
         "sign_in_failed": (
@@ -186,6 +221,10 @@ CODES: Mapping[str, Mapping[str, Words]] = {
         "password_too_short": ("密码至少 12 个字符", "at least 12 characters"),
         "passwords_differ": ("两次输入的密码不一致", "the two are not the same"),
         "code_wrong": ("动态码不正确，请核对手机时间", "wrong code: does the phone's clock run right?"),
+        "lease_required": (
+            "领取已到期（或尚未领取），没有发出：请先领取该业务",
+            "The lease is over, or was never taken; nothing was sent: claim the case first",
+        ),
         "too_late": ("已超过可撤回的时间，决定已发出", "Too late: the decision has been sent"),
         "not_confirmed": ("请勾选确认", "please confirm"),
         "stale_version": (

@@ -39,9 +39,19 @@ def outlined(visit: Clerk) -> Response:
     """What goes with it: the notices to be read out and accepted, the materials to be scanned."""
     try:
         asked = request_of(visit.form)
+        # what is wrong with the people is told before anything is read out to them
+        _served_here(visit, asked)
+        submission.people(asked, shanghai_day(visit.office.ledger.now()))
         return _notices(visit, asked)
     except (Refused, NotAllowed) as no:
         return _form(visit, no)
+
+
+@router.post("/language")
+def spoken(visit: Clerk) -> Response:
+    """The form in the other language, with what is half filled in."""
+    visit.spoken = to = visit.form.one_of("to", ("zh", "en"))
+    return visit.speak(_form(visit), to)
 
 
 @router.post("/submit")

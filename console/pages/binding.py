@@ -8,12 +8,15 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 
 from console import drawing
+from console.forms import wrong
+from console.pages.operations import folded
 from console.repair_fields import choices
 from console.visit import Visit, asks
+from workflows import beside
 from workflows.access import scopes
 from workflows.commands import Command
 from workflows.errors import Refused
-from workflows.views import operating
+from workflows.views import operating, reviewing
 
 router = APIRouter(prefix="/ops/bindings/{binding_id}")
 Either = Annotated[Visit, Depends(asks("operator", "supervisor"))]
@@ -37,6 +40,8 @@ def decide(visit: Supervisor, binding_id: str) -> Response:
         said = WORDS[form.one_of("action", tuple(WORDS))]
         facts = {"reason": form.needed("reason", _REASON), "note": form.text("note", _NOTE)}
         told = {name: value for name, value in facts.items() if value is not None}
+        if form.raw("sure") != "yes":
+            raise wrong("/sure", "not_confirmed")
         desk.say(Command(said, binding_id, actor, told, form.number("version"), in_scope=scopes.staff))
     except Refused as no:
         if no.code == "not_found":
@@ -45,11 +50,26 @@ def decide(visit: Supervisor, binding_id: str) -> Response:
     return visit.go(f"/ops/bindings/{binding_id}")
 
 
+@router.post("/look")
+def look(visit: Supervisor, binding_id: str) -> Response:
+    """A supervisor has looked again, and says what he has seen: a note like any other, and the mark of a sample."""
+    try:
+        body = visit.form.needed("body", _NOTE)
+    except Refused as no:
+        return _page(visit, binding_id, no)
+    beside.note(visit.office.desk, binding_id, visit.actor("supervisor"), body)
+    return visit.go(f"/ops/bindings/{binding_id}#look")
+
+
 def _page(visit: Visit, binding_id: str, no: Refused | None = None) -> Response:
     # a supervisor's list of actions is the longer one: whoever is both sees it
-    role = "supervisor" if "supervisor" in visit.roles else "operator"
-    found = operating.page(visit.office.desk, binding_id, visit.actor(role))
+    supervises = "supervisor" in visit.roles
+    found = operating.page(visit.office.desk, binding_id, visit.actor("supervisor" if supervises else "operator"))
+    notes = reviewing.notes(visit.office.ledger, binding_id) if supervises else []
+    if found["view"]:
+        found["view"]["materials"] = reviewing.in_order(found["view"])
     return visit.page("binding.html", no.status if no else 200, found=found, refused=no, drawing=drawing,
                       pieces=drawing.pieces(found["stretches"]), choices=choices(visit.office),
-                      words=[one for one in WORDS if one in found["available_actions"]],
+                      words=[one for one in WORDS if one in found["available_actions"]], supervises=supervises,
+                      stuck=folded(found["stuck"], "cause"), notes=notes,
                       repairs="operator" in visit.roles, typed=visit.form.filled())  # fmt: skip

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Annotated, Any, get_args
 
 import segno
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
+from console import seeking
 from console.forms import wrong
 from console.pages.reviews import revealed
 from console.visit import Visit, asks
@@ -16,32 +17,77 @@ from policies.regions import is_region
 from policies.words import Kind
 from tasks import documents
 from workflows import agencies
-from workflows.access import scopes
+from workflows.access import scopes, searching
 from workflows.commands import Command
 from workflows.errors import Refused
-from workflows.views import window, worklists
+from workflows.views import reviewing, window, worklists
 from workflows.views.cursors import MOST
 from workflows.views.worklists import Wanted
 
 router = APIRouter(prefix="/counter")
-Clerk = Annotated[Visit, Depends(asks("counter"))]
+_clerk = asks("counter")
+Clerk = Annotated[Visit, Depends(_clerk)]
 METHODS = ("document_reader", "compared_by_eye", "home_visit", "video_call")
 KINDS = get_args(Kind)
 _NOTE = 2000  # characters
+_CODE = 8  # signs of a ticket's code
+
+
+async def _scanned(request: Request) -> tuple[Visit, Refused | None]:
+    """The clerk and his file; a file that was too large to be read comes as its refusal, and nothing is done."""
+    try:
+        return await _clerk(request), None
+    except Refused as no:
+        if no.code != "request_too_large":
+            raise
+        return request.state.visit, Refused("file_too_large", no.status)
+
+
+Scanned = Annotated[tuple[Visit, Refused | None], Depends(_scanned)]
 
 
 @router.get("")
-def tickets(
-    visit: Clerk,
-    code: Annotated[str, Query(max_length=40)] = "",
-    cursor: Annotated[str | None, Query(max_length=MOST)] = None,
-) -> Response:
-    """The open tickets of the clerk's agencies, nearest due first; one that is found by its code opens."""
+def tickets(visit: Clerk, cursor: Annotated[str | None, Query(max_length=MOST)] = None) -> Response:
+    """The open tickets of the clerk's agencies, nearest due first."""
     desk = visit.office.desk
-    page = worklists.tickets(desk, visit.actor(), Wanted(cursor=cursor), code or None)
-    if code and len(page["items"]) == 1:
+    page = worklists.tickets(desk, visit.actor(), Wanted(cursor=cursor))
+    return visit.page("tickets.html", page=page, sought="", others=[], now=desk.ledger.now())
+
+
+@router.post("/find")
+def find(visit: Clerk) -> Response:
+    """What somebody at the window has in his hand: a ticket's code, the number on a slip, or his ID document.
+
+    Posted, as a number is in no address; a search by number is logged.
+    """
+    desk, actor = visit.office.desk, visit.actor()
+    text = visit.form.text("code", seeking.LONGEST)
+    if text is None:
+        return visit.go("/counter")
+    page = worklists.tickets(desk, actor, Wanted(), text)
+    if len(page["items"]) == 1:
         return visit.go(f"/counter/{page['items'][0]['binding_id']}")
-    return visit.page("tickets.html", page=page, code=code, now=desk.ledger.now())
+    others: list[dict[str, Any]] = []
+    if sum(sign.isalnum() for sign in text) != _CODE:  # a code that was misread is nobody's number
+        asked = seeking.sought(desk, text)
+        if asked.binding_id is not None and _served(visit, asked.binding_id):
+            return visit.go(f"/counter/{asked.binding_id}")
+        if asked.persons is not None:
+            searching.note(desk.ledger, actor, asked.persons, "counter")
+            others = reviewing.of_persons(desk, actor, asked.persons)
+    # a number is not written back into the page
+    sought = text if not others and not seeking.has_number(text) else ""
+    return visit.page("tickets.html", 200 if others else 404, page=page, sought=sought, others=others,
+                      now=desk.ledger.now())  # fmt: skip
+
+
+def _served(visit: Visit, binding_id: str) -> bool:
+    """Whether there is such a binding, and this window serves it."""
+    try:
+        case, _ = visit.office.desk.look(binding_id)
+    except Refused:
+        return False
+    return scopes.at_counter(case, visit.actor())
 
 
 @router.get("/{binding_id}")
@@ -113,9 +159,12 @@ def hand_in(visit: Clerk, binding_id: str) -> Response:
 
 
 @router.post("/{binding_id}/upload")
-def upload(visit: Clerk, binding_id: str) -> Response:
-    """One document, scanned or photographed at the window."""
+def upload(sent: Scanned, binding_id: str) -> Response:
+    """One document, scanned or photographed at the window; one that cannot be taken is told on the same page."""
+    visit, too_large = sent
     try:
+        if too_large is not None:
+            raise too_large
         kind, content = visit.form.one_of("kind", KINDS), visit.form.file("file")
         document_id = new_id("mat", visit.office.ledger.now())
         documents.keep(visit.office, binding_id, visit.actor(), document_id, kind, content)

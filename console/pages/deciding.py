@@ -21,6 +21,7 @@ router = APIRouter(prefix="/reviews/{binding_id}")
 Reviewer = Annotated[Visit, Depends(asks("reviewer"))]
 _SAID = {"approve": "approve", "reject": "reject", "return": "return_for_correction"}
 _NOTE = 2000  # characters
+_MADE = 20_000  # of what was made from ticks: more than anybody may send
 _ITEM_NOTE = 200
 
 
@@ -66,7 +67,8 @@ def escalate(visit: Reviewer, binding_id: str) -> Response:
 @router.post("/message")
 def message(visit: Reviewer, binding_id: str) -> Response:
     """What the applicant would be told, from what has been ticked so far."""
-    return visit.page("parts/message.html", message=_message(visit, binding_id, _items(visit.form)))
+    message = _message(visit, binding_id, _items(visit.form))
+    return visit.page("parts/message.html", message=message, made=message)
 
 
 def _facts(visit: Visit, binding_id: str, action: str) -> dict[str, Any]:
@@ -84,7 +86,9 @@ def _facts(visit: Visit, binding_id: str, action: str) -> dict[str, Any]:
             raise Malformed([{"pointer": "/tick", "code": "items_required"}])
         # the letter's reason is that of its first item: the reasons of all stand beside them
         facts |= {"reason": items[0]["reason"], "items": items}
-        facts.setdefault("note", _message(visit, binding_id, items))
+        # what nobody has changed since it was made is made again: of the ticks that are sent, not of those before
+        if facts.get("note") == form.text("made", _MADE) or "note" not in facts:
+            facts["note"] = _message(visit, binding_id, items)
     return facts
 
 

@@ -32,10 +32,11 @@ def content(visit: Looker, binding_id: str, material_id: str) -> Response:
 
 
 def _opened(visit: Visit, binding_id: str, material_id: str) -> dict[str, Any]:
-    """The document's row, opened in that role of the visitor which may see the case. Raises `Refused` 404."""
+    """The document's row, opened in that role which may see the case. Raises `Refused` 404, 409 `own_case`."""
     for role in visit.roles:
         try:
             return opening.open_material(visit.office.desk, binding_id, material_id, visit.actor(role))
-        except Refused:
-            continue
+        except Refused as no:
+            if no.code != "not_found":
+                raise  # a party in one role is one in all
     raise not_found()

@@ -15,7 +15,7 @@ from workflows.case import STATES
 from workflows.errors import Refused, not_found
 from workflows.views import flow, population, reviewing, stuck, watching
 from workflows.views.cursors import MOST
-from workflows.views.overview import Part
+from workflows.views.narrowing import Part
 
 router = APIRouter(prefix="/ops")
 Operator = Annotated[Visit, Depends(asks("operator"))]
@@ -69,7 +69,7 @@ def stuck_list(visit: Operator, cause: Narrow = "", fingerprint: Word = "", curs
         raise not_found()
     ledger, granted = visit.office.ledger, visit.principal.regions
     found = stuck.stuck(ledger, granted, cause or None, PAGE, cursor, fingerprint or None)
-    found["items"] = _folded(found["items"])
+    found["items"] = folded(found["items"], "binding_id", "cause")
     groups = stuck.groups(ledger, granted, cause or None)
     asked = {"cause": cause, "fingerprint": fingerprint}
     return _list(visit, "ops_stuck.html", found, asked, groups=groups, cause=cause, fingerprint=fingerprint)
@@ -84,10 +84,13 @@ def due_list(visit: Operator, name: Narrow, when: watching.When = "overdue", cur
 
 
 @router.get("/letters")
-def letters(visit: Operator, channel: ChannelName, cursor: Behind = None) -> Response:
-    """What a channel has not been told yet."""
-    found = watching.letters(visit.office.ledger, part(visit), channel, PAGE, cursor)
-    return _list(visit, "ops_letters.html", found, {"cause": "delivery_parked", "channel": channel}, channel=channel)
+def letters(
+    visit: Operator, channel: ChannelName, which: watching.Which = "pending", cursor: Behind = None
+) -> Response:
+    """The letters behind one of a channel's numbers: still to be delivered, late, or put aside."""
+    found = watching.letters(visit.office.ledger, part(visit), channel, which, PAGE, cursor)
+    reach = {"cause": "delivery_parked", "channel": channel} if which == "parked" else {}
+    return _list(visit, "ops_letters.html", found, reach, channel=channel, which=which)
 
 
 @router.get("/faces")
@@ -135,11 +138,11 @@ def in_state(
     return _list(visit, "ops_state.html", found, reach, state=state, asked=narrowed)
 
 
-def _folded(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What is stuck several times for one cause, letter by letter, in one row; `times` says how often."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+def folded(items: list[dict[str, Any]], *by: str) -> list[dict[str, Any]]:
+    """What is stuck several times for one cause, letter by letter, in one row, the first; `times` says how often."""
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for one in items:
-        row = found.setdefault((one["binding_id"], one["cause"]), one | {"times": 0})
+        row = found.setdefault(tuple(one[name] for name in by), one | {"times": 0})
         row["times"] += 1
     return list(found.values())
 

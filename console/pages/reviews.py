@@ -8,9 +8,10 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from console import canned, seeking
 from console.visit import Visit, asks
+from console.words_of_codes import CODES
 from workflows import beside, leases
 from workflows.access import opening, searching
-from workflows.errors import Refused
+from workflows.errors import Malformed, Refused
 from workflows.views import reviewing
 from workflows.views.cursors import MOST
 from workflows.views.worklists import Wanted
@@ -43,10 +44,13 @@ def _found(visit: Visit, text: str, cursor: str | None) -> Response:
     if asked.binding_id is not None:
         return visit.go(f"/reviews/{asked.binding_id}")
     others: list[dict[str, Any]] = []
-    if asked.persons is not None:
-        searching.note(desk.ledger, actor, asked.persons, "review")
-        others = [one for one in reviewing.of_persons(desk, actor, asked.persons) if one["state"] != "agency_review"]
-    page = reviewing.queue(desk, actor, asked.wanted(cursor), asked.status)
+    page: dict[str, Any] = {"items": [], "next_cursor": None}  # of what was not understood, nothing
+    if asked.understood:
+        if asked.persons is not None:
+            searching.note(desk.ledger, actor, asked.persons, "review")
+            found = reviewing.of_persons(desk, actor, asked.persons)
+            others = [one for one in found if one["state"] != "agency_review"]
+        page = reviewing.queue(desk, actor, asked.wanted(cursor), asked.status)
     return visit.page("queue.html", page=page, q="" if seeking.has_number(text) else text, asked=asked, others=others,
                       now=desk.ledger.now(), tokens=seeking.TOKENS)  # fmt: skip
 
@@ -89,19 +93,19 @@ def to_next(visit: Visit, *not_these: str) -> Response:
 
 
 @router.get("/{binding_id}")
-def case(visit: Reviewer, binding_id: str) -> Response:
+def case(visit: Reviewer, binding_id: str, noted: bool = False) -> Response:  # noqa: FBT001, FBT002 - as above
     """The case: everything that is needed to decide it."""
-    return case_page(visit, binding_id)
+    return case_page(visit, binding_id, noted=noted)
 
 
-def case_page(visit: Visit, binding_id: str, refused: Refused | None = None) -> Response:
-    """The page of a case; with a refusal on top, and what was typed kept, where a decision was refused."""
+def case_page(visit: Visit, binding_id: str, refused: Refused | None = None, *, noted: bool = False) -> Response:
+    """The page of a case; with a refusal where it belongs, and what was typed kept, where a form was refused."""
     desk, actor = visit.office.desk, visit.actor()
     shown = reviewing.case_page(desk, binding_id, actor)
     looking = beside.looking(desk, binding_id, actor)
-    return visit.page("case.html", refused.status if refused else 200, case=shown, looking=looking, held=_held(visit),
-                      refused=refused, typed=visit.form.filled(), kinds=_kinds(shown),
-                      canned=canned.texts(shown, visit.language))  # fmt: skip
+    return visit.page("case.html", refused.status if refused else 200, case=shown, looking=looking,
+                      held=shown["holding"], refused=refused, typed=visit.form.filled(), kinds=_kinds(shown),
+                      just_noted=noted, canned=canned.texts(shown, visit.language))  # fmt: skip
 
 
 @router.get("/{binding_id}/sheet")
@@ -119,6 +123,8 @@ def claim(visit: Reviewer, binding_id: str) -> Response:
         if no.code == "not_found":
             raise
         return case_page(visit, binding_id, no)
+    if visit.form.raw("action"):  # what was written under a lease that ran out comes along, and is gone on with
+        return case_page(visit, binding_id)
     return visit.go(f"/reviews/{binding_id}")
 
 
@@ -146,8 +152,12 @@ def beat(visit: Reviewer, binding_id: str) -> Response:
 @router.post("/{binding_id}/note")
 def note(visit: Reviewer, binding_id: str) -> Response:
     """A note for colleagues; no family reads it."""
-    beside.note(visit.office.desk, binding_id, visit.actor(), visit.form.needed("body", _NOTE))
-    return visit.go(f"/reviews/{binding_id}")
+    desk, actor = visit.office.desk, visit.actor()
+    try:
+        beside.note(desk, binding_id, actor, visit.form.needed("body", _NOTE))
+    except Malformed as no:
+        return case_page(visit, binding_id, no)
+    return visit.go(f"/reviews/{binding_id}?noted=1")
 
 
 @router.post("/{binding_id}/reveal")
@@ -158,7 +168,7 @@ def reveal(visit: Reviewer, binding_id: str) -> Response:
 
 def revealed(visit: Visit, binding_id: str) -> Response:
     """The part of a page that holds a field in clear; the counter's pages show it so too."""
-    asked, purpose = visit.form.needed("field", 40), visit.form.needed("purpose", 200)
+    asked, purpose = visit.form.needed("field", 40), visit.form.one_of("purpose", CODES["purpose"])
     told = opening.reveal(visit.office.desk, binding_id, visit.actor(), asked, purpose)
     return visit.page("parts/revealed.html", value=told["value"])
 
@@ -170,5 +180,4 @@ def _held(visit: Visit) -> list[dict[str, Any]]:
 def _kinds(shown: dict[str, Any]) -> list[str]:
     """What may be ticked when a case is returned: the documents that are there, then what the plan would take."""
     there = [material["kind"] for material in shown["materials"]]
-    asked = [kind for group in shown["plan"]["materials"] for some in group["any_of"] for kind in some]
-    return list(dict.fromkeys([*there, *asked])) or ["other"]
+    return list(dict.fromkeys([*there, *reviewing.planned_kinds(shown["plan"])])) or ["other"]

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from console import explained
 from console.pages.operations import PAGE, Behind, Narrow
 from console.visit import Visit, asks
 from policies.calendar import shanghai_day
 from policies.check import applications
-from policies.explain import Because, explain_plan
+from policies.explain import explain_plan
 from policies.loader import Law
 from policies.planning import ApplicationFacts
 from policies.refusals import NotAllowed
 from workflows.access import keeping, principals
 from workflows.errors import Refused, not_found
-from workflows.views import population, supervising
+from workflows.views import population, repairs, supervising
 
 router = APIRouter(prefix="/supervision")
 Supervisor = Annotated[Visit, Depends(asks("supervisor"))]
 _NAME, _REASON = 80, 500  # characters
 _AGES = ("newborn", "child", "adult")
+_ADULT = {"CHILD": 20, "GRANDCHILD": 20, "PARENT": 65, "PARENT_IN_LAW": 65, "GRANDPARENT": 85}  # years; others 30
 
 
 @router.get("")
@@ -31,7 +33,7 @@ def workload(visit: Supervisor) -> Response:
     """The queue, and what each reviewer holds and has decided."""
     ledger = visit.office.ledger
     now = ledger.now()
-    return visit.page("sup_workload.html", now=now, awaiting=supervising.awaiting(ledger),
+    return visit.page("sup_workload.html", now=now, awaiting=repairs.awaiting(ledger, visit.principal),
                       load=supervising.workload(ledger, visit.principal, now))  # fmt: skip
 
 
@@ -45,6 +47,7 @@ def sampling(visit: Supervisor) -> Response:
     people = {row["actor"].partition(":")[2] for row in found["drawn"]}
     return visit.page(
         "sup_sampling.html", found=found, drawn=population.with_briefs(office.desk, found["drawn"]),
+        looked=supervising.looked_at(office.ledger, found["drawn"]),
         names={one["id"]: one["name"] for one in supervising.staff(office.ledger, visit.principal)
                if one["id"] in people},
         rules=[law.pack for law in laws if law.pack.review.mode == "auto_then_sample"],
@@ -120,16 +123,8 @@ def pack(
         refused = None
     except NotAllowed as no:
         plan, lines, refused = None, (), no.code
-    return visit.page("sup_pack.html", law=law, asked=asked, plan=plan, parts=_parts(lines), no=refused, ages=_AGES)
-
-
-def _parts(lines: Sequence[Because]) -> list[tuple[str, list[Because]]]:
-    """The lines by what they belong to; those that stand alone come first, under no name."""
-    found: dict[str, list[Because]] = {"": []}
-    for line in lines:
-        group, dot, _ = line.part.partition(".")
-        found.setdefault(group if dot else "", []).append(line)
-    return list(found.items())
+    return visit.page("sup_pack.html", law=law, asked=asked, plan=plan, no=refused, ages=_AGES,
+                      parts=explained.by_group(lines), explained=explained)  # fmt: skip
 
 
 def _facts(law: Law, today: date, method: str, relationship: str, age: str) -> ApplicationFacts | None:
@@ -140,5 +135,8 @@ def _facts(law: Law, today: date, method: str, relationship: str, age: str) -> A
     births = list(dict.fromkeys(one.member.birth_date for one in found))
     if not births:
         return None
-    born = births[{"newborn": 0, "child": len(births) // 2, "adult": -1}[age]]
-    return next(one for one in found if one.member.birth_date == born)
+    if age == "adult":  # as old as such relatives are, and not barely grown up
+        born = date(today.year - _ADULT.get(relationship, 30), 1, 1)
+        return replace(found[-1], member=replace(found[-1].member, birth_date=born))
+    youngest = births[{"newborn": 0, "child": len(births) // 2}[age]]
+    return next(one for one in found if one.member.birth_date == youngest)

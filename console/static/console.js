@@ -32,7 +32,9 @@ function tick() {
 
 function show(id) {
   const dialog = document.getElementById(id);
-  if (dialog && !dialog.open) dialog.showModal();
+  if (!dialog || dialog.open) return;
+  dialog.showModal();
+  dialog.querySelector("[role=alert]")?.focus(); // why it is open again
 }
 
 document.addEventListener("click", (event) => {
@@ -43,48 +45,92 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) window.print();
   const canned = event.target.closest("[data-insert]");
   if (canned) insert(document.getElementById(canned.dataset.into), canned.dataset.insert);
+  if (event.target.closest("[data-make-anew]")) makeAnew();
   const tool = event.target.closest("[data-do]");
   if (tool) turn(tool.closest("[data-pane]"), tool.dataset.do);
 });
 
+// A phrase goes where the caret is; while the message is still the one made from the ticks, behind it.
 function insert(area, text) {
+  if (area.matches("[data-message]") && !edited(area)) area.setSelectionRange(area.value.length, area.value.length);
   const before = area.value.slice(0, area.selectionStart);
+  const after = area.value.slice(area.selectionEnd);
   const gap = before && !before.endsWith("\n") ? "\n" : "";
-  area.setRangeText(gap + text, area.selectionStart, area.selectionEnd, "end");
-  area.dataset.edited = "yes";
+  const end = after && !after.startsWith("\n") ? "\n" : "";
+  area.setRangeText(gap + text + end, area.selectionStart, area.selectionEnd, "end");
   area.focus();
 }
 
-// A message that somebody has written himself is not overwritten by the one made from the ticks.
-document.addEventListener("input", (event) => {
-  if (event.target.matches("[data-message]")) event.target.dataset.edited = event.target.value ? "yes" : "";
-});
-document.addEventListener("htmx:beforeRequest", (event) => {
+// A message that somebody has written himself is not overwritten by the one made from the ticks: he is told so, and may
+// have it made anew.
+const edited = (area) => area.value !== "" && area.value !== area.form.elements.made.value;
+
+function frozen() {
   const area = document.querySelector("[data-message]");
-  if (event.target.matches("[data-message-from]") && area && area.dataset.edited) event.preventDefault();
-});
-
-// -- documents: larger, smaller, turned ----------------------------------------------------------------------------------------
-
-function turn(pane, what) {
-  const image = pane.querySelector("img");
-  const now = { zoom: Number(pane.dataset.zoom || 1), turned: Number(pane.dataset.turned || 0) };
-  if (what === "larger") now.zoom = Math.min(5, now.zoom * 1.25);
-  if (what === "smaller") now.zoom = Math.max(0.5, now.zoom / 1.25);
-  if (what === "rotate") now.turned = (now.turned + 90) % 360;
-  if (what === "reset") Object.assign(now, { zoom: 1, turned: 0 });
-  if (what === "wide") pane.classList.toggle("wide");
-  pane.dataset.zoom = now.zoom;
-  pane.dataset.turned = now.turned;
-  image.style.transform = `rotate(${now.turned}deg)`;
-  image.style.maxWidth = `${now.zoom * 100}%`;
-  image.style.maxHeight = `${now.zoom * (pane.classList.contains("wide") ? 32 : 15)}rem`;
-  image.style.width = now.zoom > 1 ? `${now.zoom * 100}%` : "";
+  const hint = document.querySelector("[data-frozen]");
+  hint.hidden = !edited(area);
+  return !hint.hidden;
 }
 
-// -- keys: off while typing; a button that is not there has no key -----------------------------------------------------------------
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.target.matches("[data-message-from]") && frozen()) event.preventDefault();
+});
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.target.id === "told" && frozen()) event.detail.shouldSwap = false; // written while the answer was on its way
+});
+
+function makeAnew() {
+  document.querySelector("[data-message]").value = "";
+  htmx.trigger("[data-message-from]", "change");
+}
+
+// -- documents: larger, smaller, turned; their box is as large as what is seen, so that all of it can be scrolled to ------
+
+function turn(pane, what) {
+  if (what === "wide") pane.classList.toggle("wide");
+  if (what === "reset") Object.assign(pane.dataset, { zoom: 1, turned: 0 });
+  const zoom = Number(pane.dataset.zoom || 1);
+  if (what === "larger") pane.dataset.zoom = Math.min(5, zoom * 1.25);
+  if (what === "smaller") pane.dataset.zoom = Math.max(0.5, zoom / 1.25);
+  if (what === "rotate") pane.dataset.turned = (Number(pane.dataset.turned || 0) + 90) % 360;
+  lay(pane, Number(pane.dataset.zoom || 1), Number(pane.dataset.turned || 0));
+}
+
+function lay(pane, zoom, turned) {
+  const image = pane.querySelector("img");
+  const box = image.parentElement;
+  const moved = zoom !== 1 || turned !== 0;
+  if (moved && !image.naturalWidth) return; // not there yet
+  const frame = pane.querySelector(".frame").getBoundingClientRect();
+  const natural = [image.naturalWidth, image.naturalHeight];
+  const shown = turned % 180 ? [natural[1], natural[0]] : natural;
+  const scale = zoom * Math.min(1, Math.floor(frame.width) / shown[0], Math.floor(frame.height) / shown[1]);
+  const pixels = (length) => (moved ? `${length * scale}px` : "");
+  Object.assign(box.style, { width: pixels(shown[0]), height: pixels(shown[1]) });
+  Object.assign(image.style, { width: pixels(natural[0]), height: pixels(natural[1]) });
+  image.style.transform = moved ? `translate(-50%, -50%) rotate(${turned}deg)` : "";
+  box.classList.toggle("moved", moved);
+}
+window.addEventListener("resize", () => $$("[data-pane]").forEach((pane) => pane.querySelector(".moved") && turn(pane, "")));
+
+// -- keys: off while typing, and for whoever has switched them off; a button that is not there has no key ----------------
 
 const typing = (element) => element.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
+
+// Single letters may be in the way of whoever speaks to his computer (WCAG 2.1.4): this browser remembers that.
+const KEYS = "kinbind-keys";
+
+function keys(off) {
+  document.body.dataset.keys = off ? "off" : "on";
+  const tick = document.querySelector("[data-keys-off]");
+  if (tick) tick.checked = off;
+}
+
+document.addEventListener("change", (event) => {
+  if (!event.target.matches("[data-keys-off]")) return;
+  localStorage.setItem(KEYS, event.target.checked ? "off" : "on");
+  keys(event.target.checked);
+});
 
 function move(step) {
   const rows = $$("[data-row]");
@@ -106,12 +152,13 @@ document.addEventListener("keydown", (event) => {
   }
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
   if (event.key === "Escape" && typing(event.target) && !dialog) event.target.blur();
-  if (dialog || typing(event.target)) return;
-  if (event.key === "j" || event.key === "k") move(event.key === "j" ? 1 : -1);
-  else if (event.key === "o") document.querySelector(".row.chosen a")?.click();
-  else if (event.key === "/") document.querySelector("[data-search]")?.focus();
+  if (dialog || typing(event.target) || document.body.dataset.keys === "off") return;
+  const key = event.key.toLowerCase(); // Caps Lock is often left on by whoever has typed an X
+  if (key === "j" || key === "k") move(key === "j" ? 1 : -1);
+  else if (key === "o") document.querySelector(".row.chosen a")?.click();
+  else if (key === "/") document.querySelector("[data-search]")?.focus();
   else {
-    const button = $$("[data-key]").find((one) => one.dataset.key === event.key && visible(one));
+    const button = $$("[data-key]").find((one) => one.dataset.key === key && visible(one));
     if (!button) return;
     button.click();
   }
@@ -131,6 +178,17 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (worked) worked.value = "0";
 });
 
+// -- a repair of many begins with a choice: nothing is tried for nobody -----------------------------------------------------------
+
+function picked() {
+  const bulk = document.getElementById("bulk");
+  if (!bulk) return;
+  const nobody = bulk.elements.reach.value === "ticked" && !document.querySelector(".pick input:checked");
+  bulk.querySelector("[data-pick-first]").hidden = !nobody;
+  bulk.querySelector("button").disabled = nobody;
+}
+for (const kind of ["change", "pageshow", "htmx:afterSwap"]) window.addEventListener(kind, picked);
+
 // -- a form is sent once ---------------------------------------------------------------------------------------------------------------------
 
 document.addEventListener("submit", (event) => {
@@ -143,6 +201,7 @@ window.addEventListener("pageshow", () => $$("form").forEach((form) => delete fo
 
 document.addEventListener("htmx:afterSwap", () => { count(document); tick(); });
 document.addEventListener("DOMContentLoaded", () => {
+  keys(localStorage.getItem(KEYS) === "off");
   count(document);
   tick();
   setInterval(tick, 250);

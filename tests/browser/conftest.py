@@ -15,7 +15,11 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
+from tasks.office import Office
+from tests import life
+from tests.browser.papers import paper
 from tests.doors.conftest import as_, base_url, comes, office, settings
+from tests.doors.visitor import in_review
 from tests.evidence import cannot_run
 
 __all__ = ["as_", "base_url", "comes", "office", "settings"]  # the service of the doors' tests
@@ -86,3 +90,21 @@ def album() -> Album:
         assert serious == [], name
 
     return look
+
+
+@pytest.fixture
+def cases(office: Office) -> list[str]:
+    """Four cases with papers, the nearest due first."""
+    ids = [in_review(office, seed=seed) for seed in range(1, 5)]
+    with office.ledger.desk() as conn:
+        for place, binding_id in enumerate(ids):
+            conn.execute("update review_cases set due_at = due_at + %s * interval '1 minute' where binding_id = %s",
+                         (place, binding_id))  # fmt: skip
+    for binding_id in ids:
+        for material in life.look(office, binding_id).materials:
+            office.windows.documents.put(material["id"], paper(material["kind"]))
+    return ids
+
+
+def on(page: Page, binding_id: str) -> None:
+    page.wait_for_url(f"**/console/reviews/{binding_id}")

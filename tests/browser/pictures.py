@@ -50,6 +50,7 @@ def take(browser: Browser, base: str, found: dict[str, list[str]]) -> None:
         page = browser.new_context(viewport=WIDE, locale="zh-CN", timezone_id="Asia/Shanghai").new_page()
         page.goto(f"{base}/console/sign-in")
         page.get_by_role("button", name=f"sandbox-{name}", exact=True).click()
+        page.wait_for_url(lambda url: "sign-in" not in url)
         for picture, path in pages.items():
             page.goto(f"{base}/console{path}")
             keep(page, picture)

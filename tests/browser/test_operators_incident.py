@@ -23,6 +23,17 @@ def heading(page: Page) -> str:
     return page.get_by_role("heading", level=1).inner_text()
 
 
+def nobody_at_first(page: Page) -> None:
+    """For nobody nothing is tried, and no reason is typed in vain."""
+    tried, first = page.get_by_role("button", name="试算"), page.locator(".pick input").first
+    expect(page.get_by_text("请先勾选业务")).to_be_visible()
+    expect(tried).to_be_disabled()
+    first.check()
+    expect(tried).to_be_enabled()
+    first.uncheck()
+    expect(tried).to_be_disabled()
+
+
 def test_an_incident(town: dict[str, list[str]], sits_down: SitsDown, album: Album, office: Office):
     lost = town["face_check"][:2]
     operator, supervisor = sits_down("operator"), sits_down("supervisor")
@@ -51,6 +62,7 @@ def test_an_incident(town: dict[str, list[str]], sits_down: SitsDown, album: Alb
     operator.goto(operator.url.split("/ops/")[0] + "/ops/stuck?cause=no_deadline")
     expect(operator.locator(".row")).to_have_count(1)
     operator.locator("summary", has_text="批量修复").click()
+    nobody_at_first(operator)
     operator.get_by_label("符合本列表条件的全部业务").check()
     operator.locator("[name=repair]:visible").select_option("move")
     operator.locator("select[name=to]").select_option("offline_fallback")
@@ -90,6 +102,32 @@ def test_the_pages_stay_right_without_reloading(town: dict[str, list[str]], sits
     operator.bring_to_front()
     expect(node).to_have_text(str(before + 1))
     second.close()
+
+
+def test_the_whole_life_is_seen_on_a_small_screen(sits_down: SitsDown, base_url: str):
+    page = sits_down("operator", viewport={"width": 1024, "height": 768})
+    page.goto(f"{base_url}/console/ops/life")
+    box = page.locator(".life-box")
+    assert box.evaluate("box => box.scrollWidth - box.clientWidth") <= 0
+
+
+def test_a_supervisor_looks_again_and_thinks_twice(
+    town: dict[str, list[str]], sits_down: SitsDown, album: Album, base_url: str, office: Office
+):
+    binding_id = town["active"][0]
+    page = sits_down("supervisor")
+    page.goto(f"{base_url}/console/ops/bindings/{binding_id}")
+    expect(page.get_by_role("heading", name="材料")).to_be_visible()
+    page.get_by_label("理由（留痕）").fill("核查")
+    page.keyboard.press("Enter")  # a key alone does nothing: what is meant is chosen, and meant
+    assert life.look(office, binding_id).state == "active"
+    page.get_by_label("暂停", exact=True).check()
+    page.keyboard.press("Enter")
+    assert life.look(office, binding_id).state == "active"
+    album(page, "binding-supervisor")
+    page.get_by_label("我已核实").check()
+    page.get_by_role("button", name="执行处置").click()
+    expect(page.locator(".chip-suspended")).to_be_visible()
 
 
 def test_the_life_is_walked_by_keyboard(town: dict[str, list[str]], sits_down: SitsDown, album: Album):

@@ -41,6 +41,10 @@ def looked_at(page: Page, album: Album, name: str) -> None:
     over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert over <= 0, f"{name} is {over} px too wide"
     assert page.locator("h1").count() == 1, name
+    if name.startswith("twice"):
+        head = page.locator(".top").bounding_box()
+        assert head is not None
+        assert head["height"] <= 120, f"{name}: the head takes {head['height']} of 400 px"
 
 
 def test_the_other_tongue(sits_down: SitsDown, album: Album, office: Office, base_url: str) -> None:

@@ -2,33 +2,19 @@
 
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tasks.office import Office
 from tests import life
-from tests.browser.conftest import Album, SitsDown
-from tests.browser.papers import paper
-from tests.doors.visitor import in_review
+from tests.browser.conftest import Album, SitsDown, on
 from workflows.case import ACTIVE, AGENCY_REVIEW, RETURNED
 
-
-@pytest.fixture
-def cases(office: Office) -> list[str]:
-    """Four cases with papers, the nearest due first."""
-    ids = [in_review(office, seed=seed) for seed in range(1, 5)]
-    with office.ledger.desk() as conn:
-        for place, binding_id in enumerate(ids):
-            conn.execute("update review_cases set due_at = due_at + %s * interval '1 minute' where binding_id = %s",
-                         (place, binding_id))  # fmt: skip
-    for binding_id in ids:
-        for material in life.look(office, binding_id).materials:
-            office.windows.documents.put(material["id"], paper(material["kind"]))
-    return ids
-
-
-def on(page: Page, binding_id: str) -> None:
-    page.wait_for_url(f"**/console/reviews/{binding_id}")
+# how many pixels of a picture lie outside of what its frame can be scrolled to: left, above, right, below
+REACHED = """frame => {
+  const [all, seen] = [frame.querySelector("img").getBoundingClientRect(), frame.getBoundingClientRect()];
+  const [left, top] = [seen.left - frame.scrollLeft, seen.top - frame.scrollTop];
+  return [left - all.left, top - all.top, all.right - left - frame.scrollWidth, all.bottom - top - frame.scrollHeight];
+}"""
 
 
 def test_a_morning_without_the_mouse(sits_down: SitsDown, album: Album, office: Office, cases: list[str]) -> None:
@@ -144,16 +130,32 @@ def test_documents_are_turned_and_enlarged(sits_down: SitsDown, album: Album, ca
     page.keyboard.press("g")
     on(page, cases[0])
     pane = page.locator("[data-pane]").first
-    image = pane.locator("img")
+    image, frame = pane.locator("img"), pane.locator(".frame")
     expect(image).to_have_js_property("complete", value=True)
     before = image.evaluate("image => image.getBoundingClientRect().width")
-    pane.get_by_role("button", name="旋转").click()
-    pane.get_by_role("button", name="放大").click()
-    pane.get_by_role("button", name="放大").click()
-    assert "rotate(90deg)" in str(image.get_attribute("style"))
+    for deed in ("旋转", "放大", "放大", "旋转", "旋转", "缩小", "旋转", "整行", "旋转"):
+        pane.get_by_role("button", name=deed).click()
+        over = frame.evaluate(REACHED)
+        assert max(over) < 1, f"{over} px cannot be reached after {deed}"
+    assert image.evaluate("image => getComputedStyle(image).transform").startswith("matrix(0, 1, -1, 0")
     pane.get_by_role("button", name="还原").click()
-    pane.get_by_role("button", name="整行").click()
-    assert image.evaluate("image => image.getBoundingClientRect().width") > before
+    assert image.get_attribute("style") in (None, "")
+    assert image.evaluate("image => image.getBoundingClientRect().width") > before  # the whole row still
+    page.locator(".reveal select").first.select_option("compare_document")
     page.get_by_role("button", name="查看", exact=True).first.click()
     expect(page.locator(".reveal .clear")).to_have_text(re.compile(r"^\d{17}[\dX]$"))
     album(page, "documents", whole=False)
+
+
+def test_what_decides_is_on_the_first_screen(sits_down: SitsDown, cases: list[str]) -> None:
+    page = sits_down("reviewer", viewport={"width": 1280, "height": 860})
+    page.keyboard.press("g")
+    on(page, cases[0])
+    bar = page.locator(".actions").bounding_box()
+    found = page.locator(".findings").bounding_box()
+    assert bar is not None
+    assert found is not None
+    assert found["y"] + found["height"] < bar["y"]
+    page.set_viewport_size({"width": 1024, "height": 768})
+    tops = page.locator("[data-pane]").evaluate_all("panes => panes.map((pane) => pane.getBoundingClientRect().top)")
+    assert tops[0] == tops[1]  # side by side

@@ -33,12 +33,34 @@ def test_a_ticket_is_found_by_its_code_however_written(clerk: Visitor, ticket: s
     offline = life.look(office, ticket).progress.offline
     assert offline is not None
     written = f"{offline.code[:4]}-{offline.code[4:]}".lower().replace("0", "o").replace("1", "l")
-    found = clerk.get(f"/counter?code={written}")
+    found = clerk.post("/counter/find", code=written)
     assert found.headers["location"] == f"/console/counter/{ticket}"
     page = text_of(clerk.follow(found))
     assert "请家庭成员本人到场" in page
     assert "核对已上传的 3 份材料" in page
-    assert "没有找到" in text_of(clerk.get("/counter?code=NOTHING1"))
+    assert "没有找到" in text_of(clerk.post("/counter/find", code="NOTHING1"))
+    assert clerk.post("/counter/find", code=" ").headers["location"] == "/console/counter"
+
+
+def test_what_was_taken_at_the_window_is_found_again_by_its_slip_or_by_the_person(
+    clerk: Visitor, office: Office
+) -> None:
+    binding_id = life.to_state(office, "submitted", seed=7)  # no ticket: it stands in no list
+    assert clerk.get("/counter").text.count("data-row") == 0
+    assert clerk.post("/counter/find", code=binding_id).headers["location"] == f"/console/counter/{binding_id}"
+    number = life.number(date(1985, 6, 1), 7)
+    found = clerk.post("/counter/find", code=number)
+    assert (found.status_code, f'href="/console/counter/{binding_id}"' in found.text) == (200, True)
+    assert number not in found.text
+    for nothing in ("bnd_" + "0" * 26, life.number(date(1985, 6, 1), 9), "?"):
+        missed = clerk.post("/counter/find", code=nothing)
+        assert (missed.status_code, "没有找到" in text_of(missed)) == (404, True), nothing
+    with office.ledger.desk() as conn:
+        conn.execute("update principals set regions = '{320500}' where id = 'sandbox-counter'")
+        looks = conn.execute("select act, purpose from access_log where principal = 'sandbox-counter'").fetchall()
+    assert looks == [("search", "counter")] * 2
+    for elsewhere in (binding_id, number):  # another agency's is not there
+        assert clerk.post("/counter/find", code=elsewhere).status_code == 404
 
 
 def test_verified_it_goes_on(clerk: Visitor, ticket: str, office: Office) -> None:
@@ -75,7 +97,12 @@ def test_refused_for_a_reason_of_the_list(clerk: Visitor, ticket: str, office: O
 
 
 def test_handed_over_and_withdrawn(clerk: Visitor, ticket: str, office: Office) -> None:
-    assert "不在可选值" in text_of(say(clerk, office, ticket, "hand-over", agency="999999"))
+    refused = say(clerk, office, ticket, "hand-over", agency="999999", note="迁往外地")
+    assert "不在可选值" in text_of(refused)
+    assert 'value="999999"' in refused.text  # what was typed is still there, where it was typed
+    assert refused.text.count("迁往外地") == 1
+    assert '<option value="440300">深圳市</option>' in refused.text
+    assert f'name="back" value="/counter/{ticket}"' in refused.text  # the other language leads to the page, not to 405
     say(clerk, office, ticket, "hand-over", agency="440300")
     assert "经办机构 深圳" in text_of(clerk.get(f"/counter/{ticket}/slip"))
     say(clerk, office, ticket, "withdraw", note="家属要求")
@@ -122,7 +149,7 @@ def test_another_agencys_ticket_is_not_there(comes: Comes, clerk: Visitor, offic
     assert clerk.get(f"/counter/{binding_id}/slip").status_code == 404
     for what, fields in BUTTONS.items():
         assert say(clerk, office, binding_id, what, **fields).status_code == 404, what
-    told = {"field": "holder.name", "purpose": "x"}
+    told = {"field": "holder.name", "purpose": "compare_document"}
     assert clerk.post(f"/counter/{binding_id}/reveal", fields=told).status_code == 404
     assert clerk.get("/counter").text.count("data-row") == 0
 
@@ -160,6 +187,7 @@ def test_an_application_from_the_form_to_its_end(clerk: Visitor, office: Office)
     assert ("尚缺" in text_of(page), f"{path}/hand-in" in page.text) == (True, False)
     bad = clerk.post(f"{path}/upload", kind="commitment_letter", files={"file": ("x.jpg", b"no picture")})
     assert (bad.status_code, "文件类型不受支持" in text_of(bad)) == (415, True)
+    assert f'action="/console{path}/upload"' in bad.text  # he is where he was, and takes another file
     for group in life.look(office, binding_id).plan.materials:
         for kind in group.any_of[0]:
             sent = clerk.post(f"{path}/upload", kind=kind, files={"file": ("scan.jpg", picture())})
@@ -175,6 +203,7 @@ def test_an_application_from_the_form_to_its_end(clerk: Visitor, office: Office)
     ("change", "said"),
     [
         ({"holder.id_number": "440106198503072317"}, "证件号码格式或校验码错误"),
+        ({"member.id_number": "440106198503072317"}, "证件号码格式或校验码错误"),
         ({"holder.name": " "}, "必填"),
         ({"member.insured_region": "44"}, "格式错误"),
         ({"member.birth_date": "1999-13-40"}, "不是有效日期"),
@@ -184,11 +213,7 @@ def test_an_application_from_the_form_to_its_end(clerk: Visitor, office: Office)
 )
 def test_a_fault_stands_beside_its_field(clerk: Visitor, change: dict[str, str], said: str) -> None:
     fields = filled(application()) | change
-    first = clerk.post("/counter/new", fields=fields)
-    if first.status_code == 200:  # what only the submission sees
-        hidden = fields_of(first, "/counter/new/submit")
-        accepts = re.findall(r'name="accepts" value="([^"]+)"', first.text)
-        first = clerk.post("/counter/new/submit", fields=hidden | {"accepts": accepts})
+    first = clerk.post("/counter/new", fields=fields)  # at once: nothing is read out to somebody for nothing
     assert (first.status_code, said in text_of(first)) == (422, True), text_of(first)
     assert fields["member.name"] in first.text  # what was typed is still there
 
@@ -196,11 +221,28 @@ def test_a_fault_stands_beside_its_field(clerk: Visitor, change: dict[str, str],
 def test_an_application_of_another_region(clerk: Visitor, office: Office) -> None:
     with office.ledger.desk() as conn:
         conn.execute("update principals set regions = '{320500}' where id = 'sandbox-counter'")
-    notices = clerk.post("/counter/new", fields=filled(application()))
-    hidden = fields_of(notices, "/counter/new/submit")
-    accepts = re.findall(r'name="accepts" value="([^"]+)"', notices.text)
-    refused = clerk.post("/counter/new/submit", fields=hidden | {"accepts": accepts})
-    assert (refused.status_code, "参保地不符合" in text_of(refused)) == (422, True)
+    for path in ("/counter/new", "/counter/new/submit"):  # before anything is read out, and again at the end
+        refused = clerk.post(path, fields=filled(application()) | {"once": "x"})
+        assert (refused.status_code, "参保地不符合" in text_of(refused)) == (422, True), path
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "said"),
+    [
+        (b"no picture", 415, "文件类型不受支持"),
+        (b"\xff\xd8\xff" + b"half a picture", 422, "文件无法完整读取"),
+        (b"\xff\xd8\xff" + bytes(10 * 1024 * 1024), 413, "文件过大"),  # one that is read and found too large,
+        (b"\xff\xd8\xff" + bytes(10 * 1024 * 1024 + 70_000), 413, "文件过大"),  # and one that is not read to its end
+    ],
+    ids=["kind", "unreadable", "large", "larger"],
+)
+def test_a_bad_scan_leaves_the_clerk_at_his_ticket(
+    clerk: Visitor, ticket: str, content: bytes, status: int, said: str
+) -> None:
+    clerk.get(f"/counter/{ticket}")
+    bad = clerk.post(f"/counter/{ticket}/upload", kind="notarised_relationship", files={"file": ("x.jpg", content)})
+    assert (bad.status_code, said in text_of(bad)) == (status, True), text_of(bad)[:300]
+    assert f'action="/console/counter/{ticket}/verify"' in bad.text
 
 
 def test_the_slip_shows_the_code_and_no_number(clerk: Visitor, ticket: str, office: Office) -> None:
@@ -216,8 +258,13 @@ def test_the_slip_shows_the_code_and_no_number(clerk: Visitor, ticket: str, offi
 
 
 def test_a_name_in_clear_is_logged(clerk: Visitor, ticket: str, office: Office) -> None:
-    shown = clerk.post(f"/counter/{ticket}/reveal", field="member.name", purpose="与原件核对")
+    page = clerk.get(f"/counter/{ticket}")
+    assert '<option value="compare_document">' in page.text
+    for unsaid in ("", "因为"):  # the log holds codes, whatever the page's language
+        refused = clerk.post(f"/counter/{ticket}/reveal", field="member.name", purpose=unsaid)
+        assert (refused.status_code, "李秀英" in refused.text) == (422, False)
+    shown = clerk.post(f"/counter/{ticket}/reveal", field="member.name", purpose="compare_document")
     assert "李秀英" in shown.text
     with office.ledger.desk() as conn:
         row = conn.execute("select principal, purpose from access_log where act = 'reveal:member.name'").fetchone()
-    assert row == ("sandbox-counter", "与原件核对")
+    assert row == ("sandbox-counter", "compare_document")

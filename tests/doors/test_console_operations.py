@@ -1,18 +1,19 @@
-"""The operators' rooms over HTTP: every number and its list, repairs by two persons, scope, and what is refused."""
+"""The operators' rooms over HTTP: every number and its list, scope, what is refused, and what is told live."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
 import pytest
 
+from console import live
 from tasks.office import Office
-from tasks.repairs import carry_repairs
 from tests import life
 from tests.browser.scenes import parked_letters, with_endpoint
-from tests.doors.visitor import Comes, Visitor, fields_of, text_of
-from tests.store.invariants import check
+from tests.doors.visitor import Comes, Visitor, text_of
 from workflows.access import principals, sessions
 from workflows.case import STATES
 
@@ -33,13 +34,6 @@ def lose_deadlines(office: Office, *ids: str) -> None:
         conn.execute("delete from deadlines where binding_id = any(%s)", (list(ids),))
 
 
-def ordered(visitor: Visitor, path: str, **fields: Any) -> str:
-    """The path of the repair that a form has made."""
-    answer = visitor.post(path, fields={"reason": "看过记录", **fields})
-    assert answer.status_code == 303, text_of(answer)
-    return answer.headers["location"].removeprefix("/console")
-
-
 def somebody(comes: Comes, office: Office, roles: list[str], regions: list[str]) -> Visitor:
     """A member of staff with roles and regions of his own, signed in."""
     principal, _ = principals.create_staff(office.ledger, "某人", roles, regions)
@@ -55,6 +49,7 @@ def somebody(comes: Comes, office: Office, roles: list[str], regions: list[str])
 def test_every_number_leads_to_its_list(operator: Visitor, office: Office):
     with_endpoint(office)
     stuck, letters = life.to_state(office, "face_check", seed=1), life.to_state(office, "active", seed=2)
+    sent = len(life.events(office, letters))
     late = life.to_state(office, "unbinding", seed=3)
     life.skip(office, minutes=40)
     lose_deadlines(office, stuck)
@@ -64,6 +59,7 @@ def test_every_number_leads_to_its_list(operator: Visitor, office: Office):
     for href, binding_id in {
         "/ops/stuck?cause=no_deadline": stuck,
         "/ops/stuck?cause=delivery_parked": letters,
+        "/ops/letters?channel=alipay&amp;which=parked": letters,
         "/ops/due?name=unbind_to_confirmed&amp;when=overdue": late,
         "/ops/letters?channel=alipay": stuck,
         "/ops/faces?provider=sandbox&amp;status=passed": letters,
@@ -72,6 +68,9 @@ def test_every_number_leads_to_its_list(operator: Visitor, office: Office):
     }.items():
         assert f'href="/console{href}"' in page.text, href
         assert binding_id in operator.get(href.replace("&amp;", "&")).text, href
+    parked = operator.get("/ops/letters?channel=alipay&which=parked")
+    assert f'which=parked">{sent}</a>' in page.text  # the number, and as many rows behind it
+    assert (parked.text.count("data-row"), stuck in parked.text) == (sent, False)
     stuck_tile = re.search(r'cause=no_deadline"><b>(\d+)</b>', page.text)
     assert stuck_tile is not None
     assert stuck_tile[1] == "1"
@@ -110,121 +109,15 @@ def test_a_list_goes_on_where_it_ended(operator: Visitor, office: Office):
 
 
 def test_somebody_is_found_by_id_and_by_number_and_the_look_is_logged(operator: Visitor, office: Office):
-    from datetime import date
-
     binding_id = life.to_state(office, "active", seed=7)
     assert operator.post("/ops/find", q=binding_id).headers["location"].endswith(f"/ops/bindings/{binding_id}")
     found = operator.post("/ops/find", q=life.number(date(1985, 6, 1), 7))
     assert binding_id in found.text
-    assert operator.post("/ops/find", q="张伟").status_code == 404
+    missed = operator.post("/ops/find", q="张伟")
+    assert (missed.status_code, missed.text.count('action="/console/ops/find"')) == (404, 1)  # and one may try again
     with office.ledger.desk() as conn:
         looks = conn.execute("select act, purpose from access_log where principal = 'sandbox-operator'").fetchall()
     assert set(looks) == {("search", "operation")}
-
-
-# -- one binding and its repair -------------------------------------------------------------------------
-
-
-def test_one_binding_is_explained_tried_and_repaired(operator: Visitor, office: Office):
-    binding_id = life.to_state(office, "submitted")
-    lose_deadlines(office, binding_id)
-    page = text_of(operator.get(f"/ops/bindings/{binding_id}"))
-    assert "正在等待绑定人提交材料" in page
-    assert "停滞原因" in page
-    assert "没有期限在走" in page
-    path = ordered(operator, f"/ops/bindings/{binding_id}/repair", repair="rearm", to="face_check")
-    tried = operator.get(path)
-    assert "提交材料" in text_of(tried)  # the deadline that would be armed
-    assert life.events(office, binding_id) == ["submitted"]
-    assert fields_of(tried, f"{path}/apply")["csrf"]
-    assert operator.post(f"{path}/apply").status_code == 303
-    assert "已完成" in text_of(operator.get(path))
-    assert life.events(office, binding_id) == ["submitted", "repaired"]
-    assert "没有期限在走" not in text_of(operator.get(f"/ops/bindings/{binding_id}"))
-    again = operator.post(f"{path}/apply")  # the button is gone, and its request refused
-    assert (again.status_code, f"{path}/apply" in again.text) == (409, False)
-    check(office)
-
-
-def test_letters_put_aside_are_sent_again_from_the_page(operator: Visitor, office: Office):
-    with_endpoint(office)
-    binding_id = life.to_state(office, "submitted")
-    parked_letters(office, binding_id)
-    page = operator.get(f"/ops/bindings/{binding_id}")
-    assert "http_503" in text_of(page)
-    assert fields_of(page, "/repair")["repair"] == "resend"
-    path = ordered(operator, f"/ops/bindings/{binding_id}/repair", repair="resend")
-    operator.get(path)
-    assert operator.post(f"{path}/apply").status_code == 303
-    with office.ledger.desk() as conn:
-        states = conn.execute("select distinct state, attempts from deliveries where notice = ''").fetchall()
-    assert states == [("pending", 0)]
-    assert 'value="resend">\n      <label>' not in operator.get(f"/ops/bindings/{binding_id}").text
-
-
-def test_a_risky_repair_needs_another_person(comes: Comes, operator: Visitor, office: Office):
-    binding_id = life.to_state(office, "active")
-    path = ordered(operator, f"/ops/bindings/{binding_id}/repair", repair="suspend")
-    operator.post(f"{path}/apply")
-    page = operator.get(path)
-    assert "此项须由另一位督办人员批准" in text_of(page)
-    assert f"{path}/approve" not in page.text
-    assert operator.post(f"{path}/approve").status_code == 403
-    both = somebody(comes, office, ["operator", "supervisor"], ["000000"])
-    own = ordered(both, f"/ops/bindings/{binding_id}/repair", repair="end")
-    assert both.post(f"{own}/apply").status_code == 303
-    assert f"{own}/approve" not in both.get(own).text
-    assert both.post(f"{own}/approve").status_code == 409
-    supervisor = comes("supervisor")
-    assert "修复单 2" in text_of(supervisor.get("/supervision"))
-    assert f"{path}/approve" in supervisor.get(path).text
-    assert f"{path}/apply" not in supervisor.get(path).text
-    assert supervisor.post(f"{path}/apply").status_code == 403
-    assert supervisor.post(f"{path}/approve").status_code == 303
-    assert life.look(office, binding_id).state == "suspended"
-    undone = operator.post(f"{path}/undo", reason="误操作")  # a suspension is lifted by a supervisor only
-    assert (undone.status_code, f"{path}/undo" in operator.get(path).text) == (403, False)
-    supervisor.get(path)
-    assert supervisor.post(f"{path}/undo", reason="误操作").status_code == 303
-    assert life.look(office, binding_id).state == "active"
-    check(office)
-
-
-def test_many_are_repaired_by_ticks_or_by_what_the_list_asks_for(operator: Visitor, office: Office):
-    ids = [life.to_state(office, "submitted", seed=seed) for seed in range(1, 5)]
-    lose_deadlines(office, *ids)
-    page = operator.get("/ops/stuck?cause=no_deadline")
-    assert fields_of(page, "/ops/repairs") | {"csrf": ""} == {"csrf": "", "f.cause": "no_deadline"}
-    bogus = operator.post("/ops/repairs", reach="all", repair="rearm", reason="看过", **{"f.cause": "bogus"})
-    assert bogus.status_code == 422
-    nothing = operator.post("/ops/repairs", reach="ticked", repair="rearm", reason="看过")
-    assert (nothing.status_code, "请至少勾选一项" in text_of(nothing)) == (422, True)
-    ticked = ordered(operator, "/ops/repairs", reach="ticked", repair="rearm", binding_ids=ids[:1])
-    everything = ordered(operator, "/ops/repairs", reach="all", repair="rearm", **{"f.cause": "no_deadline"})
-    while carry_repairs(office):
-        pass
-    assert [len(set(re.findall(r"<code>(bnd_\w+)</code>", operator.get(path).text))) for path in (ticked, everything)] \
-        == [1, 4]  # fmt: skip
-    for path in (ticked, everything):
-        operator.get(path)
-        operator.post(f"{path}/apply")
-        while carry_repairs(office):
-            pass
-    assert "没有停滞的业务" in text_of(operator.get("/ops"))
-    assert "不可执行" in text_of(operator.get(everything))  # the one that had been repaired meanwhile
-    check(office)
-
-
-def test_a_binding_whose_plan_cannot_be_read_is_shown_all_the_same(operator: Visitor, office: Office):
-    binding_id = life.to_state(office, "submitted")
-    with office.ledger.desk() as conn:
-        conn.execute("insert into plans values ('broken', '{\"pack\": \"CN-national\"}')")
-        conn.execute("update bindings set plan = 'broken'")
-    page = operator.get(f"/ops/bindings/{binding_id}")
-    assert (page.status_code, "办理方案不可执行" in text_of(page)) == (200, True)
-    assert 'value="replan"' in page.text
-    listed = operator.get("/ops/stuck?cause=plan_impossible")
-    assert (listed.status_code, binding_id in listed.text) == (200, True)
 
 
 # -- who may come in, and what is not his ---------------------------------------------------------------
@@ -262,7 +155,8 @@ def test_an_operator_sees_his_regions_only(comes: Comes, office: Office):
     assert suzhou.get(f"/ops/bindings/{here}").status_code == 200
     assert suzhou.get(f"/ops/bindings/{there}").status_code == 404
     assert suzhou.post(f"/ops/bindings/{there}/repair", repair="rearm", reason="x").status_code == 404
-    order = ordered(comes("operator"), f"/ops/bindings/{there}/repair", repair="rearm")
+    made = comes("operator").post(f"/ops/bindings/{there}/repair", repair="rearm", reason="看过记录")
+    order = made.headers["location"].removeprefix("/console")
     assert suzhou.get(order).status_code == 404
     assert suzhou.post(f"{order}/apply").status_code == 404
 
@@ -284,18 +178,21 @@ def test_a_page_that_renews_itself_keeps_nobody_signed_in(operator: Visitor, off
     assert seen() > before
 
 
-def test_the_stream_tells_what_moved_here(comes: Comes, office: Office):
+def test_the_stream_tells_what_moved_here(comes: Comes, office: Office, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(live, "LOOK", 0.1)
+    monkeypatch.setattr(live, "TICK", 0.2)
     suzhou = somebody(comes, office, ["operator"], ["320500"])
+    here: set[str] = set()
     with suzhou.http.stream("GET", "/live") as stream:
-        lines = stream.iter_lines()
+        lines = (line for line in stream.iter_lines() if line)
         assert next(lines) == "retry: 3000"
-        import time
-
-        time.sleep(1.2)  # the first look finds where the history ends
-        life.to_state(office, "submitted", seed=1)
-        here = life.to_state(office, "submitted", seed=2, region="320500")
-        told = [line for line in (next(lines) for _ in range(4)) if line]
-    assert told == ["event: moved", f'data: {{"ids":["{here}"]}}']
+        while (line := next(lines)) != "event: moved":  # until a look has found where the history ended before
+            if line == "event: tick":
+                life.to_state(office, "submitted", seed=2 * len(here) + 101)
+                here.add(life.to_state(office, "submitted", seed=2 * len(here) + 102, region="320500"))
+        told = json.loads(next(lines).removeprefix("data: "))["ids"]
+    assert told
+    assert set(told) <= here
 
 
 # -- no query for each row ------------------------------------------------------------------------------
@@ -349,4 +246,4 @@ def test_no_page_asks_the_ledger_for_each_row(comes: Comes, office: Office):
     few = costs()
     grow(range(6, 51))
     assert costs() == few
-    assert max(few.values()) <= 20, few
+    assert max(few.values()) <= 22, few  # of which every second one asks whether the connection is still there

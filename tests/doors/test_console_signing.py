@@ -195,9 +195,9 @@ DEEDS = {
     "reviewer": ("/reviews/next", "/reviews/search", "/reviews/bnd_1/claim", "/reviews/bnd_1/release",
                  "/reviews/bnd_1/decide", "/reviews/bnd_1/take-back", "/reviews/bnd_1/escalate", "/reviews/bnd_1/note",
                  "/reviews/bnd_1/reveal", "/reviews/bnd_1/beat", "/reviews/bnd_1/message"),
-    "counter": ("/counter/new", "/counter/new/submit", "/counter/bnd_1/verify", "/counter/bnd_1/refuse",
-                "/counter/bnd_1/hand-over", "/counter/bnd_1/withdraw", "/counter/bnd_1/hand-in",
-                "/counter/bnd_1/upload", "/counter/bnd_1/reveal"),
+    "counter": ("/counter/find", "/counter/new", "/counter/new/submit", "/counter/bnd_1/verify",
+                "/counter/bnd_1/refuse", "/counter/bnd_1/hand-over", "/counter/bnd_1/withdraw",
+                "/counter/bnd_1/hand-in", "/counter/bnd_1/upload", "/counter/bnd_1/reveal"),
 }  # fmt: skip
 
 

@@ -9,9 +9,13 @@ from tasks.office import Office
 from tests import life
 from tests.browser.scenes import SANDBOX
 from tests.doors.test_console_operations import somebody
-from tests.doors.visitor import Comes, Visitor, fields_of, in_review, text_of
+from tests.doors.visitor import Comes, Visitor, fields_of, in_review, text_of, with_pictures
 from tests.store.invariants import check
+from workflows import beside
+from workflows.access import principals
 from workflows.case import Actor
+from workflows.repairs import orders
+from workflows.repairs.orders import Wish
 
 PAGES = ("", "/sampling", "/suspended", "/staff", "/channels", "/packs", "/packs/CN-national/family_account")
 
@@ -65,6 +69,40 @@ def test_the_draw_is_the_same_all_day_and_another_the_next(supervisor: Visitor, 
     assert supervisor.get(f"/ops/bindings/{first[0]}").status_code == 200
 
 
+def test_a_sample_is_looked_at_with_its_documents_and_marked(supervisor: Visitor, comes: Comes, office: Office):
+    binding_id = decided(office, SANDBOX[0], "approve", 1)
+    with_pictures(office, binding_id)
+    beside.note(office.desk, binding_id, Actor("reviewer", SANDBOX[1], regions=("000000",)), "同事的话")
+    assert "未复看" in text_of(supervisor.get("/supervision/sampling"))  # a colleague's word is no second look
+    path = f"/ops/bindings/{binding_id}"
+    page = supervisor.get(path)
+    material = life.look(office, binding_id).materials[0]["id"]
+    assert f'src="/console/cases/{binding_id}/materials/{material}"' in page.text
+    assert supervisor.get(f"/cases/{binding_id}/materials/{material}").headers["content-type"] == "image/jpeg"
+    assert "登记机构已核对" in text_of(page)
+    assert "同事的话" in text_of(page)
+    assert supervisor.post(f"{path}/look", body=" ").status_code == 422
+    assert supervisor.post(f"{path}/look", body="材料齐全，同意").status_code == 303
+    listed = text_of(supervisor.get("/supervision/sampling"))
+    assert "sandbox-supervisor" in listed.partition("未复看")[0]
+    assert ("已复看" in listed, "材料齐全，同意" in listed, "未复看" in listed) == (True, True, False)
+    operator = comes("operator")  # he mends what is stuck; what the family sent is not his
+    assert ("/materials/" in operator.get(path).text, operator.post(f"{path}/look", body="x").status_code) \
+        == (False, 403)  # fmt: skip
+    suzhou = somebody(comes, office, ["supervisor"], ["320500"])
+    assert suzhou.post(f"{path}/look", body="x").status_code == 404
+
+
+def test_nobody_marks_his_own_decision_as_looked_at(comes: Comes, office: Office):
+    both = somebody(comes, office, ["reviewer", "supervisor"], ["000000"])
+    with office.ledger.desk() as conn:
+        own = conn.execute("select id from principals where name = '某人'").fetchone()
+    assert own is not None
+    binding_id = decided(office, own[0], "approve", 1)
+    assert both.post(f"/ops/bindings/{binding_id}/look", body="很好").status_code == 303
+    assert "未复看" in text_of(both.get("/supervision/sampling"))
+
+
 def test_a_suspension_is_seen_and_lifted(supervisor: Visitor, office: Office):
     binding_id = life.to_state(office, "suspended")
     assert binding_id in supervisor.get("/supervision/suspended").text
@@ -74,13 +112,17 @@ def test_a_suspension_is_seen_and_lifted(supervisor: Visitor, office: Office):
     assert 'name="action" value="suspend"' not in page.text
     assert f"{path}/repair" not in page.text  # repairs are the operators'
     version = fields_of(page, "/decide")["version"]
-    hidden = supervisor.post(f"{path}/decide", action="suspend", version=version, reason="suspected_fraud")
+    sure = {"sure": "yes", "version": version}
+    hidden = supervisor.post(f"{path}/decide", action="suspend", reason="suspected_fraud", fields=sure)
     assert hidden.status_code == 409
-    unsaid = supervisor.post(f"{path}/decide", action="resume", version=version)
+    unsaid = supervisor.post(f"{path}/decide", action="resume", fields=sure)
     assert unsaid.status_code == 422
-    stale = supervisor.post(f"{path}/decide", action="resume", version="1", reason="已核实")
+    rash = supervisor.post(f"{path}/decide", action="resume", version=version, reason="已核实")
+    assert (rash.status_code, "请勾选确认" in text_of(rash), 'value="已核实"' in rash.text) == (422, True, True)
+    stale = supervisor.post(f"{path}/decide", action="resume", reason="已核实", fields=sure | {"version": "1"})
     assert (stale.status_code, "已有新的进展" in text_of(stale)) == (412, True)
-    assert supervisor.post(f"{path}/decide", action="resume", version=version, reason="已核实").status_code == 303
+    assert life.look(office, binding_id).state == "suspended"
+    assert supervisor.post(f"{path}/decide", action="resume", reason="已核实", fields=sure).status_code == 303
     assert life.look(office, binding_id).state == "active"
     assert binding_id not in supervisor.get("/supervision/suspended").text
     check(office)
@@ -135,12 +177,28 @@ def test_a_supervisor_sees_the_staff_of_his_regions(comes: Comes, supervisor: Vi
     assert ("广州市" in theirs, "sandbox-reviewer-suzhou" in theirs) == (False, True)
 
 
+def test_the_number_of_repairs_is_that_of_his_page(comes: Comes, supervisor: Visitor, office: Office):
+    suzhou = somebody(comes, office, ["supervisor"], ["320500"])
+    for regions in (["320500"], ["000000"], ["440100"]):
+        asker = principals.create_staff(office.ledger, "某人", ["operator"], regions)[0]
+        orders.make(office.ledger, asker, Wish("end", "x", {"states": ["submitted"]}, {}))
+    with office.ledger.desk() as conn:
+        conn.execute("update repairs set state = 'awaiting_approval'")
+    for visitor, number in ((supervisor, 3), (suzhou, 1)):
+        page = visitor.get("/supervision")
+        assert f"修复单 {number} " in text_of(page), text_of(page)[:400]
+        assert f"{number} 张修复单等待批准" in text_of(page)
+        assert visitor.get("/ops/repairs").text.count("/console/ops/repairs/rep_") == number
+
+
 def test_the_plan_of_a_policy_is_explained(supervisor: Visitor):
     listed = supervisor.get("/supervision/packs")
     path = "/supervision/packs/CN-national/family_account"
     assert f'href="/console{path}"' in listed.text
     page = supervisor.get(path)
     assert "face.subjects" in page.text
+    assert ("30 周岁" in text_of(page), "24 小时" in text_of(page)) == (True, True)  # a spouse, and no child of 17
+    assert "is reached on" not in text_of(page)
     assert "CN-national" in text_of(page)
     newborn = supervisor.get(f"{path}?method=birth_certificate&relationship=CHILD&age=newborn").text
     assert "registry.birth_certificate" in newborn

@@ -1,0 +1,158 @@
+"""One binding at the operators' console, and its repair: tried first, by two persons where it is risky; or many."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tasks.office import Office
+from tasks.repairs import carry_repairs
+from tests import life
+from tests.browser.scenes import parked_letters, with_endpoint
+from tests.doors.test_console_operations import lose_deadlines, somebody
+from tests.doors.visitor import Comes, Visitor, fields_of, text_of
+from tests.store.invariants import check
+from workflows.case import STATES
+
+
+@pytest.fixture
+def operator(comes: Comes) -> Visitor:
+    return comes("operator")
+
+
+def ordered(visitor: Visitor, path: str, **fields: Any) -> str:
+    """The path of the repair that a form has made."""
+    answer = visitor.post(path, fields={"reason": "看过记录", **fields})
+    assert answer.status_code == 303, text_of(answer)
+    return answer.headers["location"].removeprefix("/console")
+
+
+def test_one_binding_is_explained_tried_and_repaired(operator: Visitor, office: Office):
+    binding_id = life.to_state(office, "submitted")
+    lose_deadlines(office, binding_id)
+    page = text_of(operator.get(f"/ops/bindings/{binding_id}"))
+    assert "正在等待绑定人提交材料" in page
+    assert "停滞原因" in page
+    assert "没有期限在走" in page
+    assert "这一期限的定时已丢失" in page  # the sentence names no day as if something happened then
+    path = ordered(operator, f"/ops/bindings/{binding_id}/repair", repair="rearm", to="face_check")
+    tried = operator.get(path)
+    assert "提交材料" in text_of(tried)  # the deadline that would be armed
+    assert life.events(office, binding_id) == ["submitted"]
+    assert fields_of(tried, f"{path}/apply")["csrf"]
+    assert operator.post(f"{path}/apply").status_code == 303
+    assert "已完成" in text_of(operator.get(path))
+    assert life.events(office, binding_id) == ["submitted", "repaired"]
+    mended = text_of(operator.get(f"/ops/bindings/{binding_id}"))
+    assert ("没有期限在走" in mended, "定时已丢失" in mended) == (False, False)
+    again = operator.post(f"{path}/apply")  # the button is gone, and its request refused
+    assert (again.status_code, f"{path}/apply" in again.text) == (409, False)
+    check(office)
+
+
+def test_letters_put_aside_are_sent_again_from_the_page(operator: Visitor, office: Office):
+    with_endpoint(office)
+    binding_id = life.to_state(office, "submitted")
+    parked_letters(office, binding_id)
+    page = operator.get(f"/ops/bindings/{binding_id}")
+    assert "http_503" in text_of(page)
+    assert fields_of(page, "/repair")["repair"] == "resend"
+    path = ordered(operator, f"/ops/bindings/{binding_id}/repair", repair="resend")
+    operator.get(path)
+    assert operator.post(f"{path}/apply").status_code == 303
+    with office.ledger.desk() as conn:
+        states = conn.execute("select distinct state, attempts from deliveries where notice = ''").fetchall()
+    assert states == [("pending", 0)]
+    assert 'value="resend">\n      <label>' not in operator.get(f"/ops/bindings/{binding_id}").text
+
+
+def test_one_cause_is_told_once_however_often(operator: Visitor, office: Office):
+    with_endpoint(office)
+    binding_id = life.to_state(office, "active")
+    parked_letters(office, binding_id)
+    letters = len(life.events(office, binding_id))
+    page = operator.get(f"/ops/bindings/{binding_id}")
+    assert page.text.count('class="alert"') == 1
+    assert text_of(page).count(f"推送已搁置 ×{letters}") == 2  # the chip and the reason
+    assert "事件 提交申请" in text_of(page)
+
+
+def test_no_sentence_speaks_of_a_deadline_that_nobody_has_armed(operator: Visitor, office: Office):
+    for seed, state in enumerate(STATES):
+        binding_id = life.to_state(office, state, seed=seed * 3 + 1)
+        assert "定时已丢失" not in text_of(operator.get(f"/ops/bindings/{binding_id}")), state
+
+
+def test_what_is_stuck_alike_has_its_name(operator: Visitor, office: Office):
+    with_endpoint(office)
+    lost, letters = life.to_state(office, "face_check", seed=1), life.to_state(office, "active", seed=2)
+    lose_deadlines(office, lost)
+    parked_letters(office, letters)
+    tokens = re.findall(r'<a class="token"[^>]*>(.*?)</a>', operator.get("/ops/stuck").text, re.DOTALL)
+    told = {" ".join(re.sub(r"<[^>]+>", " ", one).split()) for one in tokens}
+    assert told == {"没有期限在走 · 人脸核验 1", f"推送已搁置 · …alipay http_503 {len(life.events(office, letters))}"}
+
+
+def test_a_risky_repair_needs_another_person(comes: Comes, operator: Visitor, office: Office):
+    binding_id = life.to_state(office, "active")
+    path = ordered(operator, f"/ops/bindings/{binding_id}/repair", repair="suspend")
+    operator.post(f"{path}/apply")
+    page = operator.get(path)
+    assert "此项须由另一位督办人员批准" in text_of(page)
+    assert f"{path}/approve" not in page.text
+    assert operator.post(f"{path}/approve").status_code == 403
+    both = somebody(comes, office, ["operator", "supervisor"], ["000000"])
+    own = ordered(both, f"/ops/bindings/{binding_id}/repair", repair="end")
+    assert both.post(f"{own}/apply").status_code == 303
+    assert f"{own}/approve" not in both.get(own).text
+    assert both.post(f"{own}/approve").status_code == 409
+    supervisor = comes("supervisor")
+    assert "修复单 2" in text_of(supervisor.get("/supervision"))
+    assert f"{path}/approve" in supervisor.get(path).text
+    assert f"{path}/apply" not in supervisor.get(path).text
+    assert supervisor.post(f"{path}/apply").status_code == 403
+    assert supervisor.post(f"{path}/approve").status_code == 303
+    assert life.look(office, binding_id).state == "suspended"
+    undone = operator.post(f"{path}/undo", reason="误操作")  # a suspension is lifted by a supervisor only
+    assert (undone.status_code, f"{path}/undo" in operator.get(path).text) == (403, False)
+    supervisor.get(path)
+    assert supervisor.post(f"{path}/undo", reason="误操作").status_code == 303
+    assert life.look(office, binding_id).state == "active"
+    check(office)
+
+
+def test_many_are_repaired_by_ticks_or_by_what_the_list_asks_for(operator: Visitor, office: Office):
+    ids = [life.to_state(office, "submitted", seed=seed) for seed in range(1, 5)]
+    lose_deadlines(office, *ids)
+    page = operator.get("/ops/stuck?cause=no_deadline")
+    assert fields_of(page, "/ops/repairs") | {"csrf": ""} == {"csrf": "", "f.cause": "no_deadline"}
+    bogus = operator.post("/ops/repairs", reach="all", repair="rearm", reason="看过", **{"f.cause": "bogus"})
+    assert bogus.status_code == 422
+    nothing = operator.post("/ops/repairs", reach="ticked", repair="rearm", reason="看过")
+    assert (nothing.status_code, "请至少勾选一项" in text_of(nothing)) == (422, True)
+    ticked = ordered(operator, "/ops/repairs", reach="ticked", repair="rearm", binding_ids=ids[:1])
+    everything = ordered(operator, "/ops/repairs", reach="all", repair="rearm", **{"f.cause": "no_deadline"})
+    while carry_repairs(office):
+        pass
+    assert [len(set(re.findall(r"<code>(bnd_\w+)</code>", operator.get(path).text))) for path in (ticked, everything)] \
+        == [1, 4]  # fmt: skip
+    for path in (ticked, everything):
+        operator.get(path)
+        operator.post(f"{path}/apply")
+        while carry_repairs(office):
+            pass
+    assert "没有停滞的业务" in text_of(operator.get("/ops"))
+    assert "不可执行" in text_of(operator.get(everything))  # the one that had been repaired meanwhile
+    check(office)
+
+
+def test_a_binding_whose_plan_cannot_be_read_is_shown_all_the_same(operator: Visitor, office: Office):
+    binding_id = life.to_state(office, "submitted")
+    with office.ledger.desk() as conn:
+        conn.execute("insert into plans values ('broken', '{\"pack\": \"CN-national\"}')")
+        conn.execute("update bindings set plan = 'broken'")
+    page = operator.get(f"/ops/bindings/{binding_id}")
+    assert (page.status_code, "办理方案不可执行" in text_of(page)) == (200, True)
+    assert 'value="replan"' in page.text
+    listed = operator.get("/ops/stuck?cause=plan_impossible")
+    assert (listed.status_code, binding_id in listed.text) == (200, True)
