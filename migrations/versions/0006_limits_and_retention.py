@@ -1,10 +1,8 @@
 """Limits over any window from either side; and what finds documents past their time without a look at every row.
 
-`month_seats` gets what its places are counted by, and `desk_write_v1` is made anew to count them. Endings are indexed
+`month_seats` gets what its places are counted by; `desk_write_v1`, made anew by 0014, counts them. Endings are indexed
 where they are written once and never changed, in the history; a place remembers how far a paced errand has come.
 """
-
-from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,7 +12,6 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-_SQL = Path(__file__).resolve().parents[2] / "models" / "sql"
 _ENDED = "to_state in ('unbound', 'rejected', 'withdrawn', 'expired')"
 _INDEXES = (
     "month_seats_holder_idx on month_seats (holder, scope) where scope is not null",
@@ -46,7 +43,6 @@ def upgrade() -> None:
         sa.Column("ended", sa.Boolean(), server_default=sa.text("false"), nullable=False),
     ):
         op.add_column("month_seats", column, if_not_exists=True)
-    op.execute((_SQL / "desk_write_v1.sql").read_text())
     op.create_table(
         "upkeep_places",
         sa.Column("name", sa.Text(), nullable=False),

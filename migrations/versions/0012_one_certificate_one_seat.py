@@ -1,10 +1,8 @@
 """A newborn has one seat with a holder, whether it was applied for by its certificate or by its number.
 
-`seats` gets the certificate beside the member, and `desk_write_v1` is made anew under the same name: who sends no
+`seats` gets the certificate beside the member; `desk_write_v1`, made anew by 0014, looks at both. Who sends no
 certificate takes a seat as before, so the release before goes on with it.
 """
-
-from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,13 +12,10 @@ down_revision = "0011"
 branch_labels = None
 depends_on = None
 
-_SQL = Path(__file__).resolve().parents[2] / "models" / "sql"
-
 
 def upgrade() -> None:
     """Apply."""
     op.add_column("seats", sa.Column("certificate", sa.Text(collation="C"), nullable=True), if_not_exists=True)
-    op.execute((_SQL / "desk_write_v1.sql").read_text())
 
 
 def downgrade() -> None:
