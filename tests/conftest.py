@@ -29,8 +29,8 @@ ROOM = 2_000_000_000  # bytes of memory that a whole run may take; a clone takes
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more process than there are cores: half of the longest tests wait for processes of their own."""
-    return (os.cpu_count() or 1) + 1
+    """Two more processes than there are cores: half of the longest tests wait for processes of their own."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
