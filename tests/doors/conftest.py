@@ -104,6 +104,12 @@ def comes(base_url: str) -> Iterator[Callable[[str], Visitor]]:
 
 
 @pytest.fixture
+def reviewer(comes: Callable[[str], Visitor]) -> Visitor:
+    """The sandbox's reviewer at the console."""
+    return comes("reviewer")
+
+
+@pytest.fixture
 def alipay(as_: Caller) -> httpx.Client:
     return as_("alipay")
 

@@ -15,11 +15,6 @@ from workflows.case import ACTIVE, AGENCY_REVIEW, REJECTED, RETURNED
 
 
 @pytest.fixture
-def reviewer(comes: Comes) -> Visitor:
-    return comes("reviewer")
-
-
-@pytest.fixture
 def binding_id(office: Office) -> str:
     return in_review(office)
 

@@ -11,11 +11,6 @@ from tests.doors.visitor import Comes, Visitor, claimed, decide, in_review, text
 
 
 @pytest.fixture
-def reviewer(comes: Comes) -> Visitor:
-    return comes("reviewer")
-
-
-@pytest.fixture
 def binding_id(office: Office) -> str:
     return in_review(office)
 

@@ -13,11 +13,6 @@ from workflows.case import RETURNED
 
 
 @pytest.fixture
-def reviewer(comes: Comes) -> Visitor:
-    return comes("reviewer")
-
-
-@pytest.fixture
 def binding_id(office: Office) -> str:
     return in_review(office)
 
