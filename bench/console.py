@@ -1,7 +1,8 @@
 """The console's pages over a ledger with 100,000 open bindings: how long each takes at the server.
 
 Run as `python -m bench.console [--quick]`. Every page is asked for over HTTP on the loopback, by somebody of its role,
-one after the other; the first answer stands apart, for it is the one that finds nothing kept.
+one after the other. Two answers stand apart: the first, which finds nothing kept, and one after a pause longer than
+anything is kept, while a browser listens as it does wherever somebody has signed in.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import socket
 import statistics
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import httpx
 import uvicorn
@@ -22,9 +24,11 @@ from bench.town import fill
 from service.app import create_app
 from tasks.office import open_office
 from workflows.access import principals, sessions
+from workflows.views.pacing import OLDEST
 
 FULL, QUICK = 100_000, 5_000  # open bindings
 TIMES = 20  # that each page is asked for
+PAUSE = 1.5 * OLDEST  # seconds
 PAGES = {
     "reviewer": ("/reviews/mine", "/reviews", "/reviews?q=is:overdue", "/reviews/{agency_review}", "/reviews/done"),
     "counter": ("/counter", "/counter/{offline_fallback}"),
@@ -67,24 +71,42 @@ def took(client: httpx.Client, path: str) -> float:
     return (time.perf_counter() - begun) * 1000
 
 
+@contextmanager
+def listening(client: httpx.Client) -> Iterator[None]:
+    """A browser with a page open: its stream is read by a thread until the end of the block."""
+    with client.stream("GET", "/live") as stream:
+
+        def read() -> None:
+            with suppress(httpx.HTTPError):  # its end is ours
+                deque(stream.iter_raw(), 0)
+
+        threading.Thread(target=read, daemon=True).start()
+        yield
+
+
 def main() -> None:
     """Fill, ask, and print the table."""
     count = QUICK if options(__doc__ or "") else FULL
     with own_ledger(), open_office() as office:
         principals.seed_sandbox(office.ledger)
         ids = fill(office.desk, count)
-        print(f"{count:,} open bindings, {TIMES} times each; ms")
-        print(f"{'page':58}{'first':>8}{'p50':>8}{'p95':>8}")
-        with serving() as base:
-            for role, paths in PAGES.items():
+        with serving() as base, ExitStack() as open_clients:
+            clients: dict[str, httpx.Client] = {}
+            for role in PAGES:
                 cookies = {"kinbind_session": sessions.begin(office.ledger, f"sandbox-{role}")}
-                with httpx.Client(base_url=base, cookies=cookies, timeout=60) as client:
-                    client.get("/nowhere")
-                    for path in paths:
-                        first, *rest = (took(client, path.format(**ids)) for _ in range(TIMES + 1))
-                        rest.sort()
-                        p95 = rest[int(0.95 * (len(rest) - 1))]
-                        print(f"{path:58}{first:8.0f}{statistics.median(rest):8.0f}{p95:8.0f}", flush=True)
+                clients[role] = open_clients.enter_context(httpx.Client(base_url=base, cookies=cookies, timeout=60))
+                clients[role].get("/nowhere")
+            asked = [(clients[role], path.format(**ids), path) for role, paths in PAGES.items() for path in paths]
+            with listening(clients["operator"]):
+                first = [took(client, path) for client, path, _ in asked]
+                time.sleep(PAUSE)
+                paused = [took(client, path) for client, path, _ in asked]
+            print(f"{count:,} open bindings, {TIMES} times each; ms")
+            print(f"{'page':58}{'first':>8}{'paused':>8}{'p50':>8}{'p95':>8}")
+            for at_first, after, (client, path, name) in zip(first, paused, asked, strict=True):
+                rest = sorted(took(client, path) for _ in range(TIMES))
+                p95 = rest[int(0.95 * (len(rest) - 1))]
+                print(f"{name:58}{at_first:8.0f}{after:8.0f}{statistics.median(rest):8.0f}{p95:8.0f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Live pages: one look a second for a whole process at what has moved, and one stream to each browser.
 
-Nobody looks while nobody listens. A stream says that something in the listener's regions has moved, and which
+Nobody looks while nobody listens; while somebody does, the answers that cost a look at the whole ledger are kept warm
+for whoever turns to their page next. A stream says that something in the listener's regions has moved, and which
 bindings; what has changed the browser then asks for, as the page that it is. To miss a word costs nothing: a tick
 comes every few seconds, and each page is right when it is loaded.
 """
@@ -19,10 +20,11 @@ from tasks.office import Office
 from workflows.access import sessions
 from workflows.access.principals import Principal
 from workflows.access.scopes import patterns
-from workflows.views import moved
+from workflows.views import moved, pacing
 from workflows.views.moved import Moved
 
 LOOK = 1.0  # seconds between two looks
+WARMING = 3.0  # seconds after which it is looked again whether an answer cools
 TICK = 10.0  # seconds after which a page is renewed though nothing has moved: leases, heartbeats, letters
 MOST = 10  # streams of one principal: beyond, his oldest ends
 LASTS = 600.0  # seconds of a stream; the browser opens the next, and is then asked again who it is
@@ -44,6 +46,7 @@ class Feed:
         self._office = office
         self._listeners: list[_Listener] = []  # the oldest first
         self._looking: asyncio.Task[None] | None = None
+        self._warming: asyncio.Task[None] | None = None
 
     async def stream(self, who: Principal, token: str) -> AsyncIterator[bytes]:
         """Server-sent events: `moved` with `{"ids": […]}` of his regions, and `tick`; ends after `LASTS` seconds.
@@ -57,6 +60,8 @@ class Feed:
         self._listeners.append(mine)
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
+        if self._warming is None or self._warming.done():
+            self._warming = asyncio.create_task(self._keep_warm())
         try:
             yield b"retry: 3000\n\n"
             loop = asyncio.get_running_loop()
@@ -101,6 +106,11 @@ class Feed:
                 if theirs and not one.told.full():
                     one.told.put_nowait(theirs)
             await asyncio.sleep(LOOK)
+
+    async def _keep_warm(self) -> None:
+        while self._listeners:
+            await run_in_threadpool(pacing.keep_warm, self._office().ledger)
+            await asyncio.sleep(WARMING)
 
     async def _let_go(self) -> None:
         """End the streams whose sessions have ended."""

@@ -7,17 +7,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import orjson
 import psycopg
 import sqlalchemy.exc
-from alembic import command
-from alembic.config import Config
 from psycopg import Connection, RawCursor
 from psycopg_pool import ConnectionPool
 from sqlalchemy import Engine, Executable, RowMapping, create_engine, event
 from sqlalchemy.engine import make_url
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 ROOT = Path(__file__).parent.parent
 
@@ -144,8 +145,13 @@ def _reader_engine(url: str, size: int) -> Engine:
     return engine
 
 
+# Alembic takes a tenth of what a process needs to come up, and hardly any has a use for it: it comes when it is asked.
+
+
 def alembic_config(url: str) -> Config:
     """Alembic's configuration for this repository and `url`."""
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(ROOT / "migrations"))
     config.attributes["url"] = make_url(url).set(drivername="postgresql+psycopg")
@@ -154,4 +160,13 @@ def alembic_config(url: str) -> Config:
 
 def migrate(url: str) -> None:
     """Bring the schema at `url` to the newest version; harmless when it is there already."""
+    from alembic import command  # noqa: PLC0415
+
     command.upgrade(alembic_config(url), "head")
+
+
+def newest_schema(url: str) -> str | None:
+    """The newest migration of this code."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    return ScriptDirectory.from_config(alembic_config(url)).get_current_head()

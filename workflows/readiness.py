@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
-from models.ledger import Ledger, alembic_config
+from models.ledger import Ledger, newest_schema
 
 WORKER_SECONDS = 60  # how lately a heartbeat task must have run, real time
 
@@ -49,4 +48,4 @@ def _reader_answers(ledger: Ledger) -> bool:
 @cache
 def head(url: str) -> str | None:
     """The newest migration of this code."""
-    return ScriptDirectory.from_config(alembic_config(url)).get_current_head()
+    return newest_schema(url)

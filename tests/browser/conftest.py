@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, ViewportSize, sync_playwright
 
 from tasks.office import Office
 from tests import life
@@ -24,7 +24,7 @@ from tests.evidence import cannot_run
 
 __all__ = ["as_", "base_url", "comes", "office", "settings"]  # the service of the doors' tests
 
-WIDE = {"width": 1280, "height": 800}
+WIDE: ViewportSize = {"width": 1280, "height": 800}
 SitsDown = Callable[..., Page]
 Album = Callable[..., None]
 # At the end of a page that somebody reads: nothing that a person with a screen reader would stumble over.

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import socket
 import threading
@@ -14,6 +15,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from gateways.inspection import inspect
 from service.app import create_app
 from tasks.office import Office, open_office
 from tests.conftest import _address, _database
@@ -26,6 +28,14 @@ Caller = Callable[..., httpx.Client]
 # whose server has ended has closed its office, and serves another database as well as a new one.
 _idle: dict[tuple[tuple[str, str], ...], list[FastAPI]] = defaultdict(list)
 _OWN = ("KINBIND_DATABASE_URL", "KINBIND_VAR")  # of each test, and read at the start
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _looked_at_once() -> Iterator[None]:
+    """A document is decoded in a child of its own, a tenth of a second; once is enough for the same bytes."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("tasks.documents.inspect", functools.cache(inspect))
+        yield
 
 
 @pytest.fixture

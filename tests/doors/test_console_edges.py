@@ -15,6 +15,7 @@ from tests import life
 from tests.doors.visitor import Comes, Visitor, in_review, text_of
 from workflows.access import accounts, principals
 from workflows.case import AGENCY_REVIEW, OFFLINE_FALLBACK
+from workflows.views import pacing
 
 URLENCODED = "application/x-www-form-urlencoded"
 BUSY = 2  # hashes at once
@@ -160,6 +161,17 @@ def test_somebody_has_so_many_streams(comes: Comes, monkeypatch: pytest.MonkeyPa
             assert len(list(islice(lines["oldest"], 20))) < 20
             for name in ("other", "second"):
                 assert len(list(islice(lines[name], 20))) == 20, name
+
+
+@pytest.mark.usefixtures("restless")
+def test_while_somebody_listens_answers_are_kept_warm(comes: Comes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "WARMING", 0.05)
+    warmed: list[object] = []
+    monkeypatch.setattr(pacing, "keep_warm", warmed.append)
+    with comes("reviewer").http.stream("GET", "/live") as stream:  # whoever it is, and whatever his pages need
+        lines = begun(stream)
+        while len(warmed) < 2:
+            next(lines)
 
 
 # -- large bodies ---------------------------------------------------------------------------------------------------

@@ -246,4 +246,4 @@ def test_no_page_asks_the_ledger_for_each_row(comes: Comes, office: Office):
     few = costs()
     grow(range(6, 51))
     assert costs() == few
-    assert max(few.values()) <= 22, few  # of which every second one asks whether the connection is still there
+    assert max(few.values()) <= 23, few  # of which every second one asks whether the connection is still there

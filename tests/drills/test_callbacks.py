@@ -16,9 +16,11 @@ from tests.drills import parts
 from workflows.case import SYSTEM
 from workflows.commands import Command
 
-CALLBACKS = parts.size(2_000, 100_000)
-BATCH = 200  # families brought before the camera in one call
-TOGETHER = 2_000  # callbacks shuffled and called: what is older than five minutes would be refused as forged
+CALLBACKS = parts.size(600, 100_000)
+BATCH = 100  # families brought before the camera in one call
+TOGETHER = min(
+    CALLBACKS, 2_000
+)  # callbacks shuffled and called: what is older than five minutes would be refused as forged
 THREADS = 8
 OUTCOMES = ("passed", "passed", "passed", "no_match", "user_cancelled", "liveness_failed", "provider_down")
 

@@ -113,7 +113,7 @@ class Moody:
 def test_registries_in_a_mood(office: Office) -> None:
     moody = Moody(office.windows.registries, random.Random(3))
     object.__setattr__(office.windows, "registries", moody)
-    made = [life.to_state(office, "materials_uploaded", **family(n)) for n in range(FAMILIES // 2)]
+    made = [life.to_state(office, "materials_uploaded", **family(n)) for n in range(parts.size(12, 1500))]
     hours = 0
     while left := [one for one in made if life.look(office, one).state == "materials_uploaded"]:
         life.advance(office, hours=1)
@@ -128,7 +128,7 @@ def test_registries_in_a_mood(office: Office) -> None:
 
 def test_registries_that_never_answer_lead_to_a_clerk(office: Office) -> None:
     life.registries(office).set_down(True)
-    made = [life.to_state(office, "materials_uploaded", seed=seed) for seed in range(FAMILIES // 6)]
+    made = [life.to_state(office, "materials_uploaded", seed=seed) for seed in range(parts.size(3, 500))]
     days = 0
     while {life.look(office, one).state for one in made} != {"offline_fallback"}:
         life.advance(office, days=1)

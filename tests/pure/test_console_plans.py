@@ -17,7 +17,7 @@ CODE = re.compile(r"[a-z]+_[a-z]|[\[\]{}\"]|null|false|true")
 Lines = dict[tuple[str, str], tuple[Because, Pack]]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def every() -> Lines:
     """Every different line of every plan of every pack, with its pack."""
     found: Lines = {}

@@ -8,7 +8,7 @@ import pytest
 
 from models.ledger import Ledger
 from workflows.views import pacing
-from workflows.views.pacing import OLDEST, PAGE, STANDS_FOR, Paced
+from workflows.views.pacing import COOLS, OLDEST, PAGE, REMEMBERED, STANDS_FOR, WARM, Paced, keep_warm
 
 
 class Clock:
@@ -138,3 +138,43 @@ def test_who_must_not_wait_gets_the_old_answer_while_it_is_renewed(clock: Clock)
     assert asked == ["all", "all"]
     clock.now += OLDEST
     assert paced(ledger, "all") == 3  # too old: looked for at once
+
+
+def test_what_was_asked_lately_is_kept_warm(clock: Clock) -> None:
+    ledger, asked = a_ledger(), list[str]()
+
+    def look(_: Ledger, part: str) -> int:
+        asked.append(part)
+        clock.now += 0.1 if part == "all" else 0.001
+        return len(asked)
+
+    paced = Paced(look, PAGE, behind=True)
+    assert (paced(ledger, "all"), paced(ledger, "quick")) == (1, 2)
+    keep_warm(ledger)
+    assert len(asked) == 2  # nothing cools yet
+    for number in (3, 4):
+        clock.now += COOLS
+        keep_warm(ledger)
+        assert asked[2:] == ["all"] * (number - 2)  # what is quick is kept by nobody
+    clock.now += OLDEST - 1
+    assert paced(ledger, "all") == 4  # after a pause longer than an answer lasts, and nobody has waited
+
+
+def test_what_nobody_asks_any_more_grows_cold(clock: Clock) -> None:
+    ledger, asked = a_ledger(), list[int]()
+
+    def look(_: Ledger, part: int) -> int:
+        asked.append(part)
+        clock.now += 0.1
+        return part
+
+    paced = Paced(look, PAGE, behind=True)
+    for part in range(WARM + 1):
+        paced(ledger, part)
+    del asked[:]
+    clock.now += COOLS
+    keep_warm(ledger)
+    assert asked == [*range(1, WARM + 1)]  # of very many those that were asked last
+    clock.now += REMEMBERED
+    keep_warm(ledger)
+    assert len(asked) == WARM

@@ -18,6 +18,7 @@ import pytest
 from embedded.binaries import ServerMissing, postgres_installation, valkey_server
 from embedded.children import free_port
 from tests.evidence import cannot_run
+from tests.wire import NO_AUTHORITIES
 
 ROOT = Path(__file__).parents[2]
 UP_WITHIN = 90  # seconds, on a machine with much else to do
@@ -57,7 +58,9 @@ class Service:
 
     def ready(self) -> bool:
         try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5).status_code == 200
+            return (
+                httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5, verify=NO_AUTHORITIES).status_code == 200
+            )
         except httpx.HTTPError:
             return False
 

@@ -21,6 +21,7 @@ from PIL import Image
 
 from embedded.children import free_port
 from policies.people import make_id_number
+from tests.wire import NO_AUTHORITIES
 
 ROOT = Path(__file__).parents[2]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
@@ -107,7 +108,10 @@ def wait_for(what: Callable[[], object]) -> None:
 
 def ready(port: int) -> bool:
     with contextlib.suppress(httpx.TransportError):
-        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=5, trust_env=False).status_code == 200
+        return (
+            httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=5, trust_env=False, verify=NO_AUTHORITIES).status_code
+            == 200
+        )
     return False
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 import pyotp
 from argon2 import PasswordHasher
@@ -35,7 +36,6 @@ _STEP = 30  # seconds for which a code stands; one step before and after is take
 _HASHER = PasswordHasher()  # RFC 9106's second choice: 64 MiB, 3 rounds, 4 lanes
 _AT_ONCE = threading.BoundedSemaphore(2)  # hashes: they are made to be dear, and others work here too
 _PATIENCE = 2.0  # seconds for which one's turn is waited for
-_NOBODY = _HASHER.hash(secrets.token_hex(16))  # what is compared where there is no such account: as long as the rest
 
 # An attempt is taken before the password is looked at, so that twenty guesses sent at once are five guesses too.
 _TAKE = """
@@ -147,7 +147,8 @@ def sign_in(ledger: Ledger, keys: Keyring, login: str, password: str, code: str)
     with _turn():  # before the attempt is taken: whoever waits in vain has not been wrong
         with ledger.desk() as conn:
             row = conn.execute(_TAKE, named).fetchone()
-        if not _verified(row[1] if row else _NOBODY, password) or row is None:
+        nobodys = _nobodys_hash()  # also where there is an account: the first sign-in takes as long for either
+        if not _verified(row[1] if row else nobodys, password) or row is None:
             raise _failed()
         again = _HASHER.hash(password[:LONGEST]) if _HASHER.check_needs_rehash(row[1]) else None
     principal, _, sealed, now = row
@@ -216,6 +217,12 @@ def _verified(stored: str, password: str) -> bool:
         return _HASHER.verify(stored, password[:LONGEST])
     except (VerificationError, InvalidHashError):
         return False
+
+
+@cache
+def _nobodys_hash() -> str:
+    """What is compared where there is no such account, so that it takes as long; made once for a process."""
+    return _HASHER.hash(secrets.token_hex(16))
 
 
 def _hashed(password: str) -> str:

@@ -2,7 +2,8 @@
 
 An answer that took longer than a glance stands for many times what it took, in this process: however large the ledger
 and however many look, the looks take a bounded share of one processor's time. What is quick is asked anew each time.
-Where a page must not wait, an answer that no longer stands is given once more while the next is being looked for.
+Where a page must not wait, an answer that no longer stands is given once more while the next is being looked for; and
+what was asked lately is kept warm (`keep_warm`) as long as somebody sits before the pages.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Hashable
 from threading import Lock, Thread
-from typing import Generic, NamedTuple, TypeVar
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from typing import Any, Generic, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 import structlog
 
@@ -21,6 +22,9 @@ QUICK = 0.25  # seconds
 STANDS_FOR = 20  # times what it took: a twentieth of the time is spent on looking
 PAGE = 0.05  # seconds: what is quick where a page waits for it
 OLDEST = 15.0  # seconds: no answer is given that is older, and was renewed behind somebody's back
+COOLS = 10.0  # seconds after which an answer that is kept warm is renewed, well before it is too old
+REMEMBERED = 86_400.0  # seconds for which a question is kept warm after it was last asked
+WARM = 16  # questions of a kind, those asked last: keeping one warm costs a tenth of what it takes, each second
 
 _Asked = TypeVar("_Asked", bound=Hashable)
 _Answer = TypeVar("_Answer")
@@ -29,6 +33,7 @@ log = structlog.get_logger()
 
 class _Kept(NamedTuple, Generic[_Answer]):
     answer: _Answer
+    begun: float  # monotonic
     until: float  # monotonic
     oldest: float  # monotonic; the same as `until` where nothing is renewed behind
 
@@ -45,12 +50,17 @@ class Paced(Generic[_Asked, _Answer]):
         self._behind = behind
         self._kept: WeakKeyDictionary[Ledger, dict[_Asked, _Kept[_Answer]]] = WeakKeyDictionary()
         self._renewing: set[tuple[Ledger, _Asked]] = set()
+        # When each question with a kept answer was last asked, the latest last.
+        self._remembered: WeakKeyDictionary[Ledger, dict[_Asked, float]] = WeakKeyDictionary()
         # One lock for each question while somebody looks for its answer, so that a slow one keeps nobody from others.
         self._looking: WeakValueDictionary[tuple[Ledger, _Asked], Lock] = WeakValueDictionary()
         self._lock = Lock()  # of what is kept, renewed and looked for; nobody looks while he holds it
+        if behind:
+            _BEHIND.add(self)
 
     def __call__(self, ledger: Ledger, asked: _Asked) -> _Answer:
         """Return the answer that stands, or look; who comes during a look waits for its answer."""
+        self._remember(ledger, asked)
         if (kept := self._standing(ledger, asked)) is not None:
             return kept.answer
         with self._lock:
@@ -63,6 +73,27 @@ class Paced(Generic[_Asked, _Answer]):
             with self._lock:
                 self._keep(ledger, asked, answer, begun)
             return answer
+
+    def renew_cooling(self, ledger: Ledger) -> None:
+        """Look again, one after the other, for what was asked lately and whose kept answer will soon be too old."""
+        with self._lock:
+            kept, now = self._kept.get(ledger, {}), time.monotonic()
+            remembered = self._remembered.get(ledger, {})
+            for asked in [one for one, at in remembered.items() if now - at > REMEMBERED]:
+                del remembered[asked]
+            cooling = [one for one in remembered if one in kept and now >= max(kept[one].until, kept[one].begun + COOLS)
+                       and (ledger, one) not in self._renewing]  # fmt: skip
+            self._renewing |= {(ledger, one) for one in cooling}
+        for asked in cooling:
+            self._look_again(ledger, asked)
+
+    def _remember(self, ledger: Ledger, asked: _Asked) -> None:
+        with self._lock:
+            remembered = self._remembered.setdefault(ledger, {})
+            remembered.pop(asked, None)
+            remembered[asked] = time.monotonic()
+            for oldest in list(remembered)[:-WARM]:
+                del remembered[oldest]
 
     def _standing(self, ledger: Ledger, asked: _Asked) -> _Kept[_Answer] | None:
         """What is kept and may still be given; where it no longer stands it is renewed beside."""
@@ -100,4 +131,13 @@ class Paced(Generic[_Asked, _Answer]):
         kept.pop(asked, None)
         if now - begun > self._quick:
             until = now + STANDS_FOR * (now - begun)
-            kept[asked] = _Kept(answer, until, max(until, begun + OLDEST) if self._behind else until)
+            kept[asked] = _Kept(answer, begun, until, max(until, begun + OLDEST) if self._behind else until)
+
+
+_BEHIND: WeakSet[Paced[Any, Any]] = WeakSet()
+
+
+def keep_warm(ledger: Ledger) -> None:
+    """Renew what pages have asked this ledger for lately, before it is too old to be given at once."""
+    for paced in list(_BEHIND):
+        paced.renew_cooling(ledger)
