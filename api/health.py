@@ -29,9 +29,10 @@ _FRESH_SECONDS = 30.0  # how long figures of the ledger are given again: they re
 
 
 @router.get("/healthz", summary="Alive")
-async def healthz() -> Response:
-    """Answer as long as the process can."""
-    return _json({"alive": True})
+async def healthz(request: Request) -> Response:
+    """Answer 200 as long as the process can work: without its clerk it keeps all waiting, and wants a new start."""
+    alive = request.app.state.clerk.here()
+    return _json({"alive": alive}, 200 if alive else 503)
 
 
 @router.get("/readyz", summary="Ready: database, broker, migrations, clerk, a worker seen lately")

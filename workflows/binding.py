@@ -7,7 +7,6 @@ whose conditions hold, said by the system in the same commit: approve, then acti
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, cast
@@ -15,7 +14,7 @@ from typing import Any, cast
 from transitions import Machine, MachineError, Transition
 from transitions.core import EventData
 
-from workflows import attending, changes, effects, facing, guards
+from workflows import attending, changes, effects, facing, guards, sampling
 from workflows.case import (
     ACTIVE,
     AGENCY_REVIEW,
@@ -46,7 +45,6 @@ from workflows.repairs import mending
 
 NOWHERE = "nowhere"  # before submission: the machine's initial state, never in the ledger
 SAME = "="
-SPOOF = "face_spoof_suspected"
 Becomes = str | tuple[tuple[str, Condition | None], ...]
 
 
@@ -239,63 +237,19 @@ def _nothing_open(cursor: Cursor) -> bool:
     return cursor.case.open_step is None and _own_work_done(cursor)
 
 
-def draw(holder: str, member: str, product: str) -> float:
-    """A number in [0, 1) from two persons (their blind indexes) and the product.
-
-    Applying anew draws the same, and without the keyring, under whose index key persons are indexed, nobody foresees
-    it (0021). Whoever has it draws again: docs/packs.md.
-    """
-    drawn = hashlib.sha256(f"{holder}:{member}:{product}".encode()).digest()
-    return int.from_bytes(drawn[:4]) / 2**32
-
-
-def _draw(cursor: Cursor) -> float:
-    application = cursor.case.application
-    return draw(application.holder, application.member, application.product)
-
-
-def _automatic(cursor: Cursor) -> bool:
-    return cursor.case.plan.review.mode == "auto_then_sample"
-
-
 def _passes_by_itself(cursor: Cursor) -> bool:
-    open_review = cursor.state == AGENCY_REVIEW and _automatic(cursor) and not cursor.progress.reviewed
-    return open_review and _draw(cursor) >= cursor.case.plan.review.sample_share
+    undecided = cursor.state == AGENCY_REVIEW and not cursor.progress.reviewed
+    return undecided and sampling.automatic(cursor.case) and not sampling.drawn(cursor.case)
 
 
 def _sampled(cursor: Cursor) -> bool:
-    drawn = _automatic(cursor) and _draw(cursor) < cursor.case.plan.review.sample_share
-    return drawn and _review_open(cursor)
-
-
-def _rule(cursor: Cursor) -> str:
-    """Under which rule the system decided, for the history: enough to check the draw by hand."""
-    plan = cursor.case.plan
-    share = f"sample_share {plan.review.sample_share:g}, drawn {_draw(cursor):.6f} (sha256 of holder:member:product)"
-    return f"{plan.pack} {plan.version}: review.mode auto_then_sample, {share}"
-
-
-def _camera_cannot_read(cursor: Cursor) -> bool:
-    subject = cursor.case.next_subject
-    return cursor.state == FACE_CHECK and subject is not None and not facing.readable(cursor, subject)
+    return sampling.automatic(cursor.case) and sampling.drawn(cursor.case) and _review_open(cursor)
 
 
 def _only_stated(cursor: Cursor) -> bool:
     """The registries cannot say what the application stands on: a clerk looks, once."""
     asked = cursor.state == MATERIALS_UPLOADED and bool(cursor.facts.get("go_offline"))
     return asked and not cursor.progress.counter_decided
-
-
-def _camera_gave_up(cursor: Cursor) -> bool:
-    """No retry can mend it, the attempts of the pack are used up, or it wants a suspected spoof looked at."""
-    subject = cursor.case.next_subject
-    if cursor.state != FACE_CHECK or subject is None or not cursor.lines:
-        return False
-    window, most = cursor.progress.windows.get(subject), cursor.case.plan.face.max_attempts
-    spent = most is not None and window is not None and window.used >= most
-    suspected = cursor.facts.get("reason") == SPOOF and cursor.case.plan.face.spoof == "counter"
-    failed = cursor.lines[-1].event == "face_check_failed"
-    return failed and (spent or suspected or bool(cursor.facts.get("go_offline")))
 
 
 def _stands_at_the_counter(cursor: Cursor) -> bool:
@@ -307,8 +261,8 @@ def _stands_at_the_counter(cursor: Cursor) -> bool:
 FOLLOW_UPS: tuple[tuple[Condition, str, str | None], ...] = (
     (lambda c: c.state == SUBMITTED and not c.case.plan.materials, "submit_materials", None),
     (_stands_at_the_counter, "route_offline", "applied_at_counter"),
-    (_camera_cannot_read, "route_offline", "document_not_readable"),
-    (_camera_gave_up, "route_offline", None),
+    (facing.cannot_read, "route_offline", "document_not_readable"),
+    (facing.gave_up, "route_offline", None),
     (_only_stated, "route_offline", None),
     (_passes_by_itself, "approve", "automatic"),
     (_sampled, "begin_review", "sampled"),
@@ -405,7 +359,11 @@ def next_said(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:
     said, why = found
     if said == "route_offline" and why is None:
         why = str(cursor.facts.get("reason"))
-    return said, SYSTEM, {"reason": why, "note": _rule(cursor) if why in ("automatic", "sampled") else None}
+    return (
+        said,
+        SYSTEM,
+        {"reason": why, "note": sampling.rule(cursor.case) if why in ("automatic", "sampled") else None},
+    )
 
 
 def _overdue(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:

@@ -1,4 +1,4 @@
-"""Whose face is asked, whether an attempt may begin, and whether a pass counts: guards of the camera's moves."""
+"""Whose face is asked, whether an attempt may begin, a pass counts, or the camera can do no more."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from datetime import date, datetime, timedelta
 
 from policies.ages import age_group
 from policies.calendar import shanghai_day
-from workflows.case import ACTIVE, REVERIFICATION, SUSPENDED, UNBINDING, Cursor
+from workflows.case import ACTIVE, FACE_CHECK, REVERIFICATION, SUSPENDED, UNBINDING, Cursor
 from workflows.deadlines import reverification_asked
 from workflows.errors import Refused, out_of_turn
+
+SPOOF = "face_spoof_suspected"
 
 
 def face_asked(cursor: Cursor) -> bool:
@@ -146,3 +148,21 @@ def pass_counts(cursor: Cursor) -> None:
         or cursor.facts["finished_at"] > window.closes + timedelta(minutes=late)
     ):
         raise out_of_turn()
+
+
+def cannot_read(cursor: Cursor) -> bool:
+    """Whether the camera knows no document of the next one in turn: nothing but a counter is left."""
+    subject = cursor.case.next_subject
+    return cursor.state == FACE_CHECK and subject is not None and not readable(cursor, subject)
+
+
+def gave_up(cursor: Cursor) -> bool:
+    """No retry can mend it, the attempts of the pack are used up, or it wants a suspected spoof looked at."""
+    subject = cursor.case.next_subject
+    if cursor.state != FACE_CHECK or subject is None or not cursor.lines:
+        return False
+    window, most = cursor.progress.windows.get(subject), cursor.case.plan.face.max_attempts
+    spent = most is not None and window is not None and window.used >= most
+    suspected = cursor.facts.get("reason") == SPOOF and cursor.case.plan.face.spoof == "counter"
+    failed = cursor.lines[-1].event == "face_check_failed"
+    return failed and (spent or suspected or bool(cursor.facts.get("go_offline")))

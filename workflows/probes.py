@@ -9,7 +9,7 @@ from typing import Any
 
 from policies.calendar import start_of_day
 from policies.plan import Plan
-from workflows import binding, facing
+from workflows import binding, facing, sampling
 from workflows.case import (
     AGENCY_REVIEW,
     CLOCK,
@@ -65,7 +65,7 @@ def cases(plan: Plan) -> list[Case]:
 
 def _drawn(product: str) -> tuple[str, str]:
     """Automatic reviews draw their sample by the persons: one who is looked at, and one who passes by himself."""
-    holders = sorted((f"holder_{n}" for n in range(1000)), key=lambda one: binding.draw(one, "member", product))
+    holders = sorted((f"holder_{n}" for n in range(1000)), key=lambda one: sampling.draw(one, "member", product))
     return holders[0], holders[-1]
 
 

@@ -87,6 +87,7 @@ def test_not_ready_without_a_clerk(settings: pytest.MonkeyPatch) -> None:
         seated[0]._thread.join(5)
         status, checks = ready(url)
         assert (status, checks["clerk"], checks["database"]) == (503, False, True)
+        assert httpx.get(f"{url}/healthz").status_code == 503  # whoever looks after the process starts it anew
 
 
 def test_no_pool_waits_long_for_a_host_that_is_gone(office: Office) -> None:

@@ -16,7 +16,7 @@ from tasks.office import Office
 from tests import life
 from tests.doors.conftest import Caller
 from tests.doors.family import act, application, submitted, with_materials
-from workflows.binding import draw
+from workflows.sampling import draw
 from workflows.submission import Request
 
 CHANNEL = "yueyibao_alipay"
