@@ -25,6 +25,7 @@ from workflows.views.moved import Moved
 
 LOOK = 1.0  # seconds between two looks
 WARMING = 3.0  # seconds after which it is looked again whether an answer cools
+REST = 4.0  # times what the last such look took: with very many answers to keep, the oldest of them go cold instead
 TICK = 10.0  # seconds after which a page is renewed though nothing has moved: leases, heartbeats, letters
 MOST = 10  # streams of one principal: beyond, his oldest ends
 LASTS = 600.0  # seconds of a stream; the browser opens the next, and is then asked again who it is
@@ -102,15 +103,17 @@ class Feed:
                 log.exception("live_look_failed")
                 found = []
             for one in list(self._listeners) if found else ():
-                theirs = [move for move in found if move.region.startswith(one.granted)]
+                theirs = [move for move in found if any(place.startswith(one.granted) for place in move.places)]
                 if theirs and not one.told.full():
                     one.told.put_nowait(theirs)
             await asyncio.sleep(LOOK)
 
     async def _keep_warm(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._listeners:
+            begun = loop.time()
             await run_in_threadpool(pacing.keep_warm, self._office().ledger)
-            await asyncio.sleep(WARMING)
+            await asyncio.sleep(max(WARMING, REST * (loop.time() - begun)))
 
     async def _let_go(self) -> None:
         """End the streams whose sessions have ended."""

@@ -6,17 +6,26 @@ from typing import Any
 
 from tasks.office import Office
 from workflows.access import principals
+from workflows.access.principals import Principal
 from workflows.deadlines import DEADLINES
 from workflows.repairs.mending import TARGETS
 from workflows.repairs.verbs import VERBS
+from workflows.views.supervising import overlap
 
 
-def choices(office: Office) -> dict[str, Any]:
-    """Verbs, states to move to, deadlines that the clock fires, versions of packs (the newest first), reviewers."""
+def choices(office: Office, caller: Principal) -> dict[str, Any]:
+    """Verbs, states to move to, deadlines that the clock fires, versions of packs (the newest first), reviewers.
+
+    Those reviewers whose grants have a place in common with the caller's.
+    """
     return {
         "verbs": VERBS,
         "targets": TARGETS,
         "deadlines": [one.name for one in DEADLINES if one.move is not None],
         "versions": sorted({f"{one.pack} {one.version}" for one in office.desk.book.files}, reverse=True),
-        "reviewers": [(one.id, one.name) for one in principals.every(office.ledger) if "reviewer" in one.roles],
+        "reviewers": [
+            (one.id, one.name)
+            for one in principals.every(office.ledger)
+            if "reviewer" in one.roles and overlap(one.regions, caller.regions)
+        ],
     }

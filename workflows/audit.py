@@ -48,9 +48,10 @@ _PERIOD = text("""
 with wanted as (
   select distinct h.binding_id from history h
   where h.binding_id > :after and h.at >= :since and h.at < :until order by h.binding_id limit :limit)
-select h.binding_id as id, h.sequence, h.event, h.from_state, h.to_state, h.at, h.actor, h.reason, h.note, h.after,
-  h.hash
-from wanted w join history h on h.binding_id = w.binding_id where h.at < :until order by h.binding_id, h.sequence, h.id
+select h.binding_id as id, b.version, b.head, h.sequence, h.event, h.from_state, h.to_state, h.at, h.actor, h.reason,
+  h.note, h.after, h.hash
+from wanted w join history h on h.binding_id = w.binding_id left join bindings b on b.id = w.binding_id
+where h.at < :until order by h.binding_id, h.sequence, h.id
 """)
 
 
@@ -162,8 +163,8 @@ def export(
 
 
 def _one(ledger: Ledger, only: str) -> Iterator[dict[str, Any]]:
-    rows = [row for row in ledger.read(_BINDINGS, {"after": "", "only": only, "limit": 1}) if row["sequence"]]
-    yield from _told(only, [_line(row) for row in rows], 0)
+    rows = ledger.read(_BINDINGS, {"after": "", "only": only, "limit": 1})
+    yield from _told(only, [_line(row) for row in rows if row["sequence"]], 0, rows[0] if rows else None)
 
 
 def _period(ledger: Ledger, since: datetime | None, until: datetime | None) -> Iterator[dict[str, Any]]:
@@ -175,15 +176,20 @@ def _period(ledger: Ledger, since: datetime | None, until: datetime | None) -> I
         cases = list(_by_binding(rows))
         for case in cases:
             before = sum(row["at"] < begin for row in case)  # lines come in the order of their times
-            yield from _told(case[0]["id"], [_line(row) for row in case], before)
+            newest = case[0] if until is None else None
+            yield from _told(case[0]["id"], [_line(row) for row in case], before, newest)
         if len(cases) < PAGE:
             return
         after = cases[-1][0]["id"]
 
 
-def _told(binding_id: str, lines: list[dict[str, Any]], skip: int) -> Iterator[dict[str, Any]]:
+def _told(binding_id: str, lines: list[dict[str, Any]], skip: int, now: Any) -> Iterator[dict[str, Any]]:
+    """Where the lines are taken up, and where they must end: as its row has it `now`, where they reach that far."""
     before = lines[skip - 1]["hash"] if skip else NO_HEAD.hex()
-    yield {"binding": binding_id, "from": skip + 1, "before": before}
+    ends = (
+        {} if now is None or now["version"] is None else {"version": now["version"], "head": bytes(now["head"]).hex()}
+    )
+    yield {"binding": binding_id, "from": skip + 1, "before": before, **ends}
     yield from lines[skip:]
 
 
@@ -202,6 +208,7 @@ def _checked(lines: Iterable[bytes], public_key: bytes | None) -> Verdict:
     digest, found, last = hashlib.sha256(), Verdict(), b""
     head: dict[str, Any] | None = None
     binding_id, before, sequence = "", NO_HEAD, 1
+    begun: dict[str, Any] = {}
     for raw in lines:
         if last:
             digest.update(last)
@@ -209,6 +216,8 @@ def _checked(lines: Iterable[bytes], public_key: bytes | None) -> Verdict:
             if head is None:
                 head = _head(told)
             elif "binding" in told:
+                found.faults += _cut(begun, before, sequence)
+                begun = told
                 binding_id, before, sequence = told["binding"], bytes.fromhex(told["before"]), told["from"]
                 found.bindings += 1
             else:
@@ -218,8 +227,15 @@ def _checked(lines: Iterable[bytes], public_key: bytes | None) -> Verdict:
         last = raw
     if head is None:
         raise ValueError("it ends before its foot")
-    _check_foot(found, _read(last), digest, public_key or base64.b64decode(head["public_key"]))
+    found.faults += _cut(begun, before, sequence)
+    _check_foot(found, _read(last), digest, base64.b64decode(head["public_key"]) if public_key is None else public_key)
     return found
+
+
+def _cut(begun: dict[str, Any], before: bytes, sequence: int) -> Iterator[Fault]:
+    """Lines that were missing already when it was exported: the binding's row named a newer one."""
+    if "version" in begun and (begun["version"], begun["head"]) != (sequence - 1, before.hex()):
+        yield Fault(begun["binding"], None, f"lines are missing before version {begun['version']}")
 
 
 def _check_foot(found: Verdict, foot: dict[str, Any], digest: Any, public_key: bytes) -> None:

@@ -69,7 +69,7 @@ def _page(visit: Visit, binding_id: str, no: Refused | None = None) -> Response:
     if found["view"]:
         found["view"]["materials"] = reviewing.in_order(found["view"])
     return visit.page("binding.html", no.status if no else 200, found=found, refused=no, drawing=drawing,
-                      pieces=drawing.pieces(found["stretches"]), choices=choices(visit.office),
+                      pieces=drawing.pieces(found["stretches"]), choices=choices(visit.office, visit.principal),
                       words=[one for one in WORDS if one in found["available_actions"]], supervises=supervises,
                       stuck=folded(found["stuck"], "cause"), notes=notes,
                       repairs="operator" in visit.roles, typed=visit.form.filled())  # fmt: skip

@@ -88,9 +88,9 @@ def letters(
     visit: Operator, channel: ChannelName, which: watching.Which = "pending", cursor: Behind = None
 ) -> Response:
     """The letters behind one of a channel's numbers: still to be delivered, late, or put aside."""
+    # no repair reaches "all of these": a filter asks for the channel of an application, a letter goes to any party's
     found = watching.letters(visit.office.ledger, part(visit), channel, which, PAGE, cursor)
-    reach = {"cause": "delivery_parked", "channel": channel} if which == "parked" else {}
-    return _list(visit, "ops_letters.html", found, reach, channel=channel, which=which)
+    return _list(visit, "ops_letters.html", found, {}, channel=channel, which=which)
 
 
 @router.get("/faces")
@@ -153,4 +153,4 @@ def _list(visit: Visit, template: str, found: dict[str, Any], reach: dict[str, s
     items = population.with_briefs(desk, found["items"])
     return visit.page(template, items=items, next_cursor=found["next_cursor"], now=desk.ledger.now(),
                       reach={name: value for name, value in reach.items() if value},
-                      choices=choices(visit.office), **facts)  # fmt: skip
+                      choices=choices(visit.office, visit.principal), **facts)  # fmt: skip

@@ -46,7 +46,7 @@ def sign_in(visit: Anybody) -> Response:
                                  form.raw("code"))  # fmt: skip
     except Refused as no:
         return _form(visit, no)
-    return visit.remember(visit.go(_wanted(form.raw("next"))), token)
+    return _let_in(visit, token)
 
 
 @router.post("/sandbox-sign-in")
@@ -55,7 +55,13 @@ def sandbox_sign_in(visit: Anybody) -> Response:
     asked = visit.form.raw("as")
     if not visit.house.sandbox or asked not in principals.sandbox_keys()[1]:
         raise Refused("not_found", 404)
-    return visit.remember(visit.go(_wanted(visit.form.raw("next"))), sessions.begin(visit.office.ledger, asked))
+    return _let_in(visit, sessions.begin(visit.office.ledger, asked))
+
+
+def _let_in(visit: Visit, token: str) -> Response:
+    """To where he wanted, with the new session; the one that this browser had before is over."""
+    sessions.end(visit.office.ledger, visit.token)
+    return visit.remember(visit.go(_wanted(visit.form.raw("next"))), token)
 
 
 @router.get("/set-up")

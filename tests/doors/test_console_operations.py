@@ -13,9 +13,10 @@ from console import live
 from tasks.office import Office
 from tests import life
 from tests.browser.scenes import parked_letters, with_endpoint
-from tests.doors.visitor import Comes, Visitor, text_of
+from tests.doors.visitor import Comes, Visitor, in_review, text_of
 from workflows.access import principals, sessions
 from workflows.case import STATES
+from workflows.views import moved
 
 PAGES = (
     "/ops", "/ops/stuck", "/ops/due?name=submitted_to_materials", "/ops/letters?channel=alipay",
@@ -193,6 +194,23 @@ def test_the_stream_tells_what_moved_here(comes: Comes, office: Office, monkeypa
         told = json.loads(next(lines).removeprefix("data: "))["ids"]
     assert told
     assert set(told) <= here
+
+
+def test_the_stream_tells_whoever_has_the_work(office: Office):
+    """A ticket lies with the member's agency, whatever region the binding is of."""
+    _, behind = moved.since(office.ledger, None)
+    binding_id = life.to_state(office, "offline_fallback", region="440100", member_region="320500")
+    [told], _ = moved.since(office.ledger, behind)
+    assert told.binding_id == binding_id
+    assert {"440100", "320500"} <= set(told.places)
+
+
+def test_work_is_offered_to_reviewers_of_ones_own_places_only(comes: Comes, office: Office):
+    page = f"/ops/bindings/{in_review(office)}"
+    assert "sandbox-reviewer-suzhou" in text_of(comes("operator").get(page))
+    local = text_of(somebody(comes, office, ["operator"], ["440100"]).get(page))
+    assert "sandbox-reviewer-2" in local
+    assert "sandbox-reviewer-suzhou" not in local
 
 
 # -- no query for each row ------------------------------------------------------------------------------

@@ -255,3 +255,11 @@ def test_whoever_types_the_address_by_hand_gets_in(base_url: str) -> None:
             assert (answer.status_code, answer.headers["location"]) == (303, "/console/"), path
         machine = client.get("/", headers={"Accept": "application/json"})
         assert (machine.status_code, machine.json()["code"]) == (404, "not_found")
+
+
+def test_whoever_comes_in_again_leaves_no_session_behind(comes: Comes) -> None:
+    supervisor = comes("supervisor")
+    first = supervisor.http.cookies["kinbind_session"]
+    supervisor.sign_in_as("reviewer")
+    supervisor.http.cookies.set("kinbind_session", first)
+    assert supervisor.get("/supervision").headers["location"].startswith("/console/sign-in")

@@ -151,3 +151,15 @@ def test_a_broken_ledger_is_told(kinbind: Run, office: Office):
     done = kinbind("audit", "verify", "--binding", binding_id)
     assert done.exit_code == 1
     assert f"{binding_id}\t1\tis not what was written" in done.stdout
+
+
+def test_keys_that_everybody_knows_open_nothing_outside_the_sandbox(
+    kinbind: Run, office: Office, monkeypatch: pytest.MonkeyPatch
+):
+    binding_id = life.to_state(office, "submitted")
+    asked = ("repair", "run", "rearm", "--binding", binding_id, "--reason", "x")
+    assert kinbind(*asked, key="operator").exit_code == 0
+    monkeypatch.delenv("KINBIND_SANDBOX")
+    refused = kinbind(*asked, key="operator")
+    assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+    assert "outside the sandbox" in refused.stderr

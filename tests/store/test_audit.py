@@ -110,3 +110,19 @@ def test_no_byte_of_an_export_can_be_changed(office: Office, lives: list[str], p
     for changed in (made, made[:place], made[:place] + made[place + 1 :]):
         with contextlib.suppress(ValueError):  # so broken that it is no export any more
             assert check_export(changed, office.desk.keys.public_key).faults
+
+
+@pytest.mark.parametrize(
+    ("sequences", "alone"), [((6,), False), ((5, 6), False), ((6,), True), ((1, 2, 3, 4, 5, 6), True)]
+)
+def test_an_export_of_a_cut_history_says_so(
+    office: Office, lives: list[str], sequences: tuple[int, ...], alone: bool
+) -> None:
+    spoil(office, "delete from history where binding_id = %s and sequence = any(%s)", lives[0], list(sequences))
+    lines = list(export(office.ledger, office.desk.keys, only=lives[0] if alone else None))
+    assert whats(check_export(lines, office.desk.keys.public_key)) == {(lives[0], None)}
+
+
+def test_an_empty_key_is_nobodys(office: Office, lives: list[str]) -> None:
+    lines = list(export(office.ledger, office.desk.keys))
+    assert check_export(lines, b"").faults

@@ -88,7 +88,7 @@ def create_staff(
     roles, regions = tuple(roles), tuple(regions)
     if not roles or not set(roles) <= set(ROLES):
         raise ValueError(f"roles are {', '.join(ROLES)}")
-    if not regions or not all(len(region) == 6 and region.isdecimal() for region in regions):
+    if not regions or not all(len(region) == 6 and region.isascii() and region.isdecimal() for region in regions):
         raise ValueError("regions are codes of six digits; 000000 is the whole country")
     return _make(ledger, Principal(new_id("prn", ledger.now()), "staff", name, None, roles, regions, person))
 

@@ -34,9 +34,14 @@ log = structlog.get_logger()
 Row = Mapping[str, Any]
 
 _CLAIM = """
-select r.*, (select p.regions from principals p where p.id = r.args ->> 'staff' and p.revoked_at is null
-  and 'reviewer' = any(p.roles)) as staff_regions
+select r.*, named.regions as staff_regions, named.person as staff_person,
+  (select array_agg(distinct held.role) from principals p cross join unnest(p.roles) as held(role)
+   where p.revoked_at is null and exists (
+     select from unnest(p.regions) as granted(region)
+     where r.args ->> 'agency' like regexp_replace(granted.region, '(00)+$', '') || '%%')) as agency_roles
 from repairs r
+left join principals named
+  on named.id = r.args ->> 'staff' and named.revoked_at is null and 'reviewer' = any(named.roles)
 where r.state in ('planning', 'running', 'undoing') and r.paused_at is null and r.next_at <= clock_timestamp()
   and (%(only)s::text is null or r.id = %(only)s)
 order by r.next_at limit 1 for update of r skip locked
@@ -150,6 +155,7 @@ def _carry(desk: Desk, conn: Connection[Any], row: Row, items: dict[str, Any]) -
         try:
             verbs.own_case(order, looked.case)
             if undoing:
+                verbs.still_as_done(order, looked)
                 commands.append(_undoing(desk, conn, row, item))
             elif only_beside(order, looked):
                 verbs.resend(conn, looked.case.id)

@@ -54,6 +54,8 @@ where id = %s
 # What a filter may say where the words are a closed list.
 _WORDS = {"cause": tuple(CAUSES), "states": STATES, "product": get_args(Product), "channel": get_args(ChannelName)}
 _REGION = re.compile("[0-9]{6}")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tabs and ends of lines
+LONGEST_REASON = 500  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +87,10 @@ class Row:
 def make(ledger: Ledger, asker: Principal, wish: Wish) -> str:
     """Write an order down; its id. Nothing is changed by it yet.
 
-    Raises `Refused` 422: `argument_missing`, `argument_invalid` (also of the filter), `filter_empty`; 409
-    `agency_unserved`.
+    Raises `Refused` 422: `argument_missing`, `argument_invalid` (also of the filter and the reason), `filter_empty`;
+    409 `agency_unserved`.
     """
+    _right_reason(wish.reason)
     args = _right_args(VERBS[wish.verb], wish.args)
     _somebody_there(ledger, args)
     if not wish.filter:
@@ -121,8 +124,20 @@ def _right_args(verb: Verb, given: Mapping[str, Any]) -> dict[str, Any]:
     return args
 
 
+def _right_reason(reason: str) -> None:
+    """Something that can be read, whichever door it came through: it stands in the history for ever."""
+    if not reason.strip() or len(reason) > LONGEST_REASON or _CONTROL.search(reason):
+        raise Refused("argument_invalid", 422, "/reason")
+
+
 def _right_filter(wanted: Mapping[str, Any]) -> None:
-    """Words that exist, whichever door they came through: what nobody knows could never be planned."""
+    """Words that exist, whichever door they came through: what nobody knows could never be planned.
+
+    A word left empty is no wish for everything: it is what a script says whose variable is not set.
+    """
+    for name, value in wanted.items():
+        if value is not None and not value:
+            raise Refused("argument_invalid", 422, f"/filter/{name}")
     for name, words in _WORDS.items():
         said = wanted.get(name) or ()
         if not {said} <= set(words) if isinstance(said, str) else not set(said) <= set(words):
@@ -132,7 +147,7 @@ def _right_filter(wanted: Mapping[str, Any]) -> None:
 
 
 def _somebody_there(ledger: Ledger, args: Mapping[str, Any]) -> None:
-    """Work goes only to where somebody will find it."""
+    """Work goes only to where somebody will find it; whether it is his kind of work, each case tells (`verbs`)."""
     agency, staff = args.get("agency"), args.get("staff")
     if agency is None and staff is None:
         return
@@ -202,8 +217,10 @@ def resume(ledger: Ledger, caller: Principal, order_id: str) -> None:
 def undo(ledger: Ledger, caller: Principal, order_id: str, reason: str) -> None:
     """Take back what was done, wherever nothing has happened since. A suspension is lifted by a supervisor only.
 
-    Raises `Refused`: 404 `not_found`, 403 `role_required`, 409 `not_undoable`, `repair_not_available`.
+    Raises `Refused`: 404 `not_found`, 403 `role_required`, 409 `not_undoable`, `repair_not_available`, 422
+    `argument_invalid`.
     """
+    _right_reason(reason)
     with ledger.transaction() as conn:
         row = _locked(conn, order_id, caller)
         if not row.verb.undoable:
@@ -222,7 +239,7 @@ def order_of(row: Mapping[str, Any]) -> Order:
     return Order(
         row["id"], row["verb"], row["args"], row["reason"], tuple(row["regions"]), row["asked_by"],
         row["asked_person"], row["approved_by"], row["approved_person"], row["applied_by"], row["applied_person"],
-        row["undone_person"], tuple(row["staff_regions"] or ()),
+        row["undone_person"], tuple(row["staff_regions"] or ()), row["staff_person"], tuple(row["agency_roles"] or ()),
     )  # fmt: skip
 
 

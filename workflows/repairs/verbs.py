@@ -65,6 +65,8 @@ class Order:
     applied_person: str | None = None
     undone_person: str | None = None
     staff_regions: tuple[str, ...] = ()  # of `reassign`: the grants of the reviewer that it names
+    staff_person: str | None = None  # and who he is
+    agency_roles: tuple[str, ...] = ()  # what those are who work for the agency that it names
 
     def note(self, plan: Plan | None) -> str:
         """What stands beside the line: which repair, to which plan, who carried it out and said yes to it, and why."""
@@ -117,6 +119,17 @@ def beside(conn: Connection[Any], order: Order, done: Case) -> None:
         resend(conn, done.id)
     elif order.verb == "reassign" and done.state == AGENCY_REVIEW:
         conn.execute(_LEASE, {"staff": order.args.get("staff"), "binding": done.id})
+
+
+def still_as_done(order: Order, looked: Looked) -> None:
+    """That nobody has taken the case since whom the order did not name: leases move no version.
+
+    Raises `Refused` 409 `claimed_by_other`.
+    """
+    lease, named = looked.case.lease, order.args.get("staff")
+    holder = lease.claimed_by if order.verb == "reassign" and lease is not None else None
+    if lease is not None and holder is not None and holder != named and lease.held_by(holder, looked.now):
+        raise Refused("claimed_by_other")
 
 
 def back(conn: Connection[Any], order: Order, undone: Case, plan: str) -> None:
@@ -201,10 +214,15 @@ def _move(order: Order, _: Looked, __: LawBook) -> Said:
 
 def _reassign(order: Order, looked: Looked, _: LawBook) -> Said:
     case, agency, staff = looked.case, order.args.get("agency"), order.args.get("staff")
-    if staff is not None and case.state == AGENCY_REVIEW:
+    asked_for = "reviewer" if case.state == AGENCY_REVIEW else "counter"
+    if agency is not None and asked_for not in order.agency_roles:
+        raise Refused("agency_unserved")
+    if staff is not None and case.state == AGENCY_REVIEW:  # a lease of one who may not decide only keeps others away
         reviewer = Actor("reviewer", staff, regions=order.staff_regions)
-        if not reviewer.sees(agency or case.review_agency):  # his lease would only keep the others away
+        if not reviewer.sees(agency or case.review_agency):
             raise Refused("agency_unserved")
+        if case.is_party(order.staff_person):
+            raise Refused("own_case")
     return "reassign", operator(order), {"reason": "reassign", "agency": agency}
 
 

@@ -17,7 +17,9 @@ MOST = 200  # lines of a channel in one look: whoever moves more has moved every
 _HERE = text("select pg_snapshot_xmin(pg_current_snapshot())::text as here")
 _SINCE = text("""
 with look as (select pg_snapshot_xmin(pg_current_snapshot()) as here)
-select look.here::text as here, line.binding_id, a.region
+select look.here::text as here, line.binding_id, array[a.region,
+  coalesce(b.progress ->> 'review_agency', p.body #>> '{review,agency}'),
+  coalesce(b.progress #>> '{offline,agency}', p.body #>> '{counter,agency}')] as places
 from look left join lateral (
   select h.binding_id from unnest(cast(:channels as text[])) as c(channel) cross join lateral (
     select binding_id from history
@@ -25,14 +27,16 @@ from look left join lateral (
     order by xid, id limit :most) h
   group by h.binding_id) line on true
 left join applications a on a.binding_id = line.binding_id
+left join bindings b on b.id = line.binding_id
+left join plans p on p.hash = b.plan
 """)
 
 
 class Moved(NamedTuple):
-    """A binding with at least one new line, and the region by which it is seen."""
+    """A binding with at least one new line, and the places by which staff see it (`scopes.in_region`)."""
 
     binding_id: str
-    region: str
+    places: tuple[str, ...]
 
 
 def since(ledger: Ledger, behind: str | None) -> tuple[list[Moved], str]:
@@ -40,4 +44,5 @@ def since(ledger: Ledger, behind: str | None) -> tuple[list[Moved], str]:
     if behind is None:
         return [], str(ledger.read(_HERE)[0]["here"])
     rows = ledger.read(_SINCE, {"channels": [*CHANNELS, "counter"], "behind": behind, "most": MOST})
-    return [Moved(row["binding_id"], row["region"]) for row in rows if row["binding_id"]], str(rows[0]["here"])
+    found = [Moved(row["binding_id"], tuple(one for one in row["places"] if one)) for row in rows if row["binding_id"]]
+    return found, str(rows[0]["here"])

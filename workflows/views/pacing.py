@@ -24,7 +24,7 @@ PAGE = 0.05  # seconds: what is quick where a page waits for it
 OLDEST = 15.0  # seconds: no answer is given that is older, and was renewed behind somebody's back
 COOLS = 10.0  # seconds after which an answer that is kept warm is renewed, well before it is too old
 REMEMBERED = 86_400.0  # seconds for which a question is kept warm after it was last asked
-WARM = 16  # questions of a kind, those asked last: keeping one warm costs a tenth of what it takes, each second
+WARM = 16  # questions of a kind that are kept warm, those asked last; `console.live` bounds what that costs
 
 _Asked = TypeVar("_Asked", bound=Hashable)
 _Answer = TypeVar("_Answer")
