@@ -48,6 +48,9 @@ _SAID = {
     " (keys of the same person are one; a key that names no person counts for nobody)",
     "filter_empty": "say which bindings: a filter that asks nothing would find all",
     "not_found": "there is no such repair within the regions of this key",
+    "not_undoable": "what this repair does cannot be taken back",
+    "repair_not_available": "this repair is not at the point where that can be said; `kinbind repair show` tells where",
+    "agency_unserved": "nobody works for that agency",
 }
 
 
@@ -84,7 +87,7 @@ def run(
 ) -> None:
     """Order a repair and carry it on: to its end, to the end of its dry run, or until a second person must say yes."""
     if verb not in VERBS:
-        raise Trouble(f"no such repair; there are {', '.join(VERBS)}")
+        fail(f"no such repair; there are {', '.join(VERBS)}", code=2)
     wanted = {"binding_ids": binding or None, "cause": cause, "fingerprint": fingerprint, "states": state or None,
               "pack": pack, "version": version, "product": product, "channel": channel, "region": region,
               "deadline": armed}  # fmt: skip
@@ -92,7 +95,7 @@ def run(
             "agency": agency, "staff": staff}  # fmt: skip
     asked = {name: value for name, value in wanted.items() if value is not None}
     if cause is not None and cause not in stuck.CAUSES:
-        raise Trouble(f"no such cause; there are {', '.join(stuck.CAUSES)}")
+        fail(f"no such cause; there are {', '.join(stuck.CAUSES)}", code=2)
     wish = Wish(verb, reason, asked, args, dry_run=dry_run, pace=pace)
     with _at_the_desk(key, "operator") as (desk, caller):
         _carry_on(desk, caller, orders.make(desk.ledger, caller, wish))
@@ -153,7 +156,7 @@ def list_(key: Key, limit: Annotated[int, typer.Option(min=1, max=1000)] = 20) -
 def stuck_(key: Key, cause: One = None) -> None:
     """Show what is stuck, by fingerprint: what `run --fingerprint` takes."""
     if cause is not None and cause not in stuck.CAUSES:
-        raise Trouble(f"no such cause; there are {', '.join(stuck.CAUSES)}")
+        fail(f"no such cause; there are {', '.join(stuck.CAUSES)}", code=2)
     with _at_the_desk(key) as (desk, caller):
         found = stuck.groups(desk.ledger, caller.regions, cause)
     heads = ("count", "fingerprint", "oldest_since", "example")
@@ -198,9 +201,10 @@ def _shown(ledger: Ledger, caller: Principal, repair_id: str, limit: int, state:
         say("nothing matched: no binding within the regions of this key is as the order asks")
         return
     table(("bindings", "stand", "why not", "difference", "for example"), (
-        [str(one["count"]), one["state"], one["code"] or "-", one["summary"], one["example"]] for one in view["groups"]
+        [str(one["count"]), one["state"], one["code"] or "-", "-" if one["code"] else one["summary"], one["example"]]
+        for one in view["groups"]
     ))  # fmt: skip
     if view["state"] == "awaiting_approval":
         say(f"another supervisor must say yes: kinbind repair approve {view['id']}")
-    if view["state"] == "planned":
+    if view["state"] == "planned" and view["counts"].get("planned"):
         say(f"nothing has been changed; kinbind repair apply {view['id']} does it")

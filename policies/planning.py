@@ -44,6 +44,7 @@ ADULT_AT_LAW = 18  # 民法典 §17: until then, and for wards, a guardian may a
 GUARDIAN_CONSENT_BELOW = 14  # PIPL §31; not the border of the face check
 CONSENTS_SINCE = datetime(2020, 1, 1, tzinfo=UTC)  # before there was any family account: a phone's clock gone wrong
 CLOCKS_DIFFER = timedelta(minutes=5)  # a channel's clock may be this far ahead of ours
+NOT_AT_COUNTER = {"face"}  # notices about what is not done there
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +103,14 @@ def plan_under(book: LawBook, pack: Pack, facts: ApplicationFacts, day: date) ->
     return plan
 
 
-def check_consents(plan: Plan, consents: Sequence[Mapping[str, Any]], now: datetime) -> None:
+def check_consents(
+    plan: Plan, consents: Sequence[Mapping[str, Any]], now: datetime, *, at_counter: bool = False
+) -> None:
     """Let pass who has accepted every notice of the plan, in its version and before now (F89, F118, §C.10).
 
-    Consents to notices that the plan does not have are let be; of one given twice the last counts. Raises
-    `NotAllowed` with `consent_missing`, `consent_version_unknown` or `consent_time_invalid`.
+    At the counter, where a clerk sees the people himself, nobody must agree to a camera (§C.11). Consents to notices
+    that the plan does not have are let be; of one given twice the last counts. Raises `NotAllowed` with
+    `consent_missing`, `consent_version_unknown` or `consent_time_invalid`.
     """
     wanted = {ref.notice: ref.version for ref in plan.notices}
     given = {said["notice"]: place for place, said in enumerate(consents) if said["notice"] in wanted}
@@ -115,14 +119,14 @@ def check_consents(plan: Plan, consents: Sequence[Mapping[str, Any]], now: datet
             raise NotAllowed("consent_version_unknown", f"/consents/{place}/version")
         if not CONSENTS_SINCE <= datetime.fromisoformat(consents[place]["accepted_at"]) <= now + CLOCKS_DIFFER:
             raise NotAllowed("consent_time_invalid", f"/consents/{place}/accepted_at")
-    if missing := sorted(wanted.keys() - given):
+    if missing := sorted(wanted.keys() - given - (NOT_AT_COUNTER if at_counter else set())):
         raise NotAllowed("consent_missing", "/consents", extra={"missing": missing})
 
 
 def consents_of(plan: Plan, consents: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """What is kept of the consents that were sent: those to the plan's notices, each once."""
     given = {said["notice"]: said for said in consents}
-    return [given[ref.notice] for ref in plan.notices]
+    return [given[ref.notice] for ref in plan.notices if ref.notice in given]
 
 
 def _check_regions(facts: ApplicationFacts) -> None:

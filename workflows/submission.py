@@ -71,7 +71,7 @@ def prepare(request: Request, channel: str, binding_id: str, now: datetime, book
     today = shanghai_day(now)
     holder, member = people(request, today)
     plan = plan_for(book, _facts(request, channel, holder, member), today)
-    check_consents(plan, request.consents, now)
+    check_consents(plan, request.consents, now, at_counter=channel == "counter")
     parties = _parties(request, holder, member, today, keys)
     sealed = keys.seal(orjson.dumps(parties), context(binding_id))
     application = Application(

@@ -13,7 +13,7 @@ from policies.book import lawbook
 from tasks.office import Office
 from tests import life
 from tests.doors.conftest import Caller
-from tests.doors.family import act, application, with_materials
+from tests.doors.family import act, application, key, with_materials
 from tests.wire import NO_AUTHORITIES
 from workflows.access import principals
 from workflows.case import ACTIVE, OFFLINE_FALLBACK
@@ -223,3 +223,20 @@ def test_both_at_once_make_one_step(as_: Caller, alipay: httpx.Client, office: O
     assert alipay.get(f"/v1/bindings/{binding_id}").json()["state"] == ("rejected" if won else ACTIVE)
     (noted,) = alipay.get(f"/v1/bindings/{binding_id}/face-checks").json()["items"]
     assert noted["status"] == "passed"
+
+
+def test_at_the_window_nobody_must_agree_to_a_camera(as_: Caller, office: Office):
+    """Whoever declines it is sent there by the notice itself, which promises that nothing comes of it (§C.11)."""
+    body = application()
+    body["consents"] = [one for one in body["consents"] if one["notice"] != "face"]
+    at_home = as_("alipay").post("/v1/bindings", json=body, headers=key()).json()
+    assert (at_home["code"], at_home["missing"]) == ("consent_missing", ["face"])
+    taken = as_("counter").post(TICKETS, json=body, headers=key())
+    assert taken.status_code == 201, taken.text
+    kept = as_("counter").get(f"/v1/bindings/{taken.json()['id']}/consents").json()["items"]
+    assert "face" not in {one["notice"] for one in kept}
+    clerk = as_("counter")
+    with_materials(clerk, taken.json())
+    assert act(clerk, taken.json()["id"], "submit_materials").status_code == 200
+    life.registries_say_yes(office, taken.json()["id"])
+    assert life.look(office, taken.json()["id"]).state == OFFLINE_FALLBACK  # a clerk looks, no camera

@@ -110,18 +110,19 @@ def test_what_breaks_shows_places_and_nobodys_name(capsys: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "code", "told"),
     [
-        (("run", "dance", "--reason", "x"), "no such repair; there are rearm"),
-        (("run", "rearm", "--reason", "x"), "a filter that asks nothing"),
-        (("run", "rearm", "--cause", "bad_luck", "--reason", "x"), "no such cause"),
-        (("run", "move", "--state", "active", "--reason", "x"), "argument_missing at /to"),
-        (("show", "rep_nobody"), "no such repair"),
+        (("run", "dance", "--reason", "x"), 2, "no such repair; there are rearm"),
+        (("run", "rearm", "--cause", "bad_luck", "--reason", "x"), 2, "no such cause"),
+        (("stuck", "--cause", "bad_luck"), 2, "no such cause"),
+        (("run", "rearm", "--reason", "x"), 1, "a filter that asks nothing"),
+        (("run", "move", "--state", "active", "--reason", "x"), 1, "argument_missing at /to"),
+        (("show", "rep_nobody"), 1, "no such repair"),
     ],
 )
-def test_what_is_wrongly_asked_is_one_line(kinbind: Run, arguments: tuple[str, ...], told: str):
+def test_what_is_wrongly_asked_is_one_line(kinbind: Run, arguments: tuple[str, ...], code: int, told: str):
     done = kinbind("repair", *arguments, key="operator")
-    assert (done.exit_code, told in done.stderr, done.stderr.count("\n")) == (1, True, 1), done.stderr
+    assert (done.exit_code, told in done.stderr, done.stderr.count("\n")) == (code, True, 1), done.stderr
 
 
 def test_an_export_is_verified_without_a_service(
@@ -142,6 +143,48 @@ def test_an_export_is_verified_without_a_service(
     assert broken.exit_code == 1
     assert "its hash does not fit" in broken.stdout
     assert "cannot be checked" in kinbind("audit", "verify", str(Path(__file__))).stderr
+
+
+def test_whose_export_it_is_is_asked_in_earnest(kinbind: Run, office: Office, tmp_path: Path):
+    binding_id, target = life.to_state(office, "submitted"), tmp_path / "export.jsonl"
+    assert kinbind("audit", "export", str(target)).exit_code == 0
+    verify = ("audit", "verify", str(target))
+    assert "give --public-key" in kinbind(*verify).stdout
+    for key in ("", "x", "é", "AAAA"):
+        done = kinbind(*verify, "--public-key", key)
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert done.stderr == "kinbind: --public-key is no key as `kinbind audit key` tells it\n"
+    for wrong, words in (
+        ((*verify, "--binding", binding_id), "checked as a whole"),
+        (("audit", "verify", "--public-key", "AAAA"), "is for an export"),
+        (("audit", "verify", "--binding", ""), "no binding ''"),
+        (("audit", "export", str(tmp_path / "all"), "--binding", ""), "not_found"),  # an empty one is not all of them
+    ):
+        done = kinbind(*wrong)
+        assert (done.exit_code, words in done.stderr, done.stderr.count("\n")) == (1, True, 1), done.stderr
+    target.write_bytes(target.read_bytes().replace(b"submitted", b"withdrawn"))
+    done = kinbind(*verify)
+    assert (done.exit_code, "give --public-key" in done.stdout) == (1, True)
+
+
+def test_an_export_that_cannot_be_made_leaves_no_file(
+    kinbind: Run, office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    target = tmp_path / "export.jsonl"
+    for day in ("0001-01-01", "9999-12-31T23:00:00-05:00"):
+        done = kinbind("audit", "export", str(target), "--since", day)
+        assert (done.exit_code, done.stderr.startswith("kinbind: not a time"), done.stderr.count("\n")) == (1, True, 1)
+        assert not target.exists()
+
+    def torn(*_: object, **__: object) -> Iterator[bytes]:
+        yield b"{}\n"
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("workflows.audit.export", torn)
+        done = kinbind("audit", "export", str(target))
+    assert (done.exit_code, done.stderr) == (1, f"kinbind: {target} cannot be written: No space left on device\n")
+    assert kinbind("audit", "export", str(target)).exit_code == 0
 
 
 def test_a_broken_ledger_is_told(kinbind: Run, office: Office):

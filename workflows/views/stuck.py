@@ -78,7 +78,7 @@ select l.binding_id, coalesce(l.settled_at, l.created_at) as since,
                      'attempts', l.attempts, 'last_error', l.last_error) as evidence
 from deliveries l where l.state = 'parked' and l.notice = ''""",  # what only tells of being stuck is not stuck
     "delivery_late": """
-select l.binding_id, l.created_at as since, l.endpoint_id || ':' || coalesce(l.last_error, '') as print,
+select l.binding_id, l.created_at as since, l.endpoint_id as print,
   jsonb_build_object('delivery_id', l.id, 'endpoint_id', l.endpoint_id, 'sequence', l.sequence,
                      'attempts', l.attempts, 'next_at', l.next_at, 'last_error', l.last_error) as evidence
 from deliveries l, clock
