@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +19,7 @@ from workflows import audit
 app = typer.Typer(no_args_is_help=True, help="The history under audit: verify it, export it, signed.")
 Moment = Annotated[str | None, typer.Option(metavar="TIME", help="RFC 3339, or a day in Shanghai.")]
 BindingId = Annotated[str | None, typer.Option("--binding", metavar="ID", help="Of this binding alone.")]
+KEY_BYTES = 32  # of a public key of Ed25519
 
 
 @app.command("verify")
@@ -29,30 +30,51 @@ def verify(
 ) -> None:
     """Walk the hash chains and say what is wrong; exit code 1 when something is. An export needs no service."""
     if export is not None:
+        if binding is not None:
+            raise Trouble("--binding is for the ledger; an export is checked as a whole")
         found = _offline(export, public_key)
+    elif public_key is not None:
+        raise Trouble("--public-key is for an export, and none is named")
     else:
-        with places.ledger() as ledger:
-            found = audit.verify(ledger, binding)
-        if binding and not found.bindings:
-            raise Trouble(f"this ledger has no binding {binding!r}")
+        found = _here(binding)
     if found.faults:
         rows = ((one.binding_id, str(one.sequence or "-"), one.what) for one in found.faults)
         table(("binding", "line", "what is wrong"), rows)
         fail(f"{len(found.faults)} faults in {found.lines} lines of {found.bindings} bindings")
     say(f"{found.lines} lines of {found.bindings} bindings are whole, each chained to the one before")
-    if export is not None and public_key is None:
-        say("signed by the key in the file itself; give --public-key to know whose that is")
+
+
+def _here(binding: str | None) -> audit.Verdict:
+    with places.ledger() as ledger:
+        found = audit.verify(ledger, binding)
+    if binding is not None and not found.bindings:
+        raise Trouble(f"this ledger has no binding {binding!r}")
+    return found
 
 
 def _offline(export: Path, public_key: str | None) -> audit.Verdict:
+    key = None if public_key is None else _read_key(public_key)
     try:
-        key = base64.b64decode(public_key, validate=True) if public_key else None
         with export.open("rb") as file:
-            return audit.check_export(file, key)
+            found = audit.check_export(file, key)
     except OSError as fault:
         raise Trouble(f"{export} cannot be read: {fault.strerror}") from fault
     except (binascii.Error, ValueError) as wrong:
         raise Trouble(f"{export} cannot be checked: {wrong}") from wrong
+    if key is None:
+        say("checked with the key in the file itself; give --public-key to know whose that is")
+    return found
+
+
+def _read_key(told: str) -> bytes:
+    """The key as it was typed. Raises `Trouble`: an empty variable of a script is not the wish to do without."""
+    try:
+        key = base64.b64decode(told, validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise Trouble("--public-key is no key as `kinbind audit key` tells it")
+    return key
 
 
 @app.command("export")
@@ -63,12 +85,13 @@ def export(
     until: Moment = None,
 ) -> None:
     """Write the history of one binding, or all lines of a period, to a signed file that can be checked offline."""
-    if binding and (since or until):
+    if binding is not None and (since is not None or until is not None):
         raise Trouble("either one binding or a period")
+    begin, end = moment(since), moment(until)
     with places.desk() as desk:
-        if binding:
+        if binding is not None:
             desk.look(binding)
-        lines = audit.export(desk.ledger, desk.keys, only=binding, since=moment(since), until=moment(until))
+        lines = audit.export(desk.ledger, desk.keys, only=binding, since=begin, until=end)
         with places.new_file(target) as file:
             file.writelines(lines)
     say(f"{target} is signed; `kinbind audit verify {target} --public-key {_key()}` checks it anywhere")
@@ -86,11 +109,11 @@ def _key() -> str:
 
 
 def moment(told: str | None) -> datetime | None:
-    """A time as people write it; a day or a time without a zone is Shanghai's. Raises `Trouble`."""
+    """A time as people write it, in UTC; a day or a time without a zone is Shanghai's. Raises `Trouble`."""
     if told is None:
         return None
     try:
         at = datetime.fromisoformat(told)
-    except ValueError:
+        return (at if at.tzinfo else at.replace(tzinfo=SHANGHAI)).astimezone(UTC)
+    except (ValueError, OverflowError):  # the first day of Shanghai's year 1 began in a year that UTC has not
         raise Trouble(f"not a time as 2026-11-21T08:00:00Z or 2026-11-21: {told}") from None
-    return at if at.tzinfo else at.replace(tzinfo=SHANGHAI)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from cli import places
@@ -21,15 +24,40 @@ from models import keyring
 app = typer.Typer(no_args_is_help=True, help="Copies of database and documents; the keyring is `kinbind keys backup`.")
 
 
+class _Needs(msgspec.Struct):
+    """What `needs.json` of a backup says."""
+
+    keys: list[str]
+
+
 @app.command("base")
 def base(
     target: Annotated[Path, typer.Argument(help="A folder that does not exist yet, away from the database.")],
 ) -> None:
     """Copy the whole database while it runs, then the documents, and say which keys they are sealed with."""
     url = places.database_url()
-    if target.exists():
-        raise Trouble(f"{target} exists, and nothing is overwritten")
-    target.mkdir(mode=0o700, parents=True)
+    with _files(), _new_folder(target):
+        ids = _copy(url, target)
+    say(f"{target} holds the database and the documents, sealed with the keys {', '.join(ids) or 'of no keyring here'}")
+    say("the keyring is not in it: `kinbind keys backup`, and keep the two apart")
+
+
+@contextmanager
+def _new_folder(target: Path) -> Iterator[None]:
+    """A new folder, for its owner alone; gone again where it was not filled to its end. Raises `Trouble`."""
+    try:
+        target.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        raise Trouble(f"{target} exists, and nothing is overwritten") from None
+    try:
+        yield
+    except BaseException:  # Ctrl-C, too: half a copy would be taken for a whole one, and forbid the next try
+        shutil.rmtree(target, ignore_errors=True)
+        raise
+
+
+def _copy(url: str, target: Path) -> list[str]:
+    """Fill the folder; the ids of the keys that the copy needs."""
     backup.base(url, target / "base")
     password = addresses.var_folder() / "postgres" / "password"
     (target / "password").touch(mode=0o600)
@@ -39,8 +67,7 @@ def base(
         shutil.copytree(documents, target / "documents")
     ids = keyring.read(keyring.keys_file()).key_ids if keyring.keys_file().exists() else []
     (target / "needs.json").write_text(json.dumps({"keys": ids}, indent=2) + "\n")
-    say(f"{target} holds the database and the documents, sealed with the keys {', '.join(ids) or 'of no keyring here'}")
-    say("the keyring is not in it: `kinbind keys backup`, and keep the two apart")
+    return ids
 
 
 @app.command("wal")
@@ -48,7 +75,9 @@ def wal(
     target: Annotated[Path, typer.Argument(help="A folder; what is there already is gone on with.")],
 ) -> None:
     """Write the database's log away as it is written, until Ctrl-C: with a base, any moment since can be restored."""
-    process = backup.receive_wal(places.database_url(), target)
+    url = places.database_url()
+    with _files():
+        process = backup.receive_wal(url, target)
     signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
     try:
         code = process.wait()
@@ -67,17 +96,17 @@ def restore(
     ] = None,
 ) -> None:
     """Make the database and the documents of KINBIND_VAR anew, as they were at a moment; the keyring must be there."""
-    if not (source / "base" / "PG_VERSION").exists():
-        raise Trouble(f"{source} is no backup of ours")
+    with _files():
+        password, needed = _read(source)
     if to is not None and log is None:
         raise Trouble("to go to a moment takes the log: --wal")
-    if not (source / "password").read_text():
+    if not password:
         raise Trouble("this is the copy of a server by URL: docs/running.md says how to start another from it")
-    var = addresses.var_folder()
-    _keys_fit(source)
-    with lock.lock(var):
+    var, until = addresses.var_folder(), moment(to)
+    _keys_fit(needed)
+    with _files(), lock.lock(var):
         try:
-            last = backup.restore(source / "base", log, var, moment(to))
+            last = backup.restore(source / "base", log, var, until)
         except FileExistsError:
             raise Trouble(f"{var} has a database already; nothing is overwritten") from None
         if (source / "documents").is_dir():
@@ -86,9 +115,30 @@ def restore(
     say("`kinbind up` starts it and fires what fell due since, once; `kinbind audit verify` walks its histories")
 
 
-def _keys_fit(source: Path) -> None:
+def _read(source: Path) -> tuple[bytes, list[str]]:
+    """The password of the server that was copied, empty for one by URL, and the ids of the keys that the copy needs."""
+    if not (source / "base" / "PG_VERSION").is_file():
+        raise Trouble(f"{source} is no backup of ours")
+    try:
+        needs = msgspec.json.decode((source / "needs.json").read_bytes(), type=_Needs)
+        return (source / "password").read_bytes(), needs.keys
+    except FileNotFoundError as lacking:
+        raise Trouble(f"{source} is no whole backup: it lacks {Path(lacking.filename).name}") from lacking
+    except (msgspec.MsgspecError, ValueError) as wrong:
+        raise Trouble(f"{source} is no whole backup: its needs.json is not as we write it") from wrong
+
+
+@contextmanager
+def _files() -> Iterator[None]:
+    """What the system refuses of a file is no defect of ours. Raises `Trouble`."""
+    try:
+        yield
+    except OSError as fault:
+        raise Trouble(f"{fault.filename}: {fault.strerror}" if fault.filename else str(fault)) from fault
+
+
+def _keys_fit(needed: list[str]) -> None:
     """Data that nobody can open is no data: the keys that it was sealed with must be here."""
-    needed = json.loads((source / "needs.json").read_text())["keys"]
     path = keyring.keys_file()
     held = keyring.read(path).key_ids if path.exists() else []
     if missing := sorted(set(needed) - set(held)):

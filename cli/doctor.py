@@ -15,7 +15,8 @@ from typing import Any, Literal
 import psycopg
 import redis
 
-from cli.screen import fail, say
+from cli.places import readable
+from cli.screen import Trouble, fail, say
 from embedded import addresses as known
 from embedded.addresses import noted_sandbox, running, var_folder
 from embedded.binaries import ServerMissing, postgres_installation, valkey_server
@@ -97,10 +98,21 @@ def _database() -> Iterator[Found]:
         yield Found("bad", "database", f"nothing runs on {var_folder()}; `kinbind up`, or set {known.DATABASE}")
         return
     try:
-        with psycopg.connect(url, connect_timeout=PATIENCE, autocommit=True) as conn:
+        with psycopg.connect(readable(known.DATABASE, url), connect_timeout=PATIENCE, autocommit=True) as conn:
             yield from _ledger(conn, url)
+    except Trouble as wrong:
+        yield Found("bad", "database", str(wrong))
     except psycopg.Error as fault:
         yield Found("bad", "database", f"{type(fault).__name__}: {_first_line(fault)}; is {known.DATABASE} right?")
+
+
+def _reader() -> Iterator[Found]:
+    """Only how its address is written, where there is one: whether it answers, `/readyz` says."""
+    try:
+        if url := known.given(known.READER):
+            readable(known.READER, url)
+    except Trouble as wrong:
+        yield Found("bad", "reader", str(wrong))
 
 
 def _ledger(conn: psycopg.Connection[Any], url: str) -> Iterator[Found]:
@@ -153,7 +165,9 @@ def _broker() -> Iterator[Found]:
         with redis.Redis.from_url(url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE) as client:
             client.ping()
             yield from _policy(client)
-    except (redis.RedisError, OSError, ValueError) as fault:
+    except ValueError:  # whose message quotes what it cannot read, and that may be part of a password
+        yield Found("bad", "broker", f"{known.BROKER} is no URL as redis://:password@host:6379/0")
+    except (redis.RedisError, OSError) as fault:
         yield Found("bad", "broker", f"{type(fault).__name__}: {_first_line(fault)}; is {known.BROKER} right?")
 
 
@@ -206,4 +220,4 @@ def _first_line(fault: BaseException) -> str:
     return str(fault).strip().partition("\n")[0]
 
 
-LOOKS = (_python, _mode, _servers, _database, _broker, _disk, _keyring, _packs)
+LOOKS = (_python, _mode, _servers, _database, _reader, _broker, _disk, _keyring, _packs)

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import psycopg
+import sqlalchemy.exc
 import structlog
 import typer
 from typer.core import TyperGroup
@@ -25,6 +26,7 @@ from embedded.postgres import FolderInUse
 from gateways.windows import NotConfigured
 from models import logs
 from models.keyring import KeyUnknownError, SealBrokenError
+from models.ledger import AWAY
 from policies.loader import PackError
 from policies.refusals import NotAllowed
 from tasks.office import SandboxInProductionError
@@ -40,12 +42,19 @@ SAID_SO: dict[type[Exception], str] = {
     KeyUnknownError: "the ledger was sealed with a key that this keyring does not hold; restore the backup of its keys",
     SealBrokenError: "the ledger was sealed with other keys than this keyring's; is KINBIND_VAR the service's own?",
     psycopg.errors.UndefinedTable: "the database has no schema of ours yet; `kinbind migrate` makes it",
-    psycopg.OperationalError: "the database does not answer; `kinbind doctor` tells more",
+    **dict.fromkeys(AWAY, "the database does not answer; `kinbind doctor` tells more"),
 }
+MAY_BE_SAID: tuple[type[Exception], ...] = (*SAID_SO, sqlalchemy.exc.DBAPIError)  # the last: for what it wraps
 
 
 class OneLine(TyperGroup):
     """Turns what can be expected into one clear line; the rest is a defect and keeps its traceback."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the command line; what is not UTF-8 in it is nobody's id, and no database would take it."""
+        if any("\ud800" <= sign <= "\udfff" for arg in args for sign in arg):
+            fail("what was typed is not all UTF-8")
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
@@ -57,8 +66,20 @@ class OneLine(TyperGroup):
             fail(f"the packs cannot be used: {broken.problems[0]}; `kinbind policy check` lists all")
         except (Refused, NotAllowed) as no:
             fail(_refusal(no))
-        except tuple(SAID_SO) as known:
-            fail(next(words for kind, words in SAID_SO.items() if isinstance(known, kind)))
+        except MAY_BE_SAID as known:
+            words = _words(known)
+            if words is None:
+                raise
+            fail(words)
+
+
+def _words(known: Exception) -> str | None:
+    """Ours for it, the reading side's faults unwrapped; None where we have none."""
+    for fault in (known, getattr(known, "orig", None)):
+        for kind, words in SAID_SO.items():
+            if isinstance(fault, kind):
+                return words
+    return None
 
 
 def _refusal(no: Refused | NotAllowed) -> str:
@@ -97,6 +118,7 @@ app.command()(backup.restore)
 def begin() -> None:
     """Log warnings to stderr, as plain lines: stdout is for the answer."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # each try that failed, before the command says it once
     structlog.configure(
         # of a fault its places: the usual renderer shows local variables, and those may be people
         processors=[structlog.processors.add_log_level, logs.fault, structlog.dev.ConsoleRenderer(colors=False)],

@@ -11,6 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+# What is shown may have been written by anybody: nothing in it is obeyed by the terminal, turned around or unprintable.
+_COMMANDS = (*range(0x20), *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A), *range(0xD800, 0xE000))
+_IN_LINES = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _COMMANDS if code != ord("\n")}
+_IN_ONE_LINE = {**_IN_LINES, ord("\t"): " ", ord("\n"): " · "}
+
 
 class Trouble(Exception):
     """The command cannot do what was asked; the message is the one line that is shown, and the exit code is 1."""
@@ -24,7 +29,7 @@ def console() -> Console:
 
 def say(text: str) -> None:
     """Print one line, in which nothing is markup."""
-    console().print(escape(text))
+    console().print(escape(text.translate(_IN_ONE_LINE)))
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], nothing: str | None = None) -> None:
@@ -38,17 +43,18 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], nothing: str | No
         return
     if not sys.stdout.isatty():
         for row in (heads, *rows):
-            print("\t".join(row).replace("\n", " · "))
+            print("\t".join(cell.translate(_IN_ONE_LINE) for cell in row))
         return
     made = Table(show_edge=False, pad_edge=False)
     for head in heads:
         made.add_column(head, overflow="fold")  # rather two lines than half a word
     for row in rows:
-        made.add_row(*(escape(cell) for cell in row))
+        made.add_row(*(escape(cell.translate(_IN_LINES)) for cell in row))
     console().print(made)
 
 
 def fail(text: str, code: int = 1) -> NoReturn:
     """End the command: one line on stderr; exit code 1 for "no or cannot", 2 for "wrongly asked"."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]kinbind:[/red] {escape(text)}")
+    said = escape(text.translate(_IN_LINES))
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]kinbind:[/red] {said}")
     raise typer.Exit(code)

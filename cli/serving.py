@@ -7,7 +7,6 @@ import socket
 import time
 from typing import Annotated
 
-import psycopg
 import structlog
 import typer
 
@@ -43,6 +42,7 @@ def up(
     if sandbox:
         os.environ["KINBIND_SANDBOX"] = "1"
     in_sandbox = office.sandbox()
+    places.given_urls()
 
     def ready(_addresses: Addresses) -> None:
         household.wait_until_ready(port)
@@ -87,7 +87,7 @@ def sweep(
         while True:
             try:
                 fired = _fire_all(desk)
-            except psycopg.OperationalError as fault:
+            except ledger.AWAY as fault:
                 if once:
                     raise
                 fired = 0  # whoever runs on outlives the database

@@ -19,6 +19,11 @@ from policies.calendar import Calendar, Year, seed_year
 
 FROM_SEED = "chinesecalendar"
 FEWEST_HOLIDAYS = 10  # days: a year has had eleven statutory ones since 2008, thirteen since 2025
+# A mistaken file may hold off decisions for months, or take away days that people count on. In the years that
+# the package knows these were 23 and 12 at most; a year within them has at least 220 working days.
+MOST_WEEKDAYS_OFF = 40
+MOST_WEEKENDS_WORKED = 20
+_SATURDAY = 5
 
 _READ = "select year, holidays, make_up, version from working_days"
 _ONE = "select source, loaded_at from working_days where year = %s"
@@ -109,4 +114,15 @@ def parse(body: bytes, year: int) -> Year:
         raise NoYear(f"{both[0]} is said to be both off and worked")
     if len(found.holidays) < FEWEST_HOLIDAYS:  # files of coming years are published empty, and filled in later
         raise NoYear(f"only {len(found.holidays)} days off: the holidays of {year} do not seem to be published yet")
+    _be_plausible(found)
     return found
+
+
+def _be_plausible(year: Year) -> None:
+    """Raise `NoYear` where far more differs from Monday to Friday than ever did."""
+    off = sum(day.weekday() < _SATURDAY for day in year.holidays)
+    if off > MOST_WEEKDAYS_OFF:
+        raise NoYear(f"{off} weekdays off: no year has more than {MOST_WEEKDAYS_OFF}")
+    worked = sum(day.weekday() >= _SATURDAY for day in year.make_up)
+    if worked > MOST_WEEKENDS_WORKED:
+        raise NoYear(f"{worked} days of weekends worked: no year has more than {MOST_WEEKENDS_WORKED}")

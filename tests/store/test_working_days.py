@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
+import msgspec
 import pytest
 
-from policies.calendar import Year, end_of_day, shanghai_day
+from policies.calendar import LAST_KNOWN_YEAR, Year, end_of_day, seed_year, shanghai_day
 from tasks.calendars import keep_calendar
 from tasks.office import Office
 from tests import life
@@ -105,3 +106,36 @@ def test_loads_at_once_have_versions_of_their_own(office: Office) -> None:
     assert sorted(row["version"] for row in rows(office, "select version from working_days")) == list(range(1, 9))
     with office.ledger.desk() as conn:
         assert calendars.read(conn).last_known_year == 2047
+
+
+def a_file(off: int = 10, worked: int = 0) -> bytes:
+    """A notice of 2031 with so many of its first weekdays off, and so many days of its weekends worked."""
+    days = [date(2031, 1, 1) + timedelta(days=n) for n in range(365)]
+    told = [{"date": day, "isOffDay": True} for day in [day for day in days if day.weekday() < 5][:off]]
+    told += [{"date": day, "isOffDay": False} for day in [day for day in days if day.weekday() >= 5][:worked]]
+    return msgspec.json.encode({"year": 2031, "days": told})
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (a_file(off=261), "261 weekdays off: no year has more than 40"),
+        (a_file(off=41), "41 weekdays off"),
+        (a_file(worked=21), "21 days of weekends worked: no year has more than 20"),
+    ],
+)
+def test_a_notice_unlike_any_year_is_refused(body: bytes, words: str) -> None:
+    with pytest.raises(calendars.NoYear, match=words):
+        calendars.parse(body, 2031)
+
+
+def test_a_notice_at_the_bounds_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = calendars.parse(a_file(off=40, worked=20), 2031)
+    assert (len(found.holidays), len(found.make_up)) == (40, 20)
+    for year in range(2004, LAST_KNOWN_YEAR + 1):  # no year that there was is further out
+        seed = seed_year(year)
+        assert seed is not None
+        days = [(day, True) for day in seed.holidays] + [(day, False) for day in seed.make_up]
+        told = {"year": year, "days": [{"date": day, "isOffDay": off} for day, off in days]}
+        monkeypatch.setattr(calendars, "FEWEST_HOLIDAYS", 0)
+        assert calendars.parse(msgspec.json.encode(told), year) == seed

@@ -1,12 +1,15 @@
 """The commands that do one thing and end: keys, migrations, sweep, the law book, refusals in one line."""
 
 import os
+import re
 import stat
 from datetime import date
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
+from cli import places, screen
 from cli.main import app
 from models import keyring
 from models.ledger import Ledger
@@ -207,6 +210,123 @@ def test_the_sandbox_is_never_for_production(kinbind, tmp_path, monkeypatch, com
     monkeypatch.setenv("KINBIND_ENV", "production")
     one_line_of_fault(kinbind(*command), "never for production")
     assert not (tmp_path / "var").exists()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "S3CRETpw",
+        "postgresql://u:S3CRETpw@[bad/x",
+        "postgresql://u:S3CRETpw@127.0.0.1:port/x",
+        "postgresql://u:S3CRETpw/x",  # taken for a port
+        "postgresql://u:half@S3CRETpw@127.0.0.1:1/x",  # taken for a host
+        "postgresql://u:1/S3CRETpw@127.0.0.1:1/x",  # taken for a database
+        "host=127.0.0.1 password=S3CRETpw",
+    ],
+)
+def test_an_address_that_is_none_is_never_quoted(kinbind, tmp_path, monkeypatch, url):
+    monkeypatch.setenv("KINBIND_VAR", str(tmp_path))
+    keyring.make(tmp_path / "keys.json")
+    commands = "keys list", "audit verify", "backup base b", "sweep --once", "check", "migrate", "explain bnd_x", "up"
+    monkeypatch.setenv("KINBIND_DATABASE_URL", url)
+    for command in commands:
+        done = kinbind(*command.split())
+        one_line_of_fault(done, "KINBIND_DATABASE_URL is no URL")
+        assert "S3CRET" not in done.output
+    done = kinbind("doctor")
+    assert re.search("bad +database +KINBIND_DATABASE_URL is no URL", done.stdout)
+    assert "S3CRET" not in done.output
+    monkeypatch.setenv("KINBIND_DATABASE_URL", "postgresql://u:w@127.0.0.1:1/x")
+    monkeypatch.setenv("KINBIND_READER_URL", url)
+    monkeypatch.setenv("KINBIND_BROKER_URL", "redis://:S3CRET/pw@127.0.0.1:1/0")
+    one_line_of_fault(kinbind("keys", "list"), "KINBIND_READER_URL is no URL")
+    done = kinbind("doctor")
+    assert re.search("bad +reader +KINBIND_READER_URL is no URL", done.stdout)
+    assert "KINBIND_BROKER_URL is no URL" in done.stdout
+    assert "S3CRET" not in done.output
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://u@h/x",
+        "postgresql://u:p%40%2F%23%25@h:5432/x?sslmode=require",
+        "postgresql://u:p@[::1]:5432/x",
+        "postgresql://u@/x?host=/run/postgresql&password=p",
+        "postgresql://u:p@/x?host=one,two&port=5432,5433",
+    ],
+)
+def test_an_address_as_servers_have_them_is_taken(url):
+    assert places.readable("KINBIND_DATABASE_URL", url) == url
+
+
+@pytest.mark.parametrize("command", ["audit verify", "migrate", "check", "backup base b", "audit export f"])
+def test_a_database_that_is_away_is_said_and_nothing_is_left_behind(kinbind, tmp_path, monkeypatch, command):
+    monkeypatch.setenv("KINBIND_VAR", str(tmp_path / "var"))
+    (tmp_path / "var").mkdir()
+    keyring.make(tmp_path / "var" / "keys.json")
+    monkeypatch.setenv("KINBIND_DATABASE_URL", "postgresql://u:S3CRETpw@127.0.0.1:1/x")
+    monkeypatch.chdir(tmp_path)
+    one_line_of_fault(kinbind(*command.split()), "does not answer")
+    assert [path.name for path in tmp_path.iterdir()] == ["var"]
+
+
+def test_a_database_without_a_schema_is_said(kinbind, empty_database_url, monkeypatch):
+    monkeypatch.setenv("KINBIND_DATABASE_URL", empty_database_url)
+    one_line_of_fault(kinbind("audit", "verify"), "no schema")  # the reading side's fault, which comes wrapped
+
+
+@pytest.mark.parametrize("command", ["explain", "show", "keys revoke", "deliveries resend", "audit verify --binding"])
+def test_what_is_no_utf_8_is_said(served, command):
+    one_line_of_fault(served(*command.split(), "bnd_\udcff"), "UTF-8")
+
+
+def test_a_backup_goes_where_a_folder_can_be_made(served, tmp_path):
+    (tmp_path / "file").touch()
+    one_line_of_fault(served("backup", "base", str(tmp_path / "file" / "x")), "Not a directory")
+    one_line_of_fault(served("backup", "wal", str(tmp_path / "file" / "x")), "Not a directory")
+    one_line_of_fault(served("backup", "base", str(tmp_path / "file")), "nothing is overwritten")
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"needs.json": '{"keys": []}'}, "lacks password"),
+        ({"password": "x"}, "lacks needs.json"),
+        ({"password": "x", "needs.json": "[]"}, "needs.json is not"),
+        ({"password": "x", "needs.json": '{"keys": [1]}'}, "needs.json is not"),
+        ({"password": "x", "needs.json": "\xff"}, "needs.json is not"),
+        ({"password": "", "needs.json": '{"keys": []}'}, "of a server by URL"),
+    ],
+)
+def test_half_a_backup_is_not_restored(kinbind, tmp_path, monkeypatch, files, words):
+    monkeypatch.setenv("KINBIND_VAR", str(tmp_path / "var"))
+    one_line_of_fault(kinbind("restore", str(tmp_path)), "no backup of ours")
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "PG_VERSION").write_text("17")
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, "latin-1")
+    one_line_of_fault(kinbind("restore", str(tmp_path)), words)
+    assert not (tmp_path / "var").exists()
+
+
+def test_what_others_wrote_commands_no_terminal(served, ledger):
+    principals.create_channel(ledger, "alipay", "\x1b]0;x\x07\x9b2J\u202eevil\tone\ntwo 张伟")
+    shown = served("keys", "list").stdout
+    assert r"\x1b]0;x\x07\x9b2J\u202eevil one · two 张伟" in shown
+    assert len(shown.splitlines()) == 2
+
+
+def test_on_a_terminal_too(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    screen.table(("name",), [["\x1b[2Jone\ntwo"]])
+    screen.say("\x1b[2J [b]\n")
+    with pytest.raises(typer.Exit):
+        screen.fail("\x9b2J\udcff")
+    told = capsys.readouterr()
+    assert r"\x1b[2Jone" in told.out
+    assert r"\x1b[2J [b] · " in told.out
+    assert told.err == "kinbind: \\x9b2J\\udcff\n"
 
 
 def test_a_wrong_option_is_exit_code_two(kinbind):
