@@ -138,6 +138,7 @@ def _deadlines(lines: list[Line], plan: dict[str, Any], table: list[Row], days: 
         return found.fault("plan_missing", lines[-1].binding_id)
     repaired = max((line.sequence for line in lines if line.event == "repaired"), default=0)
     armed: Armed = {}
+    since_when: dict[str, datetime] = {}  # it has been armed so: a birthday may be past when it is in force again
     # the lines of one commit are one step: what the case looked like in between armed nothing
     for _, some in groupby(lines, key=lambda line: (line.xid, line.at)):
         step = list(some)
@@ -145,13 +146,14 @@ def _deadlines(lines: list[Line], plan: dict[str, Any], table: list[Row], days: 
         since = datetime.fromisoformat(last.after["since"])
         after = expected(Moment(last.to_state, since, last.after["progress"], plan, last.face_age_day, days))
         if last.sequence > repaired:  # a repair may have given it another plan, or fired something before its time
-            _step(step, armed, after, found)
+            _step(step, armed, after, since_when, found)
+        since_when = {name: since_when[name] if armed.get(name, "") == due else last.at for name, due in after.items()}
         armed = after
     _compare(lines[-1], armed, {row.name: row for row in table}, found, exact=not repaired)
     return None
 
 
-def _step(lines: list[Line], before: Armed, after: Armed, found: Findings) -> None:
+def _step(lines: list[Line], before: Armed, after: Armed, since_when: dict[str, datetime], found: Findings) -> None:
     """One step: what the clock fired was armed and due, and is armed no more; what else is gone was cancelled."""
     fired = {fired_by(line.event, line.from_state, line.reason): line for line in lines if line.actor == "clock"}
     for name, line in fired.items():
@@ -162,7 +164,7 @@ def _step(lines: list[Line], before: Armed, after: Armed, found: Findings) -> No
             found.fault("fired_and_still_armed", line.binding_id, line.sequence)
         else:
             found.count("deadlines fired")
-            found.latest("lateness of the clock", (line.at - due).total_seconds())
+            found.latest("lateness of the clock", (line.at - max(due, since_when[name])).total_seconds())
     found.count("deadlines armed", sum(before.get(name, "") != due for name, due in after.items()))
     gone = sum(after.get(name, "") != due for name, due in before.items() if name not in fired)
     found.count("deadlines cancelled or moved", gone)
