@@ -54,11 +54,18 @@ class Tongue:
         return self.of("field", names[-1]) if names else ""
 
     def because(self, code: str, words: Mapping[str, tuple[str, str]]) -> str:
-        """Why a line of the history came about: a reason in the words given, a deadline by its name, else the code."""
+        """Why something came about: a reason in the words given, a deadline by its name, else as the desk says it."""
         meant = words.get(code, (code, code))
-        if meant[0] == code and code in CODES["deadline"]:
+        if meant[0] != code:
+            return self.pair(meant)
+        if code in CODES["deadline"]:
             return self("deadline_over", what=self.of("deadline", code))
-        return self.pair(meant)
+        return self.reason(code)
+
+    def undelivered(self, error: str) -> str:
+        """Why a letter was not taken: `http_503` is a status that the other side has answered with."""
+        kind, _, status = error.partition("_")
+        return self.of("undelivered", kind, status=status) if kind == "http" else self.of("undelivered", error)
 
     def reason(self, code: str | None) -> str:
         """What a reason means, in the desk's words."""

@@ -122,6 +122,10 @@ CODES: Mapping[str, Mapping[str, Words]] = {
         "unbound": ("解绑", "Ended"),
         "window_extended": ("时限顺延", "Window extended"),
         "repaired": ("运维修复", "Repaired"),
+        # told to channels, and no line of the history
+        "party_notice": ("告知当事人", "A party told"),
+        "stuck": ("停滞通报", "Stuck"),
+        "recovered": ("停滞解除", "Moving again"),
     },
     "said": {
         "approve": ("通过", "Approved"),

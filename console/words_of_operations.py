@@ -7,7 +7,7 @@ from collections.abc import Mapping
 OPERATIONS: Mapping[str, tuple[str, str]] = {
     # the rooms
     "ops_now": ("运行概况", "Right now"),
-    "ops_life": ("业务流程图", "The life"),
+    "ops_life": ("业务办理全流程", "The life"),
     "ops_repairs": ("修复单", "Repairs"),
     "sup_workload": ("审核工作量", "Workload"),
     "sup_sampling": ("抽查", "Sampling"),
@@ -20,6 +20,7 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     "live_on": ("实时更新", "live"),
     "all_quiet": ("没有停滞的业务，运行正常。", "Nothing is stuck. All is well."),
     "stuck_title": ("停滞的业务", "Stuck"),
+    "stuck_none": ("没有停滞的业务。", "Nothing is stuck."),
     "stuck_now": ("件停滞", "stuck"),
     "oldest": ("最久 {span}", "oldest {span}"),
     "due_title": ("即将到期与已超期", "Due and overdue"),
@@ -78,7 +79,7 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     "unreadable": ("无法读取办理方案", "its plan cannot be read"),
     "sequence": ("第 {n} 步", "step {n}"),
     # the life
-    "life_title": ("一笔业务的一生", "The life of a binding"),
+    "scroll_hint": ("← 左右滚动可看全图 →", "← Scroll sideways to see all of it →"),
     "life_hint": (
         "方框中是此刻的件数与已等候时间的中位数；点击查看名单。",
         "In each box: how many are there now, and how long half of them have waited; click to see who.",

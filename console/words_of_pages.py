@@ -183,6 +183,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "held": ("已决定：{what}（{who}），即将发出", "{what} ({who}): about to be sent"),
     "held_here": ("已决定：{what}，数秒后发出，可撤回。", "{what}: sent in a few seconds; you can take it back."),
     "take_back": ("撤回", "Take back"),
+    "taken_back": ("已撤回，没有发出。", "Taken back; nothing was sent."),
     # keys
     "keys": ("键盘快捷键", "Keyboard"),
     "keys_hint": (
@@ -276,5 +277,6 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "will_need": ("须扫描的材料", "To be scanned"),
     "no_materials": ("本业务无须提交材料。", "No materials are asked for."),
     "submit": ("提交申请", "Submit"),
-    "start_over": ("重新填写", "Start over"),
+    "filled_in": ("已填写的信息", "What was filled in"),
+    "back_to_change": ("返回修改", "Back to change"),
 }

@@ -76,6 +76,14 @@ RUNNING: Mapping[str, Mapping[str, Words]] = {
         "delivered": ("已送达", "delivered"),
         "parked": ("已搁置", "put aside"),
     },
+    "undelivered": {
+        "connection_failed": ("无法连接接收地址", "no connection"),
+        "timeout": ("接收方超时未答复", "no answer in time"),
+        "http": ("接收方返回 HTTP {status}", "answered with HTTP {status}"),
+        "url_not_allowed": ("推送地址不可用", "address not allowed"),
+        "endpoint_disabled": ("接收地址已停用", "endpoint disabled"),
+        "internal_error": ("本系统内部错误", "a fault of our own"),
+    },
     "evidence": {
         "deadline": ("期限", "deadline"),
         "due_at": ("到期", "due"),

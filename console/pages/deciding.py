@@ -46,7 +46,7 @@ def take_back(visit: Reviewer, binding_id: str) -> Response:
     """Take a decision back, and open its case again."""
     if not holding.take_back(visit.office.desk, binding_id, visit.actor()):
         raise Refused("too_late")
-    return visit.go(f"/reviews/{binding_id}")
+    return visit.go(f"/reviews/{binding_id}?taken_back=1")
 
 
 @router.post("/escalate")

@@ -1,10 +1,11 @@
-"""The stream of what has moved, to every browser that has a page open."""
+"""What open pages ask for by themselves: the stream of what has moved, and the navigation with its numbers."""
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from starlette.responses import StreamingResponse
 
 from console.live import Feed
@@ -20,3 +21,10 @@ async def live(visit: Staff) -> StreamingResponse:
     feed: Feed = visit.request.app.state.feed
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(feed.stream(visit.principal, visit.token), media_type="text/event-stream", headers=headers)
+
+
+@router.get("/rooms")
+def rooms(visit: Staff) -> Response:
+    """The navigation alone, as the page has it that asks: for pages that are not renewed while somebody types."""
+    found = re.match("[a-z]+://[^/]*([^?#]*)", visit.request.headers.get("hx-current-url", ""))
+    return visit.page("parts/rooms.html", rooms=visit.rooms(), here=found[1] if found else "")

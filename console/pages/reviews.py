@@ -93,19 +93,21 @@ def to_next(visit: Visit, *not_these: str) -> Response:
 
 
 @router.get("/{binding_id}")
-def case(visit: Reviewer, binding_id: str, noted: bool = False) -> Response:  # noqa: FBT001, FBT002 - as above
+def case(
+    visit: Reviewer, binding_id: str, noted: bool = False, taken_back: bool = False  # noqa: FBT001, FBT002 - as above
+) -> Response:  # fmt: skip
     """The case: everything that is needed to decide it."""
-    return case_page(visit, binding_id, noted=noted)
+    return case_page(visit, binding_id, just="note_kept" if noted else "taken_back" if taken_back else None)
 
 
-def case_page(visit: Visit, binding_id: str, refused: Refused | None = None, *, noted: bool = False) -> Response:
+def case_page(visit: Visit, binding_id: str, refused: Refused | None = None, *, just: str | None = None) -> Response:
     """The page of a case; with a refusal where it belongs, and what was typed kept, where a form was refused."""
     desk, actor = visit.office.desk, visit.actor()
     shown = reviewing.case_page(desk, binding_id, actor)
     looking = beside.looking(desk, binding_id, actor)
     return visit.page("case.html", refused.status if refused else 200, case=shown, looking=looking,
                       held=shown["holding"], refused=refused, typed=visit.form.filled(), kinds=_kinds(shown),
-                      just_noted=noted, canned=canned.texts(shown, visit.language))  # fmt: skip
+                      just=just, canned=canned.texts(shown, visit.language))  # fmt: skip
 
 
 @router.get("/{binding_id}/sheet")

@@ -39,7 +39,11 @@ function show(id) {
 
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-open]");
-  if (opener) show(opener.dataset.open);
+  if (opener) {
+    // what was refused is said once: opened anew, a dialog begins at its first field, with what was typed so far
+    $$(`#${opener.dataset.open} [role=alert]`).forEach((alert) => alert.remove());
+    show(opener.dataset.open);
+  }
   const closer = event.target.closest("[data-close]");
   if (closer) closer.closest("dialog").close();
   if (event.target.closest("[data-print]")) window.print();

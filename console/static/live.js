@@ -10,11 +10,17 @@ let waiting = null;
 
 const concerned = (part, ids) => !ids || !part.dataset.live || part.dataset.live === "tick" || ids.includes(part.dataset.live);
 // somebody who ticks rows, reads a menu or types must not lose what he was about to do
-const busy = (part) => part.querySelector("input:checked, details[open], .row.chosen") || (part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea"));
+const busy = (part) => part.querySelector("input:checked, details[open], .row.chosen") || (focused(part) && document.activeElement.matches("input, select, textarea"));
+
+const focused = (element) => element.contains(document.activeElement);
 
 function renew(ids) {
+  if (document.hidden || document.querySelector("dialog[open]")) return;
   const parts = [...document.querySelectorAll("[data-live]")].filter((part) => concerned(part, ids) && !busy(part));
-  if (!parts.length || document.hidden || document.querySelector("dialog[open]")) return;
+  // every part brings the navigation along; where none is asked for, it is asked for alone: its numbers are of all cases
+  const rooms = document.getElementById("rooms");
+  if (!parts.length && rooms && !focused(rooms)) parts.push(rooms);
+  if (!parts.length) return;
   const early = renewed + PAUSE - performance.now();
   if (early > 0) {
     waiting ??= setTimeout(() => { waiting = null; renew(null); }, early);
@@ -23,6 +29,15 @@ function renew(ids) {
   renewed = performance.now();
   for (const part of parts) htmx.trigger(part, "kinbind-live");
 }
+
+// whoever walks through the navigation by keyboard keeps his place in it
+document.addEventListener("htmx:oobBeforeSwap", (event) => { if (focused(event.detail.target)) event.detail.shouldSwap = false; });
+
+// what has been scrolled sideways is still so afterwards
+const scrolled = new Map();
+const boxes = () => document.querySelectorAll(".rooms, .scroll, .life-box");
+document.addEventListener("htmx:beforeSwap", () => { for (const box of boxes()) scrolled.set(box.getAttribute("aria-label"), box.scrollLeft); });
+document.addEventListener("htmx:afterSwap", () => { for (const box of boxes()) box.scrollLeft = scrolled.get(box.getAttribute("aria-label")) ?? 0; });
 
 function heard(word) {
   document.documentElement.dataset.stream = word.kind === "lost" ? "lost" : "on";
@@ -48,7 +63,7 @@ function listen() {
 }
 
 document.addEventListener("DOMContentLoaded", () => {
-  if (!document.body.dataset.stream || !document.querySelector("[data-live]")) return;
+  if (!document.body.dataset.stream || !document.querySelector("[data-live], #rooms")) return;
   // whoever holds the lock listens; when that tab is closed the next one does. Without locks each listens for itself
   if (navigator.locks) navigator.locks.request("kinbind-live", listen);
   else listen();

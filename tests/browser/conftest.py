@@ -5,6 +5,7 @@
 
 import io
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -107,4 +108,4 @@ def cases(office: Office) -> list[str]:
 
 
 def on(page: Page, binding_id: str) -> None:
-    page.wait_for_url(f"**/console/reviews/{binding_id}")
+    page.wait_for_url(re.compile(rf"/console/reviews/{binding_id}(\?taken_back=1)?$"))

@@ -80,3 +80,17 @@ def test_a_family_applies_in_person(sits_down: SitsDown, album: Album, office: O
 def fill(page: Page, role: str, person: dict[str, str]) -> None:
     for name in ("name", "id_number", "insured_region"):
         page.locator(f"input[name='{role}.{name}']").fill(person[name])
+
+
+def test_enter_goes_on_and_what_was_typed_comes_back(sits_down: SitsDown, album: Album) -> None:
+    page, body = sits_down("counter"), application()
+    page.get_by_role("link", name="窗口受理新申请").first.click()
+    fill(page, "holder", body["holder"])
+    fill(page, "member", body["member"])
+    page.locator("input[name='member.name']").press("Enter")
+    expect(page.locator("#filled")).to_contain_text(body["member"]["id_number"])
+    album(page, "filled-in")
+    page.get_by_role("button", name="返回修改").click()
+    for role in ("holder", "member"):
+        for name in ("name", "id_number", "insured_region"):
+            expect(page.locator(f"input[name='{role}.{name}']")).to_have_value(body[role][name])

@@ -90,7 +90,7 @@ def test_an_incident(town: dict[str, list[str]], sits_down: SitsDown, album: Alb
 
 def test_the_pages_stay_right_without_reloading(town: dict[str, list[str]], sits_down: SitsDown, office: Office):
     operator = sits_down("operator")
-    operator.get_by_role("link", name="业务流程图").click()
+    operator.get_by_role("link", name="业务办理全流程").click()
     expect(operator.locator("html")).to_have_attribute("data-stream", "on")
     node = operator.locator("#node-withdrawn .node-count")
     before = int(node.text_content() or "")
@@ -134,7 +134,7 @@ def test_a_supervisor_looks_again_and_thinks_twice(
 
 def test_the_life_is_walked_by_keyboard(town: dict[str, list[str]], sits_down: SitsDown, album: Album):
     operator = sits_down("operator")
-    operator.get_by_role("link", name="业务流程图").click()
+    operator.get_by_role("link", name="业务办理全流程").click()
     album(operator, "ops_life")
     operator.locator("#node-offline_fallback").focus()
     operator.keyboard.press("Enter")

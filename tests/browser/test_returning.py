@@ -93,3 +93,18 @@ def test_a_lease_that_ran_out_costs_no_word(page: Page, album: Album, office: Of
     expect(page.locator("#return")).to_be_visible()
     expect(message(page)).to_have_value("请补签承诺书，\n并注明日期。")
     assert sent(page, office, cases[0]) == "请补签承诺书，\n并注明日期。"
+
+
+def test_a_refusal_is_said_once(page: Page) -> None:
+    page.locator("#return input[value=commitment_letter]").uncheck()
+    page.keyboard.press("Control+Enter")
+    alert = page.locator("#return").get_by_role("alert")
+    expect(alert).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#return")).to_be_hidden()
+    page.keyboard.press("r")
+    expect(alert).to_have_count(0)
+    first = page.locator("#return input[type=checkbox]").first
+    expect(first).to_be_focused()
+    page.keyboard.press("Space")
+    expect(first).to_be_checked()

@@ -45,6 +45,7 @@ def _approve_and_take_back(page: Page, album: Album, office: Office, cases: list
     album(page, "take-back", whole=False)
     page.keyboard.press("z")
     on(page, cases[0])
+    expect(page.get_by_role("status").filter(has_text="已撤回")).to_be_visible()
     assert life.look(office, cases[0]).state == AGENCY_REVIEW
     page.keyboard.press("a")
     page.keyboard.press("Escape")

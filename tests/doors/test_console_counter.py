@@ -175,6 +175,7 @@ def test_an_application_from_the_form_to_its_end(clerk: Visitor, office: Office)
     accepts = re.findall(r'name="accepts" value="([^"]+)"', notices.text)
     assert hidden["member.id_number"] == body["member"]["id_number"]
     assert accepts
+    assert not [one for one in accepts if one.startswith("face@")]  # no camera at the window, no consent to one
     without = clerk.post("/counter/new/submit", fields=hidden)
     assert "请阅读并同意" in text_of(without)
     made = clerk.post("/counter/new/submit", fields=hidden | {"accepts": accepts})

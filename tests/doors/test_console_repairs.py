@@ -55,7 +55,7 @@ def test_letters_put_aside_are_sent_again_from_the_page(operator: Visitor, offic
     binding_id = life.to_state(office, "submitted")
     parked_letters(office, binding_id)
     page = operator.get(f"/ops/bindings/{binding_id}")
-    assert "http_503" in text_of(page)
+    assert "接收方返回 HTTP 503" in text_of(page)
     assert fields_of(page, "/repair")["repair"] == "resend"
     path = ordered(operator, f"/ops/bindings/{binding_id}/repair", repair="resend")
     operator.get(path)
@@ -90,7 +90,8 @@ def test_what_is_stuck_alike_has_its_name(operator: Visitor, office: Office):
     parked_letters(office, letters)
     tokens = re.findall(r'<a class="token"[^>]*>(.*?)</a>', operator.get("/ops/stuck").text, re.DOTALL)
     told = {" ".join(re.sub(r"<[^>]+>", " ", one).split()) for one in tokens}
-    assert told == {"没有期限在走 · 人脸核验 1", f"推送已搁置 · …alipay http_503 {len(life.events(office, letters))}"}
+    aside = len(life.events(office, letters))
+    assert told == {"没有期限在走 · 人脸核验 1", f"推送已搁置 · …alipay 接收方返回 HTTP 503 {aside}"}
 
 
 def test_a_risky_repair_needs_another_person(comes: Comes, operator: Visitor, office: Office):

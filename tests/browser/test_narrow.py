@@ -1,0 +1,124 @@
+"""On a tablet, and at twice the size: drawings that can be read, tables in their boxes, words in one piece."""
+
+import pytest
+from playwright.sync_api import Locator, Page, ViewportSize, expect
+
+from tasks.office import Office
+from tests import life
+from tests.browser.conftest import Album, SitsDown
+from tests.doors.visitor import in_review
+from workflows.case import AGENCY_REVIEW, Actor
+
+SIZES: list[ViewportSize] = [
+    {"width": 1280, "height": 800}, {"width": 1024, "height": 768}, {"width": 820, "height": 1180},
+    {"width": 640, "height": 800},
+]  # fmt: skip
+# the smallest letters of a drawing, in pixels as they are seen
+SMALLEST = """svg => Math.min(...[...svg.querySelectorAll("text")].filter((one) => one.textContent).map(
+  (one) => parseFloat(getComputedStyle(one).fontSize) * one.getScreenCTM().a))"""
+OVER = "box => box.scrollWidth - box.clientWidth"
+# cells whose words stand in more than one line
+BROKEN = """table => [...table.querySelectorAll("th, td")].filter((cell) => {
+  const range = document.createRange();
+  range.selectNodeContents(cell);
+  const tops = [...range.getClientRects()].map((one) => one.bottom);
+  return Math.max(...tops) - Math.min(...tops) > 14;
+}).map((cell) => cell.innerText)"""
+
+
+@pytest.fixture
+def paths(office: Office) -> dict[str, str]:
+    binding_id = life.to_state(office, "active", seed=1)
+    life.skip(office, hours=3)
+    return {"life": "ops/life", "strip": f"ops/bindings/{binding_id}"}
+
+
+@pytest.mark.parametrize("drawing", ["life", "strip"])
+def test_a_drawing_can_be_read(
+    sits_down: SitsDown, album: Album, base_url: str, paths: dict[str, str], drawing: str
+) -> None:
+    page = sits_down("operator")
+    page.goto(f"{base_url}/console/{paths[drawing]}")
+    box, hint = page.locator(".life-box"), page.locator(".scroll-hint")
+    for size in SIZES:
+        page.set_viewport_size(size)
+        assert page.locator(f"svg.{drawing}").evaluate(SMALLEST) >= 12, size
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), size
+        # what does not fit can be scrolled to, by keyboard too, and the page says so
+        assert (box.evaluate(OVER) > 0) == hint.is_visible(), size
+        album(page, f"{drawing}-{size['width']}")
+    box.focus()
+    page.keyboard.press("End")
+    for _ in range(12):
+        page.keyboard.press("ArrowRight")
+    expect(box).not_to_have_js_property("scrollLeft", 0)
+
+
+def test_a_drawing_stays_where_it_was_scrolled_to(sits_down: SitsDown, base_url: str, office: Office) -> None:
+    page = sits_down("operator", viewport={"width": 820, "height": 1180})
+    page.goto(f"{base_url}/console/ops/life")
+    expect(page.locator("html")).to_have_attribute("data-stream", "on")
+    box = page.locator(".life-box")
+    box.focus()
+    box.evaluate("box => { box.scrollLeft = 90; }")
+    life.to_state(office, "submitted")
+    expect(page.locator("#node-submitted .node-count")).to_have_text("1", timeout=20_000)
+    expect(box).to_have_js_property("scrollLeft", 90)
+    expect(box).to_be_focused()
+
+
+def test_the_workload_keeps_its_words_together(
+    sits_down: SitsDown, album: Album, base_url: str, office: Office
+) -> None:
+    binding_id = life.to_state(office, AGENCY_REVIEW)
+    reviewer = Actor("reviewer", "sandbox-reviewer", regions=("000000",))
+    life.claim(office, binding_id, reviewer)
+    life.say(office, "approve", binding_id, reviewer)
+    sits_down("reviewer")  # seen just now
+    page = sits_down("supervisor")
+    page.goto(f"{base_url}/console/supervision")
+    for size in SIZES:
+        page.set_viewport_size(size)
+        assert page.locator("table").evaluate(BROKEN) == [], size
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), size
+        assert inside(page.locator(".scroll"), page), size
+        assert size["width"] < 820 or page.locator(".scroll").evaluate(OVER) <= 0, size
+        album(page, f"workload-{size['width']}")
+    rooms = page.locator(".rooms")
+    if rooms.evaluate(OVER) > 0:  # that edge is light
+        assert "linear-gradient" in rooms.evaluate("rooms => getComputedStyle(rooms).backgroundImage")
+
+
+def inside(box: Locator, page: Page) -> bool:
+    found = box.bounding_box()
+    return found is not None and found["x"] + found["width"] <= page.evaluate("innerWidth")
+
+
+def test_the_help_lies_over_nothing(sits_down: SitsDown, office: Office, base_url: str) -> None:
+    case = in_review(office)
+    page = sits_down("reviewer")
+    for path in ("reviews", f"reviews/{case}"):
+        page.goto(f"{base_url}/console/{path}")
+        page.evaluate("scrollTo(0, 300)")
+        button = page.locator(".help-button")
+        assert button.evaluate("one => getComputedStyle(one).position") != "fixed"
+        expect(button).to_have_count(1)
+        button.click()
+        expect(page.get_by_role("heading", name="键盘快捷键")).to_be_visible()
+
+
+def test_the_numbers_of_the_navigation_are_right_on_a_case_too(sits_down: SitsDown, office: Office) -> None:
+    first = in_review(office, seed=1)
+    page = sits_down("reviewer")
+    page.keyboard.press("g")
+    page.wait_for_url(f"**/reviews/{first}")
+    count = page.get_by_role("link", name="审核队列").locator(".count")
+    expect(count).to_have_text("1")
+    page.keyboard.press("n")
+    page.keyboard.type("两位")
+    page.keyboard.press("Escape")
+    expect(page.locator("html")).to_have_attribute("data-stream", "on")
+    in_review(office, seed=2)
+    expect(count).to_have_text("2", timeout=20_000)
+    expect(page.locator("#note-body")).to_have_value("两位")
+    expect(page.get_by_role("button", name="通过 A")).to_be_visible()
