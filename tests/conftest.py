@@ -7,16 +7,19 @@ store/ run on every PostgreSQL found (the wheel's and the system's): `KINBIND_TE
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
 from psycopg import sql
+from xdist.scheduler import LoadScopeScheduling
 
 from embedded.accounts import NoAccount
 from embedded.binaries import Installation, ServerMissing, postgres_installations
@@ -33,20 +36,37 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 2
 
 
+# The folders whose tests take longest come first: at the end no process should wait for another's last long one.
+LONGEST_FIRST = ("workers", "drills", "browser", "golden", "store", "doors", "pure")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The folder is the marker; what lies at the top of tests/ needs no server either."""
+    items.sort(key=_place_of)
     for item in items:
         if item.path.is_relative_to(HERE):
             folders = item.path.relative_to(HERE).parts[:-1]
             item.add_marker(folders[0] if folders else "pure")
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.name} on {_server_of(item)}"))
 
 
-def _server_of(item: pytest.Item) -> str:
-    """Which PostgreSQL a test is parametrized with, so that a process need not change servers in a file."""
-    call = getattr(item, "callspec", None)
-    given = call.params.get("server_url") if call else None
-    return f"{given.origin}-{given.major}" if given else "any"
+def _place_of(item: pytest.Item) -> int:
+    folders = item.path.relative_to(HERE).parts[:-1] if item.path.is_relative_to(HERE) else ()
+    return LONGEST_FIRST.index(folders[0]) if folders else len(LONGEST_FIRST)
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist carries no types
+    """A file stays with one process, which then sets up once what its tests share; on two servers it is two files.
+
+    Groups of xdist's own are lost under pytest 9 (xdist 3.8 writes them into a name that is no longer read).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        server = re.search(r"[\[-](path|wheel)-\d+[\]-]", nodeid)
+        return nodeid.partition("::")[0] + (server[1] if server else "")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

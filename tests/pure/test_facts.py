@@ -59,7 +59,7 @@ def test_what_is_done_is_proven_at_the_door() -> None:
 def test_every_test_exists(request: pytest.FixtureRequest) -> None:
     """Asked of pytest itself, so that a node id with its parameters is right to the letter."""
     named = {row.test for row in FACTS.rows.values()}
-    here = {item.nodeid.partition("@")[0] for item in request.session.items}  # behind the @ stands xdist's group
+    here = {item.nodeid for item in request.session.items}
     if elsewhere := _not_among(here, named):  # where not all tests are run
         assert _not_among(_collected({test.partition("::")[0] for test in elsewhere}), elsewhere) == set()
 
