@@ -39,7 +39,7 @@ def screen(visit: Operator, span: flow.Span = "day") -> Response:
     """Everything that may need an operator, on one page; every number leads to its list."""
     ledger, mine = visit.office.ledger, part(visit)
     now = ledger.now()
-    flows = flow.flow(ledger, mine, span)
+    flows = flow.flow(ledger, mine, span, now)
     return visit.page(
         "ops.html", now=now, span=span, flows=flows, states=STATES, drawing=drawing,
         most=max(n for one in flows.values() for way in one.values() for n in way),

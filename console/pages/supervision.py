@@ -34,7 +34,7 @@ def workload(visit: Supervisor) -> Response:
     ledger = visit.office.ledger
     now = ledger.now()
     return visit.page("sup_workload.html", now=now, awaiting=repairs.awaiting(ledger, visit.principal),
-                      load=supervising.workload(ledger, visit.principal))  # fmt: skip
+                      load=supervising.workload(ledger, visit.principal, now))  # fmt: skip
 
 
 @router.get("/sampling")
@@ -42,7 +42,7 @@ def sampling(visit: Supervisor) -> Response:
     """Decisions drawn to be looked at again, and the policies whose reviews pass by themselves."""
     office = visit.office
     now = office.ledger.now()
-    found = supervising.sampling(office.ledger, visit.principal)
+    found = supervising.sampling(office.ledger, visit.principal, now)
     laws = office.desk.book.laws_on(shanghai_day(now))
     people = {row["actor"].partition(":")[2] for row in found["drawn"]}
     return visit.page(

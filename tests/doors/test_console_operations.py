@@ -16,7 +16,7 @@ from tests.browser.scenes import parked_letters, with_endpoint
 from tests.doors.visitor import Comes, Visitor, in_review, text_of
 from workflows.access import principals, sessions
 from workflows.case import STATES
-from workflows.views import moved
+from workflows.views import moved, pacing
 
 PAGES = (
     "/ops", "/ops/stuck", "/ops/due?name=submitted_to_materials", "/ops/letters?channel=alipay",
@@ -238,7 +238,8 @@ def counted() -> Iterator[list[str]]:
         yield sent
 
 
-def test_no_page_asks_the_ledger_for_each_row(comes: Comes, office: Office):
+def test_no_page_asks_the_ledger_for_each_row(comes: Comes, office: Office, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(pacing.Paced, "_keep", lambda *_: None)  # on a slow machine an answer stands
     with_endpoint(office)
     operator, supervisor = comes("operator"), comes("supervisor")
     pages = [(operator, path) for path in (*PAGES, "/ops/life/submitted")]
@@ -264,4 +265,4 @@ def test_no_page_asks_the_ledger_for_each_row(comes: Comes, office: Office):
     few = costs()
     grow(range(6, 51))
     assert costs() == few
-    assert max(few.values()) <= 23, few  # of which every second one asks whether the connection is still there
+    assert max(few.values()) <= 22, few  # of which every second one asks whether the connection is still there

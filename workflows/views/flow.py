@@ -56,14 +56,13 @@ def stretch(span: Span, now: datetime) -> Stretch:
     return Stretch(now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=23), timedelta(hours=1), 24)
 
 
-def flow(ledger: Ledger, part: Part, span: Span) -> dict[str, dict[str, list[int]]]:
-    """By state, `in` and `out`: how many in each slot of the `stretch` of this span, the oldest first."""
-    return _paced(ledger, (part, span))
+def flow(ledger: Ledger, part: Part, span: Span, now: datetime) -> dict[str, dict[str, list[int]]]:
+    """By state, `in` and `out`: how many in each slot of `stretch(span, now)`, the oldest first."""
+    return _paced(ledger, (part, stretch(span, now)))
 
 
-def _look(ledger: Ledger, asked: tuple[Part, Span]) -> dict[str, dict[str, list[int]]]:
-    part, span = asked
-    over = stretch(span, ledger.now())
+def _look(ledger: Ledger, asked: tuple[Part, Stretch]) -> dict[str, dict[str, list[int]]]:
+    part, over = asked
     query = text(_FLOW.format(part=narrowed(part, "h.binding_id")))
     found = {state: {"in": [0] * over.slots, "out": [0] * over.slots} for state in STATES}
     for row in ledger.read(query, asked_of(part, query, step=over.step, since=over.since)):

@@ -23,7 +23,7 @@ STANDS_FOR = 20  # times what it took: a twentieth of the time is spent on looki
 PAGE = 0.05  # seconds: what is quick where a page waits for it
 OLDEST = 15.0  # seconds: no answer is given that is older, and was renewed behind somebody's back
 COOLS = 10.0  # seconds after which an answer that is kept warm is renewed, well before it is too old
-REMEMBERED = 86_400.0  # seconds for which a question is kept warm after it was last asked
+REMEMBERED = 3600.0  # seconds for which a question is kept warm after it was last asked
 WARM = 16  # questions of a kind that are kept warm, those asked last; `console.live` bounds what that costs
 
 _Asked = TypeVar("_Asked", bound=Hashable)

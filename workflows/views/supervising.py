@@ -86,12 +86,12 @@ def overlap(some: Sequence[str], others: Sequence[str]) -> bool:
     return any(one.startswith(other) or other.startswith(one) for one, other in pairs)
 
 
-def workload(ledger: Ledger, supervisor: Principal) -> dict[str, Any]:
+def workload(ledger: Ledger, supervisor: Principal, now: datetime) -> dict[str, Any]:
     """The queue, and by reviewer what he holds and has decided: `{queue, reviewers}`, who does most first."""
-    granted = patterns(supervisor.regions)
+    granted, today = patterns(supervisor.regions), shanghai_day(now)
     leases = {row["staff"]: dict(row) for row in ledger.read(_LEASES, {"granted": granted})}
     decided: dict[str, dict[str, int]] = {}
-    for row in _decisions(ledger, None):
+    for row in _decisions(ledger, today):
         counted = decided.setdefault(row["staff"], {"today": 0})
         counted[row["event"]] = row["count"]
         counted["today"] += row["today"] if row["event"] != "review_escalated" else 0
@@ -105,14 +105,13 @@ def _since(today: date) -> datetime:
     return start_of_day(today - timedelta(days=DAYS - 1))
 
 
-def _look_for_decisions(ledger: Ledger, _everywhere: None) -> list[dict[str, Any]]:
-    today = shanghai_day(ledger.now())
+def _look_for_decisions(ledger: Ledger, today: date) -> list[dict[str, Any]]:
     asked = {"since": _since(today), "today": start_of_day(today)}
     return [dict(row) for row in ledger.read(_DECISIONS, asked)]
 
 
-def _look_for_samples(ledger: Ledger, regions: tuple[str, ...]) -> dict[str, Any]:
-    today = shanghai_day(ledger.now())
+def _look_for_samples(ledger: Ledger, asked: tuple[tuple[str, ...], date]) -> dict[str, Any]:
+    regions, today = asked
     of = {"granted": patterns(regions), "since": _since(today)}
     counted = {row["automatic"]: row["count"] for row in ledger.read(_AUTOMATIC, of)}
     drawn = ledger.read(_DRAW, of | {"day": today.isoformat(), "limit": DRAWN})
@@ -131,9 +130,9 @@ def _load(one: Mapping[str, Any], lease: Mapping[str, Any], decided: Mapping[str
             "decided": sum(counted.values()), "escalated": decided.get("review_escalated", 0), **counted}  # fmt: skip
 
 
-def sampling(ledger: Ledger, supervisor: Principal) -> dict[str, Any]:
+def sampling(ledger: Ledger, supervisor: Principal, now: datetime) -> dict[str, Any]:
     """Of the last days: how many reviews passed by themselves and by people, and today's draw to look at again."""
-    return _samples(ledger, supervisor.regions)
+    return _samples(ledger, (supervisor.regions, shanghai_day(now)))
 
 
 def looked_at(ledger: Ledger, drawn: Sequence[Mapping[str, Any]]) -> dict[tuple[str, datetime], dict[str, Any]]:
