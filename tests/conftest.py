@@ -18,6 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+import structlog
 from psycopg import sql
 from xdist.scheduler import LoadScopeScheduling
 
@@ -92,6 +93,14 @@ def _installations() -> list[Installation]:
         return []
     wanted = os.environ.get("KINBIND_TEST_POSTGRES", "")
     return [one for one in postgres_installations() if wanted in {"", "all", one.origin}]
+
+
+@pytest.fixture(autouse=True)
+def _no_log_to_a_closed_file() -> None:
+    """A command that a test has run in this process has left its log at a stderr that is closed by now."""
+    written_to = getattr(structlog.get_config()["logger_factory"], "_file", None)
+    if written_to is not None and written_to.closed:
+        structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
