@@ -359,11 +359,8 @@ def next_said(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:
     said, why = found
     if said == "route_offline" and why is None:
         why = str(cursor.facts.get("reason"))
-    return (
-        said,
-        SYSTEM,
-        {"reason": why, "note": sampling.rule(cursor.case) if why in ("automatic", "sampled") else None},
-    )
+    note = sampling.rule(cursor.case) if why in ("automatic", "sampled") else None
+    return said, SYSTEM, {"reason": why, "note": note}
 
 
 def _overdue(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:

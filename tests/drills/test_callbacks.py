@@ -18,9 +18,8 @@ from workflows.commands import Command
 
 CALLBACKS = parts.size(600, 100_000)
 BATCH = 100  # families brought before the camera in one call
-TOGETHER = min(
-    CALLBACKS, 2_000
-)  # callbacks shuffled and called: what is older than five minutes would be refused as forged
+# callbacks shuffled and called: what is older than five minutes would be refused as forged
+TOGETHER = min(CALLBACKS, 2_000)
 THREADS = 8
 OUTCOMES = ("passed", "passed", "passed", "no_match", "user_cancelled", "liveness_failed", "provider_down")
 
