@@ -31,6 +31,7 @@ from console.pages import (
     signing,
     supervision,
 )
+from console.settling import Settling
 from console.visit import COOKIE, ROOT, House, Say, Visit, sign_in_path
 from models.ledger import AWAY
 from policies.refusals import NotAllowed
@@ -72,7 +73,8 @@ log = structlog.get_logger()
 def create_console(office: Callable[[], Office], say: Say, *, sandbox: bool) -> FastAPI:
     """The app to be mounted at `/console`; `office` is asked at each visit, `say` puts codes into words."""
     app = FastAPI(title="kinbind console", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.state.house = House(office, say, templates(), sandbox)
+    pages = templates()
+    app.state.house = House(office, say, pages, Settling(office, pages), sandbox)
     app.state.feed = Feed(office)
     for door in _DOORS:  # where two paths could be one, the first has it
         app.include_router(door)

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 from tasks.office import Office
 from workflows.access.principals import Principal
 from workflows.case import Actor
-from workflows.views import repairs, reviewing
+from workflows.views import flow, population, repairs, reviewing, stuck, supervising
+from workflows.views.narrowing import Part
 
 Tallies = Callable[[Office, Principal], Mapping[str, int]]
+Looks = Callable[[Office, Principal], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Room:
     role: str
     links: tuple[tuple[str, str, str | None], ...]
     tallies: Tallies
+    looks: Looks | None = None  # asks all that its pages ask of the whole ledger, so that the answers are there
 
     def shown(self, office: Office, principal: Principal) -> Shown:
         """The same with its numbers, by one statement."""
@@ -52,6 +56,20 @@ def _supervised(office: Office, principal: Principal) -> Mapping[str, int]:
     return {"awaiting": repairs.awaiting(office.ledger, principal)}
 
 
+def _look_at_work(office: Office, principal: Principal) -> None:
+    now = office.ledger.now()
+    supervising.workload(office.ledger, principal, now)
+    supervising.sampling(office.ledger, principal, now)
+
+
+def _look_at_everything(office: Office, principal: Principal) -> None:
+    ledger, part, now = office.ledger, Part(principal.regions), office.ledger.now()
+    stuck.causes(ledger, part.granted)
+    population.population(ledger, part)
+    for span in get_args(flow.Span):
+        flow.flow(ledger, part, span, now)
+
+
 ROOMS: tuple[Room, ...] = (
     Room(
         "reviewer",
@@ -68,6 +86,7 @@ ROOMS: tuple[Room, ...] = (
         "operator",
         (("/ops", "ops_now", None), ("/ops/life", "ops_life", None), ("/ops/repairs", "ops_repairs", None)),
         _nothing,
+        _look_at_everything,
     ),
     Room(
         "supervisor",
@@ -81,5 +100,6 @@ ROOMS: tuple[Room, ...] = (
             ("/supervision/packs", "sup_packs", None),
         ),
         _supervised,
+        _look_at_work,
     ),
 )

@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from console import forms, shown, words
 from console.forms import Form
 from console.rooms import ROOMS, Shown
+from console.settling import Settling
 from tasks.office import Office
 from workflows.access import sessions
 from workflows.access.principals import Principal
@@ -43,6 +44,7 @@ class House:
     office: Callable[[], Office]  # opened when the service starts
     say: Say
     pages: Environment
+    settling: Settling
     sandbox: bool
 
 

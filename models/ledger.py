@@ -27,7 +27,10 @@ _DESK_OPTIONS = (
     "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off "
     "-c idle_in_transaction_session_timeout=60000 -c lock_timeout=10000 -c timezone=UTC -c jit=off"
 )
-_READER_OPTIONS = "-c default_transaction_read_only=on -c statement_timeout=30000 -c timezone=UTC -c jit=off"
+# A look at every binding sorts in memory; few are looked for at a time.
+_READER_OPTIONS = (
+    "-c default_transaction_read_only=on -c statement_timeout=30000 -c timezone=UTC -c jit=off -c work_mem=32MB"
+)
 # How long a host that is gone is waited for, in every pool: seconds, and milliseconds for what was sent unanswered.
 PATIENCE = {
     "connect_timeout": 5,

@@ -34,7 +34,7 @@ set claimed_by = %(staff)s, lease_until = clock.now + make_interval(secs => %(se
 from (select kinbind_now() as now) as clock
 where r.binding_id = (
   select w.binding_id from review_cases w
-  where w.agency like any(%(granted)s) and (w.claimed_by is null or w.lease_until <= kinbind_now())
+  where w.agency like any(%(granted)s) and (w.claimed_by is null or w.lease_until <= clock.now)
     and w.binding_id <> all(%(not_these)s)
   order by w.due_at, w.binding_id limit 1 for update of w skip locked)
 returning r.binding_id

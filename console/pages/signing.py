@@ -31,6 +31,7 @@ def sign_in_page(visit: Anybody) -> Response:
     """The form; a cookie of nobody's comes with it, so that it too can show that it is ours."""
     if visit.session is not None:
         return visit.go("/")
+    visit.house.settling.begin()
     if visit.token:
         return _form(visit)
     visit.token = sessions.new_token()

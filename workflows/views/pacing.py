@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable
-from threading import Lock, Thread
+from threading import Lock, Timer
 from typing import Any, Generic, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
@@ -22,6 +22,7 @@ QUICK = 0.25  # seconds
 STANDS_FOR = 20  # times what it took: a twentieth of the time is spent on looking
 PAGE = 0.05  # seconds: what is quick where a page waits for it
 OLDEST = 15.0  # seconds: no answer is given that is older, and was renewed behind somebody's back
+AFTER = 0.3  # seconds: a page that is given the old answer is made before its renewal takes the processor
 COOLS = 10.0  # seconds after which an answer that is kept warm is renewed, well before it is too old
 REMEMBERED = 3600.0  # seconds for which a question is kept warm after it was last asked
 WARM = 16  # questions of a kind that are kept warm, those asked last; `console.live` bounds what that costs
@@ -106,10 +107,12 @@ class Paced(Generic[_Asked, _Answer]):
             return kept
 
     def _renew(self, ledger: Ledger, asked: _Asked) -> None:
-        """Look in a thread beside, unless one is at it."""
+        """Look in a thread beside, once the page is made, unless one is at it."""
         if (ledger, asked) not in self._renewing:
             self._renewing.add((ledger, asked))
-            Thread(target=self._look_again, args=(ledger, asked), daemon=True).start()
+            beside = Timer(AFTER, self._look_again, (ledger, asked))
+            beside.daemon = True
+            beside.start()
 
     def _look_again(self, ledger: Ledger, asked: _Asked) -> None:
         begun = time.monotonic()

@@ -30,8 +30,10 @@ from principals p left join staff_accounts a on a.principal = p.id
 where p.kind = 'staff' and p.revoked_at is null order by p.name, p.id
 """)
 _LEASES = text("""
-select w.claimed_by as staff, count(*) as held, count(*) filter (where w.due_at <= kinbind_now()) as overdue
-from review_cases w where w.claimed_by is not null and w.lease_until > kinbind_now() and w.agency like any(:granted)
+with clock as (select kinbind_now() as now)
+select w.claimed_by as staff, count(*) as held, count(*) filter (where w.due_at <= clock.now) as overdue
+from review_cases w cross join clock
+where w.claimed_by is not null and w.lease_until > clock.now and w.agency like any(:granted)
 group by w.claimed_by
 """)
 _DECISIONS = text("""
@@ -42,10 +44,11 @@ from history h where h.at >= :since and h.actor like 'reviewer:%'
 group by 1, 2
 """)
 _QUEUE = text("""
-select count(*) as open, count(*) filter (where w.due_at <= kinbind_now()) as overdue,
+with clock as (select kinbind_now() as now)
+select count(*) as open, count(*) filter (where w.due_at <= clock.now) as overdue,
   count(*) filter (where w.escalations > 0) as escalated,
-  count(*) filter (where w.lease_until > kinbind_now()) as claimed
-from review_cases w where w.agency like any(:granted)
+  count(*) filter (where w.lease_until > clock.now) as claimed
+from review_cases w cross join clock where w.agency like any(:granted)
 """)
 # the same all day long, another every day, and nobody can tell beforehand which
 _DRAW = text("""

@@ -59,7 +59,7 @@ _LETTERS = """
 select l.binding_id, l.id, l.sequence, l.type, l.state, l.attempts, l.last_error, l.created_at, l.next_at
 from deliveries l join webhook_endpoints e on e.id = l.endpoint_id
 where l.state = :state and e.disabled_at is null and e.channel = :channel
-  and (not :late or l.created_at < kinbind_now() - interval '1 minute')
+  and (not :late or l.created_at < (select kinbind_now()) - interval '1 minute')
   and (cast(:after as text) is null or l.id > :after) {part}
 order by l.id limit :limit
 """
