@@ -62,6 +62,10 @@ def database_url() -> str:
     return url
 
 
+class LedgerClosedError(psycopg.InterfaceError):
+    """A thread that looks beside the pages has outlived the ledger of its process."""
+
+
 class Ledger:
     """A pool that writes for the desk, and one that only reads, for views.
 
@@ -83,9 +87,11 @@ class Ledger:
         self._reader = _reader_engine(reader_url, size)
         self.reads_apart = reader_url != url
         self._fresh = _reader_engine(url, size) if self.reads_apart else self._reader
+        self._closed = False
 
     def close(self) -> None:
-        """Close both pools."""
+        """Close both pools; who still reads is the last to do so."""
+        self._closed = True
         self.pool.close()
         self._reader.dispose()
         self._fresh.dispose()
@@ -108,10 +114,15 @@ class Ledger:
         """Run a query on the reading side and return its rows as mappings.
 
         `fresh`: where the desk writes. For what somebody has just done himself and for what a decision stands on; only
-        lists of what others do may lag behind.
+        lists of what others do may lag behind. Raises `LedgerClosedError`, and what the driver raises.
         """
+        if self._closed:
+            raise LedgerClosedError
         with (self._fresh if fresh else self._reader).connect() as conn:
-            return conn.execute(statement, parameters or {}).mappings().all()
+            rows = conn.execute(statement, parameters or {}).mappings().all()
+            if self._closed:
+                conn.detach()  # its pool is gone: it closes with the block
+            return rows
 
     def now(self) -> datetime:
         """The service clock: the database's real time plus what the sandbox has added (UTC)."""

@@ -33,8 +33,8 @@ ROOM = 2_000_000_000  # bytes of memory that a whole run may take; a clone takes
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two more processes than there are cores: half of the longest tests wait for processes of their own."""
-    return (os.cpu_count() or 1) + 2
+    """Three processes a core: the longest tests wait for processes of their own most of the time."""
+    return 3 * (os.cpu_count() or 1)
 
 
 # The folders whose tests take longest come first: at the end no process should wait for another's last long one.

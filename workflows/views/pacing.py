@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 import structlog
 
-from models.ledger import Ledger
+from models.ledger import Ledger, LedgerClosedError
 
 QUICK = 0.25  # seconds
 STANDS_FOR = 20  # times what it took: a twentieth of the time is spent on looking
@@ -120,6 +120,8 @@ class Paced(Generic[_Asked, _Answer]):
             answer = self._look(ledger, asked)
             with self._lock:
                 self._keep(ledger, asked, answer, begun)
+        except LedgerClosedError:  # the process ends
+            pass
         except Exception:  # the next one who comes looks for himself, once the old answer is too old
             log.exception("renewal_failed")
         finally:
