@@ -6,6 +6,7 @@ store/ run on every PostgreSQL found (the wheel's and the system's): `KINBIND_TE
 """
 
 import contextlib
+import functools
 import os
 import re
 import secrets
@@ -33,8 +34,8 @@ ROOM = 2_000_000_000  # bytes of memory that a whole run may take; a clone takes
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Three processes a core: the longest tests wait for processes of their own most of the time."""
-    return 3 * (os.cpu_count() or 1)
+    """Two more processes than there are cores: half of the longest tests wait for processes of their own."""
+    return (os.cpu_count() or 1) + 2
 
 
 # The folders whose tests take longest come first: at the end no process should wait for another's last long one.
@@ -88,6 +89,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 terminalreporter.write_line(f"DRILL {report.nodeid.rpartition('/')[2]}: {told}")
 
 
+@functools.cache  # asked once a test; each must be started to be asked its version
 def _installations() -> list[Installation]:
     if "KINBIND_TEST_DATABASE_URL" in os.environ:
         return []

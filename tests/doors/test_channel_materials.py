@@ -1,6 +1,8 @@
 """Documents over HTTP: what they are is told by their content."""
 
 import hashlib
+import struct
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,6 +31,12 @@ def test_what_is_taken(alipay: httpx.Client, office: Office, kind: str, media_ty
     assert office.windows.documents.get(shown["id"]) == content
 
 
+def _head_of_a_picture(width: int, height: int) -> bytes:
+    """The beginning of a PNG, which tells how large it is."""
+    told = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + told + struct.pack(">I", zlib.crc32(told))
+
+
 REFUSED = {
     "text": (b"hello", 415, "media_type_unsupported"),
     "empty": (b"", 415, "media_type_unsupported"),
@@ -38,7 +46,7 @@ REFUSED = {
     "half a photograph": (picture()[:-200], 422, "document_unreadable"),
     "a photograph in name": (b"\xff\xd8\xff" + bytes(300), 422, "document_unreadable"),
     "a page behind a photograph": (picture("PNG") + b"<script>alert(1)</script>", 422, "document_unreadable"),
-    "too many pixels": (picture("PNG", (9000, 6000))[:100] + bytes(9), 422, "document_unreadable"),
+    "too many pixels": (_head_of_a_picture(9000, 6000) + bytes(9), 422, "document_unreadable"),
     "too large": (picture() + bytes(10 * 1024 * 1024), 413, "file_too_large"),
     "far too large": (bytes(12 * 1024 * 1024), 413, "request_too_large"),
 }
