@@ -5,7 +5,7 @@ import pytest
 from tasks.office import Office
 from tests import life
 from tests.doors.conftest import Caller
-from tests.doors.test_ops_repairs import only, repaired, told_to
+from tests.doors.repairing import only, repaired, told_to
 from workflows.access.principals import Principal
 from workflows.errors import Refused
 from workflows.repairs import orders

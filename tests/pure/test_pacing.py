@@ -1,14 +1,16 @@
 """Looks at everything are rationed by what they cost, and nothing else is."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Event
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 
 from models.ledger import Ledger
 from workflows.views import pacing
-from workflows.views.pacing import COOLS, OLDEST, PAGE, REMEMBERED, STANDS_FOR, WARM, Paced, keep_warm
+from workflows.views.pacing import AFTER, COOLS, OLDEST, PAGE, REMEMBERED, STANDS_FOR, WARM, Paced, keep_warm
 
 
 class Clock:
@@ -117,24 +119,39 @@ def test_a_slow_question_keeps_nobody_from_others(clock: Clock) -> None:
     assert not paced._looking
 
 
-def test_who_must_not_wait_gets_the_old_answer_while_it_is_renewed(clock: Clock) -> None:
-    ledger, renewed = a_ledger(), Event()
-    asked: list[str] = []
+class Later:
+    """A timer that goes off when the test says so."""
+
+    set: ClassVar[list[Callable[[], None]]] = []
+
+    def __init__(self, seconds: float, call: Callable[..., None], told: tuple[Any, ...]) -> None:
+        assert seconds == AFTER
+        self.call = partial(call, *told)
+
+    def start(self) -> None:
+        self.set.append(self.call)
+
+
+def test_who_must_not_wait_gets_the_old_answer_and_it_is_renewed_once_the_page_is_made(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, asked = a_ledger(), list[str]()
+    monkeypatch.setattr(Later, "set", [])
+    monkeypatch.setattr(pacing, "Timer", Later)
 
     def look(_: Ledger, part: str) -> int:
         asked.append(part)
         clock.now += 0.1
-        if len(asked) > 1:
-            renewed.set()
         return len(asked)
 
     paced = Paced(look, PAGE, behind=True)
     assert paced(ledger, "all") == 1
     clock.now += STANDS_FOR * 0.1 + 0.1  # it no longer stands, and is not too old to be shown
-    assert paced(ledger, "all") == 1
-    assert renewed.wait(5)
-    while paced(ledger, "all") == 1:
-        pass
+    assert [paced(ledger, "all") for _ in range(2)] == [1, 1]
+    assert asked == ["all"]
+    (renewal,) = Later.set  # one, however many come
+    renewal()
+    assert paced(ledger, "all") == 2
     assert asked == ["all", "all"]
     clock.now += OLDEST
     assert paced(ledger, "all") == 3  # too old: looked for at once
