@@ -12,7 +12,7 @@ SOURCES := $(wildcard workflows tasks models policies gateways api console servi
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format drills bench lock clean
+.PHONY: help install demo test chromium lint format drills bench lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -22,14 +22,15 @@ install: .venv/requirements.lock ## What running takes, into .venv; then .venv/b
 demo: .venv/requirements.lock ## Everything on this machine, with a family's story (ARGS=--exit: and end)
 	@$(BIN)/python -m cli.main demo $(ARGS)
 
-# The browser tests drive Debian's Chromium; where it cannot be installed they say so, and fail under CI.
-BROWSER = command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
-	echo "Installing Chromium ..." && apt-get update -qq && \
-	DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium fonts-noto-cjk >/dev/null; } || true
-
-test: .venv/requirements-dev.lock ## All tests, on real servers (ARGS="-k face": some)
-	@$(BROWSER)
+test: ## All tests, on real servers (ARGS="-k face": some)
+	@$(MAKE) --no-print-directory --jobs=2 .venv/requirements-dev.lock chromium # side by side
 	@$(BIN)/python -m pytest $(ARGS)
+
+# The browser tests drive Debian's Chromium; where it cannot be installed they say so, and fail under CI.
+chromium:
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+	echo "Installing Chromium ..." && apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	apt-get install -qq -y --no-install-recommends chromium fonts-noto-cjk >/dev/null; } || true
 
 drills: .venv/requirements-dev.lock ## Only the tests in which things are killed, lost, doubled or late
 	@KINBIND_DRILLS=long $(BIN)/python -m pytest -m "drills or workers" $(ARGS)
@@ -56,6 +57,7 @@ lock: $(BIN)/python ## Pins what the *.in files ask for (ARGS=--upgrade: anew)
 	$(COMPILE) $(ARGS) -o requirements.lock requirements.in
 	$(COMPILE) $(ARGS) -o requirements-dev.lock requirements-dev.in
 	$(COMPILE) $(ARGS) -o .ci/requirements.lock .ci/requirements.in
+	$(COMPILE) $(ARGS) -o .ci/pip.lock .ci/pip.in
 
 clean: ## Takes away what make made; var/, which holds data, stays
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -63,13 +65,16 @@ clean: ## Takes away what make made; var/, which holds data, stays
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later with venv was not found; try PYTHON=..." >&2; exit 1; }
-	$(PYTHON) -m venv --clear .venv
+	@$(PYTHON) -m venv --clear .venv
+	@$(INSTALL) -r .ci/pip.lock
 
 # The copy of a lock in .venv/ says what was installed; it is installed again only when the lock differs.
 .venv/requirements.lock: requirements.lock | $(BIN)/python
 	@cmp -s $< $@ || { echo "Installing $< into .venv ..." && $(INSTALL) -r $<; }
 	@cp $< $@
 
-.venv/requirements-dev.lock: requirements-dev.lock .venv/requirements.lock | $(BIN)/python
-	@cmp -s $< $@ || { echo "Installing $< into .venv ..." && $(INSTALL) -r requirements.lock -r $<; }
-	@cp $< $@
+# What the tests take comes with what running takes, in one go.
+.venv/requirements-dev.lock: requirements.lock requirements-dev.lock | $(BIN)/python
+	@{ cmp -s requirements.lock .venv/requirements.lock && cmp -s requirements-dev.lock $@; } || { \
+	echo "Installing requirements-dev.lock into .venv ..." && $(INSTALL) -r requirements.lock -r requirements-dev.lock; }
+	@cp requirements.lock requirements-dev.lock .venv/

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Lock, Thread
 
+import structlog
 from jinja2 import Environment
 
 from console.rooms import ROOMS
@@ -16,6 +17,7 @@ from models.ledger import AWAY
 from tasks.office import Office
 from workflows.access.principals import EVERYWHERE, Principal
 
+log = structlog.get_logger()
 _WHOEVER = Principal("", "staff", "", regions=(EVERYWHERE,))
 
 
@@ -40,5 +42,7 @@ class Settling:
                     room.looks(self._office(), _WHOEVER)
         except AWAY:  # whoever turns to a page then looks for himself
             pass
+        except Exception:  # it is told of on the page that asks the same
+            log.exception("settling_failed")
         for name in self._pages.list_templates():
             self._pages.get_template(name)

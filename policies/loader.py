@@ -68,15 +68,19 @@ class PackFile:
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """A resolved pack, the files that it came from (nearest first) and which of them set each key path."""
+    """A resolved pack, the files that it came from (nearest first) and which of them set each key path.
+
+    `nearest` has what is above those paths too, and of each the nearest file that set it or something below it.
+    """
 
     pack: Pack
     chain: tuple[PackFile, ...]
     origins: Mapping[str, PackFile]
+    nearest: Mapping[str, PackFile]
 
     def origin(self, path: str) -> PackFile:
         """Return the nearest file that set the key path or something below it, else what is above it."""
-        return _origin(self.origins, self.chain, path)
+        return _origin(self.origins, self.nearest, path) or self.chain[0]
 
     def facts(self, path: str) -> tuple[str, ...]:
         """Return the marks of DOMAIN.md on which the key path stands.
@@ -122,8 +126,8 @@ class Law:
         return self.chain[: self.chain.index(self.origin(path)) + 1]
 
 
-class _Loader(yaml.SafeLoader):
-    """Plain YAML in which a key said twice is an error, not the last one silently."""
+class _Loader(yaml.CSafeLoader):
+    """Plain YAML in which a key said twice is an error, not the last one silently. In C: every process reads it all."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
@@ -195,11 +199,12 @@ def join(chain: tuple[PackFile, ...]) -> Law:
     origins: dict[str, PackFile] = {}
     for file in reversed(chain):
         body = _merged(body, file.body, file, "", origins)
+    nearest = _nearest(origins, chain)
     try:
         pack = Pack.model_validate(body)
     except ValidationError as error:
-        raise PackError(_problems(error, origins, chain)) from error
-    law = Law(pack, chain, origins)
+        raise PackError(_problems(error, origins, nearest, chain[0])) from error
+    law = Law(pack, chain, origins, nearest)
     problems = _unknown_paths(chain[0], body)
     if problems:
         raise PackError(problems)
@@ -251,19 +256,27 @@ def _upwards(path: str) -> Iterator[str]:
         path = path.rpartition(".")[0]
 
 
-def _origin(origins: Mapping[str, PackFile], chain: tuple[PackFile, ...], path: str) -> PackFile:
-    at_or_below = [file for set_, file in origins.items() if f"{set_}.".startswith(f"{path}.")]
-    if at_or_below:
-        return min(at_or_below, key=chain.index)
-    return next((origins[above] for above in _upwards(path) if above in origins), chain[0])
+def _nearest(origins: Mapping[str, PackFile], chain: tuple[PackFile, ...]) -> dict[str, PackFile]:
+    """Return, by each key path that was set and all above it, the nearest file that set it or something below it."""
+    found: dict[str, PackFile] = {}
+    for path, file in origins.items():
+        for above in _upwards(path):
+            found[above] = min(file, found.get(above, file), key=chain.index)
+    return found
 
 
-def _problems(error: ValidationError, origins: Mapping[str, PackFile], chain: tuple[PackFile, ...]) -> list[Problem]:
+def _origin(origins: Mapping[str, PackFile], nearest: Mapping[str, PackFile], path: str) -> PackFile | None:
+    return nearest.get(path) or next((origins[above] for above in _upwards(path) if above in origins), None)
+
+
+def _problems(
+    error: ValidationError, origins: Mapping[str, PackFile], nearest: Mapping[str, PackFile], asked: PackFile
+) -> list[Problem]:
     found = []
     for one in error.errors():
         path = ".".join(str(part) for part in one["loc"])
         what = "unknown key" if one["type"] == "extra_forbidden" else one["msg"].removeprefix("Value error, ")
-        found.append(Problem(_origin(origins, chain, path).file, path, what))
+        found.append(Problem((_origin(origins, nearest, path) or asked).file, path, what))
     return found
 
 

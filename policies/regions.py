@@ -31,7 +31,7 @@ class AgencyName:
 def names() -> dict[str, str]:
     """Return region code → Chinese name, of all provinces and prefecture-level places (GB/T 2260, DOMAIN §C.4)."""
     file = Path(__file__).parent / "packs" / "shared" / "regions.yaml"
-    table: dict[str, str] = yaml.safe_load(file.read_text("utf-8"))
+    table: dict[str, str] = yaml.load(file.read_text("utf-8"), yaml.CSafeLoader)
     return table
 
 

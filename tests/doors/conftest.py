@@ -6,6 +6,7 @@ import functools
 import os
 import socket
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from console.app import templates
 from gateways.inspection import inspect
 from service.app import create_app
 from tasks.office import Office, open_office
@@ -35,6 +37,14 @@ def _looked_at_once() -> Iterator[None]:
     """A document is decoded in a child of its own, a tenth of a second; once is enough for the same bytes."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("tasks.documents.inspect", functools.cache(inspect))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _read_once() -> Iterator[None]:
+    """The console's templates are made into Python once, not once for each service."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("console.app.templates", functools.cache(templates))
         yield
 
 
@@ -68,22 +78,15 @@ def serving() -> Iterator[str]:
     thread = threading.Thread(target=asyncio.run, args=(server.serve(sockets=[listening]),), daemon=True)
     thread.start()
     try:
-        _until_it_answers(listening.getsockname()[1], thread)
+        while not server.started:
+            assert thread.is_alive(), "the API did not start"
+            time.sleep(0.002)  # to ask without a pause would take the processor from what is to start
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(20)
         listening.close()
         _idle[kind].append(app)
-
-
-def _until_it_answers(port: int, thread: threading.Thread) -> None:
-    with httpx.Client(timeout=20, verify=NO_AUTHORITIES) as client:
-        while thread.is_alive():
-            with contextlib.suppress(httpx.HTTPError):
-                client.get(f"http://127.0.0.1:{port}/healthz")
-                return
-    pytest.fail("the API did not start")
 
 
 @pytest.fixture

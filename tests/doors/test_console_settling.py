@@ -28,14 +28,15 @@ def test_it_begins_where_somebody_comes_to_sign_in(comes: Comes, monkeypatch: py
     assert begun
 
 
-def test_it_is_done_once_and_a_ledger_that_is_away_keeps_no_page_from_being_read(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("fault", [AWAY[0], ZeroDivisionError])
+def test_it_is_done_once_and_no_fault_keeps_a_page_from_being_read(
+    office: Office, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
 ) -> None:
     pages, seen = templates(), list[tuple[str, ...]]()
 
     def looks(_office: Office, who: Principal) -> None:
         seen.append(who.regions)
-        raise AWAY[0]
+        raise fault
 
     monkeypatch.setattr(settling, "ROOMS", (Room("operator", (), lambda _office, _who: {}, looks),))
     once = Settling(lambda: office, pages)
