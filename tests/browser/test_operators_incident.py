@@ -99,7 +99,8 @@ def test_the_pages_stay_right_without_reloading(town: dict[str, list[str]], sits
     second.on("request", lambda asked: streams.append(asked.url) if asked.url.endswith("/live") else None)
     second.goto(operator.url)
     life.say(office, "withdraw", town["submitted"][2])
-    expect(second.locator("#node-withdrawn .node-count")).to_have_text(str(before + 1))
+    # on a machine on which a count is slow the next tick brings what the word of the move was too early for
+    expect(second.locator("#node-withdrawn .node-count")).to_have_text(str(before + 1), timeout=30_000)
     assert streams == []
     operator.bring_to_front()
     expect(node).to_have_text(str(before + 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import TextClause
 
@@ -30,6 +30,14 @@ class Part:
 EVERYTHING = Part((EVERYWHERE,))
 
 
+class Place(NamedTuple):
+    """Where an application belongs."""
+
+    region: str
+    product: str
+    channel: str
+
+
 def whole(part: Part) -> bool:
     """Whether nothing is left out: granted everything, and nothing asked."""
     return EVERYWHERE in part.granted and not (part.region or part.product or part.channel)
@@ -38,6 +46,17 @@ def whole(part: Part) -> bool:
 def narrowed(part: Part, column: str) -> str:
     """The condition on a binding's id; empty where everything is asked for, so that no application is read."""
     return "" if whole(part) else _PART.format(column)
+
+
+def within(part: Part, place: Place) -> bool:
+    """Whether what belongs there is of the part: what `narrowed` says, of what has been read."""
+    granted, (asked,) = patterns(part.granted), patterns([part.region or EVERYWHERE])
+    return (
+        any(place.region.startswith(one.removesuffix("%")) for one in granted)
+        and place.region.startswith(asked.removesuffix("%"))
+        and part.product in {None, place.product}
+        and part.channel in {None, place.channel}
+    )
 
 
 def asked_of(part: Part, query: TextClause, **more: Any) -> dict[str, Any]:

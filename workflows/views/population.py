@@ -1,9 +1,15 @@
-"""Who is in each state: how many, how long half of them have waited at least, and the list of them."""
+"""Who is in each state: how many, how long half of them have waited at least, and the list of them.
+
+One look at everything serves every narrowing: it counts by state, place, product, channel and age, and what is asked
+is added up from that. Counts are exact; of an age it knows the class, a tenth wide, and the oldest and latest in it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from sqlalchemy import text
 
@@ -11,17 +17,21 @@ from models.ledger import Ledger
 from workflows.case import FINAL, STATES
 from workflows.engine import Desk
 from workflows.views import cursors, reviewing
-from workflows.views.narrowing import Part, asked_of, narrowed
+from workflows.views.narrowing import Part, Place, asked_of, narrowed, within
 from workflows.views.pacing import PAGE, Paced
 
+# The borders of the ages: from a minute to two hundred years, each a tenth more than the one before, oldest first.
 # What has ended waits for nobody: only counted.
-_COUNTS = """
-with clock as (select kinbind_now() as now)
-select b.state, count(*) as count, min(b.state_since) as oldest_since,
-  extract(epoch from (select now from clock) - percentile_disc(0.5) within group (order by b.state_since)
-    filter (where b.state <> all(:final)))::float8 as median_seconds
-from bindings b where true {part} group by b.state
-"""
+_COUNTS = text("""
+with clock as (select kinbind_now() as now),
+ages as (select array(select now - make_interval(secs => 60 * power(1.1, n)) from generate_series(194, 0, -1) as n)
+  as borders from clock)
+select a.region, a.product, a.channel, b.state,
+  case when b.state <> all(:final) then width_bucket(b.state_since, (select borders from ages)) end as age,
+  count(*) as count, min(b.state_since) as oldest, max(b.state_since) as latest, (select now from clock) as now
+from bindings b join applications a on a.binding_id = b.id
+group by 1, 2, 3, 4, 5
+""")
 _LIST = """
 select b.id as binding_id, b.state, b.state_since as since, b.version
 from bindings b where b.state = :state and (cast(:after as text) is null or b.id > :after) {part}
@@ -33,19 +43,60 @@ from bindings b join applications a on a.binding_id = b.id where b.id = any(:ids
 """)
 
 
+class _Age(NamedTuple):
+    """How many of one state and place have about the same age, and since when the oldest and the latest of them."""
+
+    many: int
+    oldest: datetime
+    latest: datetime
+
+
+class _Everywhere(NamedTuple):
+    """What one look found: by place and state, and when it looked."""
+
+    places: Mapping[Place, Mapping[str, Sequence[_Age]]]
+    at: datetime
+
+
 def population(ledger: Ledger, part: Part) -> dict[str, dict[str, Any]]:
     """By state: `count`, `oldest_since`, `median_seconds` (None where nobody waits); every state is there."""
-    return _paced(ledger, part)
+    places, at = _everywhere(ledger, None)
+    found: dict[str, list[_Age]] = {state: [] for state in STATES}
+    for place, states in places.items():
+        if within(part, place):
+            for state, ages in states.items():
+                found[state] += ages
+    return {state: _told(state, ages, at) for state, ages in found.items()}
 
 
-def _look(ledger: Ledger, part: Part) -> dict[str, dict[str, Any]]:
-    query = text(_COUNTS.format(part=narrowed(part, "b.id")))
-    rows = {row["state"]: dict(row) for row in ledger.read(query, asked_of(part, query, final=list(FINAL)))}
-    nobody = {"count": 0, "oldest_since": None, "median_seconds": None}
-    return {state: rows.get(state, {"state": state} | nobody) for state in STATES}
+def _told(state: str, ages: Sequence[_Age], at: datetime) -> dict[str, Any]:
+    middle = _middle(ages) if ages and state not in FINAL else None
+    return {"state": state, "count": sum(age.many for age in ages),
+            "oldest_since": min((age.oldest for age in ages), default=None),
+            "median_seconds": (at - middle).total_seconds() if middle else None}  # fmt: skip
 
 
-_paced = Paced(_look, PAGE, behind=True)
+def _middle(ages: Iterable[_Age]) -> datetime:
+    """Since when the one in the middle waits, the older of two: as far between the ends of its age as its rank is."""
+    ordered = sorted(ages, key=lambda age: age.oldest)
+    rank = (sum(age.many for age in ordered) - 1) // 2
+    for age in ordered:
+        if rank < age.many:
+            break
+        rank -= age.many
+    return age.oldest + (age.latest - age.oldest) * (rank / max(age.many - 1, 1))
+
+
+def _look(ledger: Ledger, _asked: None) -> _Everywhere:
+    places: dict[Place, dict[str, list[_Age]]] = defaultdict(lambda: defaultdict(list))
+    rows = ledger.read(_COUNTS, {"final": list(FINAL)})
+    for row in rows:
+        place = Place(row["region"], row["product"], row["channel"])
+        places[place][row["state"]].append(_Age(row["count"], row["oldest"], row["latest"]))
+    return _Everywhere(places, rows[0]["now"] if rows else ledger.now())
+
+
+_everywhere = Paced(_look, PAGE, behind=True)
 
 
 def members(ledger: Ledger, part: Part, state: str, limit: int, cursor: str | None = None) -> dict[str, Any]:

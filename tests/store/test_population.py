@@ -1,0 +1,50 @@
+"""How many are in each state, and how long half of them have waited at least, of every part of the ledger."""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+
+import pytest
+
+from tasks.office import Office
+from tests import life
+from workflows.views.narrowing import EVERYTHING, Part
+from workflows.views.population import _Age, _middle, population
+
+
+@pytest.fixture
+def office(database_url: str) -> Iterator[Office]:
+    with life.office(database_url) as opened:
+        yield opened
+
+
+def test_half_have_waited_longer(office: Office) -> None:
+    """Of two in the middle the longer wait is told; the region of one is not counted with the other's."""
+    for seed, (region, hours) in enumerate([("440100", 30), ("440100", 5), ("320500", 2), ("440300", 1)]):
+        life.to_state(office, "submitted", seed=seed, region=region)
+        life.skip(office, hours=hours)
+    for part, hours in {EVERYTHING: 8, Part(("000000",), region="440000"): 8, Part(("320000",)): 3}.items():
+        assert population(office.ledger, part)["submitted"]["median_seconds"] / 3600 == pytest.approx(hours, abs=0.05)
+
+
+def test_nobody_waits_where_nobody_is_or_all_has_ended(office: Office) -> None:
+    assert population(office.ledger, EVERYTHING)["submitted"]["median_seconds"] is None
+    life.say(office, "withdraw", life.to_state(office, "submitted"))
+    ended = population(office.ledger, EVERYTHING)["withdrawn"]
+    assert (ended["count"], ended["median_seconds"]) == (1, None)
+    assert ended["oldest_since"] is not None
+
+
+def test_of_many_the_middle_is_right_to_a_tenth() -> None:
+    now, dice = datetime(2026, 11, 1, tzinfo=UTC), random.Random(1)
+    waits = sorted(dice.choice((60, 86400, 864000)) * 10 ** dice.random() for _ in range(999))
+    classes = [[now - timedelta(seconds=one) for one in same] for _, same in groupby(waits, _class)]
+    told = (now - _middle([_Age(len(one), min(one), max(one)) for one in classes])).total_seconds()
+    assert told == pytest.approx(waits[499], rel=0.1)
+
+
+def _class(seconds: float) -> int:
+    """A tenth wide, as the statement has it."""
+    borders = [60 * 1.1**n for n in range(195)]
+    return sum(border <= seconds for border in borders)
