@@ -32,11 +32,17 @@ Album = Callable[..., None]
 SERIOUS = ("serious", "critical")
 
 
+def chromium() -> str | None:
+    """The browser to drive: `KINBIND_TEST_CHROMIUM`, else one of the PATH, the one without windows first."""
+    found = map(shutil.which, ("chromium-headless-shell", "chromium", "chromium-browser"))
+    return os.environ.get("KINBIND_TEST_CHROMIUM") or next(filter(None, found), None)
+
+
 @pytest.fixture(scope="module")  # it keeps an event loop in this thread: other tests have loops of their own
 def browser() -> Iterator[Browser]:
-    path = os.environ.get("KINBIND_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    path = chromium()
     if path is None:
-        cannot_run("no Chromium on the PATH (apt-get install chromium)")
+        cannot_run("no Chromium on the PATH (apt-get install chromium-headless-shell)")
     with sync_playwright() as playwright:
         try:
             started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])

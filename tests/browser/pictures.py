@@ -5,7 +5,6 @@ A town of made-up families lives for a day and a half in a fresh sandbox; then e
 
 import io
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from models import ledger
 from tasks.office import Office, open_office
 from tests import life
 from tests.browser import scenes
+from tests.browser.conftest import chromium
 from tests.browser.papers import paper
 from tests.doors.conftest import serving
 
@@ -89,7 +89,6 @@ def with_papers(office: Office, ids: list[str]) -> None:
 def main() -> None:
     """Take all of them."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    chromium = os.environ.get("KINBIND_TEST_CHROMIUM") or shutil.which("chromium")
     with tempfile.TemporaryDirectory(prefix="kinbind-pictures-") as name:
         Path(name).chmod(0o755)  # the server may run under another account
         with Postgres(Path(name) / "postgres", settings=TEST_SETTINGS) as server:
@@ -99,7 +98,7 @@ def main() -> None:
                 found = scenes.town(office)
                 scenes.gone_wrong(office, found)
                 with_papers(office, found["agency_review"])
-                browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+                browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
                 take(browser, base, found)
                 browser.close()
 
