@@ -22,8 +22,14 @@ install: .venv/requirements.lock ## What running takes, into .venv; then .venv/b
 demo: .venv/requirements.lock ## Everything on this machine, with a family's story (ARGS=--exit: and end)
 	@$(BIN)/python -m cli.main demo $(ARGS)
 
+# However many jobs are asked for, one thing comes after the other: two would install into one .venv. But for what the
+# tests take, of which nothing comes in the way of anything.
+ifndef SIDE_BY_SIDE
+.NOTPARALLEL:
+endif
+
 test: ## All tests, on real servers (ARGS="-k face": some)
-	@$(MAKE) --no-print-directory --jobs=2 .venv/requirements-dev.lock chromium # side by side
+	@$(MAKE) --no-print-directory --jobs=2 SIDE_BY_SIDE=1 .venv/requirements-dev.lock chromium
 	@$(BIN)/python -m pytest $(ARGS)
 
 # The browser tests drive Debian's Chromium, the one without windows if they may choose: it is smaller and takes a third
@@ -54,7 +60,7 @@ bench: .venv/requirements-dev.lock ## How fast this machine is, as ratios (ARGS 
 COMPILE := $(BIN)/uv --no-cache pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-lock: $(BIN)/python ## Pins what the *.in files ask for (ARGS=--upgrade: anew)
+lock: .venv/pip.lock ## Pins what the *.in files ask for (ARGS=--upgrade: anew)
 	$(INSTALL) -r .ci/requirements.lock
 	$(COMPILE) $(ARGS) -o requirements.lock requirements.in
 	$(COMPILE) $(ARGS) -o requirements-dev.lock requirements-dev.in
@@ -65,18 +71,18 @@ clean: ## Takes away what make made; var/, which holds data, stays
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or later with venv was not found; try PYTHON=..." >&2; exit 1; }
-	@$(PYTHON) -m venv --clear .venv
-	@$(INSTALL) -r .ci/pip.lock
-
 # The copy of a lock in .venv/ says what was installed; it is installed again only when the lock differs.
-.venv/requirements.lock: requirements.lock | $(BIN)/python
+.venv/pip.lock: .ci/pip.lock
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later with venv was not found; try PYTHON=..." >&2; exit 1; }
+	@cmp -s $< $@ || { $(PYTHON) -m venv --clear .venv && $(INSTALL) -r $<; }
+	@cp $< $@
+
+.venv/requirements.lock: requirements.lock .venv/pip.lock
 	@cmp -s $< $@ || { echo "Installing $< into .venv ..." && $(INSTALL) -r $<; }
 	@cp $< $@
 
 # What the tests take comes with what running takes, in one go.
-.venv/requirements-dev.lock: requirements.lock requirements-dev.lock | $(BIN)/python
+.venv/requirements-dev.lock: requirements.lock requirements-dev.lock .venv/pip.lock
 	@{ cmp -s requirements.lock .venv/requirements.lock && cmp -s requirements-dev.lock $@; } || { \
 	echo "Installing requirements-dev.lock into .venv ..." && $(INSTALL) -r requirements.lock -r requirements-dev.lock; }
 	@cp requirements.lock requirements-dev.lock .venv/

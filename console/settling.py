@@ -33,7 +33,11 @@ class Settling:
     def begin(self) -> None:
         """Do it beside; nothing where it has begun already."""
         if self._begun.acquire(blocking=False):
-            Thread(target=self._settle, daemon=True).start()
+            try:
+                Thread(target=self._settle, daemon=True).start()
+            except RuntimeError:  # no thread to be had: whoever comes next begins it
+                log.exception("settling_not_begun")
+                self._begun.release()
 
     def _settle(self) -> None:
         try:

@@ -119,10 +119,11 @@ class Ledger:
         if self._closed:
             raise LedgerClosedError
         with (self._fresh if fresh else self._reader).connect() as conn:
-            rows = conn.execute(statement, parameters or {}).mappings().all()
-            if self._closed:
-                conn.detach()  # its pool is gone: it closes with the block
-            return rows
+            try:
+                return conn.execute(statement, parameters or {}).mappings().all()
+            finally:
+                if self._closed and not conn.invalidated:
+                    conn.detach()  # its pool is gone: it closes with the block
 
     def now(self) -> datetime:
         """The service clock: the database's real time plus what the sandbox has added (UTC)."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from policies.pack import Pack
 SHIPPED = Path(__file__).parent / "packs"
 # About the file itself, not part of the law that it is merged into.
 _OWN_KEYS = frozenset({"inherits", "replaces", "sources", "facts", "unconfirmed"})
+_DEEPEST = 500  # at thirty thousand the parser runs out of stack
 _REQUIRED = ("pack", "version", "effective_from", "region", "product")
 # Members of these are taken whole: half a term or channel of the parent's makes no sense beside the child's.
 _WHOLE = frozenset({"deadlines", "channels.open", "papers", "notices", "agencies", "reasons", "help"})
@@ -139,13 +142,7 @@ class _Loader(yaml.CSafeLoader):
 
 def read_place(place: Path) -> list[PackFile]:
     """Read one pack, or every pack of a folder. Raises `PackError` with all that is wrong in them."""
-    if place.is_dir():
-        return read_folder(place)
-    try:
-        text = place.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PackError([Problem(place.name, "", f"cannot be read: {error}")]) from error
-    return [read_pack(place.name, text)]
+    return read_folder(place) if place.is_dir() else [_read_file(place)]
 
 
 def read_folder(folder: Path) -> list[PackFile]:
@@ -154,7 +151,7 @@ def read_folder(folder: Path) -> list[PackFile]:
     problems: list[Problem] = []
     for path in sorted(folder.glob("*.yaml")):
         try:
-            found.append(read_pack(path.name, path.read_text("utf-8")))
+            found.append(_read_file(path))
         except PackError as error:
             problems += error.problems
     if problems:
@@ -162,12 +159,24 @@ def read_folder(folder: Path) -> list[PackFile]:
     return found
 
 
+def _read_file(path: Path) -> PackFile:
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PackError([Problem(path.name, "", f"cannot be read: {error}")]) from error
+    return read_pack(path.name, text)
+
+
 def read_pack(file: str, text: str) -> PackFile:
     """Read one pack; `file` is the name for errors. Raises `PackError`."""
+    if _depth(text) > _DEEPEST:
+        raise PackError([Problem(file, "", f"nested deeper than {_DEEPEST}")])
     try:
         body = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise PackError([Problem(file, "", " ".join(str(error).split()))]) from error
+    except Exception as error:  # a value that is not of the type that its form or its tag says: 2026-13-45
+        raise PackError([Problem(file, "", f"a value is not what it looks like: {error}")]) from error
     if not isinstance(body, dict):
         raise PackError([Problem(file, "", "not a mapping")])
     problems = [Problem(file, key, "missing") for key in _REQUIRED if key not in body]
@@ -211,6 +220,13 @@ def join(chain: tuple[PackFile, ...]) -> Law:
     return law
 
 
+def _depth(text: str) -> int:
+    """At most how deep it is nested, by what opens lines and brackets: the parser would end the process over it."""
+    leads = max((len(line) - len(line.lstrip(" \t-?:")) for line in text.splitlines()), default=0)
+    steps = (1 if mark in "[{" else -1 for mark in re.findall(r"[\[\]{}]", text))
+    return leads + max(accumulate(steps), default=0)
+
+
 def _wrong_heads(file: str, body: dict[str, Any]) -> list[Problem]:
     kinds = {
         **dict.fromkeys(("pack", "version", "region", "product"), str),
@@ -223,9 +239,20 @@ def _wrong_heads(file: str, body: dict[str, Any]) -> list[Problem]:
         for key, kind in kinds.items()
         if body.get(key) is not None and not isinstance(body[key], kind)
     ]
+    found += [
+        Problem(file, key, "must be a list of words")
+        for key, words in [*((key, body.get(key)) for key in ("replaces", "sources", "unconfirmed")), *_facts(body)]
+        if isinstance(words, list) and not all(isinstance(word, str) for word in words)
+    ]
+    found += [Problem(file, key, "must be a list") for key, marks in _facts(body) if not isinstance(marks, list)]
     if body.get("inherits") is not None and "/" not in str(body["inherits"]):
         found.append(Problem(file, "inherits", "write it as <pack>/<product>"))
     return found
+
+
+def _facts(body: dict[str, Any]) -> list[tuple[str, Any]]:
+    facts = body.get("facts")
+    return [(f"facts.{path}", marks) for path, marks in facts.items()] if isinstance(facts, dict) else []
 
 
 def _merged(

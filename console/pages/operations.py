@@ -117,11 +117,10 @@ def moves(
 @router.get("/life")
 def life(visit: Operator, region: Narrow = "", product: Narrow = "", channel: Narrow = "") -> Response:
     """The state diagram, with how many are in each state and how long they have waited."""
-    ledger = visit.office.ledger
     asked = {"region": region, "product": product, "channel": channel}
-    return visit.page("ops_life.html", there=population.population(ledger, part(visit, **asked)), asked=asked,
-                      drawing=drawing, now=ledger.now(), products=get_args(Product),
-                      channels=get_args(ChannelName))  # fmt: skip
+    found = population.population(visit.office.ledger, part(visit, **asked))
+    return visit.page("ops_life.html", there=found.states, asked=asked, drawing=drawing, now=found.at,
+                      products=get_args(Product), channels=get_args(ChannelName))  # fmt: skip
 
 
 @router.get("/life/{state}")

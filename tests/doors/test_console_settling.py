@@ -2,6 +2,7 @@
 
 import time
 from functools import partialmethod
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -46,6 +47,23 @@ def test_it_is_done_once_and_no_fault_keeps_a_page_from_being_read(
     while len(pages.cache) < len(pages.list_templates()):  # a limit of the test's own ends it
         time.sleep(0.02)
     assert seen == [("000000",)]
+
+
+def test_where_no_thread_is_to_be_had_whoever_comes_next_begins_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Refused(Thread):
+        def start(self) -> None:
+            raise RuntimeError
+
+    once = Settling(lambda: office, templates())
+    done = Event()
+    monkeypatch.setattr(Settling, "_settle", lambda _self: done.set())
+    with monkeypatch.context() as patched:
+        patched.setattr(settling, "Thread", Refused)
+        once.begin()
+    once.begin()
+    assert done.wait(5)
 
 
 def test_the_rooms_ask_for_what_their_pages_ask_for(

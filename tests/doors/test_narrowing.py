@@ -35,7 +35,7 @@ def test_the_same_part_is_counted_alike_everywhere(office: Office) -> None:
     }
     for part, count in parts.items():
         seen = {one["state"]: one["count"] for one in overview.overview(office.ledger, part)["states"]}
-        there = {state: one["count"] for state, one in population.population(office.ledger, part).items()}
+        there = {state: one["count"] for state, one in population.population(office.ledger, part).states.items()}
         listed = {state: len(population.members(office.ledger, part, state, 50)["items"]) for state in STATES}
         assert seen == there == listed, part
         assert sum(seen.values()) == count, part

@@ -34,7 +34,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return made
 
 
-def counting(clock: Clock, seconds: float) -> tuple[list[Any], Paced[str, int]]:
+def counting(clock: Clock, seconds: float, **options: Any) -> tuple[list[Any], Paced[str, int]]:
     """A question that takes so long; its answer is how often it was asked."""
     asked: list[Any] = []
 
@@ -43,7 +43,7 @@ def counting(clock: Clock, seconds: float) -> tuple[list[Any], Paced[str, int]]:
         clock.now += seconds
         return len(asked)
 
-    return asked, Paced(look)
+    return asked, Paced(look, **options)
 
 
 def a_ledger() -> Ledger:
@@ -155,6 +155,50 @@ def test_who_must_not_wait_gets_the_old_answer_and_it_is_renewed_once_the_page_i
     assert asked == ["all", "all"]
     clock.now += OLDEST
     assert paced(ledger, "all") == 3  # too old: looked for at once
+
+
+def test_a_renewal_that_ends_late_does_not_bring_an_older_answer_back(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, asked = a_ledger(), list[str]()
+    monkeypatch.setattr(Later, "set", [])
+    monkeypatch.setattr(pacing, "Timer", Later)
+
+    def look(_: Ledger, part: str) -> int:
+        asked.append(part)
+        mine = len(asked)
+        clock.now += 0.1
+        if mine == 2:  # while it is renewed the kept answer gets too old, and somebody looks himself
+            clock.now += OLDEST
+            assert paced(ledger, part) == 3
+        return mine
+
+    paced = Paced(look, PAGE, behind=True)
+    paced(ledger, "all")
+    clock.now += STANDS_FOR * 0.1 + 0.1
+    paced(ledger, "all")
+    Later.set.pop()()
+    assert paced(ledger, "all") == 3
+
+
+def test_where_no_thread_is_to_be_had_the_old_answer_is_given_and_the_next_renews_it(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Later) -> None:
+        raise RuntimeError
+
+    ledger = a_ledger()
+    _, paced = counting(clock, 0.1, quick=PAGE, behind=True)
+    monkeypatch.setattr(Later, "set", [])
+    monkeypatch.setattr(pacing, "Timer", Later)
+    paced(ledger, "all")
+    clock.now += STANDS_FOR * 0.1 + 0.1
+    with monkeypatch.context() as patched:
+        patched.setattr(Later, "start", refuse)
+        assert paced(ledger, "all") == 1
+    assert paced(ledger, "all") == 1
+    Later.set.pop()()
+    assert paced(ledger, "all") == 2
 
 
 def test_what_was_asked_lately_is_kept_warm(clock: Clock) -> None:

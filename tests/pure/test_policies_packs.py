@@ -178,6 +178,14 @@ def test_before_any_pack_nobody_offers_anything():
         ("facts: {weather: [F1]}\n", "facts.weather", "does not have"),
         ("replaces: [limits]\n", "replaces", "not in this file: limits"),
         ("sources: S1\n", "sources", "must be a list"),
+        ("sources: [7]\n", "sources", "must be a list of words"),
+        ("replaces: [3]\n", "replaces", "must be a list of words"),
+        ("facts: {limits: 3}\n", "facts.limits", "must be a list"),
+        ("facts: {limits: [3]}\n", "facts.limits", "must be a list of words"),
+        ("title: !!int x\n", "", "not what it looks like"),
+        ("title: !!bool x\n", "", "not what it looks like"),
+        (f"title: {'[' * 30_000}{']' * 30_000}\n", "", "nested deeper than 500"),
+        (f"title:\n{'- ' * 30_000}x\n", "", "nested deeper than 500"),
         ("region: 51\n", "", "key said twice: region"),
         ("title: [\n", "", "expected"),
     ],
@@ -199,6 +207,7 @@ def test_errors_name_the_file():
         ('"51"', '"59"', "", "no province begins with 59"),
         ('"51"', '"510000"', "", "digits that all its places begin with"),
         ("effective_from: 2026-01-01", "effective_from: soon", "effective_from", "must be a date"),
+        ("effective_from: 2026-01-01", "effective_from: 2026-13-45", "", "month must be in 1..12"),
         ("/family_account", "", "inherits", "<pack>/<product>"),
         ("CN-national/", "CN-51-test/", "inherits", "inherits itself"),
     ],
@@ -225,9 +234,10 @@ def test_a_text_changes_with_its_version_only():
 def test_all_wrong_files_of_a_folder_are_reported_at_once(tmp_path):
     (tmp_path / "a.yaml").write_text("- a list\n", "utf-8")
     (tmp_path / "b.yaml").write_text(HEAD.replace('"1"', "1.0"), "utf-8")
+    (tmp_path / "c.yaml").write_text("title: 亲情账户\n", "gb18030")
     with pytest.raises(PackError) as wrong:
         load(tmp_path)
-    assert [p.file for p in wrong.value.problems] == ["a.yaml", "b.yaml"]
+    assert [p.file for p in wrong.value.problems] == ["a.yaml", "b.yaml", "c.yaml"]
     assert check_folders(SHIPPED, tmp_path) == list(wrong.value.problems)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -48,15 +48,20 @@ def narrowed(part: Part, column: str) -> str:
     return "" if whole(part) else _PART.format(column)
 
 
-def within(part: Part, place: Place) -> bool:
-    """Whether what belongs there is of the part: what `narrowed` says, of what has been read."""
-    granted, (asked,) = patterns(part.granted), patterns([part.region or EVERYWHERE])
-    return (
-        any(place.region.startswith(one.removesuffix("%")) for one in granted)
-        and place.region.startswith(asked.removesuffix("%"))
-        and part.product in {None, place.product}
-        and part.channel in {None, place.channel}
-    )
+def within(part: Part) -> Callable[[Place], bool]:
+    """Tell whether what belongs to a place is of the part: what `narrowed` says, of what has been read."""
+    granted = tuple(one.removesuffix("%") for one in patterns(part.granted))
+    asked = patterns([part.region])[0].removesuffix("%") if part.region else ""
+
+    def of_it(place: Place) -> bool:
+        return (
+            place.region.startswith(granted)
+            and place.region.startswith(asked)
+            and part.product in {None, place.product}
+            and part.channel in {None, place.channel}
+        )
+
+    return of_it
 
 
 def asked_of(part: Part, query: TextClause, **more: Any) -> dict[str, Any]:

@@ -112,7 +112,11 @@ class Paced(Generic[_Asked, _Answer]):
             self._renewing.add((ledger, asked))
             beside = Timer(AFTER, self._look_again, (ledger, asked))
             beside.daemon = True
-            beside.start()
+            try:
+                beside.start()
+            except RuntimeError:  # no thread to be had: what is kept is still given, and the next one tries again
+                log.exception("renewal_not_begun")
+                self._renewing.discard((ledger, asked))
 
     def _look_again(self, ledger: Ledger, asked: _Asked) -> None:
         begun = time.monotonic()
@@ -131,6 +135,8 @@ class Paced(Generic[_Asked, _Answer]):
     def _keep(self, ledger: Ledger, asked: _Asked, answer: _Answer, begun: float) -> None:
         kept = self._kept.setdefault(ledger, {})
         now = time.monotonic()
+        if asked in kept and kept[asked].begun > begun:  # somebody has begun later, and was done sooner
+            return
         for old in [one for one in kept if kept[one].oldest <= now]:
             del kept[old]
         kept.pop(asked, None)

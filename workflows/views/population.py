@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -20,11 +21,11 @@ from workflows.views import cursors, reviewing
 from workflows.views.narrowing import Part, Place, asked_of, narrowed, within
 from workflows.views.pacing import PAGE, Paced
 
-# The borders of the ages: from a minute to two hundred years, each a tenth more than the one before, oldest first.
+# The borders of the ages: from a second to two hundred years, each a tenth more than the one before, oldest first.
 # What has ended waits for nobody: only counted.
 _COUNTS = text("""
 with clock as (select kinbind_now() as now),
-ages as (select array(select now - make_interval(secs => 60 * power(1.1, n)) from generate_series(194, 0, -1) as n)
+ages as (select array(select now - make_interval(secs => power(1.1, n)) from generate_series(237, 0, -1) as n)
   as borders from clock)
 select a.region, a.product, a.channel, b.state,
   case when b.state <> all(:final) then width_bucket(b.state_since, (select borders from ages)) end as age,
@@ -51,22 +52,36 @@ class _Age(NamedTuple):
     latest: datetime
 
 
-class _Everywhere(NamedTuple):
-    """What one look found: by place and state, and when it looked."""
+class Population(NamedTuple):
+    """Who is where in a part of the ledger, and of when that is."""
 
-    places: Mapping[Place, Mapping[str, Sequence[_Age]]]
     at: datetime
+    states: Mapping[str, Mapping[str, Any]]  # every state is there
 
 
-def population(ledger: Ledger, part: Part) -> dict[str, dict[str, Any]]:
-    """By state: `count`, `oldest_since`, `median_seconds` (None where nobody waits); every state is there."""
-    places, at = _everywhere(ledger, None)
-    found: dict[str, list[_Age]] = {state: [] for state in STATES}
-    for place, states in places.items():
-        if within(part, place):
-            for state, ages in states.items():
-                found[state] += ages
-    return {state: _told(state, ages, at) for state, ages in found.items()}
+@dataclass(frozen=True, slots=True)
+class _Everywhere:
+    """What one look found, and what has been added up from it for as long as it stands."""
+
+    at: datetime
+    places: Mapping[Place, Mapping[str, Sequence[_Age]]]
+    added: dict[Part, Population] = field(default_factory=dict)
+
+
+def population(ledger: Ledger, part: Part) -> Population:
+    """By state: `count`, `oldest_since`, `median_seconds` (None where nobody waits)."""
+    everywhere = _everywhere(ledger, None)
+    if part not in everywhere.added:
+        everywhere.added[part] = _added_up(everywhere, part)
+    return everywhere.added[part]
+
+
+def _added_up(everywhere: _Everywhere, part: Part) -> Population:
+    found: dict[str, list[_Age]] = defaultdict(list)
+    for place in filter(within(part), everywhere.places):
+        for state, ages in everywhere.places[place].items():
+            found[state] += ages
+    return Population(everywhere.at, {state: _told(state, found[state], everywhere.at) for state in STATES})
 
 
 def _told(state: str, ages: Sequence[_Age], at: datetime) -> dict[str, Any]:
@@ -93,7 +108,7 @@ def _look(ledger: Ledger, _asked: None) -> _Everywhere:
     for row in rows:
         place = Place(row["region"], row["product"], row["channel"])
         places[place][row["state"]].append(_Age(row["count"], row["oldest"], row["latest"]))
-    return _Everywhere(places, rows[0]["now"] if rows else ledger.now())
+    return _Everywhere(rows[0]["now"] if rows else ledger.now(), places)
 
 
 _everywhere = Paced(_look, PAGE, behind=True)
