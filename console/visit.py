@@ -184,4 +184,5 @@ def _ours(request: Request, visit: Visit) -> None:
 def sign_in_path(request: Request) -> str:
     """Where somebody signs in who wanted this page, so that he comes to it afterwards."""
     wanted = request.scope["path"].removeprefix(ROOT)
+    wanted += f"?{request.url.query}" if request.url.query else ""
     return f"{ROOT}/sign-in?next={quote(wanted)}" if request.method == "GET" and wanted != "/" else f"{ROOT}/sign-in"

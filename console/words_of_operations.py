@@ -95,7 +95,7 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     "median_short": ("中位 {span}", "median {span}"),
     "waits_none": ("—", "–"),
     "region": ("地区", "Region"),
-    "region_hint": ("区划代码前 2–6 位", "2 to 6 digits"),
+    "region_hint": ("区划代码前 2、4 或 6 位", "2, 4 or 6 digits"),
     "narrow": ("筛选", "Narrow"),
     "every": ("全部", "all"),
     # one binding

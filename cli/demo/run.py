@@ -65,9 +65,10 @@ def play(door: socket.socket, *, leave: bool) -> None:
     def tell(_addresses: Addresses) -> bool:
         household.wait_until_ready(port)
         told.append(show.Progress(of=len(TOGETHER) + len(IN_TURN) + 1))
-        return _tell(told[0], port, leave=leave)
+        return _tell(told[0], port, receiver, leave=leave)
 
-    supervisor.run(household.family(door), prepare=household.prepare, on_ready=tell)
+    with receiving() as receiver:  # to the end: what a newcomer does afterwards is told to the channels too
+        supervisor.run(household.family(door), prepare=household.prepare, on_ready=tell)
     if not (told and told[0].complete):
         raise Trouble("stopped before the stories were over")
 
@@ -85,14 +86,13 @@ def _fresh(var: Path) -> None:
                 entry.unlink()
 
 
-def _tell(told: show.Progress, port: int, *, leave: bool) -> bool:
+def _tell(told: show.Progress, port: int, receiver: Receiver, *, leave: bool) -> bool:
     base = f"http://{household.HOST}:{port}"
-    with receiving() as receiver:
-        town = Town(base, receiver)
-        endings = _together(town, told)
-        endings += [ending for story in IN_TURN for ending in _one(town, told, story)]
-        rows = show.look_back(endings)
-        _letters(receiver, rows, told)
+    town = Town(base, receiver)
+    endings = _together(town, told)
+    endings += [ending for story in IN_TURN for ending in _one(town, told, story)]
+    rows = show.look_back(endings)
+    _letters(receiver, rows, told)
     _judge(told, rows)
     if not leave:
         show.address(base, next(row.view["id"] for row in rows if row.view and row.ending.app is town.anyone))

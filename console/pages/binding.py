@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
 
 from console import drawing
 from console.forms import wrong
-from console.pages.operations import folded
 from console.repair_fields import choices
 from console.visit import Visit, asks
 from workflows import beside
@@ -71,5 +70,14 @@ def _page(visit: Visit, binding_id: str, no: Refused | None = None) -> Response:
     return visit.page("binding.html", no.status if no else 200, found=found, refused=no, drawing=drawing,
                       pieces=drawing.pieces(found["stretches"]), choices=choices(visit.office, visit.principal),
                       words=[one for one in WORDS if one in found["available_actions"]], supervises=supervises,
-                      stuck=folded(found["stuck"], "cause"), notes=notes,
+                      stuck=_folded(found["stuck"]), notes=notes,
                       repairs="operator" in visit.roles, typed=visit.form.filled())  # fmt: skip
+
+
+def _folded(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of each cause one row, the first, though it may be stuck letter by letter; `times` is how often."""
+    rows: dict[str, dict[str, Any]] = {}
+    for one in found:
+        row = rows.setdefault(one["cause"], one | {"times": 0})
+        row["times"] += 1
+    return list(rows.values())

@@ -68,8 +68,7 @@ def stuck_list(visit: Operator, cause: Narrow = "", fingerprint: Word = "", curs
     if cause not in ("", *stuck.CAUSES):
         raise not_found()
     ledger, granted = visit.office.ledger, visit.principal.regions
-    found = stuck.stuck(ledger, granted, cause or None, PAGE, cursor, fingerprint or None)
-    found["items"] = folded(found["items"], "binding_id", "cause")
+    found = stuck.stuck(ledger, granted, cause or None, PAGE, cursor, fingerprint or None, folded=True)
     groups = stuck.groups(ledger, granted, cause or None)
     asked = {"cause": cause, "fingerprint": fingerprint}
     return _list(visit, "ops_stuck.html", found, asked, groups=groups, cause=cause, fingerprint=fingerprint)
@@ -135,15 +134,6 @@ def in_state(
     found = population.members(visit.office.ledger, part(visit, **narrowed), state, PAGE, cursor)
     reach = {"states": state, **narrowed, "region": region.ljust(6, "0") if region else ""}
     return _list(visit, "ops_state.html", found, reach, state=state, asked=narrowed)
-
-
-def folded(items: list[dict[str, Any]], *by: str) -> list[dict[str, Any]]:
-    """What is stuck several times for one cause, letter by letter, in one row, the first; `times` says how often."""
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for one in items:
-        row = found.setdefault(tuple(one[name] for name in by), one | {"times": 0})
-        row["times"] += 1
-    return list(found.values())
 
 
 def _list(visit: Visit, template: str, found: dict[str, Any], reach: dict[str, str], **facts: Any) -> Response:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tasks.feed import fan_out
 from tasks.office import Office
 from tasks.stuck import watch_stuck
 from tests import life
@@ -16,6 +17,7 @@ from workflows.repairs import carrying, orders
 from workflows.repairs.orders import Wish
 from workflows.repairs.verbs import BY_CAUSE
 from workflows.views import repairs as shown
+from workflows.views import stuck
 from workflows.views.stuck import CAUSES
 
 Said = list[tuple[str, str]]
@@ -252,3 +254,23 @@ def test_the_oldest_of_each_cause_and_state_is_a_gauge(as_: Caller, office: Offi
     assert 'kinbind_stuck_oldest_timestamp_seconds{cause="deadline_overdue"}' in figures
     assert 'kinbind_stuck_oldest_timestamp_seconds{cause="no_deadline"}' not in figures
     assert 'kinbind_oldest_in_state_timestamp_seconds{state="submitted"}' in figures
+
+
+def test_a_page_has_each_binding_once_however_many_of_its_letters_are_stuck(
+    as_: Caller, alipay: httpx.Client, office: Office
+) -> None:
+    alipay.post("/v1/webhook-endpoints", json={"url": "http://127.0.0.1:9/"})
+    lives = [life.to_state(office, state, seed=seed) for seed, state in enumerate(("withdrawn", "submitted"), 1)]
+    fan_out(office)
+    run(office, "update deliveries set state = 'parked', attempts = 10, settled_at = kinbind_now()")
+    pages, cursor = list[list[tuple[str, int]]](), None
+    while len(pages) < 2:
+        page = stuck.stuck(office.ledger, ["000000"], "delivery_parked", 1, cursor, folded=True)
+        pages.append([(row["binding_id"], row["times"]) for row in page["items"]])
+        cursor = page["next_cursor"]
+    assert sorted(pages) == sorted([[(lives[0], 2)], [(lives[1], 1)]])
+    assert cursor is None
+    assert stuck.counts(office.ledger)["delivery_parked"][0] == 2
+    every = as_("operator").get("/v1/ops/stuck", params={"cause": "delivery_parked"}).json()["items"]
+    assert len(every) == 3
+    assert not any("times" in one or "key" in one for one in every)

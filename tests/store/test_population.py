@@ -1,7 +1,7 @@
 """How many are in each state, and how long half of them have waited at least, of every part of the ledger."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
@@ -37,12 +37,19 @@ def test_nobody_waits_where_nobody_is_or_all_has_ended(office: Office) -> None:
     assert ended["oldest_since"] is not None
 
 
-def test_of_many_the_middle_is_right_to_a_tenth() -> None:
+@pytest.mark.parametrize("places", [1, 2, 7])
+def test_of_many_the_middle_is_about_right(places: int) -> None:
+    """However many places they are in, and however many of them are of one age."""
     now, dice = datetime(2026, 11, 1, tzinfo=UTC), random.Random(1)
-    waits = sorted(dice.choice((60, 86400, 864000)) * 10 ** dice.random() for _ in range(999))
-    classes = [[now - timedelta(seconds=one) for one in same] for _, same in groupby(waits, _class)]
-    told = (now - _middle([_Age(len(one), min(one), max(one)) for one in classes])).total_seconds()
-    assert told == pytest.approx(waits[499], rel=0.1)
+    for spread in ((60, 86400, 864000), (3600,)):
+        waits = sorted(dice.choice(spread) * 1.05 ** dice.random() for _ in range(999))
+        ages = [_age(now, same) for place in range(places) for _, same in groupby(waits[place::places], _class)]
+        assert (now - _middle(ages)).total_seconds() == pytest.approx(waits[499], rel=0.01)
+
+
+def _age(now: datetime, waits: Iterable[float]) -> _Age:
+    since = [now - timedelta(seconds=one) for one in waits]
+    return _Age(-_class((now - since[0]).total_seconds()), len(since), min(since), max(since))
 
 
 def _class(seconds: float) -> int:

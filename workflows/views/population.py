@@ -7,9 +7,11 @@ is added up from that. Counts are exact; of an age it knows the class, a tenth w
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
@@ -28,7 +30,7 @@ with clock as (select kinbind_now() as now),
 ages as (select array(select now - make_interval(secs => power(1.1, n)) from generate_series(237, 0, -1) as n)
   as borders from clock)
 select a.region, a.product, a.channel, b.state,
-  case when b.state <> all(:final) then width_bucket(b.state_since, (select borders from ages)) end as age,
+  case when b.state <> all(:final) then width_bucket(b.state_since, (select borders from ages)) else 0 end as age,
   count(*) as count, min(b.state_since) as oldest, max(b.state_since) as latest, (select now from clock) as now
 from bindings b join applications a on a.binding_id = b.id
 group by 1, 2, 3, 4, 5
@@ -47,6 +49,7 @@ from bindings b join applications a on a.binding_id = b.id where b.id = any(:ids
 class _Age(NamedTuple):
     """How many of one state and place have about the same age, and since when the oldest and the latest of them."""
 
+    rank: int  # of the class, the oldest first; the same in every place
     many: int
     oldest: datetime
     latest: datetime
@@ -92,14 +95,22 @@ def _told(state: str, ages: Sequence[_Age], at: datetime) -> dict[str, Any]:
 
 
 def _middle(ages: Iterable[_Age]) -> datetime:
-    """Since when the one in the middle waits, the older of two: as far between the ends of its age as its rank is."""
-    ordered = sorted(ages, key=lambda age: age.oldest)
-    rank = (sum(age.many for age in ordered) - 1) // 2
-    for age in ordered:
-        if rank < age.many:
+    """Since when the one in the middle waits, the older of two: as far between the ends of its age as its place is."""
+    classes = sorted(_joined(ages))
+    place = (sum(age.many for age in classes) - 1) // 2
+    for age in classes:
+        if place < age.many:
             break
-        rank -= age.many
-    return age.oldest + (age.latest - age.oldest) * (rank / max(age.many - 1, 1))
+        place -= age.many
+    return age.oldest + (age.latest - age.oldest) * (place / max(age.many - 1, 1))
+
+
+def _joined(ages: Iterable[_Age]) -> Iterator[_Age]:
+    """Those of an age in all places are one class."""
+    for rank, same in groupby(sorted(ages), attrgetter("rank")):
+        there = list(same)
+        yield _Age(rank, sum(age.many for age in there), min(age.oldest for age in there),
+                   max(age.latest for age in there))  # fmt: skip
 
 
 def _look(ledger: Ledger, _asked: None) -> _Everywhere:
@@ -107,7 +118,7 @@ def _look(ledger: Ledger, _asked: None) -> _Everywhere:
     rows = ledger.read(_COUNTS, {"final": list(FINAL)})
     for row in rows:
         place = Place(row["region"], row["product"], row["channel"])
-        places[place][row["state"]].append(_Age(row["count"], row["oldest"], row["latest"]))
+        places[place][row["state"]].append(_Age(row["age"], row["count"], row["oldest"], row["latest"]))
     return _Everywhere(rows[0]["now"] if rows else ledger.now(), places)
 
 

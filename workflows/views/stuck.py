@@ -122,9 +122,9 @@ _APPLIED = "cross join lateral (select region from applications where binding_id
 _LIST = """
 with clock as (select kinbind_now() as now),
 found as ({causes})
-select f.binding_id, f.cause, f.fingerprint, f.since, f.evidence, f.key, b.state, b.version, a.product, a.channel,
-  a.region
-from found f
+select f.binding_id, f.cause, f.fingerprint, f.since, f.evidence, f.key, {times} as times, b.state, b.version,
+  a.product, a.channel, a.region
+from {found} f
 cross join lateral (select state, version from bindings where id = f.binding_id limit 1) b
 cross join lateral (select product, channel, region from applications where binding_id = f.binding_id limit 1) a
 where a.region like any(:granted)
@@ -134,15 +134,21 @@ where a.region like any(:granted)
 order by f.since, f.binding_id, f.cause, f.key
 limit :limit
 """
+# One row for a binding and a cause, the first of its findings, and how many there are: letter by letter maybe many.
+_FOLDED = """(
+  select distinct on (o.binding_id, o.cause) o.*, count(*) over (partition by o.binding_id, o.cause) as times
+  from found o where cast(:fingerprint as text) is null or o.fingerprint = :fingerprint
+  order by o.binding_id, o.cause, o.since, o.key)"""
 # What tells two findings of one cause in one binding apart.
 _KEY = "coalesce(s.evidence ->> 'delivery_id', s.evidence ->> 'face_check_id', s.evidence ->> 'deadline', '')"
 _GROUPS = """
 with clock as (select kinbind_now() as now),
 found as ({causes})
-select f.fingerprint, f.cause, count(*) as count, min(f.since) as oldest_since, min(f.binding_id) as example
+select f.fingerprint, f.cause, count(distinct f.binding_id) as count, min(f.since) as oldest_since,
+  min(f.binding_id) as example
 from found f {applied}
 where a.region like any(:granted)
-group by f.fingerprint, f.cause order by count(*) desc, f.fingerprint
+group by f.fingerprint, f.cause order by 3 desc, f.fingerprint
 """
 _CAUSES = """
 with clock as (select kinbind_now() as now),
@@ -155,7 +161,7 @@ group by f.cause order by 2 desc, 1
 _COUNTS = """
 with clock as (select kinbind_now() as now),
 found as ({causes})
-select f.cause, count(*) as count, min(f.since) as oldest_since from found f group by f.cause
+select f.cause, count(distinct f.binding_id) as count, min(f.since) as oldest_since from found f group by f.cause
 """
 _ALL = """
 with clock as (select kinbind_now() as now),
@@ -193,16 +199,24 @@ def stuck(
     limit: int,
     cursor: str | None,
     fingerprint: str | None = None,
+    *,
+    folded: bool = False,
 ) -> dict[str, Any]:
-    """A page of what is stuck in these regions, the longest first; `cause` is one of `CAUSES`, None for all."""
+    """A page of what is stuck in these regions, the longest first; `cause` is one of `CAUSES`, None for all.
+
+    `folded`: what is found several times for one cause in one binding is one row, the first; `times` says how often.
+    """
     place = cursors.decode(cursor, datetime, str, str, str) if cursor else (None, None, None, None)
     since, after, after_cause, after_key = place
-    rows = _read(ledger, _LIST, [cause] if cause else CAUSES, {
+    found, times = (_FOLDED, "f.times") if folded else ("found", "1")
+    statement = _LIST.replace("{found}", found).replace("{times}", times)
+    rows = _read(ledger, statement, [cause] if cause else CAUSES, {
         "granted": patterns(granted), "since": since, "after": after, "after_cause": after_cause,
         "after_key": after_key, "limit": limit + 1, "fingerprint": fingerprint,
     })  # fmt: skip
     last = rows[limit - 1] if len(rows) > limit else None
-    return {"items": [_item(row) for row in rows[:limit]], "next_cursor": _behind(last) if last else None}
+    items = [_item(row) | ({"times": row["times"]} if folded else {}) for row in rows[:limit]]
+    return {"items": items, "next_cursor": _behind(last) if last else None}
 
 
 def groups(ledger: Ledger, granted: Collection[str], cause: str | None = None) -> list[dict[str, Any]]:
@@ -290,7 +304,7 @@ def _read(ledger: Ledger, statement: str, causes: Collection[str], asked: dict[s
 
 
 def _item(row: Any) -> dict[str, Any]:
-    shown = {name: value for name, value in row.items() if name != "key"}
+    shown = {name: value for name, value in row.items() if name not in {"key", "times"}}
     return shown | {"evidence": moments(row["evidence"]), "repairs": fitting(row["cause"], row["state"])}
 
 
