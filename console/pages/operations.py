@@ -68,8 +68,9 @@ def stuck_list(visit: Operator, cause: Narrow = "", fingerprint: Word = "", curs
     if cause not in ("", *stuck.CAUSES):
         raise not_found()
     ledger, granted = visit.office.ledger, visit.principal.regions
-    found = stuck.stuck(ledger, granted, cause or None, PAGE, cursor, fingerprint or None, folded=True)
-    groups = stuck.groups(ledger, granted, cause or None)
+    told = stuck.parameters(ledger)
+    found = stuck.stuck(ledger, granted, cause or None, PAGE, cursor, fingerprint or None, folded=True, told=told)
+    groups = stuck.groups(ledger, granted, cause or None, told)
     asked = {"cause": cause, "fingerprint": fingerprint}
     return _list(visit, "ops_stuck.html", found, asked, groups=groups, cause=cause, fingerprint=fingerprint)
 

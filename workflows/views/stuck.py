@@ -7,8 +7,9 @@ may be repaired together. A cause sets and clears itself: it is there as long as
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from msgspec import DecodeError, ValidationError
@@ -187,9 +188,15 @@ where b.state <> all(:final) and (
 """)
 _RESTING = (ACTIVE, *FINAL)
 _WATCHES = tuple(name for name, one in BY_NAME.items() if one.watch)
-_NOW = text("select kinbind_now() as now")
-_PLANS = text("select hash, body::text as body from plans where hash <> all(:known)")
+# The reading side's own time, it is asked about what it has; and the plans that nobody in this process has judged yet.
+_NOW = text("""
+select c.now, p.hash, p.body::text as body
+from (select kinbind_now() as now) c left join plans p on p.hash <> all(:known)
+""")
 _plans: dict[str, bool] = {}  # by hash, whether a case can live under it; a plan never changes, nor does the machine
+
+
+_UNTOLD: Mapping[str, Any] = MappingProxyType({})
 
 
 def stuck(
@@ -201,16 +208,19 @@ def stuck(
     fingerprint: str | None = None,
     *,
     folded: bool = False,
+    told: Mapping[str, Any] = _UNTOLD,
 ) -> dict[str, Any]:
     """A page of what is stuck in these regions, the longest first; `cause` is one of `CAUSES`, None for all.
 
     `folded`: what is found several times for one cause in one binding is one row, the first; `times` says how often.
+    `told`: the `parameters`, where they have been asked for already.
     """
     place = cursors.decode(cursor, datetime, str, str, str) if cursor else (None, None, None, None)
     since, after, after_cause, after_key = place
     found, times = (_FOLDED, "f.times") if folded else ("found", "1")
     statement = _LIST.replace("{found}", found).replace("{times}", times)
     rows = _read(ledger, statement, [cause] if cause else CAUSES, {
+        **told,
         "granted": patterns(granted), "since": since, "after": after, "after_cause": after_cause,
         "after_key": after_key, "limit": limit + 1, "fingerprint": fingerprint,
     })  # fmt: skip
@@ -219,9 +229,14 @@ def stuck(
     return {"items": items, "next_cursor": _behind(last) if last else None}
 
 
-def groups(ledger: Ledger, granted: Collection[str], cause: str | None = None) -> list[dict[str, Any]]:
-    """What is stuck in these regions by fingerprint, the most first; `example` is one of the bindings."""
-    rows = _read(ledger, _GROUPS, [cause] if cause else CAUSES, {"granted": patterns(granted)})
+def groups(
+    ledger: Ledger, granted: Collection[str], cause: str | None = None, told: Mapping[str, Any] = _UNTOLD
+) -> list[dict[str, Any]]:
+    """What is stuck in these regions by fingerprint, the most first; `example` is one of the bindings.
+
+    `told`: the `parameters`, where they have been asked for already.
+    """
+    rows = _read(ledger, _GROUPS, [cause] if cause else CAUSES, {**told, "granted": patterns(granted)})
     return [dict(row) for row in rows]
 
 
@@ -248,7 +263,7 @@ def everything(ledger: Ledger, known: Collection[str] = ()) -> list[dict[str, An
 
     `known` are bindings that another process has found: they are looked at even where our own look is an older one.
     """
-    suspects = [*_suspects_anew(ledger, impossible_plans(ledger)), *known]
+    suspects = [*_suspects_anew(ledger, _now_and_impossible(ledger)[1]), *known]
     return [dict(row) for row in _read(ledger, _ALL, CAUSES, {"suspects": suspects})]
 
 
@@ -259,8 +274,7 @@ def found_in(cause: str | None) -> str:
 
 def parameters(ledger: Ledger, suspects: Sequence[str] | None = None) -> dict[str, Any]:
     """What the causes ask for; `suspects` where it is known already who is to be looked at."""
-    impossible = impossible_plans(ledger)
-    now = ledger.read(_NOW)[0]["now"]  # the reading side's own: it is asked about what it has
+    now, impossible = _now_and_impossible(ledger)
     return {"resting": list(_RESTING), "final": list(FINAL), "watches": list(_WATCHES), "now": now,
             "impossible": list(impossible),
             "suspects": _suspects(ledger, impossible) if suspects is None else list(suspects)}  # fmt: skip
@@ -275,11 +289,13 @@ _suspects = Paced(_look_for_suspects, PAGE, behind=True)
 _suspects_anew = Paced(_look_for_suspects)  # for whoever tells of it: nothing that a page was shown before
 
 
-def impossible_plans(ledger: Ledger) -> tuple[str, ...]:
-    """The hashes of stored plans under which a case cannot live; each is judged once in a process."""
-    for row in ledger.read(_PLANS, {"known": list(_plans)}):
-        _plans[row["hash"]] = _possible(row["body"])
-    return tuple(sorted(name for name, possible in _plans.items() if not possible))
+def _now_and_impossible(ledger: Ledger) -> tuple[datetime, tuple[str, ...]]:
+    """The time, and the hashes of stored plans under which a case cannot live; each is judged once in a process."""
+    rows = ledger.read(_NOW, {"known": list(_plans)})
+    for row in rows:
+        if row["hash"] is not None:
+            _plans[row["hash"]] = _possible(row["body"])
+    return rows[0]["now"], tuple(sorted(name for name, possible in _plans.items() if not possible))
 
 
 def _possible(body: str) -> bool:
@@ -299,7 +315,7 @@ def _union(causes: Collection[str]) -> str:
 
 def _read(ledger: Ledger, statement: str, causes: Collection[str], asked: dict[str, Any]) -> Sequence[RowMapping]:
     query = text(statement.format(causes=_union(causes), applied=_APPLIED))
-    told = parameters(ledger, asked.get("suspects")) | asked
+    told = asked if "now" in asked else parameters(ledger, asked.get("suspects")) | asked
     return ledger.read(query, {name: told[name] for name in query.compile().params})
 
 
