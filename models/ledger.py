@@ -148,6 +148,7 @@ def _reader_engine(url: str, size: int) -> Engine:
         make_url(url).set(drivername="postgresql+psycopg"),
         pool_size=size,
         max_overflow=size,
+        pool_use_lifo=True,  # the connection that was used last has the statements prepared, and what they read at hand
         pool_pre_ping=True,
         isolation_level="AUTOCOMMIT",
         connect_args={"options": _READER_OPTIONS, **PATIENCE},
