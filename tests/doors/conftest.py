@@ -24,6 +24,7 @@ from tests.conftest import _address, _database
 from tests.doors.town import Town
 from tests.doors.visitor import Visitor
 from tests.wire import NO_AUTHORITIES
+from workflows.views.pacing import Paced
 
 Caller = Callable[..., httpx.Client]
 # FastAPI makes a route ready when it is first asked for, in every app anew: half of what a test would take. An app
@@ -46,6 +47,12 @@ def _read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("console.app.templates", functools.cache(templates))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_answer_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine with much else to do every look is slow, and its answer would stand: tests ask what is."""
+    monkeypatch.setattr(Paced, "_keep", lambda *_: None)
 
 
 @pytest.fixture

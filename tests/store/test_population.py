@@ -30,9 +30,10 @@ def test_half_have_waited_longer(office: Office) -> None:
 
 
 def test_nobody_waits_where_nobody_is_or_all_has_ended(office: Office) -> None:
-    assert population(office.ledger, EVERYTHING).states["submitted"]["median_seconds"] is None
     life.say(office, "withdraw", life.to_state(office, "submitted"))
-    ended = population(office.ledger, EVERYTHING).states["withdrawn"]
+    states = population(office.ledger, EVERYTHING).states
+    assert states["submitted"]["median_seconds"] is None
+    ended = states["withdrawn"]
     assert (ended["count"], ended["median_seconds"]) == (1, None)
     assert ended["oldest_since"] is not None
 
