@@ -32,8 +32,8 @@ test: ## All tests, on real servers (ARGS="-k face": some)
 	@$(MAKE) --no-print-directory --jobs=2 SIDE_BY_SIDE=1 .venv/requirements-dev.lock chromium
 	@$(BIN)/python -m pytest $(ARGS)
 
-# The browser tests drive Debian's Chromium, the one without windows if they may choose: it is smaller and takes a third
-# less of the processor. Where none can be installed they say so, and fail under CI.
+# The browser tests drive Debian's Chromium, the one without windows if they may choose: it is smaller and takes a
+# quarter less of the processor. Where none can be installed they say so, and fail under CI.
 chromium:
 	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || { \
 	test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, get_args
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Response
 
@@ -119,7 +120,7 @@ def life(visit: Operator, region: Narrow = "", product: Narrow = "", channel: Na
     """The state diagram, with how many are in each state and how long they have waited."""
     asked = {"region": region, "product": product, "channel": channel}
     found = population.population(visit.office.ledger, part(visit, **asked))
-    return visit.page("ops_life.html", there=found.states, asked=asked, drawing=drawing, now=found.at,
+    return visit.page("ops_life.html", there=found.states, asked=asked, ask=_ask(asked), drawing=drawing, now=found.at,
                       products=get_args(Product), channels=get_args(ChannelName))  # fmt: skip
 
 
@@ -134,7 +135,12 @@ def in_state(
     narrowed = {"region": region, "product": product, "channel": channel}
     found = population.members(visit.office.ledger, part(visit, **narrowed), state, PAGE, cursor)
     reach = {"states": state, **narrowed, "region": region.ljust(6, "0") if region else ""}
-    return _list(visit, "ops_state.html", found, reach, state=state, asked=narrowed)
+    return _list(visit, "ops_state.html", found, reach, state=state, asked=narrowed, ask=_ask(narrowed))
+
+
+def _ask(asked: dict[str, str]) -> str:
+    """A narrowing as a page's address has it; nothing where everything is meant."""
+    return f"?{urlencode(asked)}" if any(asked.values()) else ""
 
 
 def _list(visit: Visit, template: str, found: dict[str, Any], reach: dict[str, str], **facts: Any) -> Response:

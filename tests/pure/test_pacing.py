@@ -132,12 +132,15 @@ class Later:
         self.set.append(self.call)
 
 
-def test_who_must_not_wait_gets_the_old_answer_and_it_is_renewed_once_the_page_is_made(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ledger, asked = a_ledger(), list[str]()
+@pytest.fixture
+def _later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Later, "set", [])
     monkeypatch.setattr(pacing, "Timer", Later)
+
+
+@pytest.mark.usefixtures("_later")
+def test_who_must_not_wait_gets_the_old_answer_and_it_is_renewed_once_the_page_is_made(clock: Clock) -> None:
+    ledger, asked = a_ledger(), list[str]()
 
     def look(_: Ledger, part: str) -> int:
         asked.append(part)
@@ -157,12 +160,9 @@ def test_who_must_not_wait_gets_the_old_answer_and_it_is_renewed_once_the_page_i
     assert paced(ledger, "all") == 3  # too old: looked for at once
 
 
-def test_a_renewal_that_ends_late_does_not_bring_an_older_answer_back(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("_later")
+def test_a_renewal_that_ends_late_does_not_bring_an_older_answer_back(clock: Clock) -> None:
     ledger, asked = a_ledger(), list[str]()
-    monkeypatch.setattr(Later, "set", [])
-    monkeypatch.setattr(pacing, "Timer", Later)
 
     def look(_: Ledger, part: str) -> int:
         asked.append(part)
@@ -181,6 +181,7 @@ def test_a_renewal_that_ends_late_does_not_bring_an_older_answer_back(
     assert paced(ledger, "all") == 3
 
 
+@pytest.mark.usefixtures("_later")
 def test_where_no_thread_is_to_be_had_the_old_answer_is_given_and_the_next_renews_it(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,8 +190,6 @@ def test_where_no_thread_is_to_be_had_the_old_answer_is_given_and_the_next_renew
 
     ledger = a_ledger()
     _, paced = counting(clock, 0.1, quick=PAGE, behind=True)
-    monkeypatch.setattr(Later, "set", [])
-    monkeypatch.setattr(pacing, "Timer", Later)
     paced(ledger, "all")
     clock.now += STANDS_FOR * 0.1 + 0.1
     with monkeypatch.context() as patched:

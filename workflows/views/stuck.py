@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
 from msgspec import DecodeError, ValidationError
@@ -196,9 +195,6 @@ from (select kinbind_now() as now) c left join plans p on p.hash <> all(:known)
 _plans: dict[str, bool] = {}  # by hash, whether a case can live under it; a plan never changes, nor does the machine
 
 
-_UNTOLD: Mapping[str, Any] = MappingProxyType({})
-
-
 def stuck(
     ledger: Ledger,
     granted: Collection[str],
@@ -208,7 +204,7 @@ def stuck(
     fingerprint: str | None = None,
     *,
     folded: bool = False,
-    told: Mapping[str, Any] = _UNTOLD,
+    told: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A page of what is stuck in these regions, the longest first; `cause` is one of `CAUSES`, None for all.
 
@@ -220,7 +216,7 @@ def stuck(
     found, times = (_FOLDED, "f.times") if folded else ("found", "1")
     statement = _LIST.replace("{found}", found).replace("{times}", times)
     rows = _read(ledger, statement, [cause] if cause else CAUSES, {
-        **told,
+        **(told or {}),
         "granted": patterns(granted), "since": since, "after": after, "after_cause": after_cause,
         "after_key": after_key, "limit": limit + 1, "fingerprint": fingerprint,
     })  # fmt: skip
@@ -230,13 +226,13 @@ def stuck(
 
 
 def groups(
-    ledger: Ledger, granted: Collection[str], cause: str | None = None, told: Mapping[str, Any] = _UNTOLD
+    ledger: Ledger, granted: Collection[str], cause: str | None = None, told: Mapping[str, Any] | None = None
 ) -> list[dict[str, Any]]:
     """What is stuck in these regions by fingerprint, the most first; `example` is one of the bindings.
 
     `told`: the `parameters`, where they have been asked for already.
     """
-    rows = _read(ledger, _GROUPS, [cause] if cause else CAUSES, {**told, "granted": patterns(granted)})
+    rows = _read(ledger, _GROUPS, [cause] if cause else CAUSES, {**(told or {}), "granted": patterns(granted)})
     return [dict(row) for row in rows]
 
 
