@@ -31,12 +31,13 @@ from console.pages import (
     signing,
     supervision,
 )
+from console.rooms import nearest
 from console.settling import Settling
 from console.visit import COOKIE, ROOT, House, Say, Visit, sign_in_path
 from models.ledger import AWAY
 from policies.refusals import NotAllowed
 from tasks.office import Office
-from workflows.errors import Refused
+from workflows.errors import Malformed, Refused
 
 HERE = Path(__file__).parent
 _DOORS = (
@@ -92,6 +93,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     pages.globals["static"] = _static
+    pages.globals["nearest"] = nearest
     return pages
 
 
@@ -147,7 +149,7 @@ def _translated(fault: Exception) -> Refused:
     if isinstance(fault, NotAllowed):
         return Refused(fault.code, fault.status)
     if isinstance(fault, RequestValidationError):
-        return Refused("request_invalid", 422)
+        return Malformed([{"pointer": f"/{one['loc'][-1]}", "code": "invalid"} for one in fault.errors()])
     if isinstance(fault, HTTPException):
         codes = {404: "not_found", 405: "http_method_not_allowed"}
         return Refused(codes.get(fault.status_code, "request_unreadable"), fault.status_code)

@@ -5,7 +5,7 @@ To add a room: a file in `pages/`, its router in `app.py`, and a row here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import get_args
 
@@ -42,6 +42,12 @@ class Room:
         return Shown(
             self.role, [(path, word, numbers.get(tally) if tally else None) for path, word, tally in self.links]
         )
+
+
+def nearest(rooms: Iterable[Shown], path: str) -> str:
+    """To which link of the navigation a page belongs: the longest that its path begins with; "" to none."""
+    links = [link for room in rooms for link, _, _ in room.links]
+    return max((one for one in links if f"{path}/".startswith(f"{one}/")), key=len, default="")
 
 
 def _reviews(office: Office, principal: Principal) -> Mapping[str, int]:

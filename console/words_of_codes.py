@@ -15,6 +15,7 @@ CODES: Mapping[str, Mapping[str, Words]] = {
         "offline_fallback": ("转线下办理", "at the counter"),
         "face_check": ("人脸核验", "face check"),
         "unbinding": ("解绑核验中", "unbinding"),
+        "returned": ("退回补正", "to be corrected"),
     },
     "party": PARTIES,
     "product": {
@@ -197,6 +198,7 @@ CODES: Mapping[str, Mapping[str, Words]] = {
         "note": ("说明", "note"),
         "purpose": ("用途", "purpose"),
         "reason": ("原因", "reason"),
+        "region": ("地区", "region"),
         "repair": ("修复方式", "repair"),
         "subjects": ("到场人员", "present"),
         "sure": ("确认", "confirmation"),

@@ -95,6 +95,10 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     "median_short": ("中位 {span}", "median {span}"),
     "waits_none": ("—", "–"),
     "region": ("地区", "Region"),
+    "region_foreign": (
+        "{place}不在您的授权地区之内，因此这里没有可显示的业务",
+        "{place} is not one of your regions: nothing of it is shown here",
+    ),
     "region_hint": ("区划代码前 2、4 或 6 位", "2, 4 or 6 digits"),
     "narrow": ("筛选", "Narrow"),
     "every": ("全部", "all"),

@@ -13,10 +13,11 @@ from console.visit import Visit, asks
 from policies.words import ChannelName, Product
 from workflows.access import searching
 from workflows.case import STATES
-from workflows.errors import Refused, not_found
+from workflows.errors import Malformed, not_found
 from workflows.views import flow, population, reviewing, stuck, watching
 from workflows.views.cursors import MOST
 from workflows.views.narrowing import Part
+from workflows.views.supervising import overlap
 
 router = APIRouter(prefix="/ops")
 Operator = Annotated[Visit, Depends(asks("operator"))]
@@ -28,11 +29,20 @@ PAGE = 50  # rows
 
 def part(visit: Visit, region: str = "", product: str = "", channel: str = "") -> Part:
     """What the visitor may see of the ledger, and asks for. Raises `Refused` 422 for what is no such word."""
+    faults = []
     if region and not (region.isascii() and region.isdigit() and len(region) in (2, 4, 6)):
-        raise Refused("request_invalid", 422)
-    if product not in ("", *get_args(Product)) or channel not in ("", *get_args(ChannelName)):
-        raise Refused("request_invalid", 422)
+        faults.append({"pointer": "/region", "code": "wrong_form"})
+    for name, asked, words in ("product", product, Product), ("channel", channel, ChannelName):
+        if asked and asked not in get_args(words):
+            faults.append({"pointer": f"/{name}", "code": "not_one_of"})
+    if faults:
+        raise Malformed(faults)
     return Part(visit.principal.regions, region.ljust(6, "0") if region else None, product or None, channel or None)
+
+
+def _foreign(asked: Part) -> bool:
+    """Whether a region is asked for in which nothing is granted: then nothing is there, and the page says why."""
+    return asked.region is not None and not overlap(asked.granted, [asked.region])
 
 
 @router.get("")
@@ -119,9 +129,10 @@ def moves(
 def life(visit: Operator, region: Narrow = "", product: Narrow = "", channel: Narrow = "") -> Response:
     """The state diagram, with how many are in each state and how long they have waited."""
     asked = {"region": region, "product": product, "channel": channel}
-    found = population.population(visit.office.ledger, part(visit, **asked))
+    wanted = part(visit, **asked)
+    found = population.population(visit.office.ledger, wanted)
     return visit.page("ops_life.html", there=found.states, asked=asked, ask=_ask(asked), drawing=drawing, now=found.at,
-                      products=get_args(Product), channels=get_args(ChannelName))  # fmt: skip
+                      products=get_args(Product), channels=get_args(ChannelName), foreign=_foreign(wanted))  # fmt: skip
 
 
 @router.get("/life/{state}")
@@ -133,9 +144,11 @@ def in_state(
     if state not in STATES:
         raise not_found()
     narrowed = {"region": region, "product": product, "channel": channel}
-    found = population.members(visit.office.ledger, part(visit, **narrowed), state, PAGE, cursor)
+    wanted = part(visit, **narrowed)
+    found = population.members(visit.office.ledger, wanted, state, PAGE, cursor)
     reach = {"states": state, **narrowed, "region": region.ljust(6, "0") if region else ""}
-    return _list(visit, "ops_state.html", found, reach, state=state, asked=narrowed, ask=_ask(narrowed))
+    return _list(visit, "ops_state.html", found, reach, state=state, asked=narrowed, ask=_ask(narrowed),
+                 foreign=_foreign(wanted))  # fmt: skip
 
 
 def _ask(asked: dict[str, str]) -> str:

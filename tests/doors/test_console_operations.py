@@ -13,8 +13,7 @@ from console import live
 from tasks.office import Office
 from tests import life
 from tests.browser.scenes import parked_letters, with_endpoint
-from tests.doors.visitor import Comes, Visitor, in_review, text_of
-from workflows.access import principals, sessions
+from tests.doors.visitor import Comes, Visitor, in_review, somebody, text_of
 from workflows.case import STATES
 from workflows.views import moved
 
@@ -33,15 +32,6 @@ def operator(comes: Comes) -> Visitor:
 def lose_deadlines(office: Office, *ids: str) -> None:
     with office.ledger.desk() as conn:
         conn.execute("delete from deadlines where binding_id = any(%s)", (list(ids),))
-
-
-def somebody(comes: Comes, office: Office, roles: list[str], regions: list[str]) -> Visitor:
-    """A member of staff with roles and regions of his own, signed in."""
-    principal, _ = principals.create_staff(office.ledger, "某人", roles, regions)
-    visitor = comes("")
-    visitor.http.cookies.set("kinbind_session", sessions.begin(office.ledger, principal.id))
-    visitor.get("/nowhere")
-    return visitor
 
 
 # -- the first screen -----------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from tasks.office import Office
 from tasks.repairs import carry_repairs
 from tests import life
 from tests.browser.scenes import parked_letters, with_endpoint
-from tests.doors.test_console_operations import lose_deadlines, somebody
-from tests.doors.visitor import Comes, Visitor, fields_of, text_of
+from tests.doors.test_console_operations import lose_deadlines
+from tests.doors.visitor import Comes, Visitor, fields_of, somebody, text_of
 from tests.store.invariants import check
 from workflows.case import STATES
 

@@ -8,8 +8,7 @@ import pytest
 from tasks.office import Office
 from tests import life
 from tests.browser.scenes import SANDBOX
-from tests.doors.test_console_operations import somebody
-from tests.doors.visitor import Comes, Visitor, fields_of, in_review, text_of, with_pictures
+from tests.doors.visitor import Comes, Visitor, fields_of, in_review, somebody, text_of, with_pictures
 from tests.store.invariants import check
 from workflows import beside
 from workflows.access import principals

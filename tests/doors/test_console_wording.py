@@ -93,3 +93,18 @@ def test_the_navigation_is_asked_for_alone(comes: Comes, office: Office) -> None
     assert "<html" not in answer.text
     assert reviewer.get("/rooms", **{"hx-current-url": "https://[/"}).status_code == 200
     assert comes("").get("/rooms").status_code == 303
+
+
+def test_every_page_belongs_to_an_entry_of_the_navigation(comes: Comes, office: Office) -> None:
+    operator = comes("operator")
+    binding_id = life.to_state(office, "submitted")
+    for path, link, current in (
+        ("/ops", "/ops", "page"),
+        ("/ops/stuck", "/ops", "true"),
+        (f"/ops/bindings/{binding_id}", "/ops", "true"),
+        ("/ops/life?region=44", "/ops/life", "page"),
+        ("/ops/life/active", "/ops/life", "true"),
+    ):
+        navigation = re.search(r'<nav class="rooms".*?</nav>', operator.get(path).text, re.DOTALL)
+        assert navigation is not None
+        assert re.findall(r'href="/console([^"]*)" aria-current="(\w+)"', navigation[0]) == [(link, current)], path

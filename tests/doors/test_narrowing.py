@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from tasks.office import Office
 from tests import life
-from tests.doors.visitor import Comes
+from tests.doors.visitor import Comes, somebody
 from workflows.case import STATES
 from workflows.views import cursors, overview, population
 from workflows.views.narrowing import EVERYTHING, Part
@@ -49,3 +49,18 @@ def test_a_narrowing_is_kept_on_the_way(comes: Comes) -> None:
     assert f'class="crumb"><a href="/console{path}"' in of_state
     stranger = comes("").get("/ops/life?region=4401")
     assert stranger.headers["location"] == "/console/sign-in?next=/ops/life%3Fregion%3D4401"
+
+
+def test_a_region_that_is_not_granted_is_told_apart_from_an_empty_one(comes: Comes, office: Office) -> None:
+    operator = somebody(comes, office, ["operator"], ["320000"])
+    for path in ("/ops/life", "/ops/life/active"):
+        assert "广东省不在您的授权地区之内" in operator.get(f"{path}?region=44").text
+        for granted in ("32", "3205", ""):
+            assert "授权地区之内" not in operator.get(f"{path}?region={granted}").text
+
+
+def test_a_narrowing_that_is_none_names_its_fields(comes: Comes) -> None:
+    answer = comes("operator").get("/ops/life?region=4a&product=cake&channel=pigeon")
+    assert answer.status_code == 422
+    for said in ("地区 · 格式错误", "业务 · 不在可选值之内", "渠道 · 不在可选值之内"):
+        assert said in answer.text

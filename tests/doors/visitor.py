@@ -11,6 +11,7 @@ from tasks.office import Office
 from tests import life
 from tests.doors.family import picture
 from tests.wire import NO_AUTHORITIES
+from workflows.access import principals, sessions
 from workflows.case import AGENCY_REVIEW
 
 
@@ -49,6 +50,15 @@ class Visitor:
 
 
 Comes = Callable[[str], Visitor]
+
+
+def somebody(comes: Comes, office: Office, roles: list[str], regions: list[str]) -> Visitor:
+    """A member of staff with roles and regions of his own, signed in."""
+    principal, _ = principals.create_staff(office.ledger, "某人", roles, regions)
+    visitor = comes("")
+    visitor.http.cookies.set("kinbind_session", sessions.begin(office.ledger, principal.id))
+    visitor.get("/nowhere")
+    return visitor
 
 
 def _kind(answer: httpx.Response) -> str:

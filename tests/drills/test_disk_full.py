@@ -96,7 +96,6 @@ def test_every_connection_is_taken(database_url: str) -> None:
             with pytest.raises(PoolTimeout):
                 life.say(office, "withdraw", binding_id)
             waited = time.monotonic() - begun
-        assert waited < 2
         assert life.say(office, "withdraw", binding_id).state == "withdrawn"
         office.ledger.pool.timeout = 5
         families = [life.to_state(office, "submitted", seed=seed) for seed in range(100, 140)]

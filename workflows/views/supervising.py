@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -83,7 +83,7 @@ def staff(ledger: Ledger, supervisor: Principal) -> list[dict[str, Any]]:
     return [dict(row) for row in ledger.read(_STAFF) if overlap(row["regions"], supervisor.regions)]
 
 
-def overlap(some: Sequence[str], others: Sequence[str]) -> bool:
+def overlap(some: Collection[str], others: Collection[str]) -> bool:
     """Whether two grants have a place in common."""
     pairs = [(region_prefix(one), region_prefix(other)) for one in some for other in others]
     return any(one.startswith(other) or other.startswith(one) for one, other in pairs)
