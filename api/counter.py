@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
+from msgspec.structs import replace
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 

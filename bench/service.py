@@ -6,11 +6,11 @@ unbinding ask a provider and a registry before they speak to the desk, and their
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, FastAPI
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from api.app import create_app as create_service

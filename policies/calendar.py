@@ -37,7 +37,7 @@ def shanghai_day(instant: datetime) -> date:
 
 def month_of(instant: datetime) -> str:
     """Return the calendar month in Shanghai, as "2026-11": the month of the binder limit (C11)."""
-    return shanghai_day(instant).strftime("%Y-%m")
+    return shanghai_day(instant).isoformat()[:7]
 
 
 def start_of_day(day: date) -> datetime:

@@ -7,9 +7,10 @@ settles the rest. A newborn bound by its certificate gets its number as soon as 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from gateways.registries import BirthRecord, Registries, Unanswered
 from policies.calendar import shanghai_day

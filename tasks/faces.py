@@ -7,12 +7,12 @@ that nobody calls about is polled. Providers are asked outside any transaction.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 from psycopg import Connection
 from psycopg.rows import dict_row
 

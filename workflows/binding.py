@@ -306,10 +306,13 @@ def _obeyed(move: Move, holds: Condition | None) -> Callable[[EventData], bool]:
 
 
 class _Way(Transition):
-    """A way from state to state; nothing is to be called when a state is left or entered, so nothing looks for it."""
+    """A way from state to state; nothing is to be called before or after, so nothing looks for it."""
 
-    def _change_state(self, event_data: EventData) -> None:
-        setattr(event_data.model, event_data.machine.model_attribute, self.dest)
+    def execute(self, event_data: EventData) -> bool:
+        taken = self._eval_conditions(event_data)
+        if taken:
+            setattr(event_data.model, event_data.machine.model_attribute, self.dest)
+        return taken
 
 
 class _Law(Machine):

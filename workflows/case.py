@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -132,8 +131,7 @@ class Progress(msgspec.Struct, omit_defaults=True, kw_only=True):
     changed: Change | None = None  # verified: stands instead of what was applied with
 
 
-@dataclass(slots=True)
-class Application:
+class Application(msgspec.Struct):
     """What was applied for. `sealed` holds the parties' names, numbers and birth dates, as applied with."""
 
     product: str
@@ -151,8 +149,7 @@ class Application:
     parties: dict[str, Any]  # opened: holder, member, for a newborn mother; `reported`, the member as last reported
 
 
-@dataclass(slots=True)
-class Lease:
+class Lease(msgspec.Struct):
     """The review case's lease: who holds it, until when, and the epoch that fences it."""
 
     claimed_by: str | None
@@ -164,8 +161,7 @@ class Lease:
         return self.claimed_by == staff and self.until is not None and now < self.until
 
 
-@dataclass(slots=True)
-class Case:
+class Case(msgspec.Struct):
     """One binding, read whole by one statement."""
 
     id: str
@@ -176,7 +172,7 @@ class Case:
     progress: Progress
     plan: Plan
     application: Application
-    materials: list[dict[str, Any]] = field(default_factory=list)
+    materials: list[dict[str, Any]] = []
     lease: Lease | None = None
     added_since: tuple[str, ...] = ()  # kinds of documents added since it was returned
     wrong_passwords: int = 0  # today, of whoever asked for the unbinding
@@ -253,8 +249,7 @@ class Case:
         return self.progress.offline.agency if self.progress.offline else self.plan.counter.agency
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(msgspec.Struct, frozen=True):
     """Who says it: the kind that the table of moves knows, and whom he acts for."""
 
     kind: str  # channel, counter, reviewer, supervisor, operator, system, clock
@@ -294,8 +289,7 @@ SYSTEM = Actor("system")
 CLOCK = Actor("clock")
 
 
-@dataclass(slots=True)
-class Line:
+class Line(msgspec.Struct):
     """One line of the history."""
 
     event: str

@@ -8,7 +8,7 @@ rest, and from everywhere there must be a way to an end.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
@@ -155,7 +155,7 @@ class Walk:
 
     def hear(self, case: Case, saying: Saying) -> Case:
         """Say one thing of a copy of the case, let the system say what follows, and return the copy."""
-        copy = replace(case, progress=msgspec.structs.replace(case.progress))
+        copy = msgspec.structs.replace(case, progress=msgspec.structs.replace(case.progress))
         cursor = Cursor(copy, saying.at)
         make_move(cursor, saying.said, saying.actor, saying.facts)
         while follows := binding.next_said(cursor):

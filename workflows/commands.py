@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from workflows.case import Actor, Case
 from workflows.errors import Refused
 from workflows.views import public
 
 
-@dataclass(frozen=True, slots=True)
-class Idempotency:
+class Idempotency(msgspec.Struct, frozen=True):
     """Under which key the answer is kept, and what was asked."""
 
     principal: str
@@ -21,13 +21,12 @@ class Idempotency:
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """An answer as it leaves the door, byte for byte."""
 
     status: int
     body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = {}
     replayed: bool = False
     secret: bool = False  # holds what only the caller may know: kept sealed under an idempotency key
 
@@ -47,14 +46,13 @@ def show_created(case: Case, actor: Actor, now: datetime) -> Reply:
     return Reply(201, shown.body, shown.headers | {"Location": f"/v1/bindings/{case.id}"})
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """Who says what of which binding, with which version in mind."""
 
     said: str
     binding_id: str
     actor: Actor
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = {}
     if_match: int | None = None
     idempotency: Idempotency | None = None
     malformed: Refused | None = None  # found at the door; told only to one who may see the binding
@@ -62,8 +60,7 @@ class Command:
     answering: Answering = show_binding
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct):
     """What became of a command: a case moved (or replayed, with the reply only), or why not."""
 
     reply: Reply | None = None

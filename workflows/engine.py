@@ -7,7 +7,6 @@ late is read and decided again; a number limit met at activation turns into a re
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -244,8 +243,7 @@ def make_move(cursor: Cursor, said: str, actor: Actor, facts: Mapping[str, Any])
     ))  # fmt: skip
 
 
-@dataclass(slots=True)
-class _Ticket:
+class _Ticket(msgspec.Struct):
     """One command on its way through the rounds."""
 
     command: Command

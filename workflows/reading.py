@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -54,8 +53,7 @@ order by c.place
 _PLANS = "select hash, body::text from plans where hash = any(%s)"
 
 
-@dataclass(slots=True)
-class Answered:
+class Answered(msgspec.Struct):
     """What was answered before under this key; `status` is None while the first still runs."""
 
     fingerprint: str
@@ -64,8 +62,7 @@ class Answered:
     body: str
 
 
-@dataclass(slots=True)
-class Read:
+class Read(msgspec.Struct):
     """One row of the read: the case (None where there is none, or it cannot be read), the earlier answer, the time."""
 
     case: Case | None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 import orjson
 from psycopg import Connection
 
@@ -20,8 +20,7 @@ from workflows.deadlines import BY_NAME, armed, due
 _WRITE = "select binding_id, verdict from desk_write_v1($1::jsonb)"
 
 
-@dataclass(slots=True)
-class Before:
+class Before(msgspec.Struct):
     """How a case stood when it was read: what the step is a difference to."""
 
     version: int
@@ -37,8 +36,7 @@ class Before:
         return cls(case.version, armed(case), review_row(case), ticket_row(case))
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(msgspec.Struct):
     """What is kept under an idempotency key, its bytes built when the step was decided."""
 
     principal: str
@@ -49,16 +47,15 @@ class Answer:
     body: str
 
 
-@dataclass(slots=True)
-class Step:
+class Step(msgspec.Struct):
     """One decided step: the cursor at its end, how it stood before, and the answer to keep."""
 
     cursor: Cursor
     before: Before
     epoch: int | None = None  # the lease under which it was decided
     answer: Answer | None = None
-    head: bytes = field(init=False)  # the chain's hash before this step: a write that is repeated begins there again
-    persons: set[str] = field(init=False)  # whose keys are taken or given back: they are locked in the write
+    head: bytes = b""  # the chain's hash before this step: a write that is repeated begins there again
+    persons: set[str] = set()  # whose keys are taken or given back: they are locked in the write
 
     def __post_init__(self) -> None:
         """Look at the step as it was decided."""

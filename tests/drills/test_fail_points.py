@@ -9,13 +9,13 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from models.ids import new_id
 from policies.calendar import shanghai_day

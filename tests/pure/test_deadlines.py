@@ -50,8 +50,8 @@ def every_plan() -> list[Plan]:
 
 
 def a_case(plan: Plan, state: str, since: datetime = T0, **progress: Any) -> Case:
-    made = replace(cases(plan)[0], state=state, version=1, since=since, progress=Progress(**progress))
-    return replace(made, lease=Lease("stf_check", T0 + timedelta(days=3650), 1))
+    made = msgspec.structs.replace(cases(plan)[0], state=state, version=1, since=since, progress=Progress(**progress))
+    return msgspec.structs.replace(made, lease=Lease("stf_check", T0 + timedelta(days=3650), 1))
 
 
 def noon(year: int, month: int, day: int) -> datetime:
@@ -98,7 +98,7 @@ def test_whoever_is_waited_for_is_waited_for_until_a_time() -> None:
         if case.state in (NOWHERE, *FINAL, "active"):
             assert case.state == NOWHERE or waiting_on(case, now) is None
         else:
-            shown = public_view(replace(case), now)["waiting_on"]
+            shown = public_view(msgspec.structs.replace(case), now)["waiting_on"]
             assert shown["until"] is not None
             assert shown["then"]
 
@@ -196,7 +196,7 @@ def test_watches_say_nothing() -> None:
 
 def test_insurance_is_asked_after_a_day_and_spread_over_the_next() -> None:
     plan = adult()
-    some = [replace(a_case(plan, "active", active_since=T0), id=f"bnd_{n}") for n in range(200)]
+    some = [msgspec.structs.replace(a_case(plan, "active", active_since=T0), id=f"bnd_{n}") for n in range(200)]
     asked = [armed(case)["insurance_to_rechecked"].at for case in some]
     assert min(asked) >= T0 + DAY
     assert max(asked) < T0 + 2 * DAY
@@ -207,7 +207,7 @@ def test_deadlines_of_rest_stay_armed_through_unbinding() -> None:
     plan = child()
     for state, why in (("active", None), ("suspended", "decision"), ("suspended", "insurance")):
         resting = a_case(plan, state, active_since=T0, resting_since=T0, suspended_for=why)
-        unbinding = replace(resting, state="unbinding", since=T0 + HOUR)
+        unbinding = msgspec.structs.replace(resting, state="unbinding", since=T0 + HOUR)
         unbinding.progress = msgspec.structs.replace(resting.progress, unbinding=UNBINDING)
         confirm = armed(unbinding)["unbind_to_confirmed"]
         assert armed(unbinding) == armed(resting) | {"unbind_to_confirmed": confirm}
@@ -243,7 +243,7 @@ def returned(case: Case, at: datetime) -> Case:
 
 def mended(case: Case, at: datetime) -> Case:
     """Handed in once more, and the registries answer at once."""
-    case = replace(case, added_since=("commitment_letter",))
+    case = msgspec.structs.replace(case, added_since=("commitment_letter",))
     again = after(case, "submit_materials", Actor("channel", "alipay"), {}, at)
     return after(again, "registries_answered", SYSTEM, {}, at)
 

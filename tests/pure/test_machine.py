@@ -141,7 +141,7 @@ def situations() -> list[tuple[Walk, Case, datetime]]:
 
 def after(case: Case, said: str, actor: Actor, facts: dict[str, Any], at: datetime) -> Case:
     """The case after one command, with all that the system says of it in the same commit."""
-    copy = replace(case, progress=msgspec.structs.replace(case.progress))
+    copy = msgspec.structs.replace(case, progress=msgspec.structs.replace(case.progress))
     cursor = Cursor(copy, at)
     make_move(cursor, said, actor, facts)
     while follows := next_said(cursor):
@@ -273,7 +273,9 @@ def test_a_child_that_grew_during_the_review_shows_its_face_first() -> None:
     case, now = next(
         (case, now) for case, now in walk.seen.values() if case.state == "agency_review" and not case.progress.passed
     )
-    grown = replace(case, application=replace(case.application, face_age_day=GROWN_BY_THEN))
+    grown = msgspec.structs.replace(
+        case, application=msgspec.structs.replace(case.application, face_age_day=GROWN_BY_THEN)
+    )
     approved = after(grown, "approve", SYSTEM, {}, now)
     assert (approved.state, approved.open_step, approved.next_subject) == ("face_check", "face_check", "member")
     assert "face_to_first_attempt" in armed(approved)
@@ -281,7 +283,9 @@ def test_a_child_that_grew_during_the_review_shows_its_face_first() -> None:
 
 def test_a_second_trip_to_the_counter_is_decided_anew() -> None:
     case, now = met("materials_uploaded", registry_answered=False)
-    before = replace(case, progress=msgspec.structs.replace(case.progress, counter_decided=True, passed=["member"]))
+    before = msgspec.structs.replace(
+        case, progress=msgspec.structs.replace(case.progress, counter_decided=True, passed=["member"])
+    )
     offline = after(before, "route_offline", SYSTEM, {"reason": "registry_unanswered"}, now)
     assert offline.state == "offline_fallback"
     assert isinstance(offline.progress.offline, Offline)

@@ -1,12 +1,12 @@
 """The desk on a real ledger: one commit a batch, a verdict a step, and nothing of what was refused."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from models.ids import new_id
 from models.keyring import SealBrokenError

@@ -1,10 +1,10 @@
 """Face checks between the desk and the provider: begun, answered, doubled, late, never answered, and an outage."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from tasks import faces as errands
 from tasks.office import Office

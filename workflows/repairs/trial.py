@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -31,7 +31,7 @@ class Tried:
 
 def tried(looked: Looked, command: Command) -> Tried:
     """Decide a command on a copy, with all that follows by itself. Raises `Refused` as the desk would."""
-    copy = replace(looked.case, progress=msgspec.structs.replace(looked.case.progress))
+    copy = msgspec.structs.replace(looked.case, progress=msgspec.structs.replace(looked.case.progress))
     cursor = Cursor(copy, looked.now)
     make_move(cursor, command.said, command.actor, command.facts)
     while follows := binding.next_said(cursor):

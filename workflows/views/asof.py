@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
 import orjson
+from msgspec.structs import replace
 from psycopg import Connection
 
 from workflows.case import Case, Progress
