@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from cli import places
-from cli.screen import Trouble, say, table
+from cli.screen import Trouble, fail, say, table
 from models import keyring
 from policies.calendar import shanghai_day
 from policies.people import parse_identity
@@ -32,7 +32,7 @@ def create_channel(
     name: Annotated[str | None, typer.Option(help="To tell several keys of one channel apart.")] = None,
 ) -> None:
     """Give a channel a key. It is shown this once."""
-    with places.ledger() as ledger, _named_right():
+    with places.ledger() as ledger, named_right():
         _made(*principals.create_channel(ledger, channel, name))
 
 
@@ -46,7 +46,7 @@ def create_staff(
     """Give a member of staff a key. It is shown this once."""
     # asked for, not an option: a command line stands in the shell's history and in the list of processes
     number = typer.prompt("ID number", hide_input=True) if own_number else None
-    with places.desk() as desk, _named_right():
+    with places.desk() as desk, named_right():
         person = own_person(desk.keys, number) if number else None
         _made(*principals.create_staff(desk.ledger, name, role, region, person))
 
@@ -97,9 +97,9 @@ def _made(principal: Principal, key: str) -> None:
 
 
 @contextmanager
-def _named_right() -> Iterator[None]:
-    """What the desk calls a wrong value is a wrong option here."""
+def named_right() -> Iterator[None]:
+    """What the desk calls a wrong value is wrongly asked here."""
     try:
         yield
     except ValueError as wrong:
-        raise Trouble(str(wrong)) from wrong
+        fail(str(wrong), code=2)

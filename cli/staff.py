@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli import places
-from cli.keys import OwnNumber, Regions, Roles, own_person
+from cli.keys import OwnNumber, Regions, Roles, named_right, own_person
 from cli.screen import Trouble, say, table
 from workflows.access import accounts
 
@@ -24,12 +24,9 @@ def add(
 ) -> None:
     """Make an account. Its one-time password is shown this once; the first sign-in asks for one's own and a phone."""
     number = typer.prompt("ID number", hide_input=True) if own_number else None
-    with places.desk() as desk:
+    with places.desk() as desk, named_right():
         person = own_person(desk.keys, number) if number else None
-        try:
-            made, password = accounts.add(desk.ledger, login, name, role, region, person)
-        except ValueError as wrong:
-            raise Trouble(str(wrong)) from wrong
+        made, password = accounts.add(desk.ledger, login, name, role, region, person)
     say(f"{accounts.plain(login)} is {made.id} ({made.name}); the one-time password, which is not shown again:")
     say(password)
 

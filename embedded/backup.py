@@ -20,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict
 from embedded import children
 from embedded.binaries import Installation, postgres_installation
 from embedded.children import StartFailed
-from embedded.postgres import Postgres
+from embedded.postgres import Postgres, major_of
 
 SLOT = "kinbind_backup"  # so that the server keeps what the archive has not yet
 GLANCE = 0.1  # seconds between two looks whether a recovery is through
@@ -153,7 +153,7 @@ def _installation(url: str) -> Installation:
 
 
 def _installation_of(copy: Path) -> Installation:
-    return postgres_installation(int((copy / "PG_VERSION").read_text()))
+    return postgres_installation(major_of(copy))
 
 
 def _run(command: list[str | Path], url: str) -> None:

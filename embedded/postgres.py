@@ -59,7 +59,7 @@ class Postgres:
         self.home = home_for(home, self.account)
         self.data = self.home / "data"
         self.log = self.home / "postgres.log"
-        self._installation = installation or postgres_installation(_major_of(self.data))
+        self._installation = installation or postgres_installation(major_of(self.data))
         self._settings = SERVICE_SETTINGS | (settings or {})
         self._given_port = port
         self.port = port or children.free_port()
@@ -203,9 +203,16 @@ class Postgres:
         return False
 
 
-def _major_of(data: Path) -> int | None:
+def major_of(data: Path) -> int | None:
+    """Of which PostgreSQL a data folder is; None where there is none yet. Raises StartFailed for what is no version."""
     version = data / "PG_VERSION"
-    return int(version.read_text()) if version.exists() else None
+    if not version.exists():
+        return None
+    try:
+        return int(version.read_text())
+    except ValueError:
+        message = f"{version} names no version of PostgreSQL: the folder is damaged, or not one of its own"
+        raise StartFailed(message) from None
 
 
 def _pid_in(data: Path) -> int | None:

@@ -45,7 +45,7 @@ def decide(visit: Reviewer, binding_id: str) -> Response:
 def take_back(visit: Reviewer, binding_id: str) -> Response:
     """Take a decision back, and open its case again."""
     if not holding.take_back(visit.office.desk, binding_id, visit.actor()):
-        raise Refused("too_late")
+        return case_page(visit, binding_id, Refused("too_late"))
     return visit.go(f"/reviews/{binding_id}?taken_back=1")
 
 

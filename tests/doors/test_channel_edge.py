@@ -158,7 +158,8 @@ def test_sandbox_keys_open_nothing_elsewhere(base_url: str, settings: pytest.Mon
     assert alipay.post("/v1/bindings/search", json={}).status_code == 200
     ledger = Ledger(os.environ["KINBIND_DATABASE_URL"], size=1)
     try:
-        assert principals.find(ledger, "sandbox-alipay") is not None
+        assert principals.find(ledger, "sandbox-alipay", sandbox=True) is not None
+        assert principals.find(ledger, "sandbox-alipay", sandbox=False) is None
         keys = Keys(ledger, sandbox=False)
         with pytest.raises(Exception, match="key_invalid"):
             asyncio.run(keys._find("sandbox-alipay"))

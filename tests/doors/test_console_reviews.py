@@ -58,7 +58,7 @@ def test_another_region_is_not_there(comes: Comes, binding_id: str, office: Offi
     for path in ("", "/sheet"):
         assert suzhou.get(f"/reviews/{binding_id}{path}").status_code == 404
     assert suzhou.get(f"/cases/{binding_id}/materials/{material}").status_code == 404
-    for deed in ("claim", "release", "beat", "message"):
+    for deed in ("claim", "release", "beat", "message", "take-back"):
         assert suzhou.post(f"/reviews/{binding_id}/{deed}").status_code == 404, deed
     for deed, fields in (("note", {"body": "x"}), ("escalate", {"note": "x"}),
                          ("reveal", {"field": "holder.name", "purpose": "compare_document"})):  # fmt: skip

@@ -33,6 +33,6 @@ def test_begun_anew_it_has_another_password(served, ledger):
 
 def test_what_cannot_be_is_said_in_one_line(served):
     served(*ADD)
-    one_line_of_fault(served(*ADD), "taken")
+    one_line_of_fault(served(*ADD), "taken", code=2)
     one_line_of_fault(served("staff", "reset", "nobody"), "nobody")
-    one_line_of_fault(served("staff", "add", "x", "y", "--role", "king", "--region", "440100"))
+    one_line_of_fault(served("staff", "add", "xy", "y", "--role", "king", "--region", "440100"), "roles are", code=2)

@@ -47,6 +47,14 @@ def test_committed_rows_survive_a_killed_server(open_folder, account, installati
             assert connection.execute("SELECT count(*) FROM kept").fetchone() == (1000,)
 
 
+def test_a_damaged_folder_is_told_of(tmp_path):
+    data = tmp_path / "pg" / "data"
+    data.mkdir(parents=True)
+    (data / "PG_VERSION").write_text("eighteen\n")
+    with pytest.raises(StartFailed, match="names no version of PostgreSQL"):
+        Postgres(tmp_path / "pg", account=Account())
+
+
 def test_a_server_listens_on_loopback_only_and_asks_for_its_password(open_folder):
     with Postgres(open_folder / "pg", settings=TEST_SETTINGS) as server:
         with psycopg.connect(server.url) as connection:

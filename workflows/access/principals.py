@@ -15,6 +15,7 @@ from policies.words import ChannelName
 ROLES = ("reviewer", "counter", "operator", "supervisor")
 EVERYWHERE = "000000"  # a grant of the whole country
 SANDBOX = "sandbox-"  # how the keys of the sandbox begin; they open nothing elsewhere
+_LONGEST = 200  # characters of a key
 CHANNELS = tuple(name for name in get_args(ChannelName) if name != "counter")
 _SANDBOX_STAFF = (
     ("sandbox-reviewer", "reviewer", EVERYWHERE),
@@ -55,11 +56,15 @@ def key_hash(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def find(ledger: Ledger, key: str) -> Principal | None:
-    """Who holds this key; None for an unknown or revoked one."""
+def find(ledger: Ledger, key: str, *, sandbox: bool) -> Principal | None:
+    """Who holds this key; None for an unknown or revoked one, and outside the sandbox for one that everybody knows."""
+    if len(key) > _LONGEST or not (key.isascii() and key.isprintable()):
+        return None
     with ledger.desk() as conn:
         row = conn.execute(_FIND, (key_hash(key),)).fetchone()
-    return _principal(row) if row else None
+    if row is None or (row[0].startswith(SANDBOX) and not sandbox):
+        return None
+    return _principal(row)
 
 
 def every(ledger: Ledger) -> list[Principal]:
