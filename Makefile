@@ -11,6 +11,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --only-binary :
 SOURCES := $(wildcard workflows tasks models policies gateways api console service cli embedded migrations tests bench)
 ARGS ?=
 
+# What is compiled is kept, whatever the surroundings say: a demo brings up five processes and the tests some hundreds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test chromium lint format drills bench lock clean
 
