@@ -17,6 +17,7 @@ import psycopg
 import pytest
 import structlog
 
+from api import edge
 from api.openapi import document
 from api.shapes import Application, every_shape
 from api.texts import FIELDS, TEXTS
@@ -25,6 +26,7 @@ from models import logs
 from tests.doors.conftest import Caller
 from tests.doors.family import application, key, submitted, view
 from tests.doors.visitor import Comes, text_of
+from tests.logs import logged
 
 ROOT = Path(__file__).parents[2]
 
@@ -235,7 +237,7 @@ def test_logs_say_where_and_never_with_what() -> None:
 def test_the_access_log_has_the_template_and_no_person(alipay: httpx.Client, capfd: pytest.CaptureFixture[str]) -> None:
     body = application()
     capfd.readouterr()
-    with structlog.testing.capture_logs() as lines:
+    with logged(edge) as lines:
         made = submitted(alipay, body)
         alipay.get(f"/v1/bindings/{made['id']}?secret=440106198503072316")
         alipay.post("/v1/bindings/search", json={"holder_id_number": body["holder"]["id_number"]})

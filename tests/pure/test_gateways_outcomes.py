@@ -3,12 +3,11 @@
 from datetime import UTC, datetime
 
 import pytest
-import structlog
-from structlog.testing import capture_logs
 
 from gateways import face_outcomes
 from gateways.face_outcomes import OUTCOMES, answer_for, next_midnight
 from gateways.faces import FaceStatus, Subject
+from tests.logs import logged
 
 NOON = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 
@@ -37,9 +36,8 @@ def test_one_number_means_what_its_product_says(provider, product, code, status,
 
 
 @pytest.mark.parametrize("code", ["", "99999", "200 ", "T", "0"])
-def test_an_unknown_code_is_an_error_with_an_alarm_and_never_a_pass(code, monkeypatch):
-    monkeypatch.setattr(face_outcomes, "log", structlog.get_logger())  # its own may be kept by an API tested before
-    with capture_logs() as logs:
+def test_an_unknown_code_is_an_error_with_an_alarm_and_never_a_pass(code):
+    with logged(face_outcomes) as logs:
         answer = answer_for("alibaba", "ID_PRO.SubCode", code, NOON)
     assert (answer.status, answer.go_offline, answer.uses_attempt) == (FaceStatus.ERROR, False, False)
     assert [(line["event"], line["log_level"]) for line in logs] == [("face_code_unknown", "error")]

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import structlog
 
 from tasks import deliver as hands
 from tasks import feed
@@ -15,6 +14,7 @@ from tasks.deliver import SCHEDULE, deliver, fan_out, send_again
 from tasks.office import Office
 from tests import life
 from tests.life import advance, look, to_state
+from tests.logs import logged
 from tests.receiver import Letter, Receiver, receiving
 from workflows import endpoints
 from workflows.errors import Refused
@@ -340,8 +340,7 @@ def test_what_was_brought_and_could_not_be_noted_is_said_and_brought_again(
     listen(office, receiver)
     to_state(office, "submitted")
     fan_out(office)
-    monkeypatch.setattr(hands, "log", structlog.get_logger())  # its own may be kept by a service tested before
-    with monkeypatch.context() as here, structlog.testing.capture_logs() as said:
+    with monkeypatch.context() as here, logged(hands) as said:
         here.setattr(hands, "_DELIVERED", "update mislaid set state = 'delivered'")
         assert deliver(office) == 1
     (letter,) = deliveries(office)

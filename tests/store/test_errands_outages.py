@@ -6,13 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-import structlog
-from structlog.testing import capture_logs
 
 from tasks import outages
 from tasks.office import Office
 from tests import life
 from tests.life import events, look, start_face, to_state
+from tests.logs import logged
 from tests.store.invariants import check
 from workflows.sweeping import sweep
 
@@ -63,14 +62,13 @@ def once(office: Office, before: dict[str, datetime]) -> bool:
     return told == {1} and set(moved(office, before).values()) == {LENGTH}
 
 
-def test_a_case_that_is_broken_keeps_no_other_waiting(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outages, "log", structlog.get_logger())  # its own may be kept by a service tested before
+def test_a_case_that_is_broken_keeps_no_other_waiting(office: Office) -> None:
     before = windows(office, 5)
     poisoned, unreadable, *others = before
     an_outage(office)
     with office.ledger.desk() as conn:
         conn.execute(f"alter table history add constraint poison check (binding_id <> '{poisoned}') not valid")
-    with life.unreadable(office, unreadable), capture_logs() as said:
+    with life.unreadable(office, unreadable), logged(outages) as said:
         assert outages.watch_outages(office) > 0
     assert {one["binding_id"] for one in said if one["event"] == "window_not_made_good"} == {poisoned, unreadable}
     assert known(office) == [True]
