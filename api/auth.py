@@ -28,7 +28,7 @@ class Keys:
     async def who(self, request: Request) -> Principal:
         """The principal of a request. Raises `Refused` 401 `key_required` or `key_invalid`."""
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        key = key.strip()
+        key = key.strip(" ")
         if scheme.lower() != "bearer" or not key:
             raise Refused("key_required", 401)
         now = time.monotonic()

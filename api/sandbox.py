@@ -87,7 +87,10 @@ async def clock(call: Anybody) -> Response:
 
 @router.post("/v1/sandbox/clock/advance", summary="Skip time", **takes(Advance, **examples.tells(Clock)))
 async def advance_clock(call: Anybody) -> Response:
-    """The answer comes after everything that fell due has run, in the order in which it fell due."""
+    """The answer comes after everything that fell due has run, in the order in which it fell due.
+
+    409 `busy` while somebody else moves the clock.
+    """
     body = await call.body(Advance)
 
     def work(_: Idempotency | None) -> Reply:

@@ -11,10 +11,12 @@ from typing import Annotated
 import typer
 
 from cli import places
-from cli.screen import Trouble, fail, say, table
+from cli.screen import Trouble, WronglyAsked, fail, say, table
 from models.keyring import keyring
 from policies.calendar import SHANGHAI
 from workflows import audit
+from workflows.engine import Desk
+from workflows.errors import Refused
 
 app = typer.Typer(no_args_is_help=True, help="The history under audit: verify it, export it, signed.")
 Moment = Annotated[str | None, typer.Option(metavar="TIME", help="RFC 3339, or a day in Shanghai.")]
@@ -31,10 +33,10 @@ def verify(
     """Walk the hash chains and say what is wrong; exit code 1 when something is. An export needs no service."""
     if export is not None:
         if binding is not None:
-            raise Trouble("--binding is for the ledger; an export is checked as a whole")
+            raise WronglyAsked("--binding is for the ledger; an export is checked as a whole")
         found = _offline(export, public_key)
     elif public_key is not None:
-        raise Trouble("--public-key is for an export, and none is named")
+        raise WronglyAsked("--public-key is for an export, and none is named")
     else:
         found = _here(binding)
     if found.faults:
@@ -67,13 +69,13 @@ def _offline(export: Path, public_key: str | None) -> audit.Verdict:
 
 
 def _read_key(told: str) -> bytes:
-    """The key as it was typed. Raises `Trouble`: an empty variable of a script is not the wish to do without."""
+    """The key as it was typed. Raises `WronglyAsked`: an empty variable of a script is not the wish to do without."""
     try:
         key = base64.b64decode(told, validate=True)
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
-        raise Trouble("--public-key is no key as `kinbind audit key` tells it")
+        raise WronglyAsked("--public-key is no key as `kinbind audit key` tells it")
     return key
 
 
@@ -86,15 +88,24 @@ def export(
 ) -> None:
     """Write the history of one binding, or all lines of a period, to a signed file that can be checked offline."""
     if binding is not None and (since is not None or until is not None):
-        raise Trouble("either one binding or a period")
+        raise WronglyAsked("either one binding or a period")
     begin, end = moment(since), moment(until)
+    if begin is not None and end is not None and end <= begin:
+        raise WronglyAsked("nothing lies before --until and after --since: are they swapped?")
     with places.desk() as desk:
         if binding is not None:
-            desk.look(binding)
+            _there(desk, binding)
         lines = audit.export(desk.ledger, desk.keys, only=binding, since=begin, until=end)
         with places.new_file(target) as file:
             file.writelines(lines)
     say(f"{target} is signed; `kinbind audit verify {target} --public-key {_key()}` checks it anywhere")
+
+
+def _there(desk: Desk, binding: str) -> None:
+    try:
+        desk.look(binding)
+    except Refused as no:
+        raise Trouble(f"this ledger has no binding {binding!r}") from no
 
 
 @app.command("key")
@@ -109,11 +120,11 @@ def _key() -> str:
 
 
 def moment(told: str | None) -> datetime | None:
-    """A time as people write it, in UTC; a day or a time without a zone is Shanghai's. Raises `Trouble`."""
+    """A time as people write it, in UTC; a day or a time without a zone is Shanghai's. Raises `WronglyAsked`."""
     if told is None:
         return None
     try:
         at = datetime.fromisoformat(told)
         return (at if at.tzinfo else at.replace(tzinfo=SHANGHAI)).astimezone(UTC)
     except (ValueError, OverflowError):  # the first day of Shanghai's year 1 began in a year that UTC has not
-        raise Trouble(f"not a time as 2026-11-21T08:00:00Z or 2026-11-21: {told}") from None
+        raise WronglyAsked(f"not a time as 2026-11-21T08:00:00Z or 2026-11-21: {told}") from None

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cli import places
-from cli.screen import Trouble, say, table
+from cli.screen import Trouble, WronglyAsked, say, table
 from policies.calendar import Calendar, Year, seed_year
 from workflows import calendars, recounting
 
@@ -28,7 +28,7 @@ def load(
 ) -> None:
     """Let a year count from now on, and bring the deadlines in line that were counted without it."""
     if (file is None) != from_seed:
-        raise Trouble("name a file, or --from-seed; not both")
+        raise WronglyAsked("name a file, or --from-seed; not both")
     found, source = _from_package(year) if file is None else _from_file(year, file)
     with places.desk() as desk:
         calendars.load(desk.ledger, found, source)

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from cli import places
-from cli.screen import Trouble, fail, say, table
+from cli.screen import Trouble, WronglyAsked, say, table
 from models import keyring
 from policies.calendar import shanghai_day
 from policies.people import parse_identity
@@ -102,4 +102,4 @@ def named_right() -> Iterator[None]:
     try:
         yield
     except ValueError as wrong:
-        fail(str(wrong), code=2)
+        raise WronglyAsked(str(wrong)) from wrong

@@ -5,15 +5,16 @@ A draft that is not among the packs yet is named by its path, beside the packs t
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, get_args
 
 import orjson
 import typer
 
 from cli import places as ours
-from cli.screen import Trouble, fail, say, table
+from cli.screen import Trouble, WronglyAsked, fail, say, table
 from policies.book import LawBook, lawbook, load, places
 from policies.calendar import shanghai_day
 from policies.check import check_book
@@ -22,6 +23,8 @@ from policies.loader import Law, PackError, PackFile, read_place
 from policies.planning import ApplicationFacts, PersonFacts
 from policies.refusals import NotAllowed
 from policies.regions import is_region
+from policies.relations import RELATIONSHIPS
+from policies.words import ChannelName, IdType, Initiator, Method, Product
 from policies.worlds import NotComparable, worlds
 from workflows import check as machine
 from workflows.replanning import Group, Report, replanned, report
@@ -104,7 +107,7 @@ def show(
     book, pack = _book(drafts), pack.replace(".", "/")  # as the files are named, too
     laws = [law for law in book.laws_on(_day(day)) if pack in (law.chain[0].name, law.pack.pack)]
     if not laws:
-        raise Trouble(f"no such pack; there are {', '.join(sorted({file.name for file in book.files}))}")
+        raise WronglyAsked(f"no such pack; there are {', '.join(sorted({file.name for file in book.files}))}")
     for law in laws:
         say(f"{law.pack.title.zh} / {law.pack.title.en}: {law.chain[0].name} {law.pack.version}")
         say(f"from {' < '.join(file.file for file in law.chain)}, in force since {law.pack.effective_from}")
@@ -132,6 +135,12 @@ def plan(
     drafts: Drafts = None,
 ) -> None:
     """Show the plan that an application would get: each line, why, and the key, file and facts that it comes from."""
+    _known("--product", product, get_args(Product))
+    _known("--method", method, get_args(Method))
+    _known("--relationship", relationship, RELATIONSHIPS)
+    _known("--member-document", member_document, get_args(IdType))
+    _known("--channel", channel, get_args(ChannelName))
+    _known("--initiator", initiator, get_args(Initiator))
     holder = PersonFacts("resident_id", holder_region, _date(holder_birth) if holder_birth else None)
     member = PersonFacts(member_document, member_region or holder_region, _date(member_birth))
     facts = ApplicationFacts(product, method, relationship, channel, initiator, holder, member)
@@ -148,6 +157,12 @@ def plan(
         for one in parts
     )
     table(("part", "value", "why", "key of the pack", "file", "facts", ""), rows)
+
+
+def _known(option: str, word: str | None, words: Collection[str]) -> None:
+    """Whether an option names one of these. Raises `WronglyAsked`."""
+    if word is not None and word not in words:
+        raise WronglyAsked(f"{option} is one of {', '.join(words)}")
 
 
 def _assumed(ctx: typer.Context) -> list[str]:
@@ -193,7 +208,7 @@ def _version(book: LawBook, text: str) -> PackFile:
     found = [file for file in known if file.name == name and version in ("", file.version)]
     if not found:
         there = ", ".join(f"{file.name}@{file.version}" for file in book.files)
-        raise Trouble(f"no such file and no such version: {text}; there are {there}")
+        raise WronglyAsked(f"no such file and no such version: {text}; there are {there}")
     return found[0]
 
 
@@ -266,4 +281,4 @@ def _date(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise Trouble(f"not a day as YYYY-MM-DD: {text}") from None
+        raise WronglyAsked(f"not a day as YYYY-MM-DD: {text}") from None

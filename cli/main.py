@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from cli import audit, backup, calendar, deliveries, keys, law, looking, repair, serving, staff
 from cli.checking.command import check
 from cli.doctor import doctor
-from cli.screen import Trouble, fail
+from cli.screen import UNFIT, Trouble, fail
 from cli.simulate.command import command as simulate
 from embedded.accounts import NoAccount
 from embedded.backup import BackupFailed
@@ -34,7 +34,7 @@ from workflows.errors import Refused
 
 # What may happen to anybody and says in its own words what to do about it.
 SPEAKS_FOR_ITSELF = (
-    Trouble, AlreadyRunning, BackupFailed, FolderInUse, NoAccount, NotConfigured, ServerMissing, StartFailed,
+    AlreadyRunning, BackupFailed, FolderInUse, NoAccount, NotConfigured, ServerMissing, StartFailed,
 )  # fmt: skip
 # What may happen to anybody, and is said in ours.
 SAID_SO: dict[type[Exception], str] = {
@@ -53,19 +53,21 @@ class OneLine(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the command line; what is not UTF-8 in it is nobody's id, and no database would take it."""
         if any("\ud800" <= sign <= "\udfff" for arg in args for sign in arg):
-            fail("what was typed is not all UTF-8")
+            fail("what was typed is not all UTF-8", code=2)
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except Trouble as trouble:
+            fail(str(trouble), code=trouble.code)
         except SPEAKS_FOR_ITSELF as known:
             fail(str(known))
         except PackError as broken:
             fail(f"the packs cannot be used: {broken.problems[0]}; `kinbind policy check` lists all")
         except (Refused, NotAllowed) as no:
-            fail(_refusal(no))
+            fail(_refusal(no), code=2 if no.status == UNFIT else 1)
         except MAY_BE_SAID as known:
             words = _words(known)
             if words is None:

@@ -11,7 +11,7 @@ import typer
 
 from cli import places
 from cli.looking import plain
-from cli.screen import Trouble, fail, say, table
+from cli.screen import UNFIT, Trouble, WronglyAsked, fail, say, table
 from embedded.addresses import noted_sandbox
 from models.ledger import Ledger
 from tasks.office import sandbox
@@ -87,7 +87,7 @@ def run(
 ) -> None:
     """Order a repair and carry it on: to its end, to the end of its dry run, or until a second person must say yes."""
     if verb not in VERBS:
-        fail(f"no such repair; there are {', '.join(VERBS)}", code=2)
+        raise WronglyAsked(f"no such repair; there are {', '.join(VERBS)}")
     wanted = {"binding_ids": binding or None, "cause": cause, "fingerprint": fingerprint, "states": state or None,
               "pack": pack, "version": version, "product": product, "channel": channel, "region": region,
               "deadline": armed}  # fmt: skip
@@ -95,7 +95,7 @@ def run(
             "agency": agency, "staff": staff}  # fmt: skip
     asked = {name: value for name, value in wanted.items() if value is not None}
     if cause is not None and cause not in stuck.CAUSES:
-        fail(f"no such cause; there are {', '.join(stuck.CAUSES)}", code=2)
+        raise WronglyAsked(f"no such cause; there are {', '.join(stuck.CAUSES)}")
     wish = Wish(verb, reason, asked, args, dry_run=dry_run, pace=pace)
     with _at_the_desk(key, "operator") as (desk, caller):
         _carry_on(desk, caller, orders.make(desk.ledger, caller, wish))
@@ -156,7 +156,7 @@ def list_(key: Key, limit: Annotated[int, typer.Option(min=1, max=1000)] = 20) -
 def stuck_(key: Key, cause: One = None) -> None:
     """Show what is stuck, by fingerprint: what `run --fingerprint` takes."""
     if cause is not None and cause not in stuck.CAUSES:
-        fail(f"no such cause; there are {', '.join(stuck.CAUSES)}", code=2)
+        raise WronglyAsked(f"no such cause; there are {', '.join(stuck.CAUSES)}")
     with _at_the_desk(key) as (desk, caller):
         found = stuck.groups(desk.ledger, caller.regions, cause)
     heads = ("count", "fingerprint", "oldest_since", "example")
@@ -179,7 +179,8 @@ def _at_the_desk(key: str, *roles: str) -> Iterator[tuple[Desk, Principal]]:
         try:
             yield desk, caller
         except Refused as no:
-            raise Trouble(_SAID.get(no.code, f"{no.code}{f' at {no.pointer}' if no.pointer else ''}")) from no
+            said = _SAID.get(no.code, f"{no.code}{f' at {no.pointer}' if no.pointer else ''}")
+            raise (WronglyAsked if no.status == UNFIT else Trouble)(said) from no
 
 
 def _tell(repair_id: str, key: str, tell: Callable[[Ledger, Principal, str], None], *roles: str) -> None:

@@ -20,6 +20,17 @@ _IN_ONE_LINE = {**_IN_LINES, ord("\t"): " ", ord("\n"): " · "}
 class Trouble(Exception):
     """The command cannot do what was asked; the message is the one line that is shown, and the exit code is 1."""
 
+    code = 1
+
+
+UNFIT = 422  # the desk's status of what can never be granted as it stands
+
+
+class WronglyAsked(Trouble):
+    """What was asked can never be done as it stands: a word that is none, options that exclude each other."""
+
+    code = 2
+
 
 def console() -> Console:
     """The screen: markup becomes colour on a terminal and nothing in a file; a pipe is never wrapped at 80."""

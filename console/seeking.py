@@ -85,8 +85,9 @@ def _product(found: Sought, value: str) -> bool:
 
 
 def _word(desk: Desk, found: Sought, word: str) -> bool:
-    if _BINDING.fullmatch(word):
-        found.binding_id = word
+    binding_id = word[:4].lower() + word[4:].upper()
+    if _BINDING.fullmatch(binding_id):
+        found.binding_id = binding_id
         return True
     if not has_number(word):
         return False

@@ -90,6 +90,11 @@ class Visit:
         path: str = self.request.scope["path"]
         return ROOT + path.removeprefix(ROOT)
 
+    @property
+    def address(self) -> str:
+        """What brings one back to this page."""
+        return _address(self.request)
+
     # -- answers ---------------------------------------------------------------------------------------------
 
     def page(self, name: str, status: int = 200, **facts: Any) -> Response:
@@ -183,6 +188,11 @@ def _ours(request: Request, visit: Visit) -> None:
 
 def sign_in_path(request: Request) -> str:
     """Where somebody signs in who wanted this page, so that he comes to it afterwards."""
-    wanted = request.scope["path"].removeprefix(ROOT)
-    wanted += f"?{request.url.query}" if request.url.query else ""
+    wanted = _address(request)
     return f"{ROOT}/sign-in?next={quote(wanted)}" if request.method == "GET" and wanted != "/" else f"{ROOT}/sign-in"
+
+
+def _address(request: Request) -> str:
+    """The path within the console, and what was asked along."""
+    path: str = request.scope["path"].removeprefix(ROOT)
+    return f"{path}?{request.url.query}" if request.url.query else path

@@ -209,8 +209,8 @@ def major_of(data: Path) -> int | None:
     if not version.exists():
         return None
     try:
-        return int(version.read_text())
-    except ValueError:
+        return int(version.read_text(encoding="ascii"))
+    except (OSError, ValueError):
         message = f"{version} names no version of PostgreSQL: the folder is damaged, or not one of its own"
         raise StartFailed(message) from None
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString, NamedTuple
 
+import psycopg
 from psycopg import Connection
 
 from tasks import outages
@@ -24,6 +25,7 @@ from tasks.registries import ask_registries, recheck_insurance
 from tasks.sweep import sweep
 from tasks.upkeep import keep_up
 from workflows import holding
+from workflows.errors import Refused
 from workflows.sweeping import OUTAGE_COUNTS_OVER
 
 PATIENCE = 10.0  # real seconds for which deliveries are waited for, in one call; then they no longer set the pace
@@ -34,6 +36,7 @@ LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)
 NO_SLACK = timedelta(0)
 FIRST_DAYS = timedelta(days=3)
 
+_ALONE = "select pg_try_advisory_lock(hashtext('service_clock'))"
 _SWEEP = """
 select min(due_at) from deadlines
 where parked is null and not watch and due_at > %s
@@ -89,7 +92,18 @@ def _later(at: datetime | None, after: datetime) -> datetime | None:
 
 
 def advance(office: Office, seconds: float) -> datetime:
-    """Move the service's clock on by `seconds` and run all that falls due on the way; return the time then."""
+    """Move the service's clock on by `seconds` and run all that falls due on the way; return the time then.
+
+    Raises `Refused` 409 `busy` while somebody else moves it: two who begin at the same time would come to the same.
+    """
+    # on a connection of its own, with which the lock goes, however this ends
+    with psycopg.connect(office.ledger.url, autocommit=True, connect_timeout=5) as alone:
+        if alone.execute(_ALONE).fetchone() != (True,):
+            raise Refused("busy")
+        return _advance(office, seconds)
+
+
+def _advance(office: Office, seconds: float) -> datetime:
     begun = office.ledger.now()
     run = _Run(office, begun, time.monotonic() + PATIENCE)
     target = begun + timedelta(seconds=seconds)

@@ -44,8 +44,10 @@ def decide(visit: Reviewer, binding_id: str) -> Response:
 @router.post("/take-back")
 def take_back(visit: Reviewer, binding_id: str) -> Response:
     """Take a decision back, and open its case again."""
-    if not holding.take_back(visit.office.desk, binding_id, visit.actor()):
-        return case_page(visit, binding_id, Refused("too_late"))
+    desk, actor = visit.office.desk, visit.actor()
+    if not holding.take_back(desk, binding_id, actor):
+        code = "too_late" if holding.was_sent(desk, binding_id, actor) else "nothing_held"
+        return case_page(visit, binding_id, Refused(code))
     return visit.go(f"/reviews/{binding_id}?taken_back=1")
 
 

@@ -73,6 +73,12 @@ def find(visit: Operator) -> Response:
     return visit.page("ops_found.html", items=reviewing.of_persons(desk, actor, asked.persons))
 
 
+@router.get("/find")
+def found_nothing(visit: Operator) -> Response:
+    """What was found is at no address: whoever reloads it begins anew."""
+    return visit.go("/ops")
+
+
 @router.get("/stuck")
 def stuck_list(visit: Operator, cause: Narrow = "", fingerprint: Word = "", cursor: Behind = None) -> Response:
     """What is stuck, the longest first: for one cause, or in the same way."""

@@ -23,7 +23,7 @@ from workflows.views import population, repairs, supervising
 
 router = APIRouter(prefix="/supervision")
 Supervisor = Annotated[Visit, Depends(asks("supervisor"))]
-_NAME, _REASON = 80, 500  # characters
+_REASON = 500  # characters
 _AGES = ("newborn", "child", "adult")
 _ADULT = {"CHILD": 20, "GRANDCHILD": 20, "PARENT": 65, "PARENT_IN_LAW": 65, "GRANDPARENT": 85}  # years; others 30
 
@@ -77,7 +77,7 @@ def channels(visit: Supervisor) -> Response:
 def make_key(visit: Supervisor) -> Response:
     """One more key for a channel; it stands on the answer to this form, and nowhere else ever."""
     form = visit.form
-    channel, name = form.one_of("channel", principals.CHANNELS), form.needed("name", _NAME)
+    channel, name = form.one_of("channel", principals.CHANNELS), form.needed("name", principals.LONGEST_NAME)
     made, key = keeping.make_key(visit.office.ledger, visit.principal, channel, name)
     return _channels(visit, made=made, key=key)
 

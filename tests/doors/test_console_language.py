@@ -22,6 +22,23 @@ def test_a_refused_page_can_be_read_in_english(comes: Comes, office: Office, dee
     assert (page.status_code, "Case sheet" in page.text) == (200, True)
 
 
+@pytest.mark.parametrize(
+    ("role", "address"),
+    [
+        ("operator", "/ops?span=fortnight"),
+        ("operator", "/ops/moves?state=submitted&way=in&span=day"),
+        ("operator", "/ops/faces?provider=sandbox&status=failed"),
+        ("operator", "/ops/life?region=4401&channel=alipay"),
+        ("reviewer", "/reviews?q=is%3Aescalated"),
+        ("supervisor", "/supervision/packs/CN-44-guangdong/account_sharing?relationship=CHILD&age=adult"),
+    ],
+)
+def test_what_was_asked_for_is_still_asked_for(comes: Comes, role: str, address: str) -> None:
+    visitor = comes(role)
+    switched = visitor.post("/language", fields=fields_of(visitor.get(address), "/language"))
+    assert switched.headers["location"] == f"/console{address}"
+
+
 def test_a_half_filled_application_is_not_emptied(comes: Comes) -> None:
     clerk = comes("counter")
     page = clerk.get("/counter/new").text

@@ -121,7 +121,11 @@ def test_taken_back_it_was_never_said(reviewer: Visitor, binding_id: str, office
     life.advance(office, seconds=20)
     assert (life.look(office, binding_id).state, outcome(office, binding_id)) == (AGENCY_REVIEW, "gone")
     late = reviewer.post(f"/reviews/{binding_id}/take-back")
-    assert (late.status_code, "已超过可撤回的时间" in text_of(late)) == (409, True)
+    assert (late.status_code, "没有可撤回的决定" in text_of(late)) == (409, True)
+    decide(reviewer, office, binding_id, "approve")
+    life.advance(office, seconds=20)
+    late = reviewer.post(f"/reviews/{binding_id}/take-back")
+    assert (late.status_code, "决定已发出" in text_of(late)) == (409, True)
 
 
 def test_only_who_decided_takes_it_back(comes: Comes, binding_id: str, office: Office) -> None:

@@ -44,7 +44,6 @@ def test_the_same_part_is_counted_alike_everywhere(office: Office) -> None:
 def test_a_narrowing_is_kept_on_the_way(comes: Comes) -> None:
     path = "/ops/life?region=4401&amp;product=&amp;channel=alipay"
     operator = comes("operator")
-    assert f'name="back" value="{path}"' in operator.get("/ops/life?region=4401&channel=alipay").text
     of_state = operator.get("/ops/life/active?region=4401&channel=alipay").text
     assert f'class="crumb"><a href="/console{path}"' in of_state
     stranger = comes("").get("/ops/life?region=4401")

@@ -115,8 +115,8 @@ def test_what_breaks_shows_places_and_nobodys_name(capsys: pytest.CaptureFixture
         (("run", "dance", "--reason", "x"), 2, "no such repair; there are rearm"),
         (("run", "rearm", "--cause", "bad_luck", "--reason", "x"), 2, "no such cause"),
         (("stuck", "--cause", "bad_luck"), 2, "no such cause"),
-        (("run", "rearm", "--reason", "x"), 1, "a filter that asks nothing"),
-        (("run", "move", "--state", "active", "--reason", "x"), 1, "argument_missing at /to"),
+        (("run", "rearm", "--reason", "x"), 2, "a filter that asks nothing"),
+        (("run", "move", "--state", "active", "--reason", "x"), 2, "argument_missing at /to"),
         (("show", "rep_nobody"), 1, "no such repair"),
     ],
 )
@@ -152,16 +152,17 @@ def test_whose_export_it_is_is_asked_in_earnest(kinbind: Run, office: Office, tm
     assert "give --public-key" in kinbind(*verify).stdout
     for key in ("", "x", "é", "AAAA"):
         done = kinbind(*verify, "--public-key", key)
-        assert (done.exit_code, done.stdout) == (1, "")
+        assert (done.exit_code, done.stdout) == (2, "")
         assert done.stderr == "kinbind: --public-key is no key as `kinbind audit key` tells it\n"
-    for wrong, words in (
-        ((*verify, "--binding", binding_id), "checked as a whole"),
-        (("audit", "verify", "--public-key", "AAAA"), "is for an export"),
-        (("audit", "verify", "--binding", ""), "no binding ''"),
-        (("audit", "export", str(tmp_path / "all"), "--binding", ""), "not_found"),  # an empty one is not all of them
+    for wrong, code, words in (
+        ((*verify, "--binding", binding_id), 2, "checked as a whole"),
+        (("audit", "verify", "--public-key", "AAAA"), 2, "is for an export"),
+        (("audit", "verify", "--binding", ""), 1, "no binding ''"),
+        (("audit", "export", str(tmp_path / "all"), "--binding", ""), 1, "no binding ''"),  # which is not all of them
+        (("audit", "export", str(tmp_path / "all"), "--since", "2026-12-03", "--until", "2026-11-01"), 2, "before"),
     ):
         done = kinbind(*wrong)
-        assert (done.exit_code, words in done.stderr, done.stderr.count("\n")) == (1, True, 1), done.stderr
+        assert (done.exit_code, words in done.stderr, done.stderr.count("\n")) == (code, True, 1), done.stderr
     target.write_bytes(target.read_bytes().replace(b"submitted", b"withdrawn"))
     done = kinbind(*verify)
     assert (done.exit_code, "give --public-key" in done.stdout) == (1, True)
@@ -173,7 +174,7 @@ def test_an_export_that_cannot_be_made_leaves_no_file(
     target = tmp_path / "export.jsonl"
     for day in ("0001-01-01", "9999-12-31T23:00:00-05:00"):
         done = kinbind("audit", "export", str(target), "--since", day)
-        assert (done.exit_code, done.stderr.startswith("kinbind: not a time"), done.stderr.count("\n")) == (1, True, 1)
+        assert (done.exit_code, done.stderr.startswith("kinbind: not a time"), done.stderr.count("\n")) == (2, True, 1)
         assert not target.exists()
 
     def torn(*_: object, **__: object) -> Iterator[bytes]:

@@ -53,6 +53,17 @@ def test_time_goes_on_by_what_was_asked(alipay: httpx.Client) -> None:
     assert timedelta(seconds=90_000) <= after - before < timedelta(seconds=90_060)
 
 
+def test_of_two_who_move_the_clock_at_once_nobodys_time_is_lost(alipay: httpx.Client, office: Office) -> None:
+    before = office.ledger.now()
+    with ThreadPoolExecutor(4) as many:
+        answers = list(many.map(lambda _: advance(alipay, 1000), range(4)))
+    moved = [one for one in answers if one.status_code == 200]
+    assert moved
+    assert {one.json()["code"] for one in answers if one not in moved} <= {"busy"}
+    seconds = 1000 * len(moved)
+    assert timedelta(seconds=seconds) <= office.ledger.now() - before < timedelta(seconds=seconds + 60)
+
+
 @pytest.mark.parametrize("wrong", [0, -1, 34_560_001, "60", 1.5, None])
 def test_how_far_time_may_not_go(alipay: httpx.Client, wrong: Any) -> None:
     refused = advance(alipay, wrong)

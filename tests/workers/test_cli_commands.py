@@ -93,6 +93,8 @@ def test_staff_are_known_by_their_own_number_which_is_asked_for(served, ledger, 
         (("create-channel", "telegram"), "channels are"),
         (("create-staff", "x", "--role", "king", "--region", "440000"), "roles are"),
         (("create-staff", "x", "--role", "counter", "--region", "44"), "six digits"),
+        (("create-staff", " ", "--role", "counter", "--region", "440000"), "a name has"),
+        (("create-channel", "alipay", "--name", "x" * 81), "a name has"),
     ],
 )
 def test_who_cannot_be_made_is_said(served, arguments, words):
@@ -187,13 +189,28 @@ def test_broken_packs_are_found(kinbind, tmp_path, monkeypatch):
         (("migrate",), "no kinbind runs"),
         (("sweep", "--once"), "no kinbind runs"),
         (("policy", "plan", "--relationship", "OTHER"), "relation_not_allowed"),
-        (("policy", "plan", "--member-birth", "yesterday"), "YYYY-MM-DD"),
-        (("policy", "show", "CN-99"), "no such pack"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(kinbind, tmp_path, monkeypatch, arguments, words):
     monkeypatch.setenv("KINBIND_VAR", str(tmp_path))
     one_line_of_fault(kinbind(*arguments), words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--member-birth", "yesterday"), "YYYY-MM-DD"),
+        (("--product", "cake"), "--product is one of family_account"),
+        (("--method", "guess"), "--method is one of"),
+        (("--relationship", "NEFFE"), "--relationship is one of"),
+        (("--member-document", "library_card"), "--member-document is one of"),
+        (("--channel", "telegram"), "--channel is one of"),
+        (("--initiator", "abc"), "--initiator is one of"),
+    ],
+)
+def test_a_word_that_is_none_is_exit_code_two(kinbind, arguments, words):
+    one_line_of_fault(kinbind("policy", "plan", *arguments), words, code=2)
+    one_line_of_fault(kinbind("policy", "show", "CN-99"), "no such pack", code=2)
 
 
 def test_an_unknown_binding_and_a_missing_keyring_are_said(served, tmp_path):
@@ -278,7 +295,7 @@ def test_a_database_without_a_schema_is_said(kinbind, empty_database_url, monkey
 
 @pytest.mark.parametrize("command", ["explain", "show", "keys revoke", "deliveries resend", "audit verify --binding"])
 def test_what_is_no_utf_8_is_said(served, command):
-    one_line_of_fault(served(*command.split(), "bnd_\udcff"), "UTF-8")
+    one_line_of_fault(served(*command.split(), "bnd_\udcff"), "UTF-8", code=2)
 
 
 def test_a_backup_goes_where_a_folder_can_be_made(served, tmp_path):
@@ -311,7 +328,10 @@ def test_half_a_backup_is_not_restored(kinbind, tmp_path, monkeypatch, files, wo
 
 
 def test_what_others_wrote_commands_no_terminal(served, ledger):
-    principals.create_channel(ledger, "alipay", "\x1b]0;x\x07\x9b2J\u202eevil\tone\ntwo 张伟")
+    made, _ = principals.create_channel(ledger, "alipay")
+    with ledger.desk() as conn:  # made before names were looked at
+        named = ("\x1b]0;x\x07\x9b2J\u202eevil\tone\ntwo 张伟", made.id)
+        conn.execute("update principals set name = %s where id = %s", named)
     shown = served("keys", "list").stdout
     assert r"\x1b]0;x\x07\x9b2J\u202eevil one · two 张伟" in shown
     assert len(shown.splitlines()) == 2

@@ -16,6 +16,7 @@ ROLES = ("reviewer", "counter", "operator", "supervisor")
 EVERYWHERE = "000000"  # a grant of the whole country
 SANDBOX = "sandbox-"  # how the keys of the sandbox begin; they open nothing elsewhere
 _LONGEST = 200  # characters of a key
+LONGEST_NAME = 80  # characters of the name of whoever holds it
 CHANNELS = tuple(name for name in get_args(ChannelName) if name != "counter")
 _SANDBOX_STAFF = (
     ("sandbox-reviewer", "reviewer", EVERYWHERE),
@@ -76,11 +77,12 @@ def every(ledger: Ledger) -> list[Principal]:
 def create_channel(ledger: Ledger, channel: str, name: str | None = None) -> tuple[Principal, str]:
     """Give a channel a key; the key is told this once.
 
-    Raises `ValueError` for a channel that API.md does not list.
+    Raises `ValueError` for a channel that API.md does not list, and a name that is none.
     """
     if channel not in CHANNELS:
         raise ValueError(f"channels are {', '.join(CHANNELS)}")
-    return _make(ledger, Principal(new_id("prn", ledger.now()), "channel", name or channel, channel))
+    name = channel if name is None else _right_name(name)
+    return _make(ledger, Principal(new_id("prn", ledger.now()), "channel", name, channel))
 
 
 def create_staff(
@@ -88,13 +90,14 @@ def create_staff(
 ) -> tuple[Principal, str]:
     """Give a member of staff a key; `person` is the blind index of his own number, so that he decides no own case.
 
-    Raises `ValueError` for unknown roles, or regions that are not six digits.
+    Raises `ValueError` for unknown roles, regions that are not six digits, and a name that is none.
     """
     roles, regions = tuple(roles), tuple(regions)
     if not roles or not set(roles) <= set(ROLES):
         raise ValueError(f"roles are {', '.join(ROLES)}")
     if not regions or not all(len(region) == 6 and region.isascii() and region.isdecimal() for region in regions):
         raise ValueError("regions are codes of six digits; 000000 is the whole country")
+    name = _right_name(name)
     return _make(ledger, Principal(new_id("prn", ledger.now()), "staff", name, None, roles, regions, person))
 
 
@@ -116,6 +119,12 @@ def seed_sandbox(ledger: Ledger) -> None:
     with ledger.transaction() as conn:
         for principal in (*channels, *staff):
             conn.execute(_CREATE, _row(principal, principal.id))
+
+
+def _right_name(name: str) -> str:
+    if not (name.strip() and len(name) <= LONGEST_NAME and name.isprintable()):
+        raise ValueError(f"a name has 1 to {LONGEST_NAME} characters that can be seen")
+    return name
 
 
 def _make(ledger: Ledger, principal: Principal) -> tuple[Principal, str]:
