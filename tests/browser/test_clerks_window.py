@@ -34,6 +34,9 @@ def test_somebody_comes_with_a_code(sits_down: SitsDown, album: Album, office: O
     page.emulate_media(media="screen")
     page.go_back()
     page.get_by_label("证件读卡器").check()
+    there = page.get_by_role("checkbox", name="家庭成员")
+    assert not there.is_checked()  # the clerk says who is there
+    there.check()
     page.get_by_role("button", name="核验通过").click()
     expect(page.locator(".chip-active")).to_be_visible()
     assert life.look(office, binding_id).progress.present == ["member"]
