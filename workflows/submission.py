@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from policies.calendar import shanghai_day
 from policies.people import Identity, normalise_name, parse_birth_certificate, parse_by_number, parse_identity
 from policies.plan import Plan
 from policies.planning import ApplicationFacts, PersonFacts, check_consents, consents_of, face_age_day, plan_for
+from policies.refusals import NotAllowed
 from workflows import limits
 from workflows.binding import NOWHERE
 from workflows.case import Application, Case, Cursor, Progress
@@ -101,6 +103,17 @@ def people(request: Request, today: date) -> tuple[Identity, Identity]:
     if (holder.family, holder.number) == (member.family, member.number):
         raise Refused("self_binding", 422, "/member/id_number")
     return holder, member
+
+
+def faults_of_documents(request: Request, today: date) -> list[dict[str, Any]]:
+    """What is wrong with either person's document, as `{pointer, code}`: a clerk mends both before he asks again."""
+    faults = []
+    for read in (partial(_identity, request.holder, today, "/holder"), partial(_member_identity, request, today)):
+        try:
+            read()
+        except (NotAllowed, Refused) as no:
+            faults.append({"pointer": no.pointer, "code": no.code})
+    return faults
 
 
 def _face_age_day(plan: Plan, member: Identity) -> date | None:

@@ -42,7 +42,10 @@ def outlined(visit: Clerk) -> Response:
         asked = request_of(visit.form)
         # what is wrong with the people is told before anything is read out to them
         _served_here(visit, asked)
-        submission.people(asked, shanghai_day(visit.office.ledger.now()))
+        today = shanghai_day(visit.office.ledger.now())
+        if faults := submission.faults_of_documents(asked, today):
+            raise Malformed(faults)
+        submission.people(asked, today)
         return _notices(visit, asked)
     except (Refused, NotAllowed) as no:
         return _form(visit, no)

@@ -221,6 +221,12 @@ def test_a_fault_stands_beside_its_field(clerk: Visitor, change: dict[str, str],
     assert fields["member.name"] in first.text  # what was typed is still there
 
 
+def test_both_documents_are_looked_at_before_anything_is_said(clerk: Visitor) -> None:
+    wrong = {"holder.id_number": "440106198503072317", "member.id_number": "440106198503072317"}
+    page = clerk.post("/counter/new", fields=filled(application()) | wrong)
+    assert text_of(page).count("证件号码格式或校验码错误") == 2
+
+
 def test_an_application_of_another_region(clerk: Visitor, office: Office) -> None:
     with office.ledger.desk() as conn:
         conn.execute("update principals set regions = '{320500}' where id = 'sandbox-counter'")
