@@ -37,7 +37,7 @@ from console.visit import COOKIE, ROOT, House, Say, Visit, sign_in_path
 from models.ledger import AWAY
 from policies.refusals import NotAllowed
 from tasks.office import Office
-from workflows.errors import Malformed, Refused
+from workflows.errors import Refused
 
 HERE = Path(__file__).parent
 _DOORS = (
@@ -149,7 +149,7 @@ def _translated(fault: Exception) -> Refused:
     if isinstance(fault, NotAllowed):
         return Refused(fault.code, fault.status)
     if isinstance(fault, RequestValidationError):
-        return Malformed([{"pointer": f"/{one['loc'][-1]}", "code": "invalid"} for one in fault.errors()])
+        return Refused("request_invalid", 422)
     if isinstance(fault, HTTPException):
         codes = {404: "not_found", 405: "http_method_not_allowed"}
         return Refused(codes.get(fault.status_code, "request_unreadable"), fault.status_code)

@@ -40,10 +40,7 @@ returning send_at
 _TAKE_BACK = """
 delete from held_decisions where binding_id = %s and staff = %s and settled_at is null returning binding_id
 """
-_SENT = """
-select coalesce((select outcome = 'sent' from held_decisions where binding_id = %s and staff = %s
-                 order by held_at desc limit 1), false)
-"""
+_LAST = "select outcome from held_decisions where binding_id = %s and staff = %s order by held_at desc limit 1"
 # A principal that was revoked meanwhile decides nothing; nor does a lease that has changed hands. An escalation changes
 # nothing of what the reviewer saw: a case that fell due in these seconds is decided all the same.
 _DUE = """
@@ -110,8 +107,7 @@ def take_back(desk: Desk, binding_id: str, actor: Actor) -> bool:
 def was_sent(desk: Desk, binding_id: str, actor: Actor) -> bool:
     """Whether the last decision that he made of this case has been said."""
     with desk.ledger.desk() as conn:
-        row = conn.execute(_SENT, (binding_id, actor.id)).fetchone()
-    return row is not None and bool(row[0])
+        return conn.execute(_LAST, (binding_id, actor.id)).fetchone() == ("sent",)
 
 
 def send_due(desk: Desk, limit: int = 100) -> int:

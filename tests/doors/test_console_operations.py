@@ -89,6 +89,23 @@ def test_the_life_counts_everybody_where_he_is(operator: Visitor, office: Office
     assert operator.get("/ops/life/nowhere").status_code == 404
 
 
+def test_a_binding_is_found_however_its_id_is_typed(operator: Visitor, office: Office):
+    binding_id = life.to_state(office, "submitted")
+    operator.get("/ops")
+    for typed in (binding_id, binding_id.lower(), binding_id.upper()):
+        assert operator.post("/ops/find", q=typed).headers["location"] == f"/console/ops/bindings/{binding_id}"
+    assert operator.get("/ops/find").headers["location"] == "/console/ops"  # reloaded, it begins anew
+
+
+def test_the_attempts_at_a_provider_are_shown_by_how_they_ended(operator: Visitor, office: Office):
+    binding_id = life.to_state(office, "face_check")
+    life.end_face(office, life.start_face(office, binding_id), "no_match")
+    for status, rows in (("", 1), ("failed", 1), ("passed", 0)):
+        page = operator.get(f"/ops/faces?provider=sandbox&status={status}").text
+        assert page.count("data-row") == rows, status
+        assert re.search(rf'status={status}" aria-current="true"' if status else r'sandbox" aria-current="true"', page)
+
+
 def test_a_list_goes_on_where_it_ended(operator: Visitor, office: Office):
     ids = [life.to_state(office, "submitted", seed=seed) for seed in range(1, 53)]
     first = operator.get("/ops/life/submitted")

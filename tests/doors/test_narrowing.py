@@ -63,3 +63,5 @@ def test_a_narrowing_that_is_none_names_its_fields(comes: Comes) -> None:
     assert answer.status_code == 422
     for said in ("地区 · 格式错误", "业务 · 不在可选值之内", "渠道 · 不在可选值之内"):
         assert said in answer.text
+    missing = comes("operator").get("/ops/due").text  # nobody's field, so none of them is named
+    assert ("地址或提交的内容有误" in missing, "姓名" in missing) == (True, False)

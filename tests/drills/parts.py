@@ -26,7 +26,10 @@ def prove(url: str, *, settled: bool = True) -> Findings:
 
 
 def record(name: str, told: object) -> None:
-    """Put by conftest.py in its place: the report of the test that is running."""
+    """Put by conftest.py in its place: the report of the test that is running.
+
+    Outside a drill there is no report: a figure that would be lost is a fault.
+    """
     raise NotImplementedError(name, told)
 
 

@@ -47,10 +47,14 @@ def test_committed_rows_survive_a_killed_server(open_folder, account, installati
             assert connection.execute("SELECT count(*) FROM kept").fetchone() == (1000,)
 
 
-def test_a_damaged_folder_is_told_of(tmp_path):
+@pytest.mark.parametrize("written", ["eighteen", "１８", None], ids=["word", "wide", "folder"])
+def test_a_damaged_folder_is_told_of(tmp_path, written):
     data = tmp_path / "pg" / "data"
     data.mkdir(parents=True)
-    (data / "PG_VERSION").write_text("eighteen\n")
+    if written is None:
+        (data / "PG_VERSION").mkdir()
+    else:
+        (data / "PG_VERSION").write_text(written)
     with pytest.raises(StartFailed, match="names no version of PostgreSQL"):
         Postgres(tmp_path / "pg", account=Account())
 
@@ -67,6 +71,7 @@ def test_a_server_listens_on_loopback_only_and_asks_for_its_password(open_folder
             psycopg.connect(server.url.replace(server.password, "guessed"))
 
 
+# whoever is not root starts the server as himself, and no folder of his is closed to him
 @pytest.mark.skipif(not AS_ROOT, reason="only root changes to another account")
 def test_a_folder_closed_to_nobody_is_replaced_by_one_that_is_not(open_folder, installation, monkeypatch):
     monkeypatch.setattr(reach, "UNREACHABLE", open_folder / "elsewhere")
