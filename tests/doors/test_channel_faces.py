@@ -81,6 +81,27 @@ def test_an_unanswered_session_shows_as_expired(alipay: httpx.Client, office: Of
     assert view(alipay.get(f"/v1/bindings/{binding_id}/face-checks"))["items"][0]["status"] == "expired"
 
 
+def attempts(client: httpx.Client, binding_id: str) -> list[tuple[str, bool]]:
+    items = view(client.get(f"/v1/bindings/{binding_id}/face-checks"))["items"]
+    return [(one["status"], one["uses_attempt"]) for one in items]
+
+
+@pytest.mark.parametrize(("outcome", "status", "ends"), [
+    ("passed", "passed", "active"),
+    ("no_match", "failed", "face_check"),  # who keeps one session open ahead must not have attempts without end
+])  # fmt: skip
+def test_a_new_attempt_replaces_an_unanswered_one_whose_answer_still_counts(
+    base_url: str, alipay: httpx.Client, office: Office, outcome: str, status: str, ends: str
+) -> None:
+    binding_id, replaced = started(alipay, office, 538 if outcome == "passed" else 539)
+    assert alipay.post(f"/v1/bindings/{binding_id}/face-checks", json={"subject": "member"}).status_code == 201
+    assert attempts(alipay, binding_id) == [("expired", False), ("pending", False)]
+    callback = life.faces(office).complete(replaced, outcome)
+    assert httpx.post(base_url + WHERE, content=callback.body, headers=callback.headers).status_code == 200
+    assert attempts(alipay, binding_id) == [(status, status == "failed"), ("pending", False)]
+    assert state(alipay, binding_id) == ends
+
+
 @pytest.mark.parametrize("sent", [{"subject": "holder"}, {"subject": "mother"}])
 def test_another_persons_turn(alipay: httpx.Client, office: Office, sent: dict[str, str]) -> None:
     binding_id = life.to_state(office, "face_check", seed=536)

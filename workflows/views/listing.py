@@ -34,8 +34,9 @@ select sequence, event, from_state, to_state, at, actor, reason, note from histo
 where binding_id = :binding and sequence > :after order by sequence limit :limit
 """)
 _FACES = text("""
-select id, subject, status, reason, started_at, finished_at, uses_attempt, expires_at from face_sessions
-where binding_id = :binding order by started_at, id
+select id, subject, status, reason, started_at, finished_at, uses_attempt, expires_at,
+  lead(id) over (partition by subject, purpose order by started_at, id) is not null as replaced
+from face_sessions where binding_id = :binding order by started_at, id
 """)
 # Staff are people: a channel learns which desk it was, not who sat there.
 _SHOWN = {"reviewer": "agency", "supervisor": "agency", "operator": "agency", "counter": "counter"}
@@ -140,8 +141,9 @@ def face_checks(ledger: Ledger, case: Case, now: datetime) -> dict[str, Any]:
 
 
 def _attempt(row: Any, now: datetime) -> dict[str, Any]:
-    # half-open, as providers have it; the poll that writes it down may come a minute later
-    over = row["status"] == "pending" and row["expires_at"] <= now
+    # half-open, as providers have it; the poll that writes it down may come a minute later. A new attempt replaces an
+    # unanswered one, which is asked about to its end all the same: its answer still counts (0023)
+    over = row["status"] == "pending" and (row["replaced"] or row["expires_at"] <= now)
     return {"id": row["id"], "subject": row["subject"], "status": "expired" if over else row["status"],
             "reason": row["reason"], "started_at": row["started_at"], "finished_at": row["finished_at"],
             "uses_attempt": row["uses_attempt"]}  # fmt: skip
