@@ -156,6 +156,7 @@ class Work(Answer):
     reviews_open: int
     reviews_overdue: int
     reviews_claimed: int
+    reviews_escalated: int
     tickets_open: int
     face_sessions_pending: int
 

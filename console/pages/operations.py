@@ -55,8 +55,8 @@ def screen(visit: Operator, span: flow.Span = "day") -> Response:
         "ops.html", now=now, span=span, flows=flows, states=STATES, drawing=drawing,
         most=max(n for one in flows.values() for way in one.values() for n in way),
         stuck=stuck.causes(ledger, mine.granted), due=watching.due(ledger, mine),
-        signs=watching.signs_of_life(ledger), channels=watching.channels(ledger, mine),
-        providers=watching.providers(ledger, mine, now),
+        escalated=watching.escalated(ledger, mine), signs=watching.signs_of_life(ledger),
+        channels=watching.channels(ledger, mine), providers=watching.providers(ledger, mine, now),
     )  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def stuck_list(visit: Operator, cause: Narrow = "", fingerprint: Word = "", curs
 
 @router.get("/due")
 def due_list(visit: Operator, name: Narrow, when: watching.When = "overdue", cursor: Behind = None) -> Response:
-    """The bindings whose deadline of this name is over, or nearly."""
+    """The bindings whose deadline of this name is over, or nearly, or was and is escalated."""
     found = watching.due_list(visit.office.ledger, part(visit), name, when, PAGE, cursor)
     late = {"cause": "deadline_overdue", "fingerprint": f"deadline_overdue:{name}"} if when == "overdue" else {}
     return _list(visit, "ops_due.html", found, late, deadline=name, when=when)

@@ -31,7 +31,8 @@ due as (
 ),
 reviews as (
   select count(*) as reviews_open, count(*) filter (where r.due_at <= clock.now) as reviews_overdue,
-         count(*) filter (where r.lease_until > clock.now) as reviews_claimed
+         count(*) filter (where r.lease_until > clock.now) as reviews_claimed,
+         count(*) filter (where r.escalations > 0) as reviews_escalated
   from review_cases r cross join clock where true {reviews}
 ),
 work as (

@@ -20,7 +20,7 @@ from workflows.views.narrowing import Part, asked_of, narrowed
 SOON = timedelta(hours=4)  # a deadline that close is worth an operator's look
 BACK = timedelta(hours=24)  # how far back a provider's health is judged
 SILENT = 60  # seconds of real time without a sign after which a worker, or the sweep, is missed
-When = Literal["overdue", "soon"]
+When = Literal["overdue", "soon", "escalated"]
 Which = Literal["pending", "behind", "parked"]  # letters still to be delivered, those of them that are late, put aside
 
 _DUE = """
@@ -36,12 +36,16 @@ _DUE_LIST = """
 with clock as (select kinbind_now() as now)
 select d.binding_id, d.name, d.due_at, d.attempts
 from deadlines d cross join clock
-where d.parked is null and not d.watch and d.name = :name
-  and case when :overdue then d.due_at <= clock.now
-           else d.due_at > clock.now and d.due_at <= clock.now + cast(:soon as interval) end
+where d.parked is null and not d.watch and d.name = :name and {when}
   and (cast(:at as timestamptz) is null or (d.due_at, d.binding_id) > (cast(:at as timestamptz), :after)) {part}
 order by d.due_at, d.binding_id limit :limit
 """
+_WHEN: dict[When, str] = {
+    "overdue": "d.due_at <= clock.now",
+    "soon": "d.due_at > clock.now and d.due_at <= clock.now + cast(:soon as interval)",
+    "escalated": "exists (select from review_cases r where r.binding_id = d.binding_id and r.escalations > 0)",
+}
+_ESCALATED = "select count(*) as reviews from review_cases r where r.escalations > 0 {part}"
 _SIGNS = text("""
 select name, seen_at, extract(epoch from clock_timestamp() - seen_at)::float8 as seconds from heartbeats order by name
 """)
@@ -98,10 +102,16 @@ def due_list(
 ) -> dict[str, Any]:
     """A page of the bindings behind one of these numbers, the nearest due first. Raises `Refused` `cursor_invalid`."""
     at, after = cursors.decode(cursor, datetime, str) if cursor else (None, None)
-    query = text(_DUE_LIST.format(part=narrowed(part, "d.binding_id")))
-    rows = ledger.read(query, asked_of(part, query, soon=SOON, name=name, overdue=when == "overdue", at=at,
-                                       after=after, limit=limit + 1))  # fmt: skip
+    query = text(_DUE_LIST.format(when=_WHEN[when], part=narrowed(part, "d.binding_id")))
+    rows = ledger.read(query, asked_of(part, query, soon=SOON, name=name, at=at, after=after, limit=limit + 1))
     return _page(rows, limit, "due_at", "binding_id")
+
+
+def escalated(ledger: Ledger, part: Part) -> int:
+    """How many reviews were not decided in time, or escalated by hand: with a new time, they are overdue nowhere."""
+    query = text(_ESCALATED.format(part=narrowed(part, "r.binding_id")))
+    found: int = ledger.read(query, asked_of(part, query))[0]["reviews"]
+    return found
 
 
 def signs_of_life(ledger: Ledger) -> list[dict[str, Any]]:
