@@ -15,8 +15,6 @@ from cli.screen import Trouble, WronglyAsked, fail, say, table
 from models.keyring import keyring
 from policies.calendar import SHANGHAI
 from workflows import audit
-from workflows.engine import Desk
-from workflows.errors import Refused
 
 app = typer.Typer(no_args_is_help=True, help="The history under audit: verify it, export it, signed.")
 Moment = Annotated[str | None, typer.Option(metavar="TIME", help="RFC 3339, or a day in Shanghai.")]
@@ -50,7 +48,7 @@ def _here(binding: str | None) -> audit.Verdict:
     with places.ledger() as ledger:
         found = audit.verify(ledger, binding)
     if binding is not None and not found.bindings:
-        raise Trouble(f"this ledger has no binding {binding!r}")
+        raise places.no_such(binding)
     return found
 
 
@@ -94,18 +92,11 @@ def export(
         raise WronglyAsked("nothing lies before --until and after --since: are they swapped?")
     with places.desk() as desk:
         if binding is not None:
-            _there(desk, binding)
+            places.look(desk, binding)
         lines = audit.export(desk.ledger, desk.keys, only=binding, since=begin, until=end)
         with places.new_file(target) as file:
             file.writelines(lines)
     say(f"{target} is signed; `kinbind audit verify {target} --public-key {_key()}` checks it anywhere")
-
-
-def _there(desk: Desk, binding: str) -> None:
-    try:
-        desk.look(binding)
-    except Refused as no:
-        raise Trouble(f"this ledger has no binding {binding!r}") from no
 
 
 @app.command("key")

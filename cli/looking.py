@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
 from cli import places
-from cli.screen import Trouble, say, table
-from embedded.addresses import var_folder
+from cli.screen import say, table
 from policies.calendar import SHANGHAI
 from workflows import diagram as machine
-from workflows.case import SYSTEM, Case
-from workflows.engine import Desk
-from workflows.errors import Refused
+from workflows.case import SYSTEM
 from workflows.views import listing, public
 from workflows.views.explaining import explain as explain_case
 
@@ -25,7 +21,7 @@ BindingId = Annotated[str, typer.Argument(metavar="ID", help="The binding's id, 
 def explain(binding_id: BindingId) -> None:
     """Where a binding is, whom it is waiting on, until when, and what happens then."""
     with places.desk() as desk:
-        case, now = _look(desk, binding_id)
+        case, now = places.look(desk, binding_id)
         sentence = explain_case(case, now, desk.book)
     say(sentence.zh)
     say(sentence.en)
@@ -34,7 +30,7 @@ def explain(binding_id: BindingId) -> None:
 def show(binding_id: BindingId) -> None:
     """The binding as its channel sees it, masked, and every line of its history."""
     with places.desk() as desk:
-        case, now = _look(desk, binding_id)
+        case, now = places.look(desk, binding_id)
         lines = listing.timeline(desk.ledger, binding_id, SYSTEM)
     for name, value in public.public_view(case, now).items():
         for line in _nested(name, value):
@@ -47,13 +43,6 @@ def show(binding_id: BindingId) -> None:
 def diagram() -> None:
     """The machine as a Mermaid state diagram, made from the table of moves."""
     print(machine.mermaid())
-
-
-def _look(desk: Desk, binding_id: str) -> tuple[Case, datetime]:
-    try:
-        return desk.look(binding_id)
-    except Refused as no:
-        raise Trouble(f"this ledger ({var_folder()}) has no binding {binding_id!r}; ids look like bnd_01JD…") from no
 
 
 def _nested(name: str, value: Any, depth: int = 0) -> Iterator[str]:

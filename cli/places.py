@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,7 +23,9 @@ from embedded.addresses import running, var_folder
 from models.keyring import keyring, keys_file
 from models.ledger import Ledger
 from policies.book import lawbook
+from workflows.case import Case
 from workflows.engine import Desk
+from workflows.errors import Refused
 
 _PORTS = range(1, 65_536)
 _NO_URL = (
@@ -89,6 +92,19 @@ def desk() -> Iterator[Desk]:
         raise Trouble(f"there is no keyring at {keys_file()}: {where}")
     with ledger() as opened:
         yield Desk(opened, lawbook(), keyring())
+
+
+def look(desk: Desk, binding_id: str) -> tuple[Case, datetime]:
+    """A case as it is, and the time. Raises `Trouble` where the ledger does not know it."""
+    try:
+        return desk.look(binding_id)
+    except Refused as no:
+        raise no_such(binding_id) from no
+
+
+def no_such(binding_id: str) -> Trouble:
+    """What is said where the ledger does not know a binding: also that it may be another ledger's."""
+    return Trouble(f"this ledger ({var_folder()}) has no binding {binding_id!r}; ids look like bnd_01JD…")
 
 
 @contextmanager

@@ -109,3 +109,13 @@ ROOMS: tuple[Room, ...] = (
         _look_at_work,
     ),
 )
+
+
+def open_to(office: Office, principal: Principal) -> list[Shown]:
+    """The rooms of somebody's roles; a link that two of them have stands in the later one, which has its number."""
+    shown: list[Shown] = []
+    for room in (one.shown(office, principal) for one in ROOMS if one.role in principal.roles):
+        paths = {path for path, _, _ in room.links}
+        shown = [Shown(one.role, [link for link in one.links if link[0] not in paths]) for one in shown]
+        shown.append(room)
+    return shown

@@ -17,9 +17,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from console import forms, shown, words
+from console import forms, rooms, shown, words
 from console.forms import Form
-from console.rooms import ROOMS, Shown
+from console.rooms import Shown
 from console.settling import Settling
 from tasks.office import Office
 from workflows.access import sessions
@@ -110,7 +110,7 @@ class Visit:
         """The rooms of the visitor's roles, for the navigation, with how much waits in each."""
         if self.session is None or self.session.setup is not None:
             return []
-        return [room.shown(self.office, self.principal) for room in ROOMS if room.role in self.principal.roles]
+        return rooms.open_to(self.office, self.principal)
 
     def go(self, path: str) -> Response:
         """To another page of the console, after something was done."""

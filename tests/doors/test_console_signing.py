@@ -11,10 +11,12 @@ from starlette.routing import Mount
 
 from api.texts import text
 from console.app import create_console
+from console.rooms import open_to
 from tasks.office import Office
 from tests import life
 from tests.doors.visitor import Comes, Visitor, in_review, text_of, with_pictures
 from workflows.access import accounts, principals, sessions
+from workflows.access.principals import Principal
 
 OWN = "晴天 correct horse 2026"
 
@@ -213,6 +215,13 @@ def test_each_has_his_rooms_and_no_other(comes: Comes) -> None:
             for path in paths:
                 refused = visitor.post(path).status_code == 403
                 assert refused is (role != name), (name, path)
+
+
+def test_what_two_of_ones_rooms_have_is_shown_once(office: Office) -> None:
+    both = Principal("stf_both", "staff", "both", None, ("operator", "supervisor"), ("000000",))
+    shown = {room.role: [path for path, _, _ in room.links] for room in open_to(office, both)}
+    assert "/ops" in shown["operator"]
+    assert [role for role, paths in shown.items() if "/ops/repairs" in paths] == ["supervisor"]
 
 
 def test_the_language_is_chosen(comes: Comes) -> None:
