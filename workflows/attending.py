@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from policies.words import Subject
-from workflows.case import SUSPENDED, Cursor
+from workflows.case import ACTIVE, SUSPENDED, Cursor
 from workflows.errors import Malformed, Refused
 from workflows.facing import faces_open
 from workflows.guards import guarded
@@ -42,7 +42,7 @@ def as_seen(cursor: Cursor) -> None:
 
 
 def _stood_for(cursor: Cursor, who: str, present: set[str]) -> bool:
-    of_member = who == "member" or cursor.state == SUSPENDED  # there the holder is asked only as a guardian
+    of_member = who == "member" or cursor.state in (ACTIVE, SUSPENDED)  # there the holder is asked only as a guardian
     return who in present or (of_member and not present.isdisjoint(guardians(cursor)))
 
 

@@ -26,7 +26,6 @@ from workflows.case import (
     OFFLINE_FALLBACK,
     REJECTED,
     RETURNED,
-    REVERIFICATION,
     STATES,
     SUBMITTED,
     SUSPENDED,
@@ -72,10 +71,6 @@ def _reverifying(cursor: Cursor) -> bool:
     return reverification_asked(cursor.case)
 
 
-def _suspended_for_face(cursor: Cursor) -> bool:
-    return cursor.progress.suspended_for == REVERIFICATION
-
-
 BESIDE = (ACTIVE, SUSPENDED, UNBINDING)  # where a face may run beside the state
 FACE_NEXT: Becomes = ((FACE_CHECK, guards.at_the_face), (SAME, None))
 BACK: Becomes = ((SUSPENDED, guards.was_suspended), (ACTIVE, None))
@@ -111,7 +106,8 @@ MOVES = (
     Move("face_passed", (UNBINDING,), UNBOUND, _by("system"),
          "unbound", checks=(facing.pass_counts,), effect=effects.end_binding),
     Move("confirm_authorisation", (FACE_CHECK,), SAME, _by("channel"),
-         "authorisation_confirmed", effect=effects.authorise, when=lambda c: c.case.open_step == "authorisation"),
+         "authorisation_confirmed", guards=(guards.not_the_member,), effect=effects.authorise,
+         when=lambda c: c.case.open_step == "authorisation"),
     Move("extend_window", (FACE_CHECK,), SAME, _by("system"),
          "window_extended", effect=effects.extend_window),
 
@@ -125,15 +121,15 @@ MOVES = (
     Move("counter_verified", (OFFLINE_FALLBACK,), FACE_NEXT, _by("counter"),
          "counter_verified", guards=(guards.not_own_case, guards.materials_complete),
          checks=(guards.registry_settled, attending.named_present), effect=effects.decide_at_counter),
-    Move("counter_verified", (SUSPENDED,), ACTIVE, _by("counter"),
+    Move("counter_verified", (ACTIVE, SUSPENDED), ACTIVE, _by("counter"),
          "counter_verified", guards=(guards.not_own_case,), checks=(attending.as_seen, attending.named_present),
-         effect=effects.verified_again, when=_suspended_for_face),
+         effect=effects.verified_again, when=_reverifying),
     Move("counter_refused", (OFFLINE_FALLBACK,), REJECTED, _by("counter"),
          "counter_refused", guards=(guards.not_own_case,), checks=(guards.reason_listed("refuse_reasons"),),
          effect=effects.refuse_at_counter),
     Move("counter_refused", (SUSPENDED,), SUSPENDED, _by("counter"),
          "counter_refused", guards=(guards.not_own_case,), checks=(guards.reason_listed("refuse_reasons"),),
-         effect=effects.refuse_at_counter, when=_suspended_for_face),
+         effect=effects.refuse_at_counter, when=_reverifying),
     Move("hand_over", (OFFLINE_FALLBACK,), SAME, _by("counter"),
          "routed_offline", checks=(guards.agency_serves,), effect=effects.hand_over),
 

@@ -275,8 +275,15 @@ def activate(cursor: Cursor) -> None:
 
 
 def ask_reverification(cursor: Cursor) -> None:
-    """The child has reached the face age: its own face is asked within the grace."""
+    """The child has reached the face age: its own face is asked within the grace, or a clerk's look."""
     cursor.progress.reverify_since = cursor.now
+    _counter_beside(cursor)
+
+
+def _counter_beside(cursor: Cursor) -> None:
+    """A re-verification has a ticket from its first day: for whom no camera knows, and who wants none (0024)."""
+    agency = cursor.case.plan.counter.agency
+    cursor.progress.offline = Offline(REVERIFICATION, agency, short_code(), cursor.now)
 
 
 def suspend(cursor: Cursor) -> None:
@@ -297,8 +304,7 @@ def _rest(cursor: Cursor, why: str, reason: str | None, since: datetime | None) 
     if why == REVERIFICATION:
         progress.reverify_since = None
         progress.passed = [who for who in progress.passed if who != "member"]
-        agency = cursor.case.plan.counter.agency
-        progress.offline = Offline(REVERIFICATION, agency, short_code(), cursor.now)
+        _counter_beside(cursor)
 
 
 def warn_of_end(cursor: Cursor) -> None:
@@ -331,6 +337,8 @@ def back_in_force(cursor: Cursor) -> None:
     cursor.progress.reason = None
     cursor.progress.offline = None
     cursor.progress.resting_since = cursor.now
+    if cursor.progress.reverify_since is not None:  # asked before it rested for something else, and still
+        _counter_beside(cursor)
 
 
 def ask_unbind(cursor: Cursor) -> None:

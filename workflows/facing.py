@@ -55,7 +55,7 @@ def face_subject(cursor: Cursor) -> str:
 
 def faces_open(cursor: Cursor) -> list[str]:
     """Whose faces are not settled yet, in order: who must stand before a clerk."""
-    if cursor.state == SUSPENDED:
+    if cursor.state in (ACTIVE, SUSPENDED):
         return [face_subject(cursor)] if reverification_asked(cursor.case) else []
     return [who for who in cursor.case.subjects if who not in cursor.progress.passed]
 

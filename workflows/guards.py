@@ -259,6 +259,12 @@ def same_request(cursor: Cursor) -> None:
         raise out_of_turn()
 
 
+def not_the_member(cursor: Cursor) -> None:
+    """An authorisation is the holder's to give: nobody who speaks for another says it (F98, F106)."""
+    if cursor.actor.acting_for is not None and cursor.actor.party(cursor.case) != "holder":
+        raise out_of_turn()
+
+
 def speaks_for(cursor: Cursor, by: str) -> bool:
     """Whether a channel speaks for this initiator: a guardian is the holder, acting for the member."""
     holder = ("holder", "guardian")

@@ -18,6 +18,7 @@ from workflows.case import AGENCY_REVIEW, FINAL, Case, Cursor, Line
 from workflows.deadlines import BY_NAME, armed, due
 
 _WRITE = "select binding_id, verdict from desk_write_v1($1::jsonb)"
+_TICKETS_END = ("offline_to_counter", "suspended_to_ended", "reverification_to_done")  # a ticket ends with one of these
 
 
 class Before(msgspec.Struct):
@@ -94,7 +95,7 @@ def ticket_row(case: Case) -> dict[str, Any] | None:
     offline = case.progress.offline
     if offline is None:
         return None
-    ends = due(case, "offline_to_counter") or due(case, "suspended_to_ended")
+    ends = next((end for name in _TICKETS_END if (end := due(case, name)) is not None), None)
     return {"code": offline.code, "agency": offline.agency, "opened_at": offline.since,
             "due_at": ends.at if ends else offline.since}  # fmt: skip
 

@@ -84,14 +84,41 @@ def test_who_shows_his_face_in_the_grace_never_rests(town: Town, child: tuple[Vi
     assert "suspended" not in town.events("alipay", seen["id"])
 
 
-def test_the_counter_helps_whom_the_camera_does_not_know(town: Town, child: tuple[View, View]) -> None:
+@pytest.mark.parametrize("days", [0, GRACE], ids=["in the grace", "after it"])
+def test_the_counter_helps_whom_the_camera_does_not_know(town: Town, child: tuple[View, View], days: int) -> None:
     seen, body = child
     to_birthday(town, body, seconds=60)
-    town.advance(days=GRACE)
+    town.advance(days=days, seconds=1)
+    ticket = town.seen("alipay", seen["id"])["counter_ticket"]
+    found = view(town.at("counter").get("/v1/counter/tickets", params={"code": ticket["code"]}))["items"]
+    assert [(one["binding_id"], "verify" in one["available_actions"]) for one in found] == [(seen["id"], True)]
     where = f"/v1/counter/tickets/{seen['id']}/verify"
     said: dict[str, Any] = {"method": "compared_by_eye", "subjects": ["member"]}
-    assert view(town.at("counter").post(where, json=said))["state"] == "active"
+    verified = view(town.at("counter").post(where, json=said))
+    assert (verified["state"], verified["counter_ticket"]) == ("active", None)
+    assert view(town.at("counter").post(where, json=said))["code"] == "action_not_available"
     assert town.use("alipay", body, "show_code") == (True, None)
+    town.advance(days=GRACE + 2)
+    assert town.seen("alipay", seen["id"])["state"] == "active"
+
+
+def test_whoever_else_stands_there_the_counter_asks_for_the_child(town: Town, child: tuple[View, View]) -> None:
+    seen, body = child
+    to_birthday(town, body, seconds=60)
+    said = {"method": "compared_by_eye", "subjects": ["mother"]}
+    refused = town.at("counter").post(f"/v1/counter/tickets/{seen['id']}/verify", json=said)
+    assert refused.status_code == 422
+    assert "start_face_check" in town.seen("alipay", seen["id"])["available_actions"]  # both ways stay open
+
+
+def test_the_ticket_outlasts_a_rest_for_something_else(town: Town, child: tuple[View, View]) -> None:
+    seen, body = child
+    to_birthday(town, body, seconds=60)
+    supervisor, where = town.at("supervisor"), f"/v1/bindings/{seen['id']}"
+    assert supervisor.post(f"{where}/suspend", json={"reason": "suspected_fraud"}).status_code == 200
+    assert town.seen("alipay", seen["id"])["counter_ticket"] is None
+    assert supervisor.post(f"{where}/resume", json={"reason": "cleared"}).status_code == 200
+    assert town.seen("alipay", seen["id"])["counter_ticket"]["code"]
 
 
 def test_an_application_on_the_way_over_the_birthday_gets_the_face(town: Town) -> None:

@@ -189,6 +189,8 @@ def test_showing_the_holders_code_takes_three_steps(town: Town) -> None:
         town.face("alipay", seen, subject)
         seen = town.seen("alipay", seen["id"])
     assert (seen["state"], seen["waiting_on"]["for"]) == ("face_check", "authorisation")
+    by_member = act(alipay, seen["id"], "confirm_authorisation", **acting(body, "member"))
+    assert view(by_member)["code"] == "action_not_available"  # only the holder opens his account (F106)
     assert view(act(alipay, seen["id"], "confirm_authorisation"))["state"] == "active"
     for purpose in ("show_code", "pay_from_account"):
         assert town.use("alipay", body, purpose, patient="member", region="440100") == (True, None)

@@ -54,7 +54,7 @@ LAW: dict[tuple[str, str], dict[str, str]] = {
         ("materials_uploaded", "face_check"), "offline_fallback"
     ),
     ("resume_online", "channel"): {"offline_fallback": "face_check materials_uploaded"},
-    ("counter_verified", "counter"): {"offline_fallback": NEXT, "suspended": "active"},
+    ("counter_verified", "counter"): {"offline_fallback": NEXT, "active": "=", "suspended": "active"},
     ("counter_refused", "counter"): {"offline_fallback": "rejected", "suspended": "="},
     ("approve", "reviewer system"): {"agency_review": NEXT},
     ("reject", "reviewer"): {"agency_review": "rejected"},

@@ -84,8 +84,8 @@ AHEAD: Mapping[str, Words] = {
         "the member reaches the face age on {day} and is then asked to verify",
     ),
     "reverification_to_done": (
-        "家庭成员已达到刷脸年龄，须在{at}前本人刷脸，逾期将暂停",
-        "the member has reached the face age and must verify by {at}, or it is suspended",
+        "家庭成员已达到刷脸年龄，须在{at}前本人刷脸或到窗口办理，逾期将暂停",
+        "the member has reached the face age and must verify by {at}, by face or at a counter, or it is suspended",
     ),
 }
 # Said after the sentence where the deadline that it names is armed nowhere.

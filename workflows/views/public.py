@@ -12,6 +12,7 @@ from policies.people import mask_name, mask_number
 from policies.regions import AgencyName, agency_name
 from workflows import binding
 from workflows.case import (
+    ACTIVE,
     OFFLINE_FALLBACK,
     RETURNED,
     SUBMITTED,
@@ -150,9 +151,9 @@ def correction_view(case: Case) -> dict[str, Any] | None:
 
 
 def ticket_view(case: Case) -> dict[str, Any] | None:
-    """The ticket to show at the window, while offline."""
+    """The ticket to show at the window: while offline, and while a re-verification is asked."""
     offline, counter = case.progress.offline, case.plan.counter
-    if offline is None or case.state not in (OFFLINE_FALLBACK, SUSPENDED):
+    if offline is None or case.state not in (OFFLINE_FALLBACK, ACTIVE, SUSPENDED):
         return None
     at = AgencyName(counter.agency_name, counter.address)
     if offline.agency != counter.agency:  # it was handed over, or reassigned
