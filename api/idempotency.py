@@ -58,14 +58,15 @@ def once(office: Office, work: Work, key: Idempotency | None, lease_seconds: int
     """
     if key is None:
         return work(None)
-    if (kept := answers.reserve(office.ledger, office.desk.keys, key, lease_seconds)) is not None:
-        return kept
+    reserved = answers.reserve(office.ledger, office.desk.keys, key, lease_seconds)
+    if isinstance(reserved, Reply):
+        return reserved
     try:
-        reply = work(key)
+        reply = work(reserved)
     except BaseException:
-        answers.release(office.ledger, key)
+        answers.release(office.ledger, reserved)
         raise
-    answers.complete(office.ledger, office.desk.keys, key, reply)
+    answers.complete(office.ledger, office.desk.keys, reserved, reply)
     return reply
 
 

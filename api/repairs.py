@@ -176,8 +176,8 @@ def _wish(body: Repair, wanted: dict[str, Any], pace: int) -> Wish:
 
 
 async def _ordered(call: Call, wish: Wish, patience: float) -> Response:
-    def work(_: Idempotency | None) -> Reply:
-        order_id = orders.make(call.office.ledger, call.caller, wish)
+    def work(asked: Idempotency | None) -> Reply:
+        order_id = orders.make(call.office.ledger, call.caller, wish, asked)
         return _shown(call.office, call.caller, order_id, patience)
 
     return await call.once(work, await call.key())

@@ -24,6 +24,8 @@ log = structlog.get_logger()
 # Times are the service's clock; a sign of life ages in real time, because a moved clock makes no worker old.
 _OUTDATED = (
     "delete from idempotency where created_at < kinbind_now() - interval '7 days'",
+    """update repairs set asked_under = null
+       where asked_under is not null and created_at < kinbind_now() - interval '7 days'""",
     "delete from password_failures where day < (kinbind_now() at time zone 'Asia/Shanghai')::date - 7",
     # a worker that ends takes its own away; after a rollout those that died stand there under names of yesterday
     "delete from heartbeats where name like 'worker%' and seen_at < clock_timestamp() - interval '1 hour'",

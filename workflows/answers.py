@@ -11,6 +11,7 @@ import base64
 from typing import Any
 
 import orjson
+from msgspec.structs import asdict, replace
 from psycopg import Connection
 
 from models.keyring import Keyring
@@ -30,7 +31,7 @@ values (%(principal)s, %(key)s, %(fingerprint)s, kinbind_now(), clock_timestamp(
 on conflict (principal, key) do update set created_at = excluded.created_at, reserved_at = excluded.reserved_at
 where idempotency.status is null and idempotency.fingerprint = excluded.fingerprint
   and idempotency.reserved_at < clock_timestamp() - %(lease)s * interval '1 second'
-returning true
+returning reserved_at
 """
 _KEPT = """
 select fingerprint, status, headers, body,
@@ -42,11 +43,12 @@ insert into idempotency (principal, key, fingerprint, status, headers, body, cre
 values (%(principal)s, %(key)s, %(fingerprint)s, %(status)s, %(headers)s::jsonb, %(body)s, kinbind_now())
 on conflict (principal, key) do nothing returning true
 """
-_COMPLETE = """
-update idempotency set status = %(status)s, headers = %(headers)s::jsonb, body = %(body)s
-where principal = %(principal)s and key = %(key)s and status is null
-"""
-_RELEASE = "delete from idempotency where principal = %(principal)s and key = %(key)s and status is null"
+# Whoever was so late that another has taken the key over completes and gives back nothing that is the other's.
+_OURS = "principal = %(principal)s and key = %(key)s and reserved_at = %(reserved_at)s and status is null"
+_COMPLETE = f"""
+update idempotency set status = %(status)s, headers = %(headers)s::jsonb, body = %(body)s where {_OURS}
+"""  # noqa: S608  words of our own
+_RELEASE = f"delete from idempotency where {_OURS}"  # noqa: S608
 
 
 def kept_body(keys: Keyring, asked: Idempotency, reply: Reply) -> str:
@@ -70,16 +72,18 @@ def _context(asked: Idempotency) -> str:
     return f"answer:{asked.principal}:{asked.key}"
 
 
-def reserve(ledger: Ledger, keys: Keyring, asked: Idempotency, lease_seconds: int = LEASE_SECONDS) -> Reply | None:
-    """Reserve a key for so long; None when it is ours, else the answer that was given before.
+def reserve(
+    ledger: Ledger, keys: Keyring, asked: Idempotency, lease_seconds: int = LEASE_SECONDS
+) -> Reply | Idempotency:
+    """Reserve a key for so long; the same key, reserved, when it is ours, else the answer that was given before.
 
     Raises `Refused`: 409 `idempotency_in_progress` while the first runs, 422 `idempotency_key_reused`. `Retry-After`
     says when the key is free at the latest: in the seconds (real time) that are left to the first.
     """
     named = _named(asked, lease_seconds)
     with ledger.desk() as conn:
-        if conn.execute(_RESERVE, named).fetchone():
-            return None
+        if ours := conn.execute(_RESERVE, named).fetchone():
+            return replace(asked, reserved_at=ours[0])
         row = conn.execute(_KEPT, named).fetchone()
     if row is not None and (row[1] is not None or row[0] != asked.fingerprint):
         return kept_reply(keys, asked, Answered(row[0], row[1], row[2] or {}, row[3] or ""))
@@ -114,19 +118,19 @@ def complete(ledger: Ledger, keys: Keyring, asked: Idempotency, reply: Reply) ->
         complete_on(conn, keys, asked, reply)
 
 
-def complete_on(conn: Connection[Any], keys: Keyring, asked: Idempotency, reply: Reply) -> None:
-    """Keep the answer in the transaction of this connection."""
-    conn.execute(_COMPLETE, _named(asked) | _stored(keys, asked, reply))
+def complete_on(conn: Connection[Any], keys: Keyring, asked: Idempotency, reply: Reply) -> bool:
+    """Keep the answer in the transaction of this connection; False where the key is no longer ours."""
+    return conn.execute(_COMPLETE, _named(asked) | _stored(keys, asked, reply)).rowcount > 0
 
 
 def release(ledger: Ledger, asked: Idempotency) -> None:
-    """Give the key back after a refusal: refusals are not kept."""
+    """Give a reserved key back after a refusal: refusals are not kept."""
     with ledger.desk() as conn:
         conn.execute(_RELEASE, _named(asked))
 
 
-def _named(asked: Idempotency, lease: int = LEASE_SECONDS) -> dict[str, str | int]:
-    return {"principal": asked.principal, "key": asked.key, "fingerprint": asked.fingerprint, "lease": lease}
+def _named(asked: Idempotency, lease: int = LEASE_SECONDS) -> dict[str, Any]:
+    return {**asdict(asked), "lease": lease}
 
 
 def _stored(keys: Keyring, asked: Idempotency, reply: Reply) -> dict[str, str | int]:

@@ -125,10 +125,7 @@ class Desk:
         except NotAllowed as no:
             refused: Exception = Refused(no.code, no.status, no.pointer, **no.extra)
         except Refused as no:
-            if no.code == "action_not_available" and read.case is not None:
-                actions = public.available_actions(read.case, command.actor, read.now)
-                no.extra |= {"state": read.case.state, "available_actions": actions}
-            refused = no
+            refused = _with_actions(no, command, read)
         except Exception as fault:
             log.exception("command_failed", said=command.said, binding_id=command.binding_id)
             refused = fault
@@ -145,7 +142,7 @@ class Desk:
             seen = read.case is not None and (command.in_scope is None or command.in_scope(read.case, command.actor))
             if not seen:
                 raise read.fault or not_found()
-        if answered:
+        if asked and kept and kept.fingerprint != asked.fingerprint:  # answered, or reserved for what still runs
             raise Refused("idempotency_key_reused", 422)
         return None
 
@@ -241,6 +238,18 @@ def make_move(cursor: Cursor, said: str, actor: Actor, facts: Mapping[str, Any])
         at=cursor.now, actor=str(actor), reason=reason, note=facts.get("note"), since=case.since,
         progress=_PROGRESS.encode(case.progress),
     ))  # fmt: skip
+
+
+def _with_actions(no: Refused, command: Command, read: Read) -> Exception:
+    """A refusal out of turn tells what may be said now; where the case cannot even tell that, this is its own fault."""
+    if no.code == "action_not_available" and read.case is not None:
+        try:
+            actions = public.available_actions(read.case, command.actor, read.now)
+        except Exception as fault:
+            log.exception("actions_unknown", said=command.said, binding_id=command.binding_id)
+            return fault
+        no.extra |= {"state": read.case.state, "available_actions": actions}
+    return no
 
 
 class _Ticket(msgspec.Struct):

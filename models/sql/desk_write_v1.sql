@@ -316,12 +316,12 @@ begin
     where i.binding_id = any (won)
     on conflict (principal, key) do update
     set status = excluded.status, headers = excluded.headers, body = excluded.body
-    where idempotency.status is null;
+    where idempotency.status is null and idempotency.fingerprint = excluded.fingerprint;
     get diagnostics kept = row_count;
     if kept < jsonb_array_length(batch -> 'answers')  -- without a query, as it nearly always is
        and kept < (select count(*) from jsonb_to_recordset(batch -> 'answers') as i(binding_id text)
                    where i.binding_id = any (won)) then
-      -- a copy of this request has just been answered: read again, and give that answer
+      -- a copy of this request has just been answered, or another has its key: read again, and say so
       raise exception 'idempotency key answered meanwhile' using errcode = 'serialization_failure';
     end if;
   end if;

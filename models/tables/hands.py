@@ -61,6 +61,7 @@ repairs = Table(
     Column("regions", ARRAY(Text), nullable=False),  # the grants of who asked
     Column("asked_by", Text(collation="C"), nullable=False),
     Column("asked_person", Text(collation="C")),
+    Column("asked_under", Text(collation="C")),  # the idempotency key and the request, for as long as keys are kept
     Column("applied_by", Text(collation="C")),
     Column("applied_person", Text(collation="C")),
     Column("approved_by", Text(collation="C")),
@@ -77,6 +78,7 @@ repairs = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),  # planning: pages that broke, in a row
     Column("fault", Text),  # the last of them
     one_of("state", REPAIR_STATES, "state_known"),
+    Index("repairs_asked_under_key", "asked_under", unique=True),
     Index("repairs_open_idx", "next_at", postgresql_where=text("state in ('planning', 'running', 'undoing')")),
 )
 

@@ -7,12 +7,13 @@ from tasks.office import Office
 from tasks.repairs import carry_repairs
 from tests import life
 from tests.doors.conftest import Caller
+from tests.doors.family import key
 from tests.doors.repairing import approved, last_line, only, repaired, told_to
 from tests.doors.test_channel_answers import told
 from tests.store.invariants import check
 from workflows.access.principals import Principal
 from workflows.errors import Refused
-from workflows.repairs import orders
+from workflows.repairs import carrying, orders
 from workflows.repairs.orders import Wish
 
 
@@ -50,6 +51,22 @@ def test_a_deadline_is_fired_early_only_with_a_second_persons_word(as_: Caller, 
     again = as_("supervisor-2").post(f"/v1/ops/repairs/{made['id']}/approve", json={})
     assert (again.status_code, again.json()["code"]) == (409, "repair_not_available")
     check(office)
+
+
+def test_who_repeats_an_order_that_was_made_but_not_answered_finds_it(
+    as_: Caller, office: Office, monkeypatch: pytest.MonkeyPatch
+):
+    binding_id, told_under = life.to_state(office, "offline_fallback"), key()
+    said = {"repair": "rearm", "reason": "x"}
+    where = f"/v1/ops/bindings/{binding_id}/repair"
+    with monkeypatch.context() as broken:
+        broken.setattr(carrying, "to_its_end", lambda *_: 1 / 0)  # behind the commit that made the order
+        assert as_("operator").post(where, json=said, headers=told_under).status_code == 500
+    again = as_("operator").post(where, json=said, headers=told_under)
+    assert (again.status_code, again.json()["state"]) == (200, "done")
+    assert [one["id"] for one in as_("operator").get("/v1/ops/repairs").json()["items"]] == [again.json()["id"]]
+    other = as_("operator").post(where, json=said, headers=key())
+    assert other.json()["id"] != again.json()["id"]
 
 
 def test_a_filter_of_words_that_nobody_knows_is_refused(as_: Caller, office: Office):

@@ -100,6 +100,17 @@ def test_a_case_that_cannot_be_read_fails_alone(office: Office, part: str, fault
     assert desk.say(commands[1]).reply is not None
 
 
+def test_a_case_that_cannot_even_say_what_may_be_said_fails_alone(office: Office) -> None:
+    broken, sound = life.to_state(office, "unbinding"), life.to_state(office, "submitted", seed=1)
+    with office.ledger.desk() as conn:
+        conn.execute("update bindings set progress = progress - 'unbinding' where id = %s", (broken,))
+    commands = [Command(said, one, life.channel()) for said, one in (("resume_online", broken), ("withdraw", sound))]
+    failed, done = office.desk.serve(commands)
+    assert failed.refused is not None
+    assert not isinstance(failed.refused, Refused)
+    assert (done.refused, life.look(office, sound).state) == (None, "withdrawn")
+
+
 def test_what_was_answered_is_answered_again_though_the_case_cannot_be_read(office: Office) -> None:
     binding_id = life.to_state(office, "submitted")
     said = Command("withdraw", binding_id, life.channel(), idempotency=Idempotency("alipay", "key", "f"))

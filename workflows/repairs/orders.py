@@ -22,6 +22,7 @@ from policies.words import ChannelName, Product
 from workflows.access import principals
 from workflows.access.principals import Principal
 from workflows.case import STATES, region_prefix
+from workflows.commands import Idempotency
 from workflows.deadlines import BY_NAME
 from workflows.errors import Refused, not_found
 from workflows.repairs.mending import TARGETS
@@ -33,10 +34,14 @@ ENDED = ("done", "undone", "failed")
 PACE, FASTEST = 100, 1000  # bindings a second; the usual, and the most that may be asked for
 
 _MAKE = """
-insert into repairs (id, verb, args, filter, reason, dry_run, state, pace, regions, asked_by, asked_person, created_at)
+insert into repairs (id, verb, args, filter, reason, dry_run, state, pace, regions, asked_by, asked_person,
+  asked_under, created_at)
 values (%(id)s, %(verb)s, %(args)s::jsonb, %(filter)s::jsonb, %(reason)s, %(dry_run)s, 'planning', %(pace)s,
-  %(regions)s, %(by)s, %(person)s, kinbind_now())
+  %(regions)s, %(by)s, %(person)s, %(under)s, kinbind_now())
+on conflict (asked_under) do nothing
+returning id
 """
+_MADE = "select id from repairs where asked_under = %(under)s"
 _LOCK = """
 select state, verb, asked_by, asked_person, regions, filter, paused_at is not null, applied_by, applied_person
 from repairs where id = %s for update
@@ -84,8 +89,10 @@ class Row:
     paused: bool
 
 
-def make(ledger: Ledger, asker: Principal, wish: Wish) -> str:
+def make(ledger: Ledger, asker: Principal, wish: Wish, asked: Idempotency | None = None) -> str:
     """Write an order down; its id. Nothing is changed by it yet.
+
+    A request under an idempotency key makes one order, also where whoever made it died before he could answer.
 
     Raises `Refused` 422: `argument_missing`, `argument_invalid` (also of the filter and the reason), `filter_empty`;
     409 `agency_unserved`.
@@ -96,14 +103,16 @@ def make(ledger: Ledger, asker: Principal, wish: Wish) -> str:
     if not wish.filter:
         raise Refused("filter_empty", 422, "/filter")
     _right_filter(wish.filter)
-    order_id = new_id("rep", ledger.now())
+    order = {
+        "id": new_id("rep", ledger.now()), "verb": wish.verb, "args": _json(args), "filter": _json(wish.filter),
+        "reason": wish.reason, "dry_run": wish.dry_run, "pace": wish.pace, "regions": list(asker.regions),
+        "by": asker.id, "person": asker.person,
+        "under": f"{asked.key} {asked.fingerprint}" if asked else None,
+    }  # fmt: skip
     with ledger.desk() as conn:
-        conn.execute(_MAKE, {
-            "id": order_id, "verb": wish.verb, "args": _json(args), "filter": _json(wish.filter),
-            "reason": wish.reason, "dry_run": wish.dry_run, "pace": wish.pace, "regions": list(asker.regions),
-            "by": asker.id, "person": asker.person,
-        })  # fmt: skip
-    return order_id
+        made = conn.execute(_MAKE, order).fetchone() or conn.execute(_MADE, order).fetchone()
+    assert made is not None  # noqa: S101  one of the two is there
+    return str(made[0])
 
 
 def _right_args(verb: Verb, given: Mapping[str, Any]) -> dict[str, Any]:
