@@ -301,6 +301,7 @@ class Line(msgspec.Struct):
     note: str | None
     since: datetime
     progress: bytes  # as of this line
+    plan_was: str | None = None  # the hash of the plan until this line, where another is named from here on
 
 
 class Cursor:

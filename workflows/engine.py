@@ -236,7 +236,7 @@ def make_move(cursor: Cursor, said: str, actor: Actor, facts: Mapping[str, Any])
     cursor.lines.append(Line(
         event=move.event, from_state=None if came_from == binding.NOWHERE else came_from, to_state=cursor.state,
         at=cursor.now, actor=str(actor), reason=reason, note=facts.get("note"), since=case.since,
-        progress=_PROGRESS.encode(case.progress),
+        progress=_PROGRESS.encode(case.progress), plan_was=cursor.facts.get("plan_was"),
     ))  # fmt: skip
 
 

@@ -112,6 +112,11 @@ class Reader:
         reads = self.read(conn, asked) if asked else []
         return [(read.case, read.now) for read in reads if read.case is not None]
 
+    def plans(self, conn: Connection[Any], hashes: set[str]) -> dict[str, Plan]:
+        """The plans of these hashes. Raises `KeyError` for one that is not stored, or that this code cannot take in."""
+        self._learn(conn, hashes - self._plans.keys())
+        return {name: self._plans[name] for name in hashes}
+
     def _learn(self, conn: Connection[Any], hashes: set[str]) -> dict[str, Exception]:
         """Keep the plans of these hashes; of those that this code cannot take in, why."""
         broken: dict[str, Exception] = {}

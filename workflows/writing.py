@@ -154,7 +154,9 @@ def _add_lines(batch: dict[str, Any], step: Step) -> bytes:
 
 def line_row(line: Line) -> dict[str, Any]:
     """A line as it is hashed and stored."""
-    after = {"progress": orjson.Fragment(line.progress), "since": instant(line.since)}
+    after: dict[str, Any] = {"progress": orjson.Fragment(line.progress), "since": instant(line.since)}
+    if line.plan_was is not None:
+        after["plan_was"] = line.plan_was
     return {"event": line.event, "from_state": line.from_state, "to_state": line.to_state, "at": instant(line.at),
             "actor": line.actor, "reason": line.reason, "note": line.note, "after": after}  # fmt: skip
 

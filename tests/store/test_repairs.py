@@ -18,12 +18,14 @@ from tasks.repairs import carry_repairs
 from tests import life
 from tests.store.invariants import check
 from workflows.access.principals import Principal
+from workflows.audit import verify
 from workflows.deadlines import armed
 from workflows.engine import Desk
 from workflows.errors import Refused
 from workflows.repairs import carrying, orders
 from workflows.repairs.orders import Wish
 from workflows.views import repairs as shown
+from workflows.views.asof import cases_as_of
 
 OPERATOR = Principal("stf_operator", "staff", "operator", None, ("operator",), ("000000",), "own-1")
 SUPERVISOR = Principal("stf_supervisor", "staff", "supervisor", None, ("supervisor",), ("000000",), "own-2")
@@ -151,6 +153,26 @@ def test_an_order_that_comes_late_leaves_the_plan_as_it_is(office: Office) -> No
     after = life.look(office, binding_id)
     assert (after.plan, after.version) == (then.plan, then.version)
     check_plans(office, 0)
+
+
+def test_a_line_is_seen_under_the_plan_of_its_time(office: Office) -> None:
+    """What channels were told of a line stays what they are told, whatever plan the binding has been given since."""
+    binding_id = life.to_state(office, "offline_fallback")
+    lines = life.look(office, binding_id).version
+    order = ordered(office, "replan", PACK, version="2099-01-01")
+    carried(office, order)
+    orders.approve(office.ledger, SUPERVISOR, order)
+    carried(office, order)
+    orders.undo(office.ledger, OPERATOR, order, "发布有误")
+    carried(office, order)
+    with office.ledger.desk() as conn:
+        wanted = [(binding_id, sequence) for sequence in range(1, lines + 3)]
+        seen = [case.plan.version for case, _ in cases_as_of(conn, office.desk.reader, wanted)]
+    before = seen[0]
+    assert before != "2099-01-01"
+    assert seen == [before] * lines + ["2099-01-01", before]
+    audit = verify(office.ledger, binding_id)
+    assert not audit.faults
 
 
 def test_the_audit_sees_a_plan_that_no_line_has_given(office: Office) -> None:

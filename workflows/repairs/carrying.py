@@ -69,6 +69,7 @@ update repairs set attempts = attempts + 1, fault = %(fault)s,
 where id = %(id)s
 """
 _PLAN = "select body::text from plans where hash = %s"
+_NAMED = "select plan from bindings where id = %s"
 
 
 def round_of(desk: Desk, only: str | None = None) -> int:
@@ -205,6 +206,9 @@ def _undoing(desk: Desk, conn: Connection[Any], row: Row, item: Any) -> Command:
     to = f" to plan {plan}" if row["verb"] == "replan" else ""
     note = f"{row['id']} undone{to}, asked by {row['undone_by']}: {row['undone_because']}"
     facts = {"reason": "undo", "note": note, "restore": restore, "since": case.since}
+    (named,) = conn.execute(_NAMED, (binding_id,)).fetchone() or (plan,)
+    if named != plan:
+        facts["plan_was"] = named
     return Command("undo_repair", binding_id, Actor("system", row["id"]), facts, if_match=version_after)
 
 

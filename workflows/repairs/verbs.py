@@ -271,7 +271,8 @@ def _replan(order: Order, looked: Looked, book: LawBook) -> Said:
     if plan.hash == case.plan.hash:
         raise Refused("nothing_to_repair")
     anew = list(BY_NAME) if EVERY in (args.get("recompute") or []) else args.get("recompute") or []
-    return "replan", operator(order), {"reason": "replan", "plan": plan, "recompute": anew}
+    facts = {"reason": "replan", "plan": plan, "plan_was": case.plan.hash, "recompute": anew}
+    return "replan", operator(order), facts
 
 
 _SAID = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +11,16 @@ import orjson
 from msgspec.structs import replace
 from psycopg import Connection
 
+from policies.plan import Plan
 from workflows.case import Case, Progress
 from workflows.errors import not_found
 from workflows.reading import Reader
 
 _LINES = """
 select h.binding_id, h.sequence, h.to_state, h.at, h.after::text,
+  (select o.after ->> 'plan_was' from history o
+   where o.binding_id = h.binding_id and o.sequence > h.sequence and o.after ? 'plan_was'
+   order by o.sequence limit 1),
   (select jsonb_agg(jsonb_build_object('id', m.id, 'kind', m.kind, 'sha256', m.sha256, 'size', m.size,
                                        'media_type', m.media_type) order by m.id)
    from materials m
@@ -45,11 +49,12 @@ def cases_as_of(
     ids, sequences = [line[0] for line in wanted], [line[1] for line in wanted]
     rows = conn.execute(_LINES, (ids, sequences)).fetchall()
     reads = reader.read(conn, [(row[0], None, None) for row in rows])
-    return [(_as_of(reader, read.found()[0], row), row[3]) for read, row in zip(reads, rows, strict=True)]
+    plans = reader.plans(conn, {row[5] for row in rows if row[5] is not None})  # where another is named since
+    return [(_as_of(reader, read.found()[0], row, plans), row[3]) for read, row in zip(reads, rows, strict=True)]
 
 
-def _as_of(reader: Reader, case: Case, row: Any) -> Case:
-    _, sequence, state, _, body, materials = row
+def _as_of(reader: Reader, case: Case, row: Any, plans: Mapping[str, Plan]) -> Case:
+    _, sequence, state, _, body, plan, materials = row
     after = orjson.loads(body)
     progress, application = msgspec.convert(after["progress"], Progress), case.application
     if case.progress.changed != progress.changed:  # the member had another name or number then
@@ -62,6 +67,7 @@ def _as_of(reader: Reader, case: Case, row: Any) -> Case:
         version=sequence,
         since=datetime.fromisoformat(after["since"]),
         progress=progress,
+        plan=plans[plan] if plan is not None else case.plan,
         materials=orjson.loads(materials) if materials else [],
         lease=None,
     )
