@@ -14,7 +14,7 @@ from pydantic import Field
 from api import examples
 from api.answered_uses import EndpointMade, EndpointPage, SecretRotated, TestSent
 from api.call import Call, answer, asks
-from api.shapes import Body, Nothing, OneOf, example, takes
+from api.shapes import Behind, Body, Limit, Nothing, OneOf, example, takes
 from tasks.deliver import test_delivery
 from tasks.webhooks import DEADLINE, UrlNotAllowed, allowed_url
 from workflows import endpoints
@@ -44,10 +44,9 @@ class Endpoint(Body):
 
 
 @router.get("/v1/webhook-endpoints", summary="The channel's endpoints, without secrets", **examples.tells(EndpointPage))
-async def endpoints_of_channel(call: Channel) -> Response:
+async def endpoints_of_channel(call: Channel, limit: Limit = 20, cursor: Behind = None) -> Response:
     """Also those that were disabled because they answered 410."""
-    found = await call.run(endpoints.of_channel, call.office.desk, call.actor().id)
-    return answer({"items": found, "next_cursor": None})
+    return answer(await call.run(endpoints.page, call.office.desk, call.actor().id, limit, cursor))
 
 
 @router.post("/v1/webhook-endpoints", summary="A new endpoint", status_code=201,

@@ -67,6 +67,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "holder_relation_limit": ("该关系的绑定人数已达上限", "The holder has as many of this relationship as allowed"),
     # never by whom: who the other binders are is not this applicant's business (DOMAIN §B.8)
     "member_binder_limit": ("该成员本月被绑定次数已达上限", "The member has as many binders as allowed this month"),
+    "sharing_not_active": (
+        "须先开通家庭共济授权，且须在有效状态",
+        "It stands on a sharing between the two that is in force",
+    ),
     "duplicate_binding": ("已存在有效或办理中的绑定", "There is already a binding between the two"),
     # registries
     "name_id_mismatch": ("姓名与证件号码不一致", "Name and number do not belong together"),

@@ -16,6 +16,7 @@ from models.keyring import Keyring
 from workflows.binding import MOVES
 from workflows.engine import Desk
 from workflows.errors import Refused, not_found
+from workflows.views import cursors
 
 MOST = 10  # endpoints of one channel
 OVERLAP_HOURS = 24  # how long an old secret goes on signing beside the new one
@@ -59,6 +60,14 @@ def add(desk: Desk, channel: str, url: str, events: Sequence[str] | None) -> dic
 def of_channel(desk: Desk, channel: str) -> list[dict[str, Any]]:
     """The endpoints of a channel, without secrets; one that answered 410 says since when it is disabled."""
     return [dict(row) for row in desk.ledger.read(_OF_CHANNEL, {"channel": channel}, fresh=True)]
+
+
+def page(desk: Desk, channel: str, limit: int, cursor: str | None) -> dict[str, Any]:
+    """A page of them, the oldest first. Raises `Refused` 400 `cursor_invalid`."""
+    after = cursors.decode(cursor, str)[0] if cursor else ""
+    found = [one for one in of_channel(desk, channel) if one["id"] > after]
+    more = cursors.encode(found[limit - 1]["id"]) if len(found) > limit else None
+    return {"items": found[:limit], "next_cursor": more}
 
 
 def known(desk: Desk, channel: str, endpoint_id: str) -> None:

@@ -117,8 +117,8 @@ def _open_for(case: Case, now: datetime, actor: Actor, in_scope: InScope) -> Non
 
 
 def _in_turn(case: Case, now: datetime, actor: Actor) -> None:
-    actions = public.available_actions(case, actor, now)
-    if "upload_material" not in actions:
+    if not public.takes_documents(case, actor):
+        actions = public.available_actions(case, actor, now)
         raise Refused("action_not_available", state=case.state, available_actions=actions)
 
 

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from tasks.office import Office
-from tests.doors.family import act, picture, submitted, uploaded, view, with_materials
+from tests.doors.family import act, application, key, picture, submitted, uploaded, view, with_materials
+from tests.doors.town import acting
 
 TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "PDF": "application/pdf"}
 
@@ -94,6 +95,20 @@ def test_no_more_than_thirty_also_at_once(alipay: httpx.Client, office: Office, 
         answers = list(threads.map(lambda _: uploaded(alipay, made["id"], "other", content), range(6)))
     assert sorted(answer.status_code for answer in answers) == [201, 201, 201, 409, 409, 409]
     assert {view(answer)["code"] for answer in answers if answer.status_code == 409} == {"too_many_files"}
-    assert len(view(alipay.get(f"/v1/bindings/{made['id']}/materials"))["items"]) == 30
+    listed = view(alipay.get(f"/v1/bindings/{made['id']}/materials"))["items"]
+    assert len(listed) == 30
+    where = f"/v1/bindings/{made['id']}"
+    assert "upload_material" not in view(alipay.get(where))["available_actions"]
     # what lost the race has left nothing behind
     assert len(list((tmp_path / "documents").rglob("mat_*"))) == 3
+    assert alipay.delete(f"{where}/materials/{listed[0]['id']}").status_code == 204  # and there is room again
+    assert "upload_material" in view(alipay.get(where))["available_actions"]
+
+
+def test_documents_come_by_the_channel_that_applied(alipay: httpx.Client, wechat: httpx.Client) -> None:
+    body = application()
+    made = view(alipay.post("/v1/bindings", json=body, headers=key()))
+    (seen,) = view(wechat.post("/v1/bindings/search", json=acting(body, "holder")))["items"]
+    assert "withdraw" in seen["available_actions"]
+    assert "upload_material" not in seen["available_actions"]
+    assert "upload_material" in view(alipay.get(f"/v1/bindings/{made['id']}"))["available_actions"]

@@ -95,6 +95,16 @@ def test_a_channel_has_ten_at_most(alipay: httpx.Client) -> None:
     assert (refused.status_code, refused.json()["code"]) == (409, "too_many_endpoints")
 
 
+def test_they_are_listed_page_by_page(alipay: httpx.Client) -> None:
+    ids = sorted(made(alipay, "http://127.0.0.1:9/")["id"] for _ in range(3))
+    first = alipay.get(ENDPOINTS, params={"limit": 2}).json()
+    rest = alipay.get(ENDPOINTS, params={"limit": 2, "cursor": first["next_cursor"]}).json()
+    assert [one["id"] for one in first["items"] + rest["items"]] == ids
+    assert rest["next_cursor"] is None
+    refused = [alipay.get(ENDPOINTS, params=wrong).json()["code"] for wrong in ({"limit": 0}, {"cursor": "zz"})]
+    assert refused == ["request_invalid", "cursor_invalid"]
+
+
 def test_the_test_button(alipay: httpx.Client, letterbox: tuple[str, Letters]) -> None:
     url, received = letterbox
     endpoint = made(alipay, url)

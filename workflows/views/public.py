@@ -13,6 +13,7 @@ from policies.regions import AgencyName, agency_name
 from workflows import binding
 from workflows.case import (
     ACTIVE,
+    MATERIALS_UPLOADED,
     OFFLINE_FALLBACK,
     RETURNED,
     SUBMITTED,
@@ -76,11 +77,17 @@ def available_actions(case: Case, actor: Actor, now: datetime) -> list[str]:
     """What this caller may do now: what is listed is accepted, what is not listed is refused."""
     cursor = Cursor(case, now)
     found = [action for action, said in offered(actor.kind, case.state) if binding.may(cursor, said, actor)]
-    if case.state in _UPLOADS.get(actor.kind, ()):
+    if takes_documents(case, actor) and len(case.materials) < case.plan.max_files:
         found.insert(0, "upload_material")
     if actor.kind == "channel" and any(action in found for action in _CONSENT):
         found.append("withdraw_consent")
     return found
+
+
+def takes_documents(case: Case, actor: Actor) -> bool:
+    """Whether documents come and go by this caller now: of channels by the one that applied, its door names nobody."""
+    here = actor.kind != "channel" or actor.id == case.application.channel
+    return here and case.state in _UPLOADS.get(actor.kind, ())
 
 
 @cache
@@ -113,9 +120,13 @@ def public_view(case: Case, now: datetime) -> dict[str, Any]:
         "relationship": application.relationship, "shown_credential": plan.shown_credential,
         "fund_source": plan.fund_source, "channel_reference": application.channel_reference,
         "plan": plan_view(case), "materials": case.materials,
-        "correction": correction_view(case), "registry_record": progress.record if confirming(case) else None,
+        "correction": correction_view(case), "registry_record": progress.record if _to_confirm(case) else None,
         "counter_ticket": ticket_view(case), "waiting_on": waiting_on(case, now),
     }  # fmt: skip
+
+
+def _to_confirm(case: Case) -> bool:
+    return case.state == MATERIALS_UPLOADED and confirming(case)
 
 
 def view_elsewhere(case: Case, now: datetime) -> dict[str, Any]:
