@@ -52,6 +52,7 @@ class Review(msgspec.Struct, omit_defaults=True):
     escalations: int = 0
     counted_from: datetime | None = None  # since when the days to `due` are counted: entry, or the last escalation
     counted_days: int = 0
+    missed: datetime | None = None  # by when it should have been decided, once the clock has escalated it
 
 
 class Correction(msgspec.Struct, omit_defaults=True):

@@ -22,6 +22,7 @@ from workflows.case import (
     Unbinding,
     Window,
 )
+from workflows.deadlines import due
 from workflows.errors import Refused
 from workflows.facing import face_purpose, face_subject, faces_open, too_young, window_key
 
@@ -224,8 +225,9 @@ def escalate(cursor: Cursor) -> None:
     if cursor.actor.kind == "clock":
         # it fell due at 24:00, when the next day has just begun: if that is a working day, it is the next one
         since = cursor.now - timedelta(days=1)
-        due = cursor.case.calendar.working_day_due(since, 1)
-        told |= {"due": due.at, "provisional": due.provisional, "counted_from": since, "counted_days": 1}
+        ends, again = due(cursor.case, "review_to_decision"), cursor.case.calendar.working_day_due(since, 1)
+        told |= {"due": again.at, "provisional": again.provisional, "counted_from": since, "counted_days": 1,
+                 "missed": review.missed or (ends.at if ends else cursor.now)}  # fmt: skip
     cursor.progress.review = msgspec.structs.replace(review, **told)
 
 

@@ -81,12 +81,13 @@ def chain(head: bytes, binding_id: str, sequence: int, line: dict[str, Any]) -> 
 
 
 def review_row(case: Case) -> dict[str, Any] | None:
-    """The reviewer's work item of a case, while there is one."""
+    """The reviewer's work item of a case, while there is one; what was not decided in time stays due when it was."""
     review = case.progress.review
     if case.state != AGENCY_REVIEW or review is None:
         return None
     ends = due(case, "review_to_decision")
-    return {"agency": case.review_agency, "entered_at": review.entered, "due_at": ends.at if ends else review.due,
+    return {"agency": case.review_agency, "entered_at": review.entered,
+            "due_at": review.missed or (ends.at if ends else review.due),
             "escalations": review.escalations}  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Reviewers: the queue, the lease, the decisions."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -163,6 +163,23 @@ def test_return_lists_what_to_mend(reviewer: httpx.Client, alipay: httpx.Client,
     assert done["state"] == RETURNED
     assert done["correction"] == {"reason": "letter_unsigned", "items": ITEMS, "note": "请补正"}
     assert reviewer.get("/v1/reviews").json()["items"] == []
+
+
+def test_what_was_not_decided_in_time_stays_overdue(
+    base_url: str, reviewer: httpx.Client, as_: Caller, office: Office
+) -> None:
+    binding_id = life.to_state(office, AGENCY_REVIEW)
+    (before,) = reviewer.get("/v1/reviews").json()["items"]
+    assert reviewer.get("/v1/reviews", params={"overdue": True}).json()["items"] == []
+    due = datetime.fromisoformat(before["due_at"])
+    for day in (0, 3):  # the day after, and when it has been escalated more than once
+        life.advance(office, seconds=int((due - office.ledger.now()).total_seconds()) + 60 + day * 86_400)
+        (late,) = reviewer.get("/v1/reviews", params={"overdue": True}).json()["items"]
+        assert (late["binding_id"], late["overdue"], late["due_at"]) == (binding_id, True, before["due_at"])
+        assert reviewer.get("/v1/reviews", params={"overdue": False}).json()["items"] == []
+        waits = reviewer.get(f"/v1/bindings/{binding_id}").json()["waiting_on"]
+        assert datetime.fromisoformat(waits["until"]) > office.ledger.now()  # by when it is escalated again
+        assert as_("operator").get("/v1/ops/overview").json()["work"]["reviews_overdue"] == 1
 
 
 def test_only_who_holds_the_lease_escalates(as_: Caller, binding_id: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tasks.office import Office
-from workflows.case import ACTIVE, AGENCY_REVIEW, FINAL, Case
+from workflows.case import ACTIVE, AGENCY_REVIEW, FINAL, OFFLINE_FALLBACK, SUSPENDED, UNBINDING, Case
 from workflows.deadlines import armed
 
 Row = dict[str, Any]
@@ -87,8 +87,8 @@ def check_deadlines(cases: list[Case], found: list[Row]) -> None:
 
 def check_work(cases: list[Case], reviews: list[Row], tickets: list[Row]) -> None:
     wanted = {
-        (case.id, case.review_agency, case.progress.review.entered, case.progress.review.due,
-         case.progress.review.escalations)
+        (case.id, case.review_agency, case.progress.review.entered,
+         case.progress.review.missed or case.progress.review.due, case.progress.review.escalations)
         for case in cases if case.state == AGENCY_REVIEW and case.progress.review is not None
     }  # fmt: skip
     assert wanted == {
@@ -101,7 +101,7 @@ def check_work(cases: list[Case], reviews: list[Row], tickets: list[Row]) -> Non
     }
     for case, ticket in offline:
         assert ticket is not None or case.state != "offline_fallback", case.id
-        assert ticket is None or case.state in ("offline_fallback", "suspended", "unbinding"), (case.id, case.state)
+        assert ticket is None or case.state in (OFFLINE_FALLBACK, ACTIVE, SUSPENDED, UNBINDING), (case.id, case.state)
 
 
 # -- limits -------------------------------------------------------------------------------------------------------
