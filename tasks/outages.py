@@ -27,14 +27,19 @@ PAGE = 500  # windows moved in one commit
 ROUNDS = 200  # pages in one call; what is left is gone on with by the next
 ANY = {"provider": None, "first_at": None, "window": None}
 
-_GOES_ON = """
-update provider_outages set last_at = greatest(last_at, %(at)s)
+# Of a provider one outage is open, says an index: whoever finds it down together begins it once, and it goes on.
+_WAS_OVER = """
+update provider_outages set made_good_to = ''
 where provider = %(provider)s and ended_at is null and made_good_to is null
-  and last_at >= %(at)s::timestamptz - %(silence)s
+  and last_at < %(at)s::timestamptz - %(silence)s
 """
 _BEGINS = """
 insert into provider_outages (provider, first_at, last_at) values (%(provider)s, %(at)s, %(at)s)
 on conflict do nothing
+"""
+_GOES_ON = """
+update provider_outages set last_at = greatest(last_at, %(at)s)
+where provider = %(provider)s and ended_at is null and made_good_to is null
 """
 # From here on its length is fixed: if the provider is found down again, that is another outage.
 _OVER = """
@@ -86,8 +91,8 @@ def found_down(office: Office, provider: str, at: datetime) -> None:
     """Note that `provider` was down at this moment: the outage goes on, or one begins."""
     noted = {"provider": provider, "at": at, "silence": SILENCE}
     with office.ledger.desk() as conn:
-        if conn.execute(_GOES_ON, noted).rowcount == 0:
-            conn.execute(_BEGINS, noted)
+        for statement in (_WAS_OVER, _BEGINS, _GOES_ON):
+            conn.execute(statement, noted)
     log.warning("face_provider_down", provider=provider)
 
 

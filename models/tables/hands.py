@@ -24,7 +24,10 @@ provider_outages = Table(
     time_("last_at"),
     time_("ended_at", nullable=True),
     id_("made_good_to"),  # null: it is not over; else windows up to this binding have been moved
-)
+    # open: neither over nor made good; one that is still being made good may stand beside it
+    Index("provider_outages_open_idx", "provider", unique=True,
+          postgresql_where=text("ended_at is null and made_good_to is null")),
+)  # fmt: skip
 
 # What was found stuck, and when it was found to move again: told once each time.
 stuck_findings = Table(

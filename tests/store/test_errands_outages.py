@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -106,3 +107,28 @@ def test_whoever_dies_on_the_way_is_gone_on_with(office: Office, monkeypatch: py
     assert outages.watch_outages(office) == 0
     assert known(office) == [True, False]
     assert once(office, before)
+
+
+def test_hands_that_find_a_provider_down_together_begin_one_outage(office: Office) -> None:
+    together, begun = Barrier(4), office.ledger.now()
+
+    def finds_down(hand: int) -> None:
+        for provider in range(10):
+            together.wait(30)
+            outages.found_down(office, f"provider-{provider}", begun + timedelta(milliseconds=hand))
+
+    with ThreadPoolExecutor(4) as hands:
+        list(hands.map(finds_down, range(4)))
+    with office.ledger.desk() as conn:
+        noted = conn.execute("select provider, last_at from provider_outages order by first_at").fetchall()
+    assert sorted(noted) == [(f"provider-{one}", begun + timedelta(milliseconds=3)) for one in range(10)]
+
+
+def test_found_down_after_a_silence_it_has_another_outage_though_nobody_noted_the_end(office: Office) -> None:
+    begun = office.ledger.now()
+    for minutes in (0, 6, 22, 30):
+        outages.found_down(office, "sandbox", begun + timedelta(minutes=minutes))
+    with office.ledger.desk() as conn:
+        noted = conn.execute("select first_at, last_at, made_good_to from provider_outages order by 1").fetchall()
+    assert [((first - begun) / LENGTH, (last - begun) / LENGTH, to) for first, last, to in noted] == [
+        (0, 1, ""), (22 / 6, 5, None)]  # fmt: skip

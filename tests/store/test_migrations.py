@@ -66,6 +66,27 @@ def test_there_is_one_head_and_each_migration_says_what_it_is_for(empty_database
     assert all(script.doc for script in scripts.walk_revisions())
 
 
+def test_outages_that_were_doubled_are_one(empty_database_url: str) -> None:
+    """Of those that went on together the first stays; one that fell silent before another began is over."""
+    command.upgrade(ledger.alembic_config(empty_database_url), "0014")
+    with psycopg.connect(empty_database_url, autocommit=True) as conn:
+        for provider, first, last in (
+            ("twice", "09:00:00", "09:20"), ("twice", "09:00:01", "09:20"), ("twice", "09:00:02", "09:20"),
+            ("silent", "09:00", "09:05"), ("silent", "10:00", "10:05"), ("alone", "09:00", "09:05"),
+        ):  # fmt: skip
+            conn.execute(
+                "insert into provider_outages (provider, first_at, last_at)"
+                " values (%s, '2026-11-02'::date + %s::time, '2026-11-02'::date + %s::time)",
+                (provider, first, last),
+            )
+        ledger.migrate(empty_database_url)
+        left = conn.execute(
+            "select provider, to_char(first_at, 'HH24:MI:SS'), made_good_to from provider_outages order by 1, 2"
+        ).fetchall()
+    assert left == [("alone", "09:00:00", None), ("silent", "09:00:00", ""), ("silent", "10:00:00", None),
+                    ("twice", "09:00:00", None)]  # fmt: skip
+
+
 # -- what a migration may not do while yesterday's code is running -----------------------------------------------------
 
 
