@@ -16,6 +16,7 @@ import structlog
 from psycopg import Connection
 
 from models.ids import new_id
+from models.ledger import AWAY
 from workflows import leases
 from workflows.access import scopes
 from workflows.case import Actor
@@ -113,7 +114,8 @@ def was_sent(desk: Desk, binding_id: str, actor: Actor) -> bool:
 def send_due(desk: Desk, limit: int = 100) -> int:
     """Say what has been held long enough, and note what became of it, in one commit; how many. Safe to run twice.
 
-    Raises what the database says where not even a claim succeeds.
+    What only a passing fault kept back is not among them: it waits for the next call. Raises what the database says
+    where not even a claim succeeds.
     """
     due: list[Held] = []
     try:
@@ -124,19 +126,23 @@ def send_due(desk: Desk, limit: int = 100) -> int:
         if not due:
             raise
         log.warning("decisions_batch_failed", decisions=len(due), fault=type(fault).__name__)
-        for one in due:
-            _send_alone(desk, one.id)
+        return sum(_send_alone(desk, one.id) for one in due)
     return len(due)
 
 
-def _send_alone(desk: Desk, held_id: str) -> None:
+def _send_alone(desk: Desk, held_id: str) -> bool:
+    """A decision in a commit of its own; False where it waits still, as no fault of its own kept it back."""
     try:
         with desk.ledger.transaction() as conn:
             _send(desk, conn, _due(conn, 1, held_id))
+    except AWAY as fault:
+        log.warning("decision_waits", decision=held_id, fault=type(fault).__name__)
+        return False
     except Exception as fault:  # noqa: BLE001  the reviewer sees in his list that it was not said
         log.error("decision_not_sent", decision=held_id, fault=type(fault).__name__)  # noqa: TRY400
         with desk.ledger.desk() as conn:
             conn.execute(_SETTLE, ("internal_error", held_id))
+    return True
 
 
 def _due(conn: Connection[Any], limit: int, only: str | None = None) -> list[Held]:

@@ -1,0 +1,54 @@
+"""A fault that passes drops nothing: whoever holds a row for long keeps one case waiting, and only as long."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from models import ledger
+from tasks.decisions import send_decisions
+from tasks.office import Office
+from tests import life
+from tests.logs import logged
+from tests.store.invariants import check
+from workflows import holding, leases
+from workflows.access import principals
+from workflows.case import ACTIVE, AGENCY_REVIEW, Actor
+
+
+@pytest.fixture
+def office(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    """One that waits for a lock only a moment, and not ten seconds."""
+    hasty = ledger._DESK_OPTIONS.replace("lock_timeout=10000", "lock_timeout=200")
+    assert hasty != ledger._DESK_OPTIONS
+    monkeypatch.setattr(ledger, "_DESK_OPTIONS", hasty)
+    with life.office(database_url) as opened:
+        yield opened
+        check(opened)
+
+
+@contextmanager
+def locked(office: Office, binding_id: str) -> Iterator[None]:
+    """Somebody has the binding's row, and does not end."""
+    with psycopg.connect(office.ledger.url) as other:
+        other.execute("select from bindings where id = %s for update", (binding_id,))
+        yield
+
+
+def test_a_decision_waits_for_a_row_that_another_holds(office: Office) -> None:
+    made, _ = principals.create_staff(office.ledger, "李娜", ["reviewer"], ["000000"])
+    reviewer = Actor("reviewer", made.id, regions=made.regions)
+    kept, other = (life.to_state(office, AGENCY_REVIEW, seed=seed) for seed in (1, 2))
+    for binding_id in (kept, other):
+        leases.claim(office.desk, binding_id, reviewer)
+        holding.hold(office.desk, binding_id, reviewer, "approve", {}, life.look(office, binding_id).version)
+    life.skip(office, seconds=holding.HELD_SECONDS)
+    with locked(office, kept), logged(holding) as said:
+        assert send_decisions(office) == 1
+    assert "decision_waits" in {one["event"] for one in said}
+    assert holding.was_sent(office.desk, other, reviewer)
+    assert life.look(office, kept).state == AGENCY_REVIEW
+    assert send_decisions(office) == 1
+    assert holding.was_sent(office.desk, kept, reviewer)
+    assert life.look(office, kept).state == ACTIVE
