@@ -12,9 +12,13 @@ from tasks.office import Office
 from tests import life
 from tests.logs import logged
 from tests.store.invariants import check
+from tests.store.test_repairs import OPERATOR
 from workflows import holding, leases
 from workflows.access import principals
 from workflows.case import ACTIVE, AGENCY_REVIEW, Actor
+from workflows.repairs import carrying, orders
+from workflows.repairs.orders import Wish
+from workflows.views import repairs as shown
 
 
 @pytest.fixture
@@ -52,3 +56,21 @@ def test_a_decision_waits_for_a_row_that_another_holds(office: Office) -> None:
     assert send_decisions(office) == 1
     assert holding.was_sent(office.desk, kept, reviewer)
     assert life.look(office, kept).state == ACTIVE
+
+
+def test_a_repair_comes_back_to_a_row_that_another_holds(office: Office) -> None:
+    kept, other = (life.to_state(office, "submitted", seed=seed) for seed in (1, 2))
+    order = orders.make(office.ledger, OPERATOR, Wish("rearm", "x", {"binding_ids": [kept, other]}, {}))
+    while shown.repair(office.ledger, OPERATOR, order)["state"] == "planning":
+        carrying.round_of(office.desk, order)
+    with locked(office, kept), logged(carrying) as said:
+        assert carrying.round_of(office.desk, order) == 2
+    assert "repair_waits" in {one["event"] for one in said}
+    assert shown.repair(office.ledger, OPERATOR, order)["counts"] == {"planned": 1, "done": 1}
+    assert carrying.round_of(office.desk, order) == 0, "not at once: whoever holds the row may do so for long"
+    with office.ledger.desk() as conn:
+        conn.execute("update repairs set next_at = clock_timestamp()")  # half a minute later
+    carrying.to_its_end(office.desk, order, 20)
+    through = shown.repair(office.ledger, OPERATOR, order)
+    assert (through["state"], through["counts"]) == ("done", {"done": 2})
+    assert life.events(office, kept) == life.events(office, other) == ["submitted", "repaired"]

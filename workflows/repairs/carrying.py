@@ -15,6 +15,7 @@ import structlog
 from psycopg import Connection
 from psycopg.rows import dict_row
 
+from models.ledger import AWAY
 from policies.plan import plan_from_json
 from policies.refusals import NotAllowed
 from workflows.case import Actor
@@ -28,7 +29,8 @@ from workflows.repairs.verbs import Order
 from workflows.views.asof import case_as_of
 
 BATCH = 200  # items done in one round, at most
-TRIES, AGAIN = 10, 30  # how often a page is planned that breaks, and seconds between
+TRIES = 10  # how often a page is planned that breaks
+AGAIN = 30  # seconds until the next, or until what a passing fault kept back is tried again
 GLANCE = 0.02  # seconds between two looks at what another is carrying on
 log = structlog.get_logger()
 Row = Mapping[str, Any]
@@ -215,7 +217,8 @@ def _undoing(desk: Desk, conn: Connection[Any], row: Row, item: Any) -> Command:
 def _one_by_one(desk: Desk, order_id: str, fault: Exception) -> int:
     """The same batch, each item in a transaction of its own, so that the broken one fails alone.
 
-    A page that cannot be planned is tried again later, and in the end the order has failed: no binding is to blame.
+    What only a passing fault kept back is left as it is, and the order comes back to it. A page that cannot be
+    planned is tried again later, and in the end the order has failed: no binding is to blame.
     """
     with desk.ledger.desk() as conn:
         row = _claimed(conn, order_id)
@@ -225,23 +228,30 @@ def _one_by_one(desk: Desk, order_id: str, fault: Exception) -> int:
             return 0
         take = "planned" if row["state"] == "running" else "done"
         items = conn.execute(_ITEMS, (order_id, take, min(BATCH, row["pace"]))).fetchall()
-    for item in items:
-        _alone(desk, order_id, item)
-    return len(items)
+    done = sum(_alone(desk, order_id, item) for item in items)
+    if done < len(items):
+        with desk.ledger.desk() as conn:
+            conn.execute(_LATER, (AGAIN, order_id))
+    return done
 
 
-def _alone(desk: Desk, order_id: str, item: Any) -> None:
+def _alone(desk: Desk, order_id: str, item: Any) -> bool:
+    """One item; False where it waits still, as no fault of its own kept it back."""
     try:
         with desk.ledger.transaction() as conn:
             row = _claimed(conn, order_id)
             if row is not None and _still(conn, order_id, row, item[0]):
                 _carry(desk, conn, row, {item[0]: item})
+    except AWAY as fault:
+        log.warning("repair_waits", repair_id=order_id, binding_id=item[0], fault=type(fault).__name__)
+        return False
     except Exception as fault:
         log.exception("repair_failed", repair_id=order_id, binding_id=item[0])
         with desk.ledger.transaction() as conn:
             row = _claimed(conn, order_id)
             if row is not None and _still(conn, order_id, row, item[0]):
                 _refused(conn, row, item[0], fault)
+    return True
 
 
 def _still(conn: Connection[Any], order_id: str, row: Row, binding_id: str) -> bool:
