@@ -6,7 +6,9 @@ import pytest
 
 from tasks.office import Office
 from tests import life
+from tests.logs import logged
 from tests.store.invariants import check
+from workflows import leases
 from workflows.views import listing, population
 from workflows.views.feed import events
 
@@ -35,3 +37,14 @@ def test_the_feed_passes_over_no_line(office: Office) -> None:
     with life.unreadable(office, broken), pytest.raises(ValueError, match="Expected"):
         events(office.desk, "alipay", None, 10)
     assert len(events(office.desk, "alipay", None, 10)["items"]) == 2
+
+
+def test_the_next_case_is_one_that_can_be_read_and_the_other_is_nobodys(office: Office) -> None:
+    broken = life.to_state(office, "agency_review", seed=1)
+    life.skip(office, days=1)
+    readable = life.to_state(office, "agency_review", seed=2)
+    with life.unreadable(office, broken), logged(leases) as said:
+        assert leases.take_next(office.desk, life.REVIEWER) == readable
+        assert leases.take_next(office.desk, life.REVIEWER) is None
+    assert [one["binding_id"] for one in said if one["event"] == "review_passed_over"] == [broken] * 2
+    assert leases.take_next(office.desk, life.REVIEWER) == broken, "once it is mended: nobody has it"
