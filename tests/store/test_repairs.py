@@ -17,6 +17,8 @@ from tasks.office import Office
 from tasks.repairs import carry_repairs
 from tests import life
 from tests.store.invariants import check
+from workflows import leases
+from workflows.access import principals
 from workflows.access.principals import Principal
 from workflows.audit import verify
 from workflows.deadlines import armed
@@ -314,3 +316,15 @@ def test_an_order_is_paced_paused_and_goes_on(office: Office) -> None:
     orders.resume(office.ledger, OPERATOR, order)
     assert carry_repairs(office) == 1
     assert shown.repair(office.ledger, OPERATOR, order)["counts"] == {"planned": 1, "done": 4}
+
+
+def test_a_lease_that_is_given_is_as_long_as_one_taken(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 120)
+    named, _ = principals.create_staff(office.ledger, "李娜", ["reviewer"], ["000000"])
+    binding_id = life.to_state(office, "agency_review")
+    result = carried(office, ordered(office, "reassign", {"binding_ids": [binding_id]}, staff=named.id))
+    assert result["counts"] == {"done": 1}
+    lease, now = life.look(office, binding_id).lease, office.ledger.now()
+    assert lease is not None
+    assert lease.claimed_by == named.id
+    assert not lease.held_by(named.id, now + timedelta(seconds=120))

@@ -15,6 +15,7 @@ from psycopg import Connection
 
 from policies.book import LawBook
 from policies.plan import Plan
+from workflows import leases
 from workflows.case import ACTIVE, AGENCY_REVIEW, FINAL, NOT_YET_IN_FORCE, SUSPENDED, UNBINDING, Actor, Case
 from workflows.commands import Command
 from workflows.deadlines import BY_NAME, armed
@@ -118,7 +119,7 @@ def beside(conn: Connection[Any], order: Order, done: Case) -> None:
     elif order.verb == "resend":
         resend(conn, done.id)
     elif order.verb == "reassign" and done.state == AGENCY_REVIEW:
-        conn.execute(_LEASE, {"staff": order.args.get("staff"), "binding": done.id})
+        _lease(conn, done.id, order.args.get("staff"))
 
 
 def still_as_done(order: Order, looked: Looked) -> None:
@@ -136,7 +137,7 @@ def back(conn: Connection[Any], order: Order, undone: Case, plan: str) -> None:
     """Write what belongs to an undoing: the row names its old plan again, and nobody keeps a lease that was given."""
     pin(conn, undone.id, plan)
     if order.verb == "reassign" and undone.state == AGENCY_REVIEW:
-        conn.execute(_LEASE, {"staff": None, "binding": undone.id})
+        _lease(conn, undone.id, None)
 
 
 def resend(conn: Connection[Any], binding_id: str) -> int:
@@ -152,6 +153,10 @@ def store(conn: Connection[Any], plan: Plan) -> None:
 def pin(conn: Connection[Any], binding_id: str, plan: str) -> None:
     """Let the binding's row name the plan of this hash."""
     conn.execute(_PIN, (plan, binding_id))
+
+
+def _lease(conn: Connection[Any], binding_id: str, staff: str | None) -> None:
+    conn.execute(_LEASE, {"binding": binding_id, "staff": staff, "seconds": leases.LEASE_SECONDS})
 
 
 def _align(conn: Connection[Any], case: Case) -> None:
@@ -176,10 +181,10 @@ from webhook_endpoints e
 where d.binding_id = %s and d.state = 'parked' and e.id = d.endpoint_id and e.disabled_at is null
 """
 _POLL = "update face_sessions set poll_at = kinbind_now(), attempts = 0 where binding_id = %s and status = 'pending'"
-# Whoever had the lease can no longer decide under it; who is named has it for a quarter of an hour.
+# Whoever had the lease can no longer decide under it; who is named has it as if he had taken it.
 _LEASE = """
 update review_cases set claimed_by = %(staff)s, epoch = epoch + 1,
-  lease_until = case when %(staff)s::text is not null then kinbind_now() + interval '15 minutes' end
+  lease_until = case when %(staff)s::text is not null then kinbind_now() + make_interval(secs => %(seconds)s) end
 where binding_id = %(binding)s
 """
 _STORE = "insert into plans (hash, body) values (%s, %s::jsonb) on conflict do nothing"
