@@ -26,7 +26,7 @@ from tasks.sweep import sweep
 from tasks.upkeep import keep_up
 from workflows import holding
 from workflows.errors import Refused
-from workflows.sweeping import OUTAGE_COUNTS_OVER
+from workflows.sweeping import HELD_OPEN
 
 PATIENCE = 10.0  # real seconds for which deliveries are waited for, in one call; then they no longer set the pace
 LAST = 2.0  # real seconds for them at the end of the way, where the others have run out
@@ -37,12 +37,9 @@ NO_SLACK = timedelta(0)
 FIRST_DAYS = timedelta(days=3)
 
 _ALONE = "select pg_try_advisory_lock(hashtext('service_clock'))"
-_SWEEP = """
-select min(due_at) from deadlines
-where parked is null and not watch and due_at > %s
-  and not (name = 'first_attempt_to_pass' and exists (
-    select from provider_outages o where o.ended_at is null and o.last_at - o.first_at > %s))
-"""
+_SWEEP = f"""
+select min(d.due_at) from deadlines d where d.parked is null and not d.watch and d.due_at > %s and not {HELD_OPEN}
+"""  # noqa: S608  a text of ours
 _WATCH = """
 select min(due_at) from deadlines where parked is null and watch and due_at > %s and name = %s
 """
@@ -76,7 +73,7 @@ class Errand(NamedTuple):
 
 
 ERRANDS = (
-    Errand(sweep, _first(_SWEEP, OUTAGE_COUNTS_OVER)),
+    Errand(sweep, _first(_SWEEP)),
     Errand(send_decisions, holding.next_due),
     Errand(ask_registries, _first(_WATCH, "materials_to_checked")),
     Errand(poll_faces, _first(_POLL)),

@@ -2,9 +2,9 @@
 
 An outage lasts from the first to the last time that a provider was found down, and counts over five minutes. It is
 over when the provider compares a face again, or when it has not been found down for a quarter of an hour. While it
-is open the sweep lets no window close; once it is over each window moves by what it lost, as one step. That goes page
-by page: how far it has come is written in the commit of the steps, so that no window moves twice or not at all, and
-one case that is broken keeps no other waiting.
+is open the sweep lets no window close that it eats into; once it is over each of these moves by what it lost, as one
+step. That goes page by page: how far it has come is written in the commit of the steps, so that no window moves twice
+or not at all, and one case that is broken keeps no other waiting.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tasks.office import Office
 from workflows.case import SYSTEM, Case
 from workflows.commands import Command
 from workflows.errors import Refused
-from workflows.sweeping import OUTAGE_COUNTS_OVER
+from workflows.sweeping import COUNTS, TOUCHED
 
 SILENCE = timedelta(minutes=15)  # without being found down: nobody tried, or nobody failed
 PAGE = 500  # windows moved in one commit
@@ -48,13 +48,13 @@ where ended_at is null and made_good_to is null
   and (provider = %(answered)s or last_at < (select kinbind_now()) - %(silence)s)
 """
 # Whoever else is making one good has the row; for a window alone: unless it has been dealt with.
-_CLAIM = """
-select provider, first_at, last_at, made_good_to from provider_outages
+_CLAIM = f"""
+select o.provider, o.first_at, o.last_at, o.made_good_to, {COUNTS} from provider_outages o
 where ended_at is null and made_good_to is not null
   and (%(window)s::text is null
        or (provider = %(provider)s and first_at = %(first_at)s and made_good_to < %(window)s))
 order by provider, first_at limit 1 for update skip locked
-"""
+"""  # noqa: S608  a text of ours
 _PLACE = """
 update provider_outages set made_good_to = %(window)s
 where provider = %(provider)s and first_at = %(first_at)s and made_good_to < %(window)s
@@ -62,29 +62,22 @@ where provider = %(provider)s and first_at = %(first_at)s and made_good_to < %(w
 _END = """
 update provider_outages set ended_at = (select kinbind_now()) where provider = %(provider)s and first_at = %(first_at)s
 """
-# Windows that were still open when the outage began: of those that run, the deadline's due time is their end. With
-# `offset 0` each window's sessions are looked up, and never all sessions of a provider.
-_WINDOWS = """
-select d.binding_id from deadlines d
-where d.binding_id > %(made_good_to)s and d.name = 'first_attempt_to_pass' and d.due_at > %(first_at)s
-  and exists (select from face_sessions s where s.binding_id = d.binding_id and s.provider = %(provider)s offset 0)
+_WINDOWS = f"""
+select d.binding_id from deadlines d, (select %(provider)s::text as provider, %(first_at)s::timestamptz as first_at) o
+where d.binding_id > %(made_good_to)s and {TOUCHED}
 order by d.binding_id limit %(limit)s
-"""
+"""  # noqa: S608  the same
 log = structlog.get_logger()
 
 
 class Outage(NamedTuple):
-    """One that is over; windows up to `made_good_to`, by binding, have been dealt with."""
+    """One that is over; if it `counts`, windows up to `made_good_to`, by binding, have been dealt with."""
 
     provider: str
     first_at: datetime
     last_at: datetime
     made_good_to: str
-
-    @property
-    def counts(self) -> bool:
-        """Whether it was long enough to be made good."""
-        return self.last_at - self.first_at > OUTAGE_COUNTS_OVER
+    counts: bool
 
 
 def found_down(office: Office, provider: str, at: datetime) -> None:

@@ -7,7 +7,6 @@ the queue, and is parked after ten attempts.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -20,23 +19,29 @@ from workflows.engine import Desk
 from workflows.errors import Refused
 
 ATTEMPTS = 10  # of a deadline whose step breaks, before a person must look at it
-OUTAGE_COUNTS_OVER = timedelta(minutes=5)  # from the first to the last time that a face provider was found down
 log = structlog.get_logger()
 
+# Of an outage `o`: whether it is long enough to be made good, from the first to the last time that it was met.
+COUNTS = "o.last_at - o.first_at > interval '5 minutes'"
+# Of a deadline `d`: whether it is a window that the outage eats into, open when it began and of that provider's. With
+# `offset 0` each window's sessions are looked up, and never all sessions of a provider.
+TOUCHED = """d.name = 'first_attempt_to_pass' and d.due_at > o.first_at
+  and exists (select from face_sessions s where s.binding_id = d.binding_id and s.provider = o.provider offset 0)"""
+_OPEN = f"select from provider_outages o where o.ended_at is null and {COUNTS}"
+# Whether a window must not close yet: it will be made good. Whether there is an outage at all is asked once.
+HELD_OPEN = f"(d.name = 'first_attempt_to_pass' and (select exists ({_OPEN})) and exists ({_OPEN} and {TOUCHED}))"
 # Binding and deadline are locked together: with the binding alone, a deadline that another sweep has just fired is
 # handed out once more; with the deadline first, the sweep and every other step wait for each other.
-_CLAIM = """
+_CLAIM = f"""
 select d.binding_id, d.name
 from deadlines d join bindings b on b.id = d.binding_id
 where d.parked is null and not d.watch and d.due_at <= (select kinbind_now())
   and (%(only)s::text is null or (d.binding_id = %(only)s and d.name = %(name)s))
-  and not (d.name = 'first_attempt_to_pass' and (select exists (
-    select from provider_outages o
-    where o.ended_at is null and o.last_at - o.first_at > %(outage)s::interval)))
+  and not {HELD_OPEN}
 order by d.due_at
 limit %(limit)s
 for no key update of b, d skip locked
-"""
+"""  # noqa: S608  a text of ours
 _REALIGN = "update deadlines set due_at = %s where binding_id = %s and name = %s"
 _DROP = "delete from deadlines where binding_id = %s and name = %s"
 _LATER = """
@@ -69,7 +74,7 @@ def sweep(desk: Desk, limit: int = 500) -> int:
 
 
 def _claim(conn: Connection[Any], limit: int, only: Due = ("", "")) -> list[Due]:
-    asked = {"limit": limit, "only": only[0] or None, "name": only[1], "outage": OUTAGE_COUNTS_OVER}
+    asked = {"limit": limit, "only": only[0] or None, "name": only[1]}
     # by id, whatever the plan: what a batch comes to does not hang on the order of rows on a disk
     return sorted((row[0], row[1]) for row in conn.execute(_CLAIM, asked, prepare=True))
 

@@ -15,6 +15,7 @@ from tasks.outages import watch_outages
 from tasks.registries import ask_registries, recheck_insurance
 from tasks.sweep import sweep
 from tasks.upkeep import keep_up
+from workflows.sweeping import HELD_OPEN
 
 ALL = 1_000_000  # in one call: who is among the first thousand must not depend on the order of rows
 DOUBLED = 0.05  # the share of ticks in which every hint comes twice
@@ -28,15 +29,15 @@ EVERY_TICK: tuple[Callable[[Office], int], ...] = (
 )
 ERRANDS: tuple[Callable[[Office], int], ...] = (*EVERY_TICK, _LOOK, fan_out)
 # One question for all of these in their order: an errand that would find nothing is not sent out.
-_DUE = """
+_DUE = f"""
 select
-  exists (select from deadlines where parked is null and not watch and due_at <= now),
+  exists (select from deadlines d where d.parked is null and not d.watch and d.due_at <= now and not {HELD_OPEN}),
   exists (select from deadlines
           where parked is null and watch and name = 'materials_to_checked' and due_at <= now),
   exists (select from face_sessions where poll_at <= now),
   exists (select from provider_outages where ended_at is null)
 from (select kinbind_now() as now) as clock
-"""
+"""  # noqa: S608  a text of ours
 
 
 class Hands:

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from tasks import outages
+from cli.simulate import hands
+from tasks import advance, outages
 from tasks.office import Office
 from tests import life
 from tests.life import events, look, start_face, to_state
 from tests.logs import logged
 from tests.store.invariants import check
 from workflows.sweeping import sweep
+from workflows.views import stuck
 
 LENGTH = timedelta(minutes=6)
 
@@ -132,3 +134,31 @@ def test_found_down_after_a_silence_it_has_another_outage_though_nobody_noted_th
         noted = conn.execute("select first_at, last_at, made_good_to from provider_outages order by 1").fetchall()
     assert [((first - begun) / LENGTH, (last - begun) / LENGTH, to) for first, last, to in noted] == [
         (0, 1, ""), (22 / 6, 5, None)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("provider", "first", "last", "held"),
+    [("sandbox", -6, 0, True), ("sandbox", -4, 0, False), ("other", -6, 0, False), ("sandbox", 0, 6, False)],
+)
+def test_the_windows_that_will_be_made_good_are_held_open_and_everybody_knows(
+    office: Office, provider: str, first: float, last: float, held: bool
+) -> None:
+    """Those of that provider that were open when it began: a window of one who is well closes on its own time."""
+    (binding_id,) = before = windows(office, 1)
+    due = before[binding_id]
+    with office.ledger.desk() as conn:
+        conn.execute(
+            "insert into provider_outages (provider, first_at, last_at) values (%s, %s, %s)",
+            (provider, due + timedelta(minutes=first), due + timedelta(minutes=last)),
+        )
+    life.skip(office, hours=24, minutes=8)
+    with office.ledger.desk() as conn:
+        sweep_at = advance.ERRANDS[0].next_due(conn, advance.LONG_AGO)
+        simulated, *_ = conn.execute(hands._DUE).fetchone() or (None,)
+    late = [one for one in stuck.everything(office.ledger) if one["cause"] == "deadline_overdue"]
+    assert (sweep_at is None, not simulated, not late) == (held, held, held)
+    assert sweep(office.desk) == (0 if held else 1)
+    life.skip(office, minutes=20)
+    outages.watch_outages(office)
+    assert known(office) == [True]
+    assert events(office, binding_id).count("window_extended") == int(held)

@@ -21,6 +21,7 @@ from workflows.case import ACTIVE, FINAL
 from workflows.check import impossible
 from workflows.deadlines import BY_NAME
 from workflows.repairs.verbs import fitting
+from workflows.sweeping import HELD_OPEN
 from workflows.views import cursors
 from workflows.views.overview import moments
 from workflows.views.pacing import PAGE, Paced
@@ -29,12 +30,13 @@ from workflows.views.pacing import PAGE, Paced
 # `clock` is the service's now; `:now` is the same as a value, where the planner must know it to see that what is late
 # is little among much. Keep evidence free of names and addresses.
 CAUSES: dict[str, str] = {
-    # the sweep looks every second: a minute late is the sweep's trouble, or an outage that holds the face window
-    "deadline_overdue": """
+    # the sweep looks every second: a minute late is the sweep's trouble, unless it waits for the end of an outage
+    "deadline_overdue": f"""
 select d.binding_id, d.due_at as since, d.name as print,
   jsonb_build_object('deadline', d.name, 'due_at', d.due_at, 'attempts', d.attempts) as evidence
 from deadlines d
-where d.parked is null and not d.watch and d.due_at < cast(:now as timestamptz) - interval '1 minute'""",
+where d.parked is null and not d.watch and d.due_at < cast(:now as timestamptz) - interval '1 minute'
+  and not {HELD_OPEN}""",  # noqa: S608  a text of ours
     # a question that our own hands owe: nobody has asked it. In a sandbox whose clock was moved, the daily look at an
     # insurance may be a week late (tasks/advance.py)
     "system_slow": """
