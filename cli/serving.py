@@ -16,7 +16,7 @@ from embedded import supervisor
 from embedded.addresses import VAR, Addresses, var_folder
 from models import ledger
 from tasks import office
-from workflows import sweeping
+from tasks.sweep import sweep_and_sign
 from workflows.access import principals
 from workflows.engine import Desk
 
@@ -101,7 +101,7 @@ def sweep(
 
 def _fire_all(desk: Desk) -> int:
     fired = 0
-    while found := sweeping.sweep(desk):
+    while found := sweep_and_sign(desk):
         fired += found
     return fired
 

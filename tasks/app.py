@@ -17,6 +17,7 @@ from celery import Celery, Task
 from celery.signals import setup_logging, worker_process_shutdown, worker_ready, worker_shutdown
 
 from models import logs
+from tasks import signs
 from tasks.decisions import send_decisions
 from tasks.deliver import tell
 from tasks.faces import poll_faces
@@ -26,14 +27,9 @@ from tasks.registries import ask_registries, recheck_insurance
 from tasks.repairs import carry_repairs
 from tasks.schedule import MOST_WAITING, QUEUE, beat_schedule
 from tasks.stuck import watch_stuck
-from tasks.sweep import sweep
+from tasks.sweep import sweep_and_sign
 from tasks.upkeep import keep_up
 
-_HEARTBEAT = """
-insert into heartbeats (name, seen_at) values (%s, clock_timestamp())
-on conflict (name) do update set seen_at = excluded.seen_at
-"""
-_LEAVE = "delete from heartbeats where name = %s"
 log = structlog.get_logger()
 
 
@@ -124,10 +120,9 @@ _desk = _Desk()
 
 @worker_shutdown.connect  # type: ignore[untyped-decorator]
 def _go(sender: Any, **_: Any) -> None:
-    """A worker that has been told to end takes its sign of life away: nobody need miss it."""
+    """A worker that has been told to end takes its sign of life away."""
     try:
-        with _desk.office().ledger.desk() as conn:
-            conn.execute(_LEAVE, (_sign(sender.hostname),))
+        signs.take_away(_desk.office().ledger, _sign(sender.hostname))
     except Exception:  # without a database it is forgotten after an hour
         log.exception("heartbeat_not_taken_away")
     finally:
@@ -157,14 +152,8 @@ def _errand(name: str, run: Callable[[Office], object]) -> Any:
     return app.task(name=f"kinbind.{name}")(task)
 
 
-def _sweep(office: Office) -> None:
-    sweep(office)
-    _alive(office, "sweep")
-
-
-def _alive(office: Office, name: str) -> None:
-    with office.ledger.desk() as conn:
-        conn.execute(_HEARTBEAT, (name,))
+def _sweep(office: Office) -> int:
+    return sweep_and_sign(office.desk)
 
 
 def _sign(hostname: str) -> str:
@@ -190,7 +179,7 @@ for _name, _run in ERRANDS.items():
 @app.task(name="kinbind.heartbeat", bind=True)  # type: ignore[untyped-decorator]
 def heartbeat(self: Any) -> None:
     """A sign that this worker works: not that its process lives, but that a hint has come through it."""
-    _alive(_desk.office(), _sign(self.request.hostname))
+    signs.give(_desk.office().ledger, _sign(self.request.hostname))
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

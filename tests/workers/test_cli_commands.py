@@ -19,6 +19,7 @@ from workflows import endpoints
 from workflows.access import principals
 from workflows.case import EXPIRED
 from workflows.engine import Desk
+from workflows.views.watching import signs_of_life
 
 
 @pytest.fixture
@@ -124,6 +125,8 @@ def test_a_sweep_fires_what_is_due(served, database_url):
     with life.office(database_url) as office:
         binding_id = life.submit(office, life.a_request(office.desk.book))
         assert served("sweep", "--once").stdout == "0 deadlines dealt with\n"
+        signs = {one["name"]: one["seen_at"] for one in signs_of_life(office.ledger)}
+        assert signs["sweep"] is not None, "who sweeps in beat's place is not missed"
         life.skip(office, days=7)
         assert served("sweep", "--once").stdout == "1 deadlines dealt with\n"
         with office.ledger.desk() as conn:
