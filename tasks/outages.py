@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import structlog
-from psycopg import Connection, OperationalError
+from psycopg import Connection
 
+from models.ledger import AWAY
 from tasks.office import Office
 from workflows.case import SYSTEM, Case
 from workflows.commands import Command
@@ -162,7 +163,7 @@ def _alone(office: Office, outage: Outage, window: str) -> None:
         with office.ledger.transaction() as conn:
             if _claim(conn, only):
                 _make_good(office, conn, outage, [window])
-    except OperationalError:  # not its fault: it is gone on with here
+    except AWAY:  # not its fault: it is gone on with here
         raise
     except Exception:
         log.exception("window_not_made_good", binding_id=window, provider=outage.provider)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from threading import Barrier
 from typing import Any
 
+import psycopg
 import pytest
 
 from cli.simulate import hands
@@ -108,6 +109,22 @@ def test_whoever_dies_on_the_way_is_gone_on_with(office: Office, monkeypatch: py
         list(hands.map(outages.watch_outages, [office] * 3))
     assert outages.watch_outages(office) == 0
     assert known(office) == [True, False]
+    assert once(office, before)
+
+
+def test_a_fault_that_passes_passes_no_window_over(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = windows(office, 2)
+    an_outage(office)
+
+    def lost(*_: Any) -> None:
+        raise psycopg.InterfaceError("the connection is closed")
+
+    with monkeypatch.context() as here:
+        here.setattr(outages, "_make_good", lost)
+        with pytest.raises(psycopg.InterfaceError):
+            outages.watch_outages(office)
+    outages.watch_outages(office)
+    assert known(office) == [True]
     assert once(office, before)
 
 
