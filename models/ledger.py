@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 ROOT = Path(__file__).parent.parent
+MONTHS_AHEAD = 3  # partitions of the history
 
 # The desk's statements are few and prepared; a generic plan by primary key is always the right one.
 _DESK_OPTIONS = (
@@ -32,6 +33,7 @@ _DESK_OPTIONS = (
 _READER_OPTIONS = (
     "-c default_transaction_read_only=on -c statement_timeout=30000 -c timezone=UTC -c jit=off -c work_mem=32MB"
 )
+_MIGRATING_OPTIONS = "-c lock_timeout=4000 -c timezone=UTC"  # as in migrations/env.py: fail fast, and be repeated
 # How long a host that is gone is waited for, in every pool: seconds, and milliseconds for what was sent unanswered.
 PATIENCE = {
     "connect_timeout": 5,
@@ -175,10 +177,20 @@ def alembic_config(url: str) -> Config:
 
 
 def migrate(url: str) -> None:
-    """Bring the schema at `url` to the newest version; harmless when it is there already."""
+    """Bring the schema at `url` to the newest version; harmless when it is there already.
+
+    The months of the history, too: where nobody was there to make them ahead, the first line need not wait for upkeep.
+    """
     from alembic import command  # noqa: PLC0415
 
     command.upgrade(alembic_config(url), "head")
+    with psycopg.connect(url, autocommit=True, options=_MIGRATING_OPTIONS) as conn:
+        make_partitions(conn)
+
+
+def make_partitions(conn: Connection[Any]) -> None:
+    """Make the history's partitions of this month and those ahead, where there is none yet."""
+    conn.execute("select history_partitions_v1(%s)", (MONTHS_AHEAD,))
 
 
 def newest_schema(url: str) -> str | None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from itertools import islice
+from typing import Any, LiteralString
 
 import structlog
+from psycopg import Connection
 
+from models.ledger import make_partitions
 from tasks.calendars import keep_calendar
 from tasks.office import Office
 from workflows import beside, holding
 from workflows.access import sessions
 from workflows.case import FINAL
 
-MONTHS_AHEAD = 3  # partitions of the history
 BATCH = 500  # endings, or documents taken back, that are dealt with at a time
 ROUNDS = 40  # such batches in one call: ten thousands a day are kept up with, and no call is long
 DOCUMENTS_KEPT = timedelta(days=30)  # after the end of the case, or after being taken back (DOMAIN §C.10)
@@ -22,21 +25,22 @@ ORPHANED = timedelta(days=1)  # real time: a document gets its row within second
 log = structlog.get_logger()
 
 # Times are the service's clock; a sign of life ages in real time, because a moved clock makes no worker old.
-_OUTDATED = (
-    "delete from idempotency where created_at < kinbind_now() - interval '7 days'",
-    """update repairs set asked_under = null
+_OUTDATED = {
+    "answers": "delete from idempotency where created_at < kinbind_now() - interval '7 days'",
+    "orders": """update repairs set asked_under = null
        where asked_under is not null and created_at < kinbind_now() - interval '7 days'""",
-    "delete from password_failures where day < (kinbind_now() at time zone 'Asia/Shanghai')::date - 7",
+    "failures": "delete from password_failures where day < (kinbind_now() at time zone 'Asia/Shanghai')::date - 7",
     # a worker that ends takes its own away; after a rollout those that died stand there under names of yesterday
-    "delete from heartbeats where name like 'worker%' and seen_at < clock_timestamp() - interval '1 hour'",
-    "delete from deliveries where state = 'delivered' and settled_at < kinbind_now() - interval '30 days'",
-    "update review_cases set claimed_by = null, lease_until = null where lease_until < kinbind_now()",
+    "signs": "delete from heartbeats where name like 'worker%' and seen_at < clock_timestamp() - interval '1 hour'",
+    "delivered": "delete from deliveries where state = 'delivered' and settled_at < kinbind_now() - interval '30 days'",
+    "leases": "update review_cases set claimed_by = null, lease_until = null where lease_until < kinbind_now()",
     # of an endpoint that was disabled or forgotten while letters were being written
-    """update deliveries d set state = 'parked', settled_at = kinbind_now(), last_error = 'endpoint_disabled'
+    "disabled": """update deliveries d
+       set state = 'parked', settled_at = kinbind_now(), last_error = 'endpoint_disabled'
        from webhook_endpoints e where e.id = d.endpoint_id and e.disabled_at is not null and d.state = 'pending'""",
-    """delete from deliveries d where d.state = 'pending'
+    "forgotten": """delete from deliveries d where d.state = 'pending'
        and not exists (select from webhook_endpoints e where e.id = d.endpoint_id)""",
-)
+}
 _TAKEN_BACK = """
 select id from materials
 where removed_at is not null and erased_at is null and removed_at < (select kinbind_now()) - %(kept)s
@@ -70,17 +74,50 @@ select o.id from unnest(%s::text[]) as o(id) where not exists (select from mater
 
 
 def keep_up(office: Office) -> int:
-    """Do all of it; return how many documents were erased. Safe to run twice at once."""
-    with office.ledger.desk() as conn:
-        conn.execute("select history_partitions_v1(%s)", (MONTHS_AHEAD,))
-        for statement in _OUTDATED:
-            conn.execute(statement)
-        holding.forget(conn)
-        beside.forget(conn)
-        sessions.forget(conn)
-    erased = erase_documents(office) + erase_orphans(office)
-    keep_calendar(office)
+    """Do all of it; return how many documents were erased. Safe to run twice at once.
+
+    A chore that fails keeps no other from its turn; its fault is logged, and the first one raised in the end.
+    """
+    erased, faults = 0, []
+    for name, chore in _chores().items():
+        try:
+            erased += chore(office) or 0
+        except Exception as fault:  # what must be erased is not kept because something else broke
+            log.exception("chore_failed", chore=name)
+            faults.append(fault)
+    if faults:
+        raise faults[0]
     return erased
+
+
+def _chores() -> dict[str, Callable[[Office], int | None]]:
+    """All there is to do, by name, in its order; how many documents each erased."""
+    return {
+        "partitions": _on_the_desk(make_partitions),
+        **{name: _on_the_desk(partial(_execute, statement)) for name, statement in _OUTDATED.items()},
+        "decisions": _on_the_desk(holding.forget),
+        "beside": _on_the_desk(beside.forget),
+        "sessions": _on_the_desk(sessions.forget),
+        "documents": erase_documents,
+        "orphans": erase_orphans,
+        "calendar": _keep_calendar,
+    }
+
+
+def _on_the_desk(chore: Callable[[Connection[Any]], object]) -> Callable[[Office], None]:
+    def do(office: Office) -> None:
+        with office.ledger.desk() as conn:
+            chore(conn)
+
+    return do
+
+
+def _execute(statement: LiteralString, conn: Connection[Any]) -> None:
+    conn.execute(statement)
+
+
+def _keep_calendar(office: Office) -> None:
+    keep_calendar(office)
 
 
 def erase_documents(office: Office) -> int:

@@ -1,16 +1,32 @@
--- Make the month's partition of the history, and those of the months ahead; harmless when repeated.
+-- Make the month's partition of the history, and those of the months ahead; harmless when repeated, or run twice at once.
+-- Lines of a month that had none lie in the default partition, and no partition is made over their heads: they move.
 create or replace function history_partitions_v1(months_ahead int) returns void
-language plpgsql security definer set search_path from current as $$
+language plpgsql security definer set search_path from current set lock_timeout = '4s' as $$
 declare
   month date;
+  part text;
 begin
+  if not pg_try_advisory_xact_lock(hashtext('history_partitions')) then
+    return;  -- somebody else is at it
+  end if;
   for month in
     select generate_series(date_trunc('month', now()), date_trunc('month', now()) + make_interval(months => months_ahead), '1 month')::date
   loop
-    if to_regclass(format('history_%s', to_char(month, 'YYYY_MM'))) is null then
+    part := format('history_%s', to_char(month, 'YYYY_MM'));
+    if to_regclass(part) is null then
+      -- What attaching would lock anyhow, and in the order in which others do. Nobody ever sees a line missing; and who
+      -- waits for this lock waits for seconds at most, or we give up: there are three months to try again.
+      lock table only history in share update exclusive mode;
+      lock table history_default in access exclusive mode;
+      -- Filled first: its indexes are then made by attaching it, all at once.
+      execute format('create table %I (like history including all excluding indexes)', part);
       execute format(
-        'create table history_%s partition of history for values from (%L) to (%L)',
-        to_char(month, 'YYYY_MM'), month::timestamptz, (month + interval '1 month')::timestamptz);
+        'with moved as (delete from history_default where recorded_at >= %L and recorded_at < %L returning *)
+         insert into %I select * from moved',
+        month::timestamptz, (month + interval '1 month')::timestamptz, part);
+      execute format(
+        'alter table history attach partition %I for values from (%L) to (%L)',
+        part, month::timestamptz, (month + interval '1 month')::timestamptz);
     end if;
   end loop;
 end
