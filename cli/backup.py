@@ -106,11 +106,11 @@ def restore(
     _keys_fit(needed)
     with _files(), lock.lock(var):
         try:
-            last = backup.restore(source / "base", log, var, until)
-        except FileExistsError:
+            with backup.restored(source / "base", log, var, until) as last:
+                if (source / "documents").is_dir():
+                    shutil.copytree(source / "documents", documents_folder(), dirs_exist_ok=True)
+        except backup.DatabaseThere:
             raise Trouble(f"{var} has a database already; nothing is overwritten") from None
-        if (source / "documents").is_dir():
-            shutil.copytree(source / "documents", documents_folder(), dirs_exist_ok=True)
     say(f"{var} stands as of {plain(last) if last else 'the backup'}")
     say("`kinbind up` starts it and fires what fell due since, once; `kinbind audit verify` walks its histories")
 

@@ -33,6 +33,10 @@ class BackupFailed(RuntimeError):
     """One of PostgreSQL's programs said no; the message is what it said last."""
 
 
+class DatabaseThere(RuntimeError):
+    """Where the database should come, there is one already; nothing is overwritten."""
+
+
 def base(url: str, target: Path) -> None:
     """Copy the whole server at `url` to the new folder `target`, checked file by file. Raises BackupFailed."""
     programs = _installation(url).bin
@@ -56,31 +60,39 @@ def receive_wal(url: str, target: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env=_environment(url))
 
 
-def restore(copy: Path, wal: Path | None, var: Path, until: datetime | None) -> datetime | None:
+@contextmanager
+def restored(copy: Path, wal: Path | None, var: Path, until: datetime | None) -> Iterator[datetime | None]:
     """Make `var`'s server from a copy, and play the log up to `until` (else all of it); when its last commit was.
 
-    Raises BackupFailed where the log does not reach so far, FileExistsError where `var` has a server already.
+    It takes its place at the end of the block: until then, whatever happens, there is nothing that would be taken for a
+    whole one. Raises BackupFailed where the log does not reach so far, DatabaseThere where `var` has a server.
     """
-    home = Postgres(var / "postgres", installation=_installation_of(copy)).home
-    if (home / "data").exists():
-        raise FileExistsError(home / "data")
-    with _replaying(home, wal) as log:
-        data = home / "data.partial"
-        shutil.rmtree(data, ignore_errors=True)
-        shutil.copytree(copy, data, symlinks=True)
-        _say_how(data, log, until)
-        (home / "password").write_bytes((copy.parent / "password").read_bytes())
-        (home / "password").chmod(0o600)
-        server = Postgres(var / "postgres", installation=_installation_of(copy))
-        for path in [data, *data.rglob("*")]:
-            server.account.own(path)
-        data.chmod(0o700)
-        data.rename(home / "data")
-        try:
-            return _recovered(server)
-        except BackupFailed:
-            shutil.rmtree(home / "data")  # half a recovery is no database
-            raise
+    server = Postgres(var / "postgres", installation=_installation_of(copy))
+    place = server.data
+    if place.exists():
+        raise DatabaseThere
+    server.data = server.beside()
+    try:
+        with _replaying(server.home, wal) as log:
+            _copied(copy, server, log, until)
+            last = _recovered(server)
+        yield last
+        server.data.rename(place)
+    except BaseException:  # Ctrl-C, too: the copy is as large as the database
+        shutil.rmtree(server.data, ignore_errors=True)
+        raise
+
+
+def _copied(copy: Path, server: Postgres, log: Path | None, until: datetime | None) -> None:
+    """The copy as the server's own data, told what to play; the password with it."""
+    shutil.copytree(copy, server.data, symlinks=True)
+    _say_how(server.data, log, until)
+    password = server.home / "password"
+    password.write_bytes((copy.parent / "password").read_bytes())
+    password.chmod(0o600)
+    for path in [server.data, *server.data.rglob("*")]:
+        server.account.own(path)
+    server.data.chmod(0o700)
 
 
 @contextmanager

@@ -93,7 +93,7 @@ class Postgres:
         programs = programs_for(self._installation, self.account)
         if not self.data.exists():
             self._init(programs)
-        self._take_over()
+        _take_over(self.data)
         settings = self._settings | {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -132,6 +132,16 @@ class Postgres:
             children.stop_all([(stopped, self._process)])
             self._process = None
 
+    def beside(self) -> Path:
+        """Where a data folder is made, emptied of what was left there; it is moved to its place when it is whole.
+
+        So whoever is killed half-way leaves no half database.
+        """
+        partial = self.home / "data.partial"
+        _take_over(partial)
+        shutil.rmtree(partial, ignore_errors=True)
+        return partial
+
     def ensure_database(self) -> None:
         """Makes our database in a server that has just been made."""
         made = contextlib.suppress(psycopg.errors.DuplicateDatabase)
@@ -153,9 +163,7 @@ class Postgres:
         password = self.home / "password"
         password.touch(mode=0o600)
         password.write_text(secrets.token_urlsafe(24) + "\n")
-        # Beside its place and then moved there: whoever is killed half-way leaves no half database.
-        partial = self.home / "data.partial"
-        shutil.rmtree(partial, ignore_errors=True)
+        partial = self.beside()
         partial.mkdir(mode=0o700)
         for path in (password, partial):
             self.account.own(path)
@@ -180,22 +188,6 @@ class Postgres:
         os.chown(password, os.geteuid(), os.getegid())  # initdb had to read it; the server need not
         partial.rename(self.data)
 
-    def _take_over(self) -> None:
-        """A server whose parent was killed ends by itself; waits for it and for the last of its backends."""
-        until = time.monotonic() + TAKE_OVER_LIMIT
-        while left := _processes_in(self.data):
-            for process in left:
-                with contextlib.suppress(psutil.Error):
-                    if process.ppid() == 1 and process.pid == _pid_in(self.data):
-                        process.send_signal(signal.SIGINT)
-            if time.monotonic() > until:
-                message = f"{self.data} is used by process {left[0].pid}, which is not ours to end"
-                raise FolderInUse(message)
-            time.sleep(0.1)
-        # Nobody is in there; but its number may by now be some other process's, which PostgreSQL
-        # would take for itself (containers count from 1 at each start).
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
-
     def _is_ready(self, pid: int) -> bool:
         with contextlib.suppress(OSError):
             lines = (self.data / "postmaster.pid").read_text().splitlines()
@@ -213,6 +205,23 @@ def major_of(data: Path) -> int | None:
     except (OSError, ValueError):
         message = f"{version} names no version of PostgreSQL: the folder is damaged, or not one of its own"
         raise StartFailed(message) from None
+
+
+def _take_over(data: Path) -> None:
+    """A server whose parent was killed ends by itself; waits for it and for the last of its backends."""
+    until = time.monotonic() + TAKE_OVER_LIMIT
+    while left := _processes_in(data):
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                if process.ppid() == 1 and process.pid == _pid_in(data):
+                    process.send_signal(signal.SIGINT)
+        if time.monotonic() > until:
+            message = f"{data} is used by process {left[0].pid}, which is not ours to end"
+            raise FolderInUse(message)
+        time.sleep(0.1)
+    # Nobody is in there; but its number may by now be some other process's, which PostgreSQL
+    # would take for itself (containers count from 1 at each start).
+    (data / "postmaster.pid").unlink(missing_ok=True)
 
 
 def _pid_in(data: Path) -> int | None:

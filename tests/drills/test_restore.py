@@ -142,3 +142,42 @@ def test_a_lost_server_is_made_anew_as_of_a_moment_and_catches_up_once(var: Path
 def all_due(office: Office) -> None:
     while sweep(office.desk):
         pass
+
+
+# What may end a restore, put where it asks whether the log is played, or where it comes to the documents.
+ENDS = {
+    "Ctrl-C": ("embedded.backup._writes", "raise KeyboardInterrupt"),
+    "a fault of the connection": ("embedded.backup._writes", "raise __import__('psycopg').OperationalError"),
+    "kill -9": ("embedded.backup._writes", "__import__('os').kill(__import__('os').getpid(), 9)"),
+    "Ctrl-C over the documents": ("cli.backup.documents_folder", "raise KeyboardInterrupt"),
+}
+
+
+def interrupted(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """`kinbind`, ended where its function `name` is asked."""
+    place, end = ENDS[name]
+    module, function = place.rsplit(".", 1)
+    code = f"import {module} as m\nfrom cli.main import app\ndef end(*_):\n  {end}\nm.{function} = end\napp()"
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.timeout(180)
+def test_a_restore_that_is_interrupted_leaves_nothing_that_would_be_served(var: Path) -> None:
+    sunday, wal = var.parent / "sunday", var.parent / "wal"
+    with service(var) as office, archiving(wal, office.ledger.url):
+        office.windows.documents.put("mat_drill", b"content")
+        right(kinbind("backup", "base", sunday))
+        late = life.to_state(office, "submitted", seed=1)
+    destroyed(var)
+
+    for name in ENDS:
+        ended = interrupted(name, "restore", sunday, "--wal", wal)
+        assert ended.returncode != 0, (name, ended.stdout)
+        assert not (var / "postgres" / "data").exists(), name
+    right(kinbind("restore", sunday, "--wal", wal))
+    assert not (var / "postgres" / "data.partial").exists()
+    with service(var) as office:
+        assert office.windows.documents.get("mat_drill") == b"content"
+        assert life.look(office, late).state == "submitted"
+        check(office)
