@@ -95,7 +95,8 @@ def main() -> None:
         with serving() as base, ExitStack() as open_clients:
             clients: dict[str, httpx.Client] = {}
             for role in PAGES:
-                cookies = {"kinbind_session": sessions.begin(office.ledger, f"sandbox-{role}")}
+                with office.ledger.desk() as conn:
+                    cookies = {"kinbind_session": sessions.begin(conn, f"sandbox-{role}")}
                 clients[role] = open_clients.enter_context(httpx.Client(base_url=base, cookies=cookies, timeout=60))
                 clients[role].get("/nowhere")
             httpx.get(f"{base}/sign-in")

@@ -56,7 +56,9 @@ def sandbox_sign_in(visit: Anybody) -> Response:
     asked = visit.form.raw("as")
     if not visit.house.sandbox or asked not in principals.sandbox_keys()[1]:
         raise Refused("not_found", 404)
-    return _let_in(visit, sessions.begin(visit.office.ledger, asked))
+    with visit.office.ledger.desk() as conn:
+        token = sessions.begin(conn, asked)
+    return _let_in(visit, token)
 
 
 def _let_in(visit: Visit, token: str) -> Response:

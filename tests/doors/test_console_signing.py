@@ -97,7 +97,8 @@ def test_a_session_ends(comes: Comes, login: tuple[str, str], office: Office) ->
     assert visitor.get("/reviews").status_code == 200
     for over in ("seen_at = clock_timestamp() - interval '61 minutes'", "expires_at = clock_timestamp()"):
         sign_in_again = comes("")
-        sign_in_again.http.cookies.set("kinbind_session", sessions.begin(office.ledger, _principal(office)))
+        with office.ledger.desk() as conn:
+            sign_in_again.http.cookies.set("kinbind_session", sessions.begin(conn, _principal(office)))
         assert sign_in_again.get("/reviews").status_code == 200
         with office.ledger.desk() as conn:
             conn.execute(f"update staff_sessions set {over}")

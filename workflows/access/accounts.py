@@ -47,14 +47,16 @@ where a.login = %(login)s and (a.locked_until is null or a.locked_until <= clock
   and exists (select from principals p where p.id = a.principal and p.revoked_at is null)
 returning a.principal, a.password_hash, a.totp, clock_timestamp()
 """
+# Only while the password is the one that was verified: who was let in by it must not outlive a reset.
 _RIGHT = """
 update staff_accounts set failed = 0, locked_until = null, totp_step = greatest(totp_step, %(step)s),
   password_hash = coalesce(%(hash)s, password_hash)
-where principal = %(principal)s and (%(step)s = 0 or totp_step < %(step)s)
+where principal = %(principal)s and password_hash = %(verified)s and (%(step)s = 0 or totp_step < %(step)s)
 """
 _ADD = """
 insert into staff_accounts (principal, login, password_hash, created_at) values (%s, %s, %s, clock_timestamp())
 """
+_HOLD = "select from staff_accounts where principal = %s for update"
 _SET_UP = """
 update staff_accounts set password_hash = %s, totp = %s, totp_step = %s where principal = %s and totp is null
 """
@@ -150,18 +152,20 @@ def sign_in(ledger: Ledger, keys: Keyring, login: str, password: str, code: str)
         nobodys = _nobodys_hash()  # also where there is an account: the first sign-in takes as long for either
         if not _verified(row[1] if row else nobodys, password) or row is None:
             raise _failed()
-        again = _HASHER.hash(password[:LONGEST]) if _HASHER.check_needs_rehash(row[1]) else None
-    principal, _, sealed, now = row
-    step = 0
-    if sealed is not None:
+        principal, stored, sealed, now = row
+        again = _HASHER.hash(password[:LONGEST]) if _HASHER.check_needs_rehash(stored) else None
+    step, setup = 0, None
+    if sealed is None:
+        setup = keys.seal(pyotp.random_base32().encode(), _context(principal))
+    else:
         step = _step_of(keys.open(sealed, _context(principal)).decode(), code, now)
         if step == 0:
             raise _failed()
-    with ledger.desk() as conn:
-        if conn.execute(_RIGHT, {"principal": principal, "step": step, "hash": again}).rowcount == 0:
-            raise _failed()  # this code has opened a session before
-    setup = None if sealed is not None else keys.seal(pyotp.random_base32().encode(), _context(principal))
-    return sessions.begin(ledger, principal, setup)
+    with ledger.transaction() as conn:  # a reset comes before both, or ends the session with the others
+        right = {"principal": principal, "verified": stored, "step": step, "hash": again}
+        if conn.execute(_RIGHT, right).rowcount == 0:
+            raise _failed()  # this code has opened a session before, or the account has begun anew
+        return sessions.begin(conn, principal, setup)
 
 
 def pairing(keys: Keyring, session: Session) -> tuple[str, str]:
@@ -176,7 +180,8 @@ def pairing(keys: Keyring, session: Session) -> tuple[str, str]:
 def set_up(ledger: Ledger, keys: Keyring, session: Session, password: str, code: str) -> str:
     """Keep the password that was chosen and the authenticator whose code was shown; a session for everything.
 
-    Raises `Malformed` with `password_too_short`, `too_long` or `code_wrong`.
+    Raises `Malformed` with `password_too_short`, `too_long` or `code_wrong`, and `Refused` with `not_found` where the
+    account was begun anew meanwhile, or has been set up.
     """
     secret = _pending(keys, session)
     if len(password) < SHORTEST:
@@ -191,10 +196,11 @@ def set_up(ledger: Ledger, keys: Keyring, session: Session, password: str, code:
     principal = session.principal.id
     kept = (_hashed(password), keys.seal(secret.encode(), _context(principal)), step, principal)
     with ledger.transaction() as conn:
-        if conn.execute(_SET_UP, kept).rowcount == 0:
+        conn.execute(_HOLD, (principal,))  # a reset is through, and has ended this session, or waits until we are
+        if not sessions.pending(conn, session) or conn.execute(_SET_UP, kept).rowcount == 0:
             raise Refused("not_found", 404)
         sessions.end_all(conn, principal)
-    return sessions.begin(ledger, principal)
+        return sessions.begin(conn, principal)
 
 
 def _pending(keys: Keyring, session: Session) -> str:

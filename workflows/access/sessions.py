@@ -42,6 +42,7 @@ select s.id from staff_sessions s join principals p on p.id = s.principal where 
 """  # noqa: S608  the same
 _END = "delete from staff_sessions where id = %s"
 _END_ALL = "delete from staff_sessions where principal = %s"
+_PENDING = "select 1 from staff_sessions where principal = %s and setup = %s"
 _FORGET = "delete from staff_sessions where expires_at < clock_timestamp()"
 
 
@@ -53,12 +54,16 @@ class Session:
     setup: bytes | None = None
 
 
-def begin(ledger: Ledger, principal_id: str, setup: bytes | None = None) -> str:
+def begin(conn: Connection[Any], principal_id: str, setup: bytes | None = None) -> str:
     """Begin a session; the token for the cookie."""
     token = secrets.token_urlsafe(32)
-    with ledger.desk() as conn:
-        conn.execute(_BEGIN, (_id(token), principal_id, setup, HOURS))
+    conn.execute(_BEGIN, (_id(token), principal_id, setup, HOURS))
     return token
+
+
+def pending(conn: Connection[Any], session: Session) -> bool:
+    """Whether the session in which an account is being set up is still there: no other has the same sealed secret."""
+    return conn.execute(_PENDING, (session.principal.id, session.setup)).fetchone() is not None
 
 
 def find(ledger: Ledger, token: str, *, seen: bool = True) -> Session | None:
