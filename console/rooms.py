@@ -65,7 +65,7 @@ def _supervised(office: Office, principal: Principal) -> Mapping[str, int]:
 def _look_at_work(office: Office, principal: Principal) -> None:
     now = office.ledger.now()
     supervising.workload(office.ledger, principal, now)
-    supervising.sampling(office.ledger, principal, now)
+    supervising.sampling(office.desk, principal, now)
 
 
 def _look_at_everything(office: Office, principal: Principal) -> None:

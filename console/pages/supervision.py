@@ -42,7 +42,7 @@ def sampling(visit: Supervisor) -> Response:
     """Decisions drawn to be looked at again, and the policies whose reviews pass by themselves."""
     office = visit.office
     now = office.ledger.now()
-    found = supervising.sampling(office.ledger, visit.principal, now)
+    found = supervising.sampling(office.desk, visit.principal, now)
     laws = office.desk.book.laws_on(shanghai_day(now))
     people = {row["actor"].partition(":")[2] for row in found["drawn"]}
     return visit.page(

@@ -5,6 +5,8 @@ import re
 import httpx
 import pytest
 
+from models import keyring
+from models.keyring import Keyring
 from tasks.office import Office
 from tests import life
 from tests.browser.scenes import SANDBOX
@@ -13,8 +15,10 @@ from tests.store.invariants import check
 from workflows import beside
 from workflows.access import principals
 from workflows.case import Actor
+from workflows.engine import Desk
 from workflows.repairs import orders
 from workflows.repairs.orders import Wish
+from workflows.views import supervising
 
 PAGES = ("", "/sampling", "/suspended", "/staff", "/channels", "/packs", "/packs/CN-national/family_account")
 
@@ -66,6 +70,19 @@ def test_the_draw_is_the_same_all_day_and_another_the_next(supervisor: Visitor, 
     assert len(drawn()) == 12
     assert drawn() != first
     assert supervisor.get(f"/ops/bindings/{first[0]}").status_code == 200
+
+
+def test_the_draw_is_foreseen_by_nobody_without_the_keyring(office: Office):
+    for seed in range(1, 31):
+        decided(office, SANDBOX[0], "approve", seed)
+    looker = principals.Principal("sup", "staff", "主管", roles=("supervisor",), regions=("000000",))
+    keyrings = [office.desk.keys, keyring.read(keyring.keys_file())]
+    keyrings += [Keyring({"k001": bytes(32)}, "k001", bytes([index]) * 32) for index in range(2)]
+    found = [supervising.sampling(Desk(office.ledger, office.desk.book, keys), looker, office.ledger.now())["drawn"]
+             for keys in keyrings]  # fmt: skip
+    ids = [[row["binding_id"] for row in drawn] for drawn in found]
+    assert ids[0] == ids[1], "the same in every process that has the same keyring"
+    assert len({tuple(drawn) for drawn in ids[1:]}) == 3
 
 
 def test_a_sample_is_looked_at_with_its_documents_and_marked(supervisor: Visitor, comes: Comes, office: Office):

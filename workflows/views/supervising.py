@@ -50,12 +50,13 @@ select count(*) as open, count(*) filter (where w.due_at <= clock.now) as overdu
   count(*) filter (where w.lease_until > clock.now) as claimed
 from review_cases w cross join clock where w.agency like any(:granted)
 """)
-# the same all day long, another every day, and nobody can tell beforehand which
+# The same all day long, another every day. Whoever decides knows the ids of his decisions: only the day's salt, drawn
+# from the keyring, keeps him from telling beforehand which of them will be looked at.
 _DRAW = text("""
 select h.binding_id, h.event, h.at, h.actor, h.reason from history h
 join applications a on a.binding_id = h.binding_id
 where h.at >= :since and h.event in ('approved', 'rejected', 'returned') and a.region like any(:granted)
-order by md5(h.binding_id || h.sequence || :day) limit :limit
+order by sha256(convert_to(concat_ws(':', cast(:salt as text), h.binding_id, h.sequence), 'UTF8')) limit :limit
 """)
 _AUTOMATIC = text("""
 select h.actor = 'system' as automatic, count(*) as count from history h
@@ -113,11 +114,11 @@ def _look_for_decisions(ledger: Ledger, today: date) -> list[dict[str, Any]]:
     return [dict(row) for row in ledger.read(_DECISIONS, asked)]
 
 
-def _look_for_samples(ledger: Ledger, asked: tuple[tuple[str, ...], date]) -> dict[str, Any]:
-    regions, today = asked
+def _look_for_samples(ledger: Ledger, asked: tuple[tuple[str, ...], date, str]) -> dict[str, Any]:
+    regions, today, salt = asked
     of = {"granted": patterns(regions), "since": _since(today)}
     counted = {row["automatic"]: row["count"] for row in ledger.read(_AUTOMATIC, of)}
-    drawn = ledger.read(_DRAW, of | {"day": today.isoformat(), "limit": DRAWN})
+    drawn = ledger.read(_DRAW, of | {"salt": salt, "limit": DRAWN})
     return {"automatic": counted.get(True, 0), "by_people": counted.get(False, 0),
             "drawn": [dict(row) for row in drawn]}  # fmt: skip
 
@@ -133,9 +134,11 @@ def _load(one: Mapping[str, Any], lease: Mapping[str, Any], decided: Mapping[str
             "decided": sum(counted.values()), "escalated": decided.get("review_escalated", 0), **counted}  # fmt: skip
 
 
-def sampling(ledger: Ledger, supervisor: Principal, now: datetime) -> dict[str, Any]:
+def sampling(desk: Desk, supervisor: Principal, now: datetime) -> dict[str, Any]:
     """Of the last days: how many reviews passed by themselves and by people, and today's draw to look at again."""
-    return _samples(ledger, (supervisor.regions, shanghai_day(now)))
+    today = shanghai_day(now)
+    salt = desk.keys.fingerprint(f"supervisors' sample of {today.isoformat()}".encode())
+    return _samples(desk.ledger, (supervisor.regions, today, salt))
 
 
 def looked_at(ledger: Ledger, drawn: Sequence[Mapping[str, Any]]) -> dict[tuple[str, datetime], dict[str, Any]]:
