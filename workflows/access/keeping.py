@@ -1,9 +1,13 @@
-"""Keys of channels, made and taken back at the console; each time it is noted who did it.
+"""Keys of channels, made and taken back at the console; each time it is noted, in the same commit, who did it.
 
 A key opens a channel everywhere, so that only a supervisor of the whole country gives or takes one.
 """
 
 from __future__ import annotations
+
+from typing import Any
+
+from psycopg import Connection
 
 from models.ledger import Ledger
 from workflows.access import principals
@@ -23,8 +27,10 @@ def make_key(ledger: Ledger, supervisor: Principal, channel: str, name: str) -> 
     _ask(supervisor)
     if channel not in principals.CHANNELS:
         raise Refused("channel_unknown", 422, "/channel")
-    made, key = principals.create_channel(ledger, channel, name)
-    _note(ledger, supervisor, f"key_made:{made.id}", name)
+    made = principals.new_channel(ledger.now(), channel, name)
+    with ledger.transaction() as conn:
+        key = principals.keep(conn, made)
+        _note(conn, supervisor, f"key_made:{made.id}", name)
     return made, key
 
 
@@ -33,8 +39,10 @@ def revoke_key(ledger: Ledger, supervisor: Principal, principal_id: str, reason:
     _ask(supervisor)
     if not any(one.id == principal_id and one.kind == "channel" for one in principals.every(ledger)):
         raise not_found()
-    principals.revoke(ledger, principal_id)
-    _note(ledger, supervisor, f"key_revoked:{principal_id}", reason)
+    with ledger.transaction() as conn:
+        if not principals.take_back(conn, principal_id):
+            raise not_found()  # somebody else was faster, and it is noted that it was he
+        _note(conn, supervisor, f"key_revoked:{principal_id}", reason)
 
 
 def _ask(supervisor: Principal) -> None:
@@ -42,6 +50,5 @@ def _ask(supervisor: Principal) -> None:
         raise Refused("role_required", 403)
 
 
-def _note(ledger: Ledger, supervisor: Principal, act: str, purpose: str) -> None:
-    with ledger.desk() as conn:
-        conn.execute(_NOTE, (supervisor.id, act, purpose))
+def _note(conn: Connection[Any], supervisor: Principal, act: str, purpose: str) -> None:
+    conn.execute(_NOTE, (supervisor.id, act, purpose))

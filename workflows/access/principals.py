@@ -6,7 +6,10 @@ import hashlib
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, get_args
+
+from psycopg import Connection
 
 from models.ids import new_id
 from models.ledger import Ledger
@@ -79,10 +82,16 @@ def create_channel(ledger: Ledger, channel: str, name: str | None = None) -> tup
 
     Raises `ValueError` for a channel that API.md does not list, and a name that is none.
     """
+    made = new_channel(ledger.now(), channel, name)
+    with ledger.desk() as conn:
+        return made, keep(conn, made)
+
+
+def new_channel(now: datetime, channel: str, name: str | None = None) -> Principal:
+    """Who will hold a channel's next key. Raises `ValueError` as `create_channel` does."""
     if channel not in CHANNELS:
         raise ValueError(f"channels are {', '.join(CHANNELS)}")
-    name = channel if name is None else _right_name(name)
-    return _make(ledger, Principal(new_id("prn", ledger.now()), "channel", name, channel))
+    return Principal(new_id("prn", now), "channel", channel if name is None else _right_name(name), channel)
 
 
 def create_staff(
@@ -98,13 +107,27 @@ def create_staff(
     if not regions or not all(len(region) == 6 and region.isascii() and region.isdecimal() for region in regions):
         raise ValueError("regions are codes of six digits; 000000 is the whole country")
     name = _right_name(name)
-    return _make(ledger, Principal(new_id("prn", ledger.now()), "staff", name, None, roles, regions, person))
+    made = Principal(new_id("prn", ledger.now()), "staff", name, None, roles, regions, person)
+    with ledger.desk() as conn:
+        return made, keep(conn, made)
+
+
+def keep(conn: Connection[Any], principal: Principal) -> str:
+    """Note a principal, with what else is noted on this connection; his key, which is told this once."""
+    key = f"kb_{secrets.token_urlsafe(32)}"
+    conn.execute(_CREATE, _row(principal, key))
+    return key
 
 
 def revoke(ledger: Ledger, principal_id: str) -> bool:
     """Take a key back; whether there was one. Doors forget a key within seconds (`api.auth.REMEMBERED`)."""
     with ledger.desk() as conn:
-        return conn.execute(_REVOKE, (principal_id,)).rowcount > 0
+        return take_back(conn, principal_id)
+
+
+def take_back(conn: Connection[Any], principal_id: str) -> bool:
+    """The same as `revoke`, with what else is noted on this connection."""
+    return conn.execute(_REVOKE, (principal_id,)).rowcount > 0
 
 
 def sandbox_keys() -> tuple[list[str], list[str]]:
@@ -125,13 +148,6 @@ def _right_name(name: str) -> str:
     if not (name.strip() and len(name) <= LONGEST_NAME and name.isprintable()):
         raise ValueError(f"a name has 1 to {LONGEST_NAME} characters that can be seen")
     return name
-
-
-def _make(ledger: Ledger, principal: Principal) -> tuple[Principal, str]:
-    key = f"kb_{secrets.token_urlsafe(32)}"
-    with ledger.desk() as conn:
-        conn.execute(_CREATE, _row(principal, key))
-    return principal, key
 
 
 def _row(principal: Principal, key: str) -> tuple[Any, ...]:
