@@ -62,6 +62,7 @@ async def reveal(call: Looker, binding_id: str) -> Response:
 @router.get("/v1/bindings/{binding_id}/materials/{material_id}/content", summary="The document; logged")
 async def content(call: Looker, binding_id: str, material_id: str) -> Response:
     """The bytes as they were uploaded, for this look only."""
+    await call.look(binding_id, scopes.staff)  # in that role of several which may see it
     documents = call.office.windows.documents
     material = await call.run(opening.open_material, call.office.desk, binding_id, material_id, call.actor())
     try:

@@ -9,6 +9,7 @@ from tasks.office import Office
 from tests import life
 from tests.doors.conftest import Caller
 from tests.doors.family import picture, submitted, uploaded
+from workflows.access import principals
 from workflows.case import ACTIVE, OFFLINE_FALLBACK, SUSPENDED, UNBOUND
 
 
@@ -100,6 +101,22 @@ def test_a_document_is_opened_as_it_was(as_: Caller, alipay: httpx.Client, offic
     assert alipay.get(path).status_code == 403
     assert as_("reviewer-suzhou").get(path).status_code == 404
     assert as_("reviewer").get(path.replace(material["id"], "mat_none")).status_code == 404
+
+
+def test_a_document_opens_to_whichever_role_may_see_the_case(base_url: str, as_: Caller, office: Office) -> None:
+    """The clerk of the member's city, who reviews too, but not this one."""
+    binding_id = life.to_state(office, OFFLINE_FALLBACK, member_region="110100")
+    material = life.look(office, binding_id).materials[0]["id"]
+    office.windows.documents.put(material, b"a page")
+    _, secret = principals.create_staff(office.ledger, "two hats", ["reviewer", "counter"], ["110000"])
+    told = {"Authorization": f"Bearer {secret}"}
+    answer = httpx.get(f"{base_url}/v1/bindings/{binding_id}/materials/{material}/content", headers=told)
+    assert (answer.status_code, answer.content) == (200, b"a page")
+    assert len(looks(office, binding_id)) == 1
+    _, secret = principals.create_staff(office.ledger, "far away", ["reviewer", "counter"], ["320000"])
+    told = {"Authorization": f"Bearer {secret}"}
+    answer = httpx.get(f"{base_url}/v1/bindings/{binding_id}/materials/{material}/content", headers=told)
+    assert answer.status_code == 404
 
 
 # -- operators ---------------------------------------------------------------------------------------------------
