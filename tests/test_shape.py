@@ -1,6 +1,7 @@
 """What the linters cannot see: who may write a state, who may commit, who may ask for the time."""
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,11 +21,27 @@ CLOCKS = {
 }
 # Who may ask this machine for the time, and why.
 CLOCK_READERS = {
-    "models/ledger.py": "is the clock",
-    "embedded/": "process ages, not the service's time",
     "gateways/documents.py": "the ages of files, by the clock that stamped them",
     "cli/": "shows how long ago something was",
 }
+# Who may open a connection of his own, or end a transaction on one, and why. All others are lent theirs by the ledger.
+COMMITTERS = {
+    "models/ledger.py": "is the ledger",
+    "tasks/office.py": "the windows' pool: they are never used inside a transaction of the desk",
+    "tasks/advance.py": "a lock that goes with its connection; nothing is written on it",
+    "gateways/sandbox/": "what the stand-ins know, on the windows' pool",
+    "cli/doctor.py": "looks at a database that may be ill",
+    "cli/checking/audit.py": "the auditor shares nothing with what he audits, and only reads",
+    "cli/simulate/": "counts in a database of its own, and moves its clock",
+    "embedded/": "servers; of bindings it knows nothing",
+}
+# Where a statement may write rows of `bindings`, and why.
+WRITERS = {
+    "models/sql/desk_write_v1.sql": "is how the engine writes",
+    "workflows/repairs/verbs.py": "pins another plan for a repair, and writes no other column (see below)",
+}
+PINS = "update bindings set plan = %s where id = %s"
+_WRITES = re.compile(r"\b(insert\s+into|update|delete\s+from|merge\s+into|truncate)\s+(only\s+)?(public\.)?bindings\b")
 
 Rule = Callable[[ast.AST], Iterator[ast.AST]]
 
@@ -46,11 +63,39 @@ def _is_init(node: ast.AST) -> bool:
     return isinstance(node, ast.FunctionDef) and node.name == "__init__"
 
 
-def commits(tree: ast.AST) -> Iterator[ast.AST]:
-    """`anything.commit(…)`."""
+def binding_writes(tree: ast.AST) -> Iterator[ast.AST]:
+    """SQL that writes rows of `bindings`, as a text or made by SQLAlchemy."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "commit":
-            yield node
+        match node:
+            case ast.Constant(value=str(sql)) if _WRITES.search(sql.lower()):
+                yield node
+            case ast.Call(func=ast.Attribute(value=ast.Name("bindings"), attr="insert" | "update" | "delete")):
+                yield node
+            case ast.Call(func=ast.Name("insert" | "update" | "delete"), args=[ast.Name("bindings"), *_]):
+                yield node
+
+
+def commits(tree: ast.AST) -> Iterator[ast.AST]:
+    """A connection of one's own, one that commits by itself, a transaction that is not the ledger's, or a commit."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name("psycopg" | "Connection"), attr="connect")):
+                yield node
+            case ast.Call(func=ast.Name("ConnectionPool" | "create_engine")):
+                yield node
+            case ast.Call(func=ast.Attribute(attr="transaction", value=owner)) if not _is_ledger(owner):
+                yield node
+            case ast.Call(func=ast.Attribute(attr="commit" | "set_autocommit")):
+                yield node
+            case ast.keyword(arg="autocommit") | ast.Constant("autocommit"):
+                yield node
+            case ast.Attribute(attr="autocommit", ctx=ast.Store()):
+                yield node
+
+
+def _is_ledger(owner: ast.AST) -> bool:
+    """`ledger`, `desk.ledger`, `office.ledger`."""
+    return (owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", None)) == "ledger"
 
 
 def clock_reads(tree: ast.AST) -> Iterator[ast.AST]:
@@ -66,7 +111,8 @@ def clock_reads(tree: ast.AST) -> Iterator[ast.AST]:
 
 RULES: dict[str, tuple[Rule, set[str]]] = {
     "only the engine writes a state": (state_writes, {"workflows/engine.py"}),
-    "only the ledger commits": (commits, {"models/ledger.py"}),
+    "only the engine writes bindings": (binding_writes, set(WRITERS)),
+    "only the ledger commits": (commits, set(COMMITTERS)),
     "only the clock asks for the time": (clock_reads, set(CLOCK_READERS)),
 }
 
@@ -75,6 +121,8 @@ def sources() -> Iterator[tuple[str, ast.AST]]:
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
             yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(), filename=str(path))
+        for path in sorted((ROOT / package).rglob("*.sql")):
+            yield path.relative_to(ROOT).as_posix(), ast.Constant(path.read_text(), lineno=1)
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -89,8 +137,17 @@ def test_shape(name: str) -> None:
     assert not broken, f"{name}: {broken}"
 
 
-def test_there_is_something_to_look_at() -> None:
-    assert sum(1 for _ in sources()) > 5
+@pytest.mark.parametrize("name", RULES)
+def test_nobody_is_allowed_what_he_does_not_do(name: str) -> None:
+    rule, allowed = RULES[name]
+    done = {one for path, tree in sources() for one in allowed if path.startswith(one) and any(rule(tree))}
+    assert done == allowed
+
+
+def test_a_repair_writes_no_column_but_the_plan() -> None:
+    path = ROOT / "workflows/repairs/verbs.py"
+    found = [ast.unparse(node) for node in binding_writes(ast.parse(path.read_text()))]
+    assert found == [repr(PINS)]
 
 
 @pytest.mark.parametrize(
@@ -129,12 +186,68 @@ def test_a_read_state_is_not_found(code: str) -> None:
     assert not list(state_writes(ast.parse(code)))
 
 
-@pytest.mark.parametrize("code", ["session.commit()", "self.connection.commit()", "transaction().commit(now=True)"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "conn.execute('update bindings set state = %s')",
+        "_SQL = 'with x as (UPDATE only bindings b set plan = 1)'",
+        "_SQL = f'insert into bindings (id) values ({one})'",
+        "_SQL = 'delete\\n  from public.bindings'",
+        "bindings.update().values(state=1)",
+        "update(bindings)",
+    ],
+)
+def test_a_written_binding_is_found(code: str) -> None:
+    assert list(binding_writes(ast.parse(code)))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "'select from bindings for update'",
+        "'insert into bindings_seen select id from bindings'",
+        "'update materials m set x = 1 from bindings b'",
+        "seen.update(bindings)",
+    ],
+)
+def test_a_read_binding_is_not_found(code: str) -> None:
+    assert not list(binding_writes(ast.parse(code)))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "session.commit()",
+        "self.connection.commit()",
+        "transaction().commit(now=True)",
+        "psycopg.connect(url)",
+        "Connection.connect(url)",
+        "ConnectionPool(url)",
+        "create_engine(url)",
+        "pool(kwargs={'autocommit': True})",
+        "connect(url, autocommit=True)",
+        "conn.autocommit = True",
+        "conn.transaction()",
+        "office.windows.pool.transaction()",
+    ],
+)
 def test_a_commit_is_found(code: str) -> None:
     assert list(commits(ast.parse(code)))
 
 
-@pytest.mark.parametrize("code", ["commit = 1", "session.begin()", "'session.commit()'", "row.commit_id"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "commit = 1",
+        "'session.commit()'",
+        "row.commit_id",
+        "ledger.desk()",
+        "ledger.transaction()",
+        "desk.ledger.transaction()",
+        "worker.connect(close)",
+        "from psycopg_pool import ConnectionPool",
+    ],
+)
 def test_other_things_are_no_commit(code: str) -> None:
     assert not list(commits(ast.parse(code)))
 
