@@ -46,11 +46,6 @@ def _not_blank(value: str) -> str:
     return value
 
 
-def text_of(most: int) -> Any:
-    """A text of 1 to `most` characters, not only spaces."""
-    return Annotated[str, Field(min_length=1, max_length=most), AfterValidator(_not_blank)]
-
-
 Day = Annotated[date, BeforeValidator(_day)]
 Moment = Annotated[datetime, BeforeValidator(_time)]
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_not_blank)]

@@ -40,7 +40,6 @@ Key = Annotated[str, typer.Option(
 )]  # fmt: skip
 RepairId = Annotated[str, typer.Argument(metavar="ID", help="The repair's id, rep_….")]
 Why = Annotated[str, typer.Option("--reason", help="Why; it stands in every history that this touches.")]
-Many = Annotated[list[str] | None, typer.Option()]
 One = Annotated[str | None, typer.Option()]
 _SAID = {
     "role_required": "this key has not the role for it",

@@ -8,15 +8,14 @@ A code that is not here is an error on the provider's side: never a pass, logged
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
 import structlog
 
 from gateways.faces import FaceAnswer, FaceStatus
+from policies.calendar import next_midnight
 
 log = structlog.get_logger(__name__)
-
-SHANGHAI = timezone(timedelta(hours=8))  # no summer time since 1991
 
 _FAILED, _ERROR, _EXPIRED = FaceStatus.FAILED, FaceStatus.ERROR, FaceStatus.EXPIRED
 
@@ -112,11 +111,6 @@ def answer_for(provider: str, product: str, code: str, finished_at: datetime) ->
         meaning = FAULT
     if meaning is PENDING:
         return meaning
+    # vendors' daily limits begin anew at midnight in Shanghai (DOMAIN §D, §F 13)
     later = next_midnight(finished_at) if meaning is RATE_LIMITED else None
     return replace(meaning, next_retry_at=later, finished_at=finished_at)
-
-
-def next_midnight(moment: datetime) -> datetime:
-    """The next 00:00 in Asia/Shanghai after `moment`: vendors' daily limits begin anew (DOMAIN §D, §F 13)."""
-    day = moment.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
-    return day + timedelta(days=1)

@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from policies.people import normalise_number, same_name
+
 
 class FaceStatus(StrEnum):
     """The normalised status of a session (DOMAIN §D.6); the values are the API's."""
@@ -36,11 +38,11 @@ class Subject:
         return f"Subject(id_type={self.id_type!r})"
 
     def is_same(self, other: Subject) -> bool:
-        """Whether two identities are one: type, name, and number with `x` as `X` (DOMAIN §D.2, §F 7)."""
-        return (self.id_type, self.name.strip(), self.id_number.strip().upper()) == (
-            other.id_type,
-            other.name.strip(),
-            other.id_number.strip().upper(),
+        """Whether two identities are one: type, name and number, each however it is typed (DOMAIN §D.2, §F 7)."""
+        return (
+            self.id_type == other.id_type
+            and same_name(self.name, other.name)
+            and normalise_number(self.id_number) == normalise_number(other.id_number)
         )
 
 

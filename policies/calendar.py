@@ -156,7 +156,6 @@ def _in_year(days: Iterable[date], year: int) -> frozenset[date]:
 
 _SEED_YEARS = _seed()
 SEED = Calendar()  # what the package knows
-LAST_KNOWN_YEAR = SEED.last_known_year
 
 
 def seed_year(year: int) -> Year | None:

@@ -192,11 +192,6 @@ def _poll(office: Office, sessions: list[Session]) -> None:
             _poll(office, [session])
 
 
-def settle(office: Office, session: Session) -> None:
-    """Ask the provider about a session that is not settled yet, and tell the desk."""
-    settle_all(office, [session])
-
-
 def settle_all(office: Office, sessions: Sequence[Session]) -> None:
     """Ask the providers about sessions that are not settled yet, and tell the desk all answers in one commit."""
     open_ones = [one for one in sessions if one["status"] in ("pending", "error")]

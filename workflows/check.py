@@ -68,11 +68,6 @@ def check_book(book: LawBook) -> list[Finding]:
     return [finding for plan in plans.values() for finding in _findings(plan, wrong[_shape(plan)])]
 
 
-def check_plan(plan: Plan) -> list[Finding]:
-    """Return what is wrong with one plan under today's machine."""
-    return _findings(plan, _wrong(plan))
-
-
 def impossible(plan: Plan) -> list[str]:
     """What makes a case under this plan get lost, in words; nothing where none does. Each shape is walked once."""
     shape = _shape(plan)

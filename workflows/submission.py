@@ -196,8 +196,3 @@ def _parties(
             "certificate_person": keys.person(certificate.family, certificate.number),  # the child, by another number
         }
     return parties
-
-
-def plan_of(book: LawBook, facts: ApplicationFacts, now: datetime) -> Plan:
-    """The plan that an application would get at this moment. Raises `NotAllowed`."""
-    return plan_for(book, facts, shanghai_day(now))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
@@ -13,6 +12,7 @@ from gateways.registries import BirthRecord, Insured, PersonAnswer, Unanswered
 from gateways.sandbox import Pool
 from gateways.sandbox.switches import Mode, answers, switch
 from models.keyring import Keyring, keyring
+from policies.people import normalise_number, same_name
 
 DEFAULT_PASSWORD = "123456"  # noqa: S105 - API.md says so; it opens nothing but the sandbox
 _PERSON_FIELDS = ("name", "insured", "credential_active", "pay_password", "birth_date")
@@ -52,7 +52,7 @@ class SandboxRegistries:
             )
         return PersonAnswer(
             known=True,
-            name_matches="name" not in told or _plain(told["name"]) == _plain(name),
+            name_matches="name" not in told or same_name(told["name"], name),
             insured=insured,
             credential_active=bool(told.get("credential_active", True)),
             birth_date=_day(told.get("birth_date")),
@@ -64,8 +64,8 @@ class SandboxRegistries:
         if record is None:
             return BirthRecord(found=False)
         told = record.get("mother_name")
-        names_her = told is None or _plain(told) == _plain(mother_name)
-        if not names_her or _number(record["mother_id_number"]) != _number(mother_number):
+        names_her = told is None or same_name(told, mother_name)
+        if not names_her or normalise_number(record["mother_id_number"]) != normalise_number(mother_number):
             return BirthRecord(found=True)
         return BirthRecord(
             found=True,
@@ -115,12 +115,8 @@ class SandboxRegistries:
                 connection.execute(_CERTIFY, (key, self._seal(key, defaults | given)))
         self._file(person, told.get("prior_filings") or ())
 
-    def set_down(self, down: bool) -> None:  # noqa: FBT001 - a switch is a boolean
-        """For drills: from now on every question raises `Unanswered`, or is answered again."""
-        switch(self._pool, "registries", "down" if down else "up")
-
     def set_mode(self, mode: Mode, seconds: float = 0) -> None:
-        """For drills: `up`, `down`, or `slow` by `seconds` of real time."""
+        """For drills: `up`, `down` (every question raises `Unanswered`), or `slow` by `seconds` of real time."""
         switch(self._pool, "registries", mode, seconds)
 
     def _file(self, holder: str, members: Iterable[str]) -> None:
@@ -146,7 +142,7 @@ class SandboxRegistries:
 
     def _key(self, kind: str, number: str) -> str:
         family = "sandbox" if kind == "person" else f"sandbox-{kind}"
-        return self._keys.person(family, _number(number))
+        return self._keys.person(family, normalise_number(number))
 
     def _seal(self, key: str, body: Mapping[str, Any]) -> bytes:
         return self._keys.seal(json.dumps(body).encode(), f"sandbox:{key}")
@@ -171,16 +167,6 @@ def _iso(given: date | str | None) -> str | None:
 
 def _day(told: str | None) -> date | None:
     return date.fromisoformat(told) if told else None
-
-
-def _number(number: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", number).split()).upper()
-
-
-def _plain(name: str) -> str:
-    # The dots between parts of a minority or foreign name are typed in many ways.
-    plain = unicodedata.normalize("NFKC", "".join(name.split())).casefold()
-    return plain.translate(dict.fromkeys(map(ord, "·•・‧∙."), "·"))
 
 
 _PERSON = "select sealed from sandbox.persons where person = %s"

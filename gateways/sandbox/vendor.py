@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gateways.face_outcomes import next_midnight
 from gateways.sandbox import Pool
 from models.keyring import Keyring
+from policies.calendar import next_midnight
+from policies.people import normalise_number
 
 SESSION_SECONDS = 1800  # CertifyUrl's life
 PAGE = "https://face.sandbox.invalid/h5"  # reserved name: nobody can be there
@@ -153,7 +154,7 @@ class SandboxVendor:
         return bytes(row[0]), row[1]
 
     def _identity(self, request: dict[str, str]) -> str:
-        number = request["CertNo"].strip().upper()
+        number = normalise_number(request["CertNo"])
         return self._keys.person("sandbox-face", f"{request['CertType']}:{number}")
 
 

@@ -90,10 +90,10 @@ def test_the_members_own_password_ends_it_for_the_member(
 
 def test_a_registry_that_does_not_answer_costs_no_attempt(alipay: httpx.Client, office: Office) -> None:
     binding_id = unbinding(office, 546)
-    life.registries(office).set_down(True)
+    life.registries(office).set_mode("down")
     down = act(alipay, binding_id, "confirm_unbind", pay_password="123456")
     assert (down.status_code, view(down)["code"]) == (503, "pay_password_unavailable")
-    life.registries(office).set_down(False)
+    life.registries(office).set_mode("up")
     assert view(act(alipay, binding_id, "confirm_unbind", pay_password="1"))["attempts_left"] == 4
 
 

@@ -111,10 +111,10 @@ def test_a_registry_is_asked_again_at_once(as_: Caller, office: Office):
     from tasks.registries import ask_registries
 
     binding_id = life.to_state(office, "materials_uploaded")
-    life.registries(office).set_down(True)
+    life.registries(office).set_mode("down")
     life.skip(office, seconds=1)
     assert ask_registries(office) == 1
-    life.registries(office).set_down(False)
+    life.registries(office).set_mode("up")
     assert ask_registries(office) == 0
     only(repaired(as_("operator"), binding_id, "ask_again"))
     assert ask_registries(office) == 1

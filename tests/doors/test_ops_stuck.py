@@ -53,7 +53,7 @@ def ask(office: Office) -> None:
 
 def registry_down(office: Office) -> None:
     life.to_state(office, "materials_uploaded")
-    life.registries(office).set_down(True)
+    life.registries(office).set_mode("down")
     for _ in range(2):
         ask(office)
         life.skip(office, minutes=15)
@@ -61,7 +61,7 @@ def registry_down(office: Office) -> None:
 
 
 def registry_up(office: Office) -> None:
-    life.registries(office).set_down(False)
+    life.registries(office).set_mode("up")
     life.skip(office, minutes=15)
     ask(office)
 

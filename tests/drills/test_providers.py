@@ -127,7 +127,7 @@ def test_registries_in_a_mood(office: Office) -> None:
 
 
 def test_registries_that_never_answer_lead_to_a_clerk(office: Office) -> None:
-    life.registries(office).set_down(True)
+    life.registries(office).set_mode("down")
     made = [life.to_state(office, "materials_uploaded", seed=seed) for seed in range(parts.size(3, 500))]
     days = 0
     while {life.look(office, one).state for one in made} != {"offline_fallback"}:

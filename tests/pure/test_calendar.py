@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.calendar import (
-    LAST_KNOWN_YEAR,
     SEED,
     Calendar,
     Year,
@@ -19,6 +18,7 @@ from policies.calendar import (
     start_of_day,
 )
 
+LAST_KNOWN_YEAR = SEED.last_known_year
 KNOWN_DAYS = st.dates(date(2010, 1, 1), date(LAST_KNOWN_YEAR, 11, 1))
 
 

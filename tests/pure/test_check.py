@@ -8,8 +8,9 @@ import pytest
 from policies.book import lawbook
 from policies.plan import Plan, Span
 from policies.planning import ApplicationFacts, PersonFacts, plan_for
+from workflows import check
 from workflows.case import AGENCY_REVIEW, FACE_CHECK, RETURNED, STATES, SUBMITTED
-from workflows.check import Walk, check_book, check_plan
+from workflows.check import Walk, check_book
 from workflows.deadlines import BY_STATE, DEADLINES, WITHOUT_LENGTH
 
 DAY = date(2026, 11, 2)
@@ -22,7 +23,7 @@ def a_plan(product: str = "family_account", born: date = date(1958, 3, 7), regio
 
 
 def found_in(plan: Plan) -> set[tuple[str, str]]:
-    return {(finding.state, finding.what) for finding in check_plan(plan)}
+    return set(check._wrong(plan))
 
 
 def test_no_case_can_get_lost_under_our_packs() -> None:
@@ -76,7 +77,8 @@ def test_a_face_step_without_faces() -> None:
 
 
 def test_a_finding_says_where_it_was_found() -> None:
-    (finding,) = check_plan(replace(a_plan(), deadlines=a_plan().deadlines | {"submitted_to_materials": Span(hours=0)}))
+    plan = replace(a_plan(), deadlines=a_plan().deadlines | {"submitted_to_materials": Span(hours=0)})
+    (finding,) = check._findings(plan, check._wrong(plan))
     assert (finding.pack, finding.version, finding.plan, finding.state) == (
         "CN-national",
         "2026-11-01",

@@ -15,7 +15,7 @@ from policies.pack import Pack
 from policies.relations import RELATIONSHIPS
 from policies.words import DEADLINES
 from tests.pure.policy_cases import DAY
-from workflows.check import check_plan
+from workflows.check import impossible
 
 PAGE = (Path(__file__).parents[2] / "docs" / "packs.md").read_text("utf-8")
 HEAD = {"pack", "version", "effective_from", "region", "product", "inherits", "replaces", "sources", "facts"}
@@ -78,4 +78,4 @@ def test_the_examples_are_fit_for_use(text: str) -> None:
     law = next(law for law in book.laws_on(DAY) if law.chain[0] is draft)
     plans = list(plans_of(book, law, DAY))
     assert {plan.pack for plan in plans} == {draft.pack}
-    assert [finding for plan in plans[:2] for finding in check_plan(plan)] == []
+    assert [why for plan in plans[:2] for why in impossible(plan)] == []

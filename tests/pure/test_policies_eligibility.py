@@ -7,7 +7,7 @@ import pytest
 
 from policies.eligibility import insurance_verdict, judge
 from policies.entitlements import refusal
-from policies.relations import RELATIONSHIPS, from_gbt4761, mirror, to_gbt4761
+from policies.relations import to_gbt4761
 from tests.pure.policy_cases import CHANGSHU, plan
 
 FAMILY = plan()
@@ -133,31 +133,11 @@ def test_entitlements(law, purpose, patient, region, reason):
 
 
 @pytest.mark.parametrize(
-    ("code", "word"),
+    ("word", "code"),
     [
-        ("10", "SPOUSE"), ("1", "SPOUSE"), ("27", "CHILD"), ("28", "OTHER"), ("37", "CHILD"), ("38", "OTHER"),
-        ("52", "PARENT"), ("53", "PARENT_IN_LAW"), ("56", "PARENT_IN_LAW"), ("57", "PARENT"), ("5", "PARENT"),
-        ("64", "GRANDPARENT"), ("44", "GRANDCHILD"), ("77", "SIBLING"), ("97", "OTHER"), ("8", "OTHER"),
+        ("SPOUSE", "10"), ("CHILD", "20"), ("PARENT", "50"), ("PARENT_IN_LAW", "53"), ("SIBLING", "70"),
+        ("GRANDPARENT", "60"), ("GRANDCHILD", "40"), ("WARD", None), ("OTHER", "97"),
     ],
 )  # fmt: skip
-def test_gbt_4761_codes(code, word):
-    assert from_gbt4761(code) == word
-
-
-@pytest.mark.parametrize("code", ["0", "01", "", "本人"])
-def test_nobody_is_his_own_relative(code):
-    with pytest.raises(ValueError, match="no relationship"):
-        from_gbt4761(code)
-
-
-def test_words_and_codes_agree_both_ways():
-    assert to_gbt4761("WARD") is None
-    for word in set(RELATIONSHIPS) - {"WARD"}:
-        assert from_gbt4761(to_gbt4761(word) or "") == word
-
-
-def test_a_relationship_mirrored_twice_is_itself_where_it_has_a_mirror():
-    for word in ("SPOUSE", "CHILD", "PARENT", "SIBLING", "GRANDPARENT", "GRANDCHILD"):
-        assert mirror(mirror(word)) == word
-    assert mirror("CHILD") == "PARENT"
-    assert (mirror("PARENT_IN_LAW"), mirror("WARD")) == ("OTHER", "OTHER")
+def test_gbt_4761_codes(word, code):
+    assert to_gbt4761(word) == code

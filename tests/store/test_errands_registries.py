@@ -90,7 +90,7 @@ def test_a_birth_certificate_that_does_not_fit(office: Office, known: bool, reas
 
 
 def test_no_answer_is_asked_for_again_every_quarter_of_an_hour_without_a_line(office: Office) -> None:
-    life.registries(office).set_down(True)
+    life.registries(office).set_mode("down")
     binding_id = to_state(office, "materials_uploaded")
     before, now = office.desk.look(binding_id)
     ask_registries(office)
@@ -104,13 +104,13 @@ def test_no_answer_is_asked_for_again_every_quarter_of_an_hour_without_a_line(of
     due, attempts = watch(office, binding_id, "materials_to_checked")
     assert (due, attempts) == (before.since + timedelta(minutes=75), 5)
     assert look(office, binding_id).version == before.version
-    life.registries(office).set_down(False)
+    life.registries(office).set_mode("up")
     advance(office, minutes=15)
     assert look(office, binding_id).state == "face_check"
 
 
 def test_after_three_working_days_without_an_answer_a_clerk_checks(office: Office) -> None:
-    life.registries(office).set_down(True)
+    life.registries(office).set_mode("down")
     binding_id = to_state(office, "materials_uploaded")
     handed_in = look(office, binding_id).since
     advance(office, days=12)
@@ -206,10 +206,10 @@ def test_a_suspicion_is_not_lifted_by_the_registry(office: Office) -> None:
 def test_a_look_without_an_answer_is_repeated_within_the_hour(office: Office) -> None:
     binding_id = to_state(office, "active")
     life.registries(office).put_person(MEMBER, {"insured": None})
-    life.registries(office).set_down(True)
+    life.registries(office).set_mode("down")
     advance(office, days=2)
     assert look(office, binding_id).state == "active"
-    life.registries(office).set_down(False)
+    life.registries(office).set_mode("up")
     advance(office, minutes=61)
     assert look(office, binding_id).state == "suspended"
 

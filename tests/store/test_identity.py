@@ -9,7 +9,7 @@ import pytest
 from cli.checking.audit import examine
 from gateways.registries import PersonAnswer
 from tasks.changes import prepared
-from tasks.faces import settle
+from tasks.faces import settle_all
 from tasks.office import Office
 from tasks.unbinding import confirm_unbind
 from tests import life
@@ -66,7 +66,7 @@ def test_a_pass_lets_nobody_in_who_is_reported_while_the_provider_is_asked(
     session = life.start_face(office, binding_id)
     life.faces(office).complete(session["reference"], "passed")
     then(monkeypatch, life.faces(office), "ask", lambda: report(office, binding_id, "id_number", SOMEBODY))
-    settle(office, session)
+    settle_all(office, [session])
     case = life.look(office, binding_id)
     assert (case.state, case.application.parties["reported"]["id_number"]) == ("suspended", SOMEBODY)
     assert case.application.parties["member"]["id_number"] != SOMEBODY

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import msgspec
 import pytest
 
-from policies.calendar import LAST_KNOWN_YEAR, Year, end_of_day, seed_year, shanghai_day
+from policies.calendar import SEED, Year, end_of_day, seed_year, shanghai_day
 from tasks.calendars import keep_calendar
 from tasks.office import Office
 from tests import life
@@ -132,7 +132,7 @@ def test_a_notice_unlike_any_year_is_refused(body: bytes, words: str) -> None:
 def test_a_notice_at_the_bounds_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     found = calendars.parse(a_file(off=40, worked=20), 2031)
     assert (len(found.holidays), len(found.make_up)) == (40, 20)
-    for year in range(2004, LAST_KNOWN_YEAR + 1):  # no year that there was is further out
+    for year in range(2004, SEED.last_known_year + 1):  # no year that there was is further out
         seed = seed_year(year)
         assert seed is not None
         days = [(day, True) for day in seed.holidays] + [(day, False) for day in seed.make_up]

@@ -101,7 +101,7 @@ def test_pairs_filed_beforehand(registries):
 
 
 def test_registries_that_are_down_say_nothing(registries):
-    registries.set_down(True)
+    registries.set_mode("down")
     questions = [
         lambda: ask(registries),
         lambda: registries.birth_certificate("A440000001", "张三", ZHANG.id_number),
@@ -112,7 +112,7 @@ def test_registries_that_are_down_say_nothing(registries):
         with pytest.raises(Unanswered):
             question()
     registries.put_person(ZHANG.id_number, {"name": "张三"})  # the developer is heard all the same
-    registries.set_down(False)
+    registries.set_mode("up")
     assert ask(registries).name_matches
 
 
