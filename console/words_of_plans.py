@@ -48,7 +48,7 @@ PARTS: Mapping[str, Words] = {
     "materials": ("材料", "Materials"),
     "face.subjects": ("须刷脸的人（依次）", "Whose faces, in order"),
     "face.window_hours": ("首次刷脸后须在此时间内通过", "Time to pass after the first attempt"),
-    "face.grace_minutes": ("服务商故障后的宽限", "Grace after an outage"),
+    "face.grace_minutes": ("时限内开始的核验，可延后通过", "A session begun in time may pass later by"),
     "face.max_attempts": ("尝试次数上限", "Attempts at most"),
     "face.document_types": ("可刷脸比对的证件", "Documents that a face is compared with"),
     "face.spoof": ("疑似攻击时", "After a suspected spoof"),

@@ -13,6 +13,7 @@ from policies.pack import Pack
 from policies.refusals import NotAllowed
 from tests.pure.policy_cases import DAY
 
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
 CODE = re.compile(r"[a-z]+_[a-z]|[\[\]{}\"]|null|false|true")
 Lines = dict[tuple[str, str], tuple[Because, Pack]]
 
@@ -32,7 +33,7 @@ def every() -> Lines:
     return found
 
 
-@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_line_is_said_in_words(every: Lines, language: Language):
     t = Tongue(language, lambda code, _: code)
     assert len(every) > 100
@@ -50,6 +51,16 @@ def test_lengths_and_alternatives_are_told_as_people_tell_them(every: Lines):
     assert said["deadlines.review_to_decision"] == "2 个工作日"
     assert said["warning_days"] == "30 天、7 天"
     assert said["limits.members_per_holder"] == "5 人"
+    assert said["face.grace_minutes"] == "30 分钟"
     assert said["materials.register"] == "户口簿首页 + 户口簿成员页"
     pack = every["relationship", '"SPOUSE"'][1]
     assert explained.part(t, pack, "limits.per_relation.SPOUSE") == "此类关系可绑定的人数 · 配偶"
+
+
+def test_the_grace_is_that_of_a_session_begun_in_time(every: Lines):
+    """§D.7: it has nothing to do with an outage, which lengthens the window by its own length."""
+    pack = every["relationship", '"SPOUSE"'][1]
+    names = [
+        explained.part(Tongue(language, lambda code, _: code), pack, "face.grace_minutes") for language in LANGUAGES
+    ]
+    assert names == ["时限内开始的核验，可延后通过", "A session begun in time may pass later by"]
