@@ -84,8 +84,8 @@ PARTS: Mapping[str, Words] = {
     "unbind.initiators": ("可由谁提出", "Who may ask for it"),
     "unbind.authentication": ("如何核验", "How it is confirmed"),
     "unbind.min_age_days": ("生效满多久后可解绑", "How long in force before"),
-    "age.minor_max_exclusive": ("未成年：未满", "A minor is under"),
-    "age.minor_max_inclusive": ("未成年：至多", "A minor is at most"),
+    "age.minor_max_exclusive": ("未达刷脸年龄：未满", "Below the face age: under"),
+    "age.minor_max_inclusive": ("未达刷脸年龄：至多", "Below the face age: at most"),
     "age.reached_on": ("何日视为达到年龄", "An age is reached on"),
     "age.feb29_in_common_year": ("2 月 29 日出生者平年的生日", "Born on 29 February, in a common year"),
 }
@@ -101,8 +101,9 @@ VALUES: Mapping[str, Words] = {
     "member_own": ("家庭成员本人账户", "the member's own account"),
     "holder_personal_account": ("绑定人个人账户", "the holder's personal account"),
     "newborn": ("新生儿", "newborn"),
-    "minor": ("未成年", "minor"),
-    "adult": ("成年", "adult"),
+    # not 未成年: who is a minor by law is so until 18, and this is the border of the face check
+    "minor": ("未达刷脸年龄", "below the face age"),
+    "adult": ("已达刷脸年龄", "at the face age"),
     "show_code": ("展示医保码", "show the code"),
     "activate_credential": ("激活医保码", "activate the credential"),
     "query_usage": ("查询使用情况", "ask for the use"),

@@ -57,6 +57,21 @@ def test_lengths_and_alternatives_are_told_as_people_tell_them(every: Lines):
     assert explained.part(t, pack, "limits.per_relation.SPOUSE") == "此类关系可绑定的人数 · 配偶"
 
 
+def test_the_border_of_the_face_is_not_called_that_of_age(every: Lines):
+    """未成年人 are those under 18 (§E); the branches of a pack part at the face age."""
+    said = {}
+    for language in LANGUAGES:
+        t = Tongue(language, lambda code, _: code)
+        groups = {
+            line.value: explained.value(t, pack, line) for line, pack in every.values() if line.part == "age_group"
+        }
+        said[language] = groups['"minor"'], groups['"adult"']
+        words = [explained.part(t, pack, line.part) + explained.value(t, pack, line)
+                 for line, pack in every.values() if line.part.startswith("age")]  # fmt: skip
+        assert not [word for word in words if "未成年" in word or "minor" in word or "adult" in word]
+    assert said == {"zh": ("未达刷脸年龄", "已达刷脸年龄"), "en": ("below the face age", "at the face age")}
+
+
 def test_the_grace_is_that_of_a_session_begun_in_time(every: Lines):
     """§D.7: it has nothing to do with an outage, which lengthens the window by its own length."""
     pack = every["relationship", '"SPOUSE"'][1]
