@@ -11,6 +11,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from api.texts import TEXTS
+from console.words_of_codes import CODES as WORDS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -46,6 +47,13 @@ def test_the_words_of_the_glossary_stand_in_the_code():
     words = re.findall(r"`([A-Za-z_.]+)`", (DOCS / "glossary.md").read_text())
     said = sources() + "\n".join(path.read_text() for path in (ROOT / "policies" / "packs").rglob("*.yaml"))
     assert {word for word in words if not re.search(rf"\b{word.split('.')[-1]}\b", said)} == set()
+
+
+def test_the_glossary_calls_the_pages_of_a_register_as_the_console_does():
+    """A holder's page is his own: 户主 is the head of the household, somebody else as like as not."""
+    (row,) = re.findall(r"^\| 户口簿(.*)", (DOCS / "glossary.md").read_text(), re.MULTILINE)
+    names, kinds = row.split("|")[0].split(), re.findall(r"`(\w+)`", row)
+    assert [f"户口簿{name}" for name in names] == [WORDS["kind"][kind][0] for kind in kinds]
 
 
 def test_every_decision_is_listed_and_names_alternatives():
