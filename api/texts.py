@@ -66,7 +66,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "holder_limit": ("您绑定的家庭成员已达上限", "The holder has as many members as allowed"),
     "holder_relation_limit": ("该关系的绑定人数已达上限", "The holder has as many of this relationship as allowed"),
     # never by whom: who the other binders are is not this applicant's business (DOMAIN §B.8)
-    "member_binder_limit": ("该成员本月被绑定次数已达上限", "The member has as many binders as allowed this month"),
+    "member_binder_limit": (
+        "本月绑定该成员的人数已达上限",
+        "As many people as allowed have bound this member this month",
+    ),
     "sharing_not_active": (
         "须先开通家庭共济授权，且须在有效状态",
         "It stands on a sharing between the two that is in force",

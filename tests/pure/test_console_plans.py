@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from api.texts import text
 from console import explained
 from console.words import Language, Tongue
 from policies.book import lawbook
@@ -70,6 +71,32 @@ def test_the_border_of_the_face_is_not_called_that_of_age(every: Lines):
                  for line, pack in every.values() if line.part.startswith("age")]  # fmt: skip
         assert not [word for word in words if "未成年" in word or "minor" in word or "adult" in word]
     assert said == {"zh": ("未达刷脸年龄", "已达刷脸年龄"), "en": ("below the face age", "at the face age")}
+
+
+@pytest.mark.parametrize(
+    ("key", "named", "counted"),
+    [("limits.holder_scope", "绑定人的家庭成员数", "A holder's members"),
+     ("limits.holder_window", "绑定人的家庭成员数", "A holder's members"),
+     ("limits.holder_count_ended", "绑定人的家庭成员数", "a holder's members"),
+     ("limits.member_scope", "家庭成员的绑定人数", "A member's holders"),
+     ("limits.member_window", "家庭成员的绑定人数", "A member's holders"),
+     ("limits.count_ended", "家庭成员的绑定人数", "a member's holders")],
+)  # fmt: skip
+def test_a_limit_says_who_is_counted(every: Lines, key: str, named: str, counted: str):
+    """The holder's limits count his members (F50), the member's count his holders (F51)."""
+    pack = every["relationship", '"SPOUSE"'][1]
+    zh, en = (explained.part(Tongue(language, lambda code, _: code), pack, key) for language in LANGUAGES)
+    assert zh.startswith(named)
+    assert counted in en
+
+
+@pytest.mark.parametrize(("language", "counted"), [("zh", "人数"), ("en", "people")])
+def test_the_limit_of_a_member_is_told_as_one_of_people(language: Language, counted: str):
+    """F51: bound by at most two people, however often each of them did it."""
+    told = lawbook().pack_for("110105", "family_account", DAY).reasons["member_binder_limit"]
+    for said in (Tongue(language, text).pair((told.zh, told.en)), text("member_binder_limit", language)):
+        assert counted in said
+        assert "次数" not in said
 
 
 def test_the_grace_is_that_of_a_session_begun_in_time(every: Lines):
