@@ -34,6 +34,7 @@ _KEYS = {
     "product": "pack",
     "max_": "documents.max_",
 }
+_WITH = {"counter.agency_of": "counter.agency_level"}  # a second key that decides the same lines
 Words = tuple[str, str]  # Chinese, English
 _CONDITIONS: dict[Condition, Words] = {
     "always": ("所有申请均须告知", "asked of everybody"),
@@ -183,4 +184,5 @@ def _because(law: Law, part: str, value: object, key: str, why: Words = _NOTHING
 
 
 def _source(law: Law, key: str) -> tuple[str, str, tuple[str, ...], bool]:
-    return key, law.origin(key).file, law.facts(key), law.is_unconfirmed(key)
+    unconfirmed = law.is_unconfirmed(key) or law.is_unconfirmed(_WITH.get(key, key))
+    return key, law.origin(key).file, law.facts(key), unconfirmed

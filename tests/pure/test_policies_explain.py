@@ -61,6 +61,21 @@ def test_every_line_of_every_plan_has_its_reason(law):
         assert body is None or [one.key for one in because if not has(body, one.key)] == []
 
 
+@pytest.mark.parametrize(
+    ("facts", "lines"),
+    [
+        (asked("account_sharing"), {"relationship", "registry.same_region", "registry.region"}),
+        (asked("code_display", channel="alipay"), {"relationship", "registry.same_region", "registry.region"}),
+        (asked(region="320581"), {"counter.agency", "counter.agency_name", "counter.address"}),
+    ],
+    ids=["sharing of 2023", "its second step", "whose counter in Suzhou"],
+)
+def test_what_a_later_or_nearer_source_doubts_is_marked(facts, lines):
+    """W5: by December 2024 every province had widened its sharing; F29, F170: the local agency may be the county's."""
+    doubted = {one.part for one in explain_plan(lawbook(), facts, DAY)[1] if one.unconfirmed}
+    assert lines - doubted == set()
+
+
 def test_a_plan_says_in_words_what_of_the_application_decided():
     facts = asked(
         region="320581", relationship="CHILD", born=date(2010, 11, 21), channel="alipay", initiator="guardian"
