@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from policies.book import lawbook
 from policies.eligibility import insurance_verdict, judge
 from tests.pure.policy_cases import CHANGSHU, DAY, NANJING, around, found_on
 from tests.pure.registry_answers import answers
@@ -26,6 +27,20 @@ def test_sixteen_and_under_ends_on_the_seventeenth_birthday(region, born, sevent
     assert [plan.age_group for plan in found] == ["minor", "adult", "adult"]
     assert [plan.face.subjects for plan in found] == [(), ("member",), ("member",)]
     assert [len(plan.materials[0].any_of) for plan in found] == [3, 1, 1]  # any one of three; then the page alone
+
+
+@pytest.mark.parametrize("id_type", ["passport", "travel_permit", "hmt_residence_permit"])
+def test_any_one_of_three_papers_is_enough_for_a_child_with_another_document(id_type):
+    """S4 names the three, and no letter, for whoever is sixteen or less (F155, F156, C2): not for one method alone."""
+    child = {"region": CHANGSHU, "relationship": "CHILD", "born": date(2019, 5, 1)}
+    other = found_on(DAY, method="other_document", id_type=id_type, **child)
+    assert other.materials == found_on(DAY, **child).materials
+    assert [sorted({kind for some in group.any_of for kind in some}) for group in other.materials] == [
+        ["birth_certificate", "household_register_holder_page", "household_register_member_page",
+         "notarised_relationship"],
+    ]  # fmt: skip
+    assert (other.face.subjects, other.face_at_age) == ((), ("member",))
+    assert lawbook().law_for(CHANGSHU, "family_account", DAY).is_unconfirmed("methods.other_document.branches.minor")
 
 
 @pytest.mark.parametrize("born", [date(2010, 11, 21), LEAP])
