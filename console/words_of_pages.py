@@ -271,7 +271,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "birth_certificate": ("出生医学证明（新生儿）", "Birth certificate (newborn)"),
     "certificate_number": ("出生医学证明编号", "Certificate number"),
     "certificate_mother_name": ("母亲姓名", "Mother's name"),
-    "certificate_mother_id_number": ("母亲身份证号码", "Mother's ID number"),
+    "certificate_mother_id_number": ("母亲证件号码", "Number of the mother's document"),
     "to_notices": ("下一步：告知与同意", "Next: notices"),
     "read_out": ("已向申请人宣读并取得同意", "Read out, and agreed to"),
     "will_need": ("须扫描的材料", "To be scanned"),

@@ -24,7 +24,7 @@ _CITIZEN = re.compile(r"[0-9]{17}[0-9X]")
 _LEGACY = re.compile(r"[0-9]{15}")
 _FOREIGN_2017 = re.compile(r"[A-Z]{3}[0-9]{12}")
 _TRAVEL = re.compile(r"[A-Z0-9]{5,20}")
-_PASSPORT = re.compile(r"[A-Z][A-Z0-9]{4,13}")
+_NO_CITIZEN = re.compile(r"[A-Z0-9]{5,14}")  # shorter than any citizen's number, new or old
 _BIRTH_CERTIFICATE = re.compile(r"[A-Z][0-9]{9}")
 _CENTENARIANS = frozenset({"996", "997", "998", "999"})
 _DOTS = dict.fromkeys(map(ord, "•・‧∙."), "·")
@@ -125,8 +125,9 @@ def parse_for_search(text: str, today: date) -> tuple[Identity, ...]:
 def parse_by_number(text: str, today: date, pointer: str) -> Identity:
     """Read the number of a person of whom only the number is asked (a newborn's mother): its form says the kind.
 
-    A letter and up to 13 more are taken for a passport's; whatever is longer must be in order as a citizen's, a
-    permit's or a foreign resident's, so that a digit forgotten is no passport. Raises
+    Five to fourteen letters and digits are taken for those of a passport or travel permit, of which no more can be said
+    (§C.3); whatever is longer must be in order as a citizen's, a residence permit's or a foreign resident's, so that a
+    digit forgotten is no passport. Raises
     `NotAllowed("id_number_invalid")` at `pointer`.
     """
     number = normalise_number(text)
@@ -134,7 +135,7 @@ def parse_by_number(text: str, today: date, pointer: str) -> Identity:
         return found
     if _FOREIGN_2017.fullmatch(number):
         return Identity("foreign_permanent_resident", "foreign_permanent_resident15", number, None)
-    if _PASSPORT.fullmatch(number):
+    if _NO_CITIZEN.fullmatch(number):
         return Identity("passport", "passport", number, None)
     raise NotAllowed("id_number_invalid", pointer)
 

@@ -167,6 +167,10 @@ def test_a_search_returns_all_whom_a_number_may_name():
         ("911222199001010012", "foreign_permanent_resident"),
         ("USA110119900101", "foreign_permanent_resident"),
         ("ea1234567", "passport"),
+        ("567890123", "passport"),  # of the United States and others: digits alone
+        ("06123456", "passport"),  # a permit of eight digits
+        ("12345", "passport"),
+        ("1" * 14, "passport"),
     ],
 )
 def test_a_number_alone_says_whose_it_is(number, id_type):
@@ -174,7 +178,18 @@ def test_a_number_alone_says_whose_it_is(number, id_type):
 
 
 @pytest.mark.parametrize(
-    "number", ["", "1101051949123100", "110105194912310021", "110105491231002", "12345678", "E" * 15]
+    "number",
+    [
+        "",
+        "1234",
+        "张三123456",
+        "AB-123456",
+        "1101051949123100",
+        "11010519491231002",
+        "110105194912310021",
+        "110105491231002",
+        "E" * 15,
+    ],
 )
 def test_a_digit_forgotten_is_no_passport(number):
     with pytest.raises(NotAllowed) as refused:
