@@ -78,7 +78,8 @@ def _choices(law: Law, plan: Plan, facts: ApplicationFacts, day: date) -> Iterat
     zh = f"绑定人参保地为 {place}；{day} 施行的政策包中提供该业务的，以适用于{whole[0]}的最近"
     en = f"the holder is insured in {place}; of the packs in force on {day} that offer this product, the one for"
     yield _because(law, "policy", f"{plan.pack} {plan.version}", "pack", (zh, f"{en} {whole[1]} is the nearest"))
-    yield _because(law, "relationship", facts.relationship, "relations.allowed", _LISTED)
+    of_method = f"methods.{plan.method}.relations" if _rule(pack, plan.method).relations else "relations.allowed"
+    yield _because(law, "relationship", facts.relationship, of_method, _LISTED)
     if facts.channel is not None:
         yield _channel(law, facts.channel, place)
     if facts.initiator is not None:

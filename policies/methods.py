@@ -1,4 +1,4 @@
-"""Which way to name the member is open to him: by his document and his age (F10, F11, F47)."""
+"""Which way to name the member is open to him: by his document, his age and his relationship (F10, F11, F22, F47)."""
 
 from __future__ import annotations
 
@@ -28,6 +28,15 @@ def group_under(pack: Pack, rule: MethodRule, id_type: str, born: date, day: dat
     if group is None:  # a method for newborns alone takes no adults
         raise _not_allowed(pack, id_type, born, day)
     return group
+
+
+def check_relation(rule: MethodRule, relationship: str) -> None:
+    """Let pass whom the method is for: by a certificate no mother binds her husband (F22).
+
+    Raises `NotAllowed("relation_not_allowed")`.
+    """
+    if rule.relations is not None and relationship not in rule.relations:
+        raise NotAllowed("relation_not_allowed", "/relationship")
 
 
 def _branch(pack: Pack, rule: MethodRule, born: date, day: date) -> AgeGroup | None:

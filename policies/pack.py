@@ -57,12 +57,14 @@ class MethodRule(Part):
     branches: Annotated[dict[AgeGroup, Branch], Field(min_length=1)]
     birth_certificate: bool = False
     member_insured: InsuredRule | None = None  # instead of eligibility.member
+    relations: Annotated[tuple[str, ...], Field(min_length=1)] | None = None  # of relations.allowed; None: all of them
 
     @model_validator(mode="after")
-    def _mother_is_known(self) -> MethodRule:
+    def _known(self) -> MethodRule:
         faces = {who for branch in self.branches.values() for who in (*branch.face, *branch.face_at_age)}
         if "mother" in faces and not self.birth_certificate:
             raise ValueError("the mother is named by a birth certificate only: her face needs birth_certificate: true")
+        known_relations(self.relations or ())
         return self
 
 
@@ -239,6 +241,7 @@ class Pack(Part):
     @model_validator(mode="after")
     def _names_agree(self) -> Pack:
         """Every name that one part uses is defined in another."""
+        allowed = set(self.relations.allowed)
         branches = [branch for rule in self.methods.values() for branch in rule.branches.values()]
         used = {name for branch in branches for name in branch.papers}
         used |= {name for names in self.relations.papers.values() for name in names}
@@ -247,6 +250,9 @@ class Pack(Part):
         _all_in("reasons", said, self.reasons)
         if any(branch.face for branch in branches):
             _all_in("notices", {"face"}, self.notices)
+        nobody = [name for name, rule in self.methods.items() if not {*(rule.relations or allowed)} & allowed]
+        if nobody:
+            raise ValueError(f"methods: open to none of relations.allowed: {', '.join(nobody)}")
         return self
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from policies.ages import age_on, face_age_day
 from policies.book import LawBook
-from policies.methods import group_under, method_rule
+from policies.methods import check_relation, group_under, method_rule
 from policies.pack import Branch, InsuredRule, MethodRule, Pack
 from policies.plan import (
     AgeGroup,
@@ -91,6 +91,7 @@ def plan_under(book: LawBook, pack: Pack, facts: ApplicationFacts, day: date) ->
     born = _member_born(facts, day)
     _check_people(pack, facts, born, day)
     group = group_under(pack, rule, facts.member.id_type, born, day)
+    check_relation(rule, facts.relationship)
     under_14 = age_on(pack.age.rule, born, day) < GUARDIAN_CONSENT_BELOW
     # all that a plan is made of: a class of cases, so that most applications find theirs made already
     kind = (id(pack), facts.method, group, facts.relationship, facts.holder.insured_region,

@@ -156,6 +156,19 @@ def test_grown_children_are_not_bound_by_certificate(town: Town) -> None:
     assert view(town.asked(**told, born="2001-05-01"))["code"] == "method_not_allowed"
 
 
+@pytest.mark.parametrize("relationship", ["SPOUSE", "PARENT", "GRANDPARENT", "SIBLING"])
+def test_a_newborn_is_no_husband_and_no_grandparent(town: Town, relationship: str) -> None:
+    """F22 母婴绑定: no registry would say so, for it is asked about mother and child only."""
+    body = application(method="birth_certificate")
+    certified(town, body)
+    refused = town.applied("alipay", body | {"relationship": relationship})
+    assert (refused.status_code, view(refused)["code"]) == (422, "relation_not_allowed")
+    assert [one["pointer"] for one in view(refused)["errors"]] == ["/relationship"]
+    told = view(town.asked(method="birth_certificate", relationship=relationship, born=town.today().isoformat()))
+    assert told["code"] == "relation_not_allowed"
+    assert town.applied("alipay", body).status_code == 201
+
+
 # -- the certificate becomes a number ------------------------------------------------------------------------------
 
 

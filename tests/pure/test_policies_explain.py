@@ -66,12 +66,13 @@ def test_every_line_of_every_plan_has_its_reason(law):
     [
         (asked("account_sharing"), {"relationship", "registry.same_region", "registry.region"}),
         (asked("code_display", channel="alipay"), {"relationship", "registry.same_region", "registry.region"}),
+        (asked(method="birth_certificate", relationship="CHILD", born=date(2026, 10, 1)), {"relationship"}),
         (asked(region="320581"), {"counter.agency", "counter.agency_name", "counter.address"}),
     ],
-    ids=["sharing of 2023", "its second step", "whose counter in Suzhou"],
+    ids=["sharing of 2023", "its second step", "who binds by a certificate", "whose counter in Suzhou"],
 )
 def test_what_a_later_or_nearer_source_doubts_is_marked(facts, lines):
-    """W5: by December 2024 every province had widened its sharing; F29, F170: the local agency may be the county's."""
+    """W5: by December 2024 all had widened their sharing; F22: 母婴; F29, F170: the agency may be the county's."""
     doubted = {one.part for one in explain_plan(lawbook(), facts, DAY)[1] if one.unconfirmed}
     assert lines - doubted == set()
 

@@ -4,13 +4,18 @@ from datetime import date
 
 import pytest
 
+from policies.book import LawBook
+from policies.loader import SHIPPED, read_folder, read_pack
+from policies.planning import plan_for
 from policies.refusals import NotAllowed
 from tests.pure.policy_cases import (
     BEIJING,
     CHANGSHU,
+    DAY,
     GUANGZHOU,
     NANJING,
     SHENZHEN,
+    asked,
     plan,
     refusal,
 )
@@ -123,6 +128,51 @@ def test_the_channel_decides_whether_but_never_what():
 )  # fmt: skip
 def test_who_is_refused_and_where(facts, expected):
     assert refusal(**facts) == expected
+
+
+BY_CERTIFICATE = {"method": "birth_certificate", "born": date(2026, 10, 1)}
+
+
+@pytest.mark.parametrize("region", [BEIJING, NANJING, CHANGSHU])
+def test_a_certificate_is_for_who_has_or_keeps_the_child(region):
+    """F22 母婴绑定: no newborn is bound so as a husband, parent, grandparent, brother or sister."""
+    for relationship in ("CHILD", "GRANDCHILD", "WARD"):
+        assert plan(region=region, relationship=relationship, **BY_CERTIFICATE).age_group == "newborn"
+    for relationship in ("SPOUSE", "PARENT", "GRANDPARENT", "SIBLING"):
+        said = refusal(region=region, relationship=relationship, **BY_CERTIFICATE)
+        assert said == ("relation_not_allowed", "/relationship", 422)
+        assert plan(region=region, relationship=relationship, born=date(2026, 10, 1))
+
+
+def test_a_pack_may_open_a_method_to_more_or_fewer():
+    head = """
+pack: CN-51-test
+version: "1"
+effective_from: 2026-01-01
+region: "51"
+inherits: CN-national/family_account
+product: family_account
+facts: {methods: [F22]}
+"""
+    told = {
+        "methods: {birth_certificate: {relations: [CHILD]}}": ["CHILD"],
+        "methods: {birth_certificate: {relations: null}}": ["SPOUSE", "CHILD", "SIBLING"],
+        "relations: {allowed: [SPOUSE, CHILD]}": ["CHILD"],
+    }
+    for rule, expected in told.items():
+        book = LawBook([*read_folder(SHIPPED), read_pack("own.yaml", f"{head}{rule}\n")])
+        facts = {
+            one: asked(region="510100", relationship=one, **BY_CERTIFICATE) for one in ("SPOUSE", "CHILD", "SIBLING")
+        }
+        assert [one for one in facts if found_in(book, facts[one]) is None] == expected
+
+
+def found_in(book, facts):
+    try:
+        plan_for(book, facts, DAY)
+    except NotAllowed as no:
+        return no.code
+    return None
 
 
 def test_guardians_act_below_eighteen_and_for_wards():
