@@ -40,7 +40,6 @@ _CONDITIONS: dict[Condition, Words] = {
     "always": ("所有申请均须告知", "asked of everybody"),
     "face": ("须刷脸", "a face is asked"),
     "materials": ("须提交材料", "documents are asked"),
-    "agency": ("由经办机构审核，或可能须到窗口办理", "an agency reviews, or a counter may have to help"),
     "under_14": ("家庭成员未满十四周岁", "the member is under fourteen"),
 }
 _LISTED: Words = ("在政策包所列范围内", "it is on the pack's list")

@@ -279,7 +279,6 @@ def _notices(
         "always": True,
         "face": "face_check" in steps,
         "materials": bool(materials),
-        "agency": "agency_review" in steps or "face_check" in steps,  # every face may end at a counter
         "under_14": under_14,
     }
     return tuple(NoticeRef(name, said.version) for name, said in pack.notices.items() if holds[said.when])

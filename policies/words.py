@@ -38,7 +38,7 @@ ChannelName = Literal[
 ]
 Capability = Literal["bind", "bind_and_show", "unknown"]
 AgencyLevel = Literal["county", "prefecture", "province"]
-Condition = Literal["always", "face", "materials", "agency", "under_14"]
+Condition = Literal["always", "face", "materials", "under_14"]
 # `materials_to_offline` is the whole time that the watch `materials_to_checked` may take.
 # `first_attempt_to_pass` is not here: it is `face.window_hours`, said once.
 DEADLINES = (

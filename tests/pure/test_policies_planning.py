@@ -11,6 +11,7 @@ from policies.refusals import NotAllowed
 from tests.pure.policy_cases import (
     BEIJING,
     CHANGSHU,
+    GROWN,
     GUANGZHOU,
     NANJING,
     REGISTER,
@@ -45,6 +46,18 @@ def test_a_child_shows_no_face_until_it_has_grown():
         ("member",),
     )
     assert kinds(found)[1] == (REGISTER, ("birth_certificate",), ("notarised_relationship",))
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"relationship": "CHILD", "born": date(2019, 5, 1)}, {"born": GROWN},
+     {"relationship": "CHILD", "born": date(2026, 10, 1), "method": "birth_certificate"},
+     {"product": "account_sharing"}, {"product": "code_display", "channel": "alipay"}],
+    ids=["child", "grown", "newborn", "sharing", "display"],
+)  # fmt: skip
+def test_everybody_consents_to_the_agency(facts):
+    """§C.10: no face and no review are asked of a child, and yet silent registries send the case to the counter."""
+    assert "agency_sharing" in {ref.notice for ref in plan(**facts).notices}
 
 
 def test_a_newborn_brings_nothing_and_the_mother_shows_her_face():
