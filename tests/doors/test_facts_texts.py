@@ -53,6 +53,12 @@ def cases(*rows: tuple[str, str, str]) -> list[Any]:
         ("basis", "guangdong", "门诊共济保障实施办法"),
         ("ways", "guangdong", "缴费 各地公布 参保地另有使用方式"),
         ("show_code", "display", "审核通过 支付宝 亲情账户 使用人 绑定授权人"),
+        ("product", "guangdong", "只差一字 授权人 使用人 个人账户"),
+        ("product", "jiangsu", "两种不同的业务 使用本人的个人账户资金 请办理医保亲情账户"),
+        ("product", "display", "出示授权人的医保电子凭证 授权人的个人账户支付"),
+        ("papers", "guangdong", "双方身份证件 户口本首页和常住登记页 承诺书"),
+        ("papers", "changshu", "16周岁及以下 户口页 之一 系统查询"),
+        ("face_why", "display", "授权人的医保码 账户安全 本人授权"),
         ("spending", "jiangsu", "药品、医疗器械、医用耗材 居民医保、商业保险"),
         ("counter", "jiangsu", "江苏医保云 窗口"),
     ),
@@ -69,6 +75,9 @@ def test_help(town: Town, topic: str, asked: Asked, words: list[str]) -> None:
 def test_sharing_is_not_told_what_is_true_of_family_accounts_only(town: Town, law: str) -> None:
     told = town.told(**ASKED[law])["help"]
     assert not {"purpose", "settlement", "show_code", "expenses", "balance", "activation"} & told.keys()
+    assert not {"face_why", "face_retry"} & told.keys()  # nor is a face asked
+    assert "另行办理家庭共济" not in " ".join(told.values())  # it is what is applied for
+    assert "“出生医学证明”绑定方式" not in told["papers"]
 
 
 @pytest.mark.parametrize(

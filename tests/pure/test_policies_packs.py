@@ -71,6 +71,21 @@ def test_chinese_texts_have_no_folded_spaces():
         assert [text.zh for text in texts if re.search(r"[\u4e00-\u9fff，。；] [\u4e00-\u9fff]", text.zh)] == []
 
 
+@pytest.mark.parametrize("law", lawbook().laws_on(LATER), ids=lambda law: law.chain[0].name)
+def test_what_families_are_told_is_true_of_their_product(law):
+    """Help that was taken over from another product speaks of faces, papers and reviews that are not asked here."""
+    pack, told = law.pack, {topic: text.zh for topic, text in law.pack.help.items()}
+    branches = [branch for rule in pack.methods.values() for branch in rule.branches.values()]
+    faces = any(branch.face or branch.face_at_age for branch in branches)
+    assert ("face_why" in told, "face_retry" in told, "24小时" in "".join(told.values())) == (faces,) * 3
+    assert ("papers" in told, "letter" in told) == (any(branch.papers for branch in branches),) * 2
+    assert ("绑定方式" in told.get("papers", "")) == ("birth_certificate" in pack.methods)
+    assert "progress" not in told or pack.review.mode != "none"
+    shares = pack.fund_source == "holder_personal_account"
+    assert ("另行办理家庭共济" in "".join(told.values())) is not shares
+    assert ("只是代为出示家人本人的医保码" in told["product"]) is not shares
+
+
 def test_every_law_serves_somebody_and_knows_all_deadlines():
     for law in lawbook().laws_on(LATER):
         plans = list(plans_of(lawbook(), law, LATER))
