@@ -20,7 +20,7 @@ CODES: Mapping[str, Mapping[str, Words]] = {
     "party": PARTIES,
     "product": {
         "family_account": ("医保亲情账户", "Family account"),
-        "account_sharing": ("亲情账号（家庭共济）", "Account sharing"),
+        "account_sharing": ("个人账户家庭共济", "Account sharing"),  # 亲情账号 is what Guangdong alone calls it (§E)
         "code_display": ("展码代扣", "Code display"),
     },
     "method": {

@@ -63,7 +63,7 @@ def test_a_message_that_nobody_has_changed_is_that_of_the_ticks_sent(
     assert decide(reviewer, office, binding_id, "return", **TICKED, note=again, made=again).status_code == 303
     message = told(office, binding_id)
     assert "1. 个人承诺书：承诺书未签名或签名人不符（第二页）" in message
-    assert message.startswith("您好，您的亲情账号（家庭共济）申请需要补正以下材料：")
+    assert message.startswith("您好，您的个人账户家庭共济申请需要补正以下材料：")
 
 
 def test_a_dialog_that_is_open_again_says_why(reviewer: Visitor, binding_id: str, office: Office) -> None:

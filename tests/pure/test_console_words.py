@@ -9,8 +9,10 @@ import pytest
 
 from console.words import PAGES
 from console.words_of_codes import CODES
+from policies.book import lawbook
 from policies.relations import RELATIONSHIPS
 from policies.words import Kind, Method, Product
+from tests.pure.policy_cases import DAY
 from workflows.case import STATES
 
 CONSOLE = Path(__file__).parents[2] / "console"
@@ -41,6 +43,18 @@ def test_both_languages_say_the_same():
 )  # fmt: skip
 def test_every_code_of_the_api_has_words(group: str, codes: tuple[str, ...]):
     assert set(codes) - CODES[group].keys() == set()
+
+
+def test_what_guangdong_calls_it_stands_in_guangdongs_packs_only():
+    """亲情账号 (号, not 户) is Guangdong's word for a sharing (§E, C16): Jiangsu, Beijing and Zhejiang share too."""
+    assert CODES["product"]["account_sharing"][0] == "个人账户家庭共济"
+    said = [*PAGES.values(), *(words for codes in CODES.values() for words in codes.values())]
+    assert [zh for zh, _ in said if "亲情账号" in zh] == []
+    titles = {
+        law.pack.pack: law.pack.title.zh for law in lawbook().laws_on(DAY) if law.pack.product == "account_sharing"
+    }
+    assert {pack for pack, title in titles.items() if "亲情账号" in title} == {"CN-44-guangdong"}
+    assert all("家庭共济" in title for title in titles.values())
 
 
 def test_what_is_not_ours_is_what_its_table_says():
