@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from console.words import Language
-from console.words_of_codes import CODES
+from console.words import Language, Tongue
 
 Words = tuple[str, str]
 
@@ -23,8 +22,8 @@ class Canned(NamedTuple):
 
 _RETURN: Sequence[tuple[Words, str]] = (
     (("重新拍摄", "Retake"), "请在光线充足处将证件平放拍摄，四角完整、文字清晰、无反光。"),
-    (("承诺书签名", "Sign the letter"), "个人承诺书须由绑定人本人签名并注明日期，签名后请完整拍摄上传。"),
-    (("户口簿两页", "Both register pages"), "户口簿须同时上传首页和家庭成员所在页，两页户号应一致。"),
+    (("承诺书签名", "Sign the letter"), "承诺书须由{holder}本人签名并注明日期，签名后请完整拍摄上传。"),
+    (("户口簿两页", "Both register pages"), "户口簿须同时上传首页和{member}所在页，两页户号应一致。"),
     (("证件过期", "Document expired"), "所传证件已过有效期，请上传在有效期内的证件正反面。"),
     (
         ("补充关系证明", "Prove the relationship"),
@@ -66,7 +65,7 @@ def message(case: Mapping[str, Any], items: Iterable[Mapping[str, str]], reasons
     """
     facts, lines = _facts(case), []
     for place, item in enumerate(items, 1):
-        kind = CODES["kind"].get(item["kind"], (item["kind"],))[0]
+        kind = _chinese(case).of("kind", item["kind"])
         note = f"（{item['note']}）" if item.get("note") else ""
         lines.append(f"{place}. {kind}：{reasons.get(item['reason'], item['reason'])}{note}")
     if not lines:
@@ -77,8 +76,13 @@ def message(case: Mapping[str, Any], items: Iterable[Mapping[str, str]], reasons
 
 
 def _facts(case: Mapping[str, Any]) -> dict[str, Any]:
+    t = _chinese(case)
     return {
-        "relationship": CODES["relationship"].get(case["relationship"], (case["relationship"],))[0],
-        "product": CODES["product"].get(case["product"], (case["product"],))[0],
+        "relationship": t.of("relationship", case["relationship"]), "product": t.of("product", case["product"]),
+        "holder": t.of("party", "holder"), "member": t.of("party", "member"),
         "agency": "参保地医保经办机构", "days": case["correction_days"],
     }  # fmt: skip
+
+
+def _chinese(case: Mapping[str, Any]) -> Tongue:
+    return Tongue("zh", lambda code, _: code, case["product"])

@@ -31,7 +31,7 @@ def group(t: Tongue, name: str) -> str:
 def part(t: Tongue, pack: Pack, name: str) -> str:
     """What a line is about; its own name where nobody has words for it."""
     if name in PARTS:
-        return t.pair(PARTS[name])
+        return t.about(pack.product).said(PARTS[name])
     above, _, last = name.partition(".")
     if above == "deadlines":
         return t.of("deadline", last)
@@ -47,7 +47,7 @@ def part(t: Tongue, pack: Pack, name: str) -> str:
 
 def value(t: Tongue, pack: Pack, line: Because) -> str:
     """What a line says: codes, lengths of time and numbers as people read them."""
-    return _said(t, pack, line.part, orjson.loads(line.value))
+    return _said(t.about(pack.product), pack, line.part, orjson.loads(line.value))
 
 
 def _said(t: Tongue, pack: Pack, name: str, held: Any) -> str:
@@ -84,7 +84,7 @@ def _word(t: Tongue, pack: Pack, name: str, code: str) -> str:
     if name.endswith("_reasons"):
         text = pack.reasons.get(code)
         return t.pair((text.zh, text.en)) if text else t.reason(code)
-    return t.pair(VALUES[code]) if code in VALUES else code
+    return t.said(VALUES[code]) if code in VALUES else code
 
 
 def _number(t: Tongue, name: str, held: float) -> str:

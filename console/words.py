@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from console import words_of_codes, words_of_operations, words_of_pages, words_of_running
 from console.shown import Chip
+from policies.parties import called
 
 Language = Literal["zh", "en"]
 PAGES = {**words_of_pages.PAGES, **words_of_operations.OPERATIONS}
@@ -17,10 +18,15 @@ CODES = {**words_of_codes.CODES, **words_of_running.RUNNING, "refusal": _REFUSAL
 class Tongue:
     """The words of one language: `t("queue")`, `t.of("kind", "commitment_letter")`, `t.beside("queue")`."""
 
-    def __init__(self, language: Language, say: Callable[[str, Language], str]) -> None:
-        """Speak this language; `say` has the words of codes that the desk answers with."""
+    def __init__(self, language: Language, say: Callable[[str, Language], str], product: str | None = None) -> None:
+        """Speak this language, of this product; `say` has the words of codes that the desk answers with."""
         self.language: Language = language
         self._say = say
+        self._product = product
+
+    def about(self, product: str | None) -> Tongue:
+        """The same tongue speaking of a product: its own words for the two parties fill the gaps of every text."""
+        return Tongue(self.language, self._say, product)
 
     def __call__(self, key: str, **facts: Any) -> str:
         """A text of the pages. Raises `KeyError` for one that nobody has written."""
@@ -28,7 +34,7 @@ class Tongue:
 
     def beside(self, key: str) -> str:
         """The same in the other language, to stand small beside it."""
-        return PAGES[key][1 if self.language == "zh" else 0]
+        return Tongue(self.other(), self._say, self._product)(key)
 
     def other(self) -> Language:
         """The language that is not spoken."""
@@ -79,8 +85,12 @@ class Tongue:
         return " ".join(filter(None, (self.of("actor", kind), name)))
 
     def pair(self, texts: tuple[str, str]) -> str:
-        """That one of two texts which is in this language."""
+        """That one of two texts which is in this language, as it is: people may have written in it."""
         return texts[0 if self.language == "zh" else 1]
+
+    def said(self, texts: tuple[str, str]) -> str:
+        """The same of two texts of ours, with their gaps filled."""
+        return self._filled(self.pair(texts), {})
 
     def span(self, parts: list[tuple[str, int]]) -> str:
         """A length of time: `1 天 3 小时`."""
@@ -91,4 +101,4 @@ class Tongue:
         return self(chip.word, span=self.span(chip.span))
 
     def _filled(self, text: str, facts: dict[str, Any]) -> str:
-        return text.format(**facts) if facts else text
+        return text.format(**called(self._product, 0 if self.language == "zh" else 1) | facts) if "{" in text else text

@@ -258,7 +258,7 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     "open_on": ("在用业务", "open on it"),
     "explain_plan": ("逐条说明", "Explained"),
     "plan_for": ("为谁说明", "For whom"),
-    "member_age": ("家庭成员", "The member"),
+    "member_age": ("{member}", "{member}"),
     "age_newborn": ("新生儿", "a newborn"),
     "age_child": ("儿童", "a child"),
     "age_adult": ("成年人", "an adult"),

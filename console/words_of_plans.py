@@ -21,7 +21,7 @@ GROUPS: Mapping[str, Words] = {
     "notices": ("告知与同意", "Notices"),
     "age": ("年龄分界", "The age"),
 }
-# The other lines are named by a deadline, a document or a notice.
+# The other lines are named by a deadline, a document or a notice. Gaps are filled as the pack's product calls the two.
 PARTS: Mapping[str, Words] = {
     "policy": ("适用政策包", "Pack"),
     "relationship": ("两人关系", "Relationship"),
@@ -52,12 +52,12 @@ PARTS: Mapping[str, Words] = {
     "face.max_attempts": ("尝试次数上限", "Attempts at most"),
     "face.document_types": ("可刷脸比对的证件", "Documents that a face is compared with"),
     "face.spoof": ("疑似攻击时", "After a suspected spoof"),
-    "registry.holder.status": ("绑定人参保状态", "Holder's insurance"),
-    "registry.holder.scheme": ("绑定人险种", "Holder's scheme"),
-    "registry.holder.credential_active": ("绑定人须已激活医保码", "Holder's credential is active"),
-    "registry.member.status": ("家庭成员参保状态", "Member's insurance"),
-    "registry.member.scheme": ("家庭成员险种", "Member's scheme"),
-    "registry.member.credential_active": ("家庭成员须已激活医保码", "Member's credential is active"),
+    "registry.holder.status": ("{holder}参保状态", "Insurance of {holder}"),
+    "registry.holder.scheme": ("{holder}险种", "Scheme of {holder}"),
+    "registry.holder.credential_active": ("{holder}须已激活医保码", "An active credential of {holder}"),
+    "registry.member.status": ("{member}参保状态", "Insurance of {member}"),
+    "registry.member.scheme": ("{member}险种", "Scheme of {member}"),
+    "registry.member.credential_active": ("{member}须已激活医保码", "An active credential of {member}"),
     "registry.same_region": ("双方须同属一个", "Both are insured in the same"),
     "registry.region": ("双方参保地区划代码开头", "Both region codes begin with"),
     "registry.prior_filing": ("须已办理共济备案", "Sharing was filed before"),
@@ -73,14 +73,17 @@ PARTS: Mapping[str, Words] = {
     "counter.bring": ("须携带", "To bring"),
     "counter.refuse_reasons": ("不予办理的理由", "Reasons to refuse"),
     "counter.service": ("办理事项", "What is asked for"),
-    "limits.members_per_holder": ("每位绑定人可绑定的家庭成员", "Members of a holder"),
-    "limits.holder_scope": ("绑定人的家庭成员数：统计范围", "A holder's members are counted over"),
-    "limits.holder_window": ("绑定人的家庭成员数：统计时间", "A holder's members are counted within"),
-    "limits.holder_count_ended": ("绑定人的家庭成员数：计入已结束的", "Of a holder's members, ended ones count"),
-    "limits.binders_per_member": ("每位家庭成员可被几人绑定", "Holders of a member"),
-    "limits.member_scope": ("家庭成员的绑定人数：统计范围", "A member's holders are counted over"),
-    "limits.member_window": ("家庭成员的绑定人数：统计时间", "A member's holders are counted within"),
-    "limits.count_ended": ("家庭成员的绑定人数：计入已结束的", "Of a member's holders, ended ones count"),
+    "limits.members_per_holder": ("每位{holder}的{member}人数", "Number of {members} of {holder}"),
+    "limits.holder_scope": ("{holder}的{member}人数：统计范围", "Number of {members} of {holder}: counted over"),
+    "limits.holder_window": ("{holder}的{member}人数：统计时间", "Number of {members} of {holder}: counted within"),
+    "limits.holder_count_ended": (
+        "{holder}的{member}人数：计入已结束的",
+        "Number of {members} of {holder}: ended ones count",
+    ),
+    "limits.binders_per_member": ("每位{member}的{holder}人数", "Number of {holders} of {member}"),
+    "limits.member_scope": ("{member}的{holder}人数：统计范围", "Number of {holders} of {member}: counted over"),
+    "limits.member_window": ("{member}的{holder}人数：统计时间", "Number of {holders} of {member}: counted within"),
+    "limits.count_ended": ("{member}的{holder}人数：计入已结束的", "Number of {holders} of {member}: ended ones count"),
     "unbind.initiators": ("可由谁提出", "Who may ask for it"),
     "unbind.authentication": ("如何核验", "How it is confirmed"),
     "unbind.min_age_days": ("生效满多久后可解绑", "How long in force before"),
@@ -98,8 +101,8 @@ CODES: Mapping[str, str] = {
 }  # fmt: skip
 # The words that are a plan's own.
 VALUES: Mapping[str, Words] = {
-    "member_own": ("家庭成员本人账户", "the member's own account"),
-    "holder_personal_account": ("绑定人个人账户", "the holder's personal account"),
+    "member_own": ("{member}本人账户", "the own account of {member}"),
+    "holder_personal_account": ("{holder}个人账户", "the personal account of {holder}"),
     "newborn": ("新生儿", "newborn"),
     # not 未成年: who is a minor by law is so until 18, and this is the border of the face check
     "minor": ("未达刷脸年龄", "below the face age"),

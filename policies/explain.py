@@ -11,6 +11,7 @@ from policies.book import LawBook
 from policies.compare import as_json, lines_of
 from policies.loader import Law
 from policies.pack import MethodRule, Pack
+from policies.parties import Words, named
 from policies.plan import Plan
 from policies.planning import ApplicationFacts, plan_for
 from policies.words import Condition
@@ -35,12 +36,11 @@ _KEYS = {
     "max_": "documents.max_",
 }
 _WITH = {"counter.agency_of": "counter.agency_level"}  # a second key that decides the same lines
-Words = tuple[str, str]  # Chinese, English
 _CONDITIONS: dict[Condition, Words] = {
     "always": ("所有申请均须告知", "asked of everybody"),
     "face": ("须刷脸", "a face is asked"),
     "materials": ("须提交材料", "documents are asked"),
-    "under_14": ("家庭成员未满十四周岁", "the member is under fourteen"),
+    "under_14": ("{member}未满十四周岁", "{member} is under fourteen"),
 }
 _LISTED: Words = ("在政策包所列范围内", "it is on the pack's list")
 _NOTHING: Words = ("", "")
@@ -74,9 +74,10 @@ def explain_plan(book: LawBook, facts: ApplicationFacts, day: date) -> tuple[Pla
 def _choices(law: Law, plan: Plan, facts: ApplicationFacts, day: date) -> Iterator[Because]:
     pack, place = law.pack, facts.holder.insured_region
     whole = (pack.region or "全国", pack.region or "all of China")
-    zh = f"绑定人参保地为 {place}；{day} 施行的政策包中提供该业务的，以适用于{whole[0]}的最近"
-    en = f"the holder is insured in {place}; of the packs in force on {day} that offer this product, the one for"
-    yield _because(law, "policy", f"{plan.pack} {plan.version}", "pack", (zh, f"{en} {whole[1]} is the nearest"))
+    zh = f"{{holder}}参保地为 {place}；{day} 施行的政策包中提供该业务的，以适用于{whole[0]}的最近"
+    en = f"{{holder}} is insured in {place}; of the packs in force on {day} that offer this product, the one for"
+    why = named((zh, f"{en} {whole[1]} is the nearest"), plan.product)
+    yield _because(law, "policy", f"{plan.pack} {plan.version}", "pack", why)
     of_method = f"methods.{plan.method}.relations" if _rule(pack, plan.method).relations else "relations.allowed"
     yield _because(law, "relationship", facts.relationship, of_method, _LISTED)
     if facts.channel is not None:
@@ -116,7 +117,7 @@ def _lines(law: Law, plan: Plan, facts: ApplicationFacts, day: date) -> Iterator
         elif part == "notices":
             yield from _notices(law, plan)
         elif part != "steps":
-            zh, en = _in_words(part, plan, facts, day)
+            zh, en = named(_in_words(part, plan, facts, day), plan.product)
             yield Because(part, value, *_source(law, _key_of(law, part, plan)), why=en, why_zh=zh)
 
 
@@ -138,11 +139,11 @@ def _materials(law: Law, plan: Plan, facts: ApplicationFacts) -> Iterator[Becaus
 def _notices(law: Law, plan: Plan) -> Iterator[Because]:
     for ref in plan.notices:
         key = f"notices.{ref.notice}"
-        yield _because(law, key, ref.version, key, _CONDITIONS[law.pack.notices[ref.notice].when])
+        yield _because(law, key, ref.version, key, named(_CONDITIONS[law.pack.notices[ref.notice].when], plan.product))
 
 
 def _in_words(part: str, plan: Plan, facts: ApplicationFacts, day: date) -> Words:
-    """What of the application decided this line; nothing where it is the same for everybody under the pack."""
+    """What of the application decided this line, with gaps; nothing where it is the same for all under the pack."""
     if part == "age_group" and facts.member.birth_date is not None:
         born, border = facts.member.birth_date, face_age(plan.age)
         years, reached = age_on(plan.age, born, day), face_age_day(plan.age, born)
@@ -150,15 +151,15 @@ def _in_words(part: str, plan: Plan, facts: ApplicationFacts, day: date) -> Word
                 f"{years} years old on {day}; {border} is reached on {reached}")  # fmt: skip
     places = {"holder": facts.holder.insured_region, "member": facts.member.insured_region}
     if part == "review.agency" and plan.review.agency is not None:
-        return f"绑定人参保地为 {places['holder']}", f"the holder is insured in {places['holder']}"
+        return f"{{holder}}参保地为 {places['holder']}", f"{{holder}} is insured in {places['holder']}"
     if part == "registry.region" and plan.registry.region:
-        return (f"双方参保地区划代码须以此开头；绑定人在 {places['holder']}",
-                f"both must be insured where the code begins so; the holder is in {places['holder']}")  # fmt: skip
+        return (f"双方参保地区划代码须以此开头；{{holder}}在 {places['holder']}",
+                f"both must be insured where the code begins so; {{holder}} is in {places['holder']}")  # fmt: skip
     if part in ("counter.agency", "counter.agency_name", "counter.address"):
         zh, en = "以谁的参保地为准由政策包规定；", "whose place counts is the pack's word; "
-        return (f"{zh}绑定人 {places['holder']}，家庭成员 {places['member']}",
-                f"{en}holder {places['holder']}, member {places['member']}")  # fmt: skip
-    fits = ("依申请，且家庭成员的证件适用", "as applied for, and the member's document fits")
+        return (f"{zh}{{holder}} {places['holder']}，{{member}} {places['member']}",
+                f"{en}{{holder}} {places['holder']}, {{member}} {places['member']}")  # fmt: skip
+    fits = ("依申请，且{member}的证件适用", "as applied for, and the document of {member} fits")
     return {"product": ("依申请", "as applied for"), "method": fits}.get(part, _NOTHING)
 
 

@@ -62,9 +62,9 @@ def test_a_message_that_lacks_a_document_says_so(page: Page, album: Album, offic
     expect(message(page)).to_have_value(re.compile("谢谢。"))
     album(page, "message-frozen", whole=False)
     hint.get_by_role("button", name="重新生成").click()
-    expect(message(page)).to_have_value(re.compile("1. 家庭成员证件（人像面）.*\n2. 个人承诺书"))
+    expect(message(page)).to_have_value(re.compile("1. 使用人证件（人像面）.*\n2. 个人承诺书"))
     expect(hint).to_be_hidden()
-    assert "1. 家庭成员证件（人像面）" in sent(page, office, cases[0])
+    assert "1. 使用人证件（人像面）" in sent(page, office, cases[0])
 
 
 def test_a_detail_is_sent_at_once(page: Page, office: Office, cases: list[str]) -> None:

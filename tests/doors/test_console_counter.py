@@ -202,6 +202,22 @@ def test_an_application_from_the_form_to_its_end(clerk: Visitor, office: Office)
     assert life.look(office, binding_id).state == ACTIVE
 
 
+def test_an_application_to_share_names_who_authorises_and_who_uses(clerk: Visitor, office: Office) -> None:
+    body = application(product="account_sharing")
+    notices = clerk.post("/counter/new", fields=filled(body))
+    accepts = re.findall(r'name="accepts" value="([^"]+)"', notices.text)
+    hidden = fields_of(notices, "/counter/new/submit")
+    made = clerk.post("/counter/new/submit", fields=hidden | {"accepts": accepts})
+    ticket = clerk.follow(made)
+    for page in (notices, ticket):
+        said = text_of(page)
+        assert ("授权人" in said, "使用人" in said) == (True, True)
+        assert ("绑定人" in said, "家庭成员" in said) == (False, False), said
+    assert "授权人证件（人像面）" in text_of(ticket)
+    asked = clerk.post("/counter/new", fields=filled(body) | {"holder.name": " "})
+    assert "使用人是授权人的" in text_of(asked)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

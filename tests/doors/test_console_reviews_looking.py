@@ -23,8 +23,8 @@ def test_the_page_shows_what_a_reviewer_needs_and_no_number(reviewer: Visitor, b
     for words in (
         "材料：4/4 项齐全",
         "登记机构已核对",
-        "年龄：绑定人",
-        "同一绑定人",
+        "年龄：授权人",
+        "同一授权人",
         "进入经办审核",
         "正在等待医保经办机构",
     ):
@@ -37,6 +37,21 @@ def test_the_page_shows_what_a_reviewer_needs_and_no_number(reviewer: Visitor, b
         picture = reviewer.get(f"/cases/{binding_id}/materials/{material['id']}")
         assert (picture.status_code, picture.headers["content-security-policy"][:7]) == (200, "sandbox")
     assert reviewer.get(f"/reviews/{binding_id}/sheet").text.count("<h1>") == 1
+
+
+def test_those_who_share_are_called_so_on_the_page_and_on_paper(
+    comes: Comes, reviewer: Visitor, binding_id: str, office: Office
+) -> None:
+    """授权人 and 使用人, by F74 and F77; another case on the page is of a family account, and is called so there."""
+    for page in (reviewer.get(f"/reviews/{binding_id}"), reviewer.get(f"/reviews/{binding_id}/sheet")):
+        said = text_of(page)
+        assert ("授权人" in said, "使用人" in said) == (True, True)
+        assert ("绑定人" in said, "家庭成员" in said) == (False, False)
+    other = life.to_state(office, "submitted", seed=9, product="account_sharing")
+    slip = text_of(comes("counter").get(f"/counter/{other}/slip"))
+    assert "正在等待授权人提交材料" in slip
+    family = life.to_state(office, "submitted", seed=8)
+    assert "正在等待绑定人提交材料" in text_of(comes("counter").get(f"/counter/{family}/slip"))
 
 
 def test_a_number_in_clear_is_logged(reviewer: Visitor, binding_id: str, office: Office) -> None:

@@ -12,11 +12,15 @@ from policies.check import applications
 from policies.explain import Because, explain_plan
 from policies.pack import Pack
 from policies.refusals import NotAllowed
-from tests.pure.policy_cases import DAY
+from tests.pure.policy_cases import DAY, asked
 
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 CODE = re.compile(r"[a-z]+_[a-z]|[\[\]{}\"]|null|false|true")
 Lines = dict[tuple[str, str], tuple[Because, Pack]]
+
+
+def as_it_is(code: str, _: Language) -> str:
+    return code
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +40,7 @@ def every() -> Lines:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_line_is_said_in_words(every: Lines, language: Language):
-    t = Tongue(language, lambda code, _: code)
+    t = Tongue(language, as_it_is)
     assert len(every) > 100
     for line, pack in every.values():
         name, value = explained.part(t, pack, line.part), explained.value(t, pack, line)
@@ -46,7 +50,7 @@ def test_every_line_is_said_in_words(every: Lines, language: Language):
 
 
 def test_lengths_and_alternatives_are_told_as_people_tell_them(every: Lines):
-    t = Tongue("zh", lambda code, _: code)
+    t = Tongue("zh", as_it_is)
     said = {part: explained.value(t, pack, line) for (part, _), (line, pack) in every.items()}
     assert said["deadlines.offline_to_counter"] == "30 天"
     assert said["deadlines.review_to_decision"] == "2 个工作日"
@@ -62,7 +66,7 @@ def test_the_border_of_the_face_is_not_called_that_of_age(every: Lines):
     """未成年人 are those under 18 (§E); the branches of a pack part at the face age."""
     said = {}
     for language in LANGUAGES:
-        t = Tongue(language, lambda code, _: code)
+        t = Tongue(language, as_it_is)
         groups = {
             line.value: explained.value(t, pack, line) for line, pack in every.values() if line.part == "age_group"
         }
@@ -74,20 +78,36 @@ def test_the_border_of_the_face_is_not_called_that_of_age(every: Lines):
 
 
 @pytest.mark.parametrize(
-    ("key", "named", "counted"),
-    [("limits.holder_scope", "绑定人的家庭成员数", "A holder's members"),
-     ("limits.holder_window", "绑定人的家庭成员数", "A holder's members"),
-     ("limits.holder_count_ended", "绑定人的家庭成员数", "a holder's members"),
-     ("limits.member_scope", "家庭成员的绑定人数", "A member's holders"),
-     ("limits.member_window", "家庭成员的绑定人数", "A member's holders"),
-     ("limits.count_ended", "家庭成员的绑定人数", "a member's holders")],
+    ("region", "product", "his", "its"),
+    [
+        ("110105", "family_account", ("绑定人的家庭成员人数", "members of the holder"),
+         ("家庭成员的绑定人人数", "holders of the member")),
+        ("440100", "account_sharing", ("授权人的使用人人数", "users of the authoriser"),
+         ("使用人的授权人人数", "authorisers of the user")),
+    ],
 )  # fmt: skip
-def test_a_limit_says_who_is_counted(every: Lines, key: str, named: str, counted: str):
+def test_a_limit_says_who_is_counted(region: str, product: str, his: tuple[str, str], its: tuple[str, str]):
     """The holder's limits count his members (F50), the member's count his holders (F51)."""
-    pack = every["relationship", '"SPOUSE"'][1]
-    zh, en = (explained.part(Tongue(language, lambda code, _: code), pack, key) for language in LANGUAGES)
-    assert zh.startswith(named)
-    assert counted in en
+    pack = lawbook().pack_for(region, product, DAY)
+    keys = {"holder_scope": his, "holder_window": his, "holder_count_ended": his,
+            "member_scope": its, "member_window": its, "count_ended": its}  # fmt: skip
+    for key, words in keys.items():
+        told = [explained.part(Tongue(language, as_it_is), pack, f"limits.{key}") for language in LANGUAGES]
+        assert [word in said for word, said in zip(words, told, strict=True)] == [True, True], told
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_plan_of_a_sharing_speaks_of_those_who_share(language: Language):
+    """F74, F77: 授权人 and 使用人; in a code display it is the member who binds (C6)."""
+    t, theirs = Tongue(language, as_it_is), ("绑定人", "家庭成员", "the holder", "the member")
+    for product, channel in (("account_sharing", None), ("code_display", "alipay")):
+        _, lines = explain_plan(lawbook(), asked(product, channel=channel), DAY)
+        pack = lawbook().pack_for("440100", product, DAY)
+        said = [f"{explained.part(t, pack, line.part)} {explained.value(t, pack, line)} "
+                f"{line.why_zh if language == 'zh' else line.why}" for line in lines]  # fmt: skip
+        assert [one for one in said if any(word in one for word in theirs)] == []
+        assert any("授权人" in one or "the authoriser" in one for one in said)
+        assert any("使用人" in one or "the user" in one for one in said)
 
 
 @pytest.mark.parametrize(("language", "counted"), [("zh", "人数"), ("en", "people")])
@@ -102,7 +122,5 @@ def test_the_limit_of_a_member_is_told_as_one_of_people(language: Language, coun
 def test_the_grace_is_that_of_a_session_begun_in_time(every: Lines):
     """§D.7: it has nothing to do with an outage, which lengthens the window by its own length."""
     pack = every["relationship", '"SPOUSE"'][1]
-    names = [
-        explained.part(Tongue(language, lambda code, _: code), pack, "face.grace_minutes") for language in LANGUAGES
-    ]
+    names = [explained.part(Tongue(language, as_it_is), pack, "face.grace_minutes") for language in LANGUAGES]
     assert names == ["时限内开始的核验，可延后通过", "A session begun in time may pass later by"]

@@ -7,13 +7,15 @@ from string import Formatter
 
 import pytest
 
-from console.words import PAGES
+from console import canned
+from console.words import PAGES, Tongue
 from console.words_of_codes import CODES
 from policies.book import lawbook
 from policies.relations import RELATIONSHIPS
 from policies.words import Kind, Method, Product
-from tests.pure.policy_cases import DAY
+from tests.pure.policy_cases import DAY, plan
 from workflows.case import STATES
+from workflows.views import reason_words
 
 CONSOLE = Path(__file__).parents[2] / "console"
 TEMPLATES = sorted(CONSOLE.rglob("*.html"))
@@ -55,6 +57,52 @@ def test_what_guangdong_calls_it_stands_in_guangdongs_packs_only():
     }
     assert {pack for pack, title in titles.items() if "亲情账号" in title} == {"CN-44-guangdong"}
     assert all("家庭共济" in title for title in titles.values())
+
+
+@pytest.mark.parametrize(
+    ("product", "holder", "member"),
+    [(None, "绑定人", "家庭成员"), ("family_account", "绑定人", "家庭成员"), ("account_sharing", "授权人", "使用人"),
+     ("code_display", "授权人", "使用人")],
+)  # fmt: skip
+def test_the_two_are_called_as_their_product_calls_them(product: str | None, holder: str, member: str):
+    """F74, F77 and §E; in a code display the member is the one who binds (C6), so 绑定人 would be the wrong one."""
+    t = Tongue("zh", lambda code, _: code).about(product)
+    assert (t.of("party", "holder"), t.of("party", "member"), t.of("party", "mother")) == (holder, member, "母亲")
+    assert (t.of("kind", "holder_id_front"), t.of("kind", "member_id_back")) == (
+        f"{holder}证件（人像面）", f"{member}证件（国徽面）",
+    )  # fmt: skip
+    assert t.of("shared", "holder_as_member") == f"{holder}曾作为{member}"
+    assert t.of("finding", "ages", holder_age=40, member_age=70) == f"年龄：{holder} 40 周岁，{member} 70 周岁"
+    assert t.of("finding", "regions", holder="广州市", member="深圳市") == "参保地：广州市 / 深圳市"
+    assert t("relationship") == f"{member}是{holder}的"
+
+
+def test_a_family_that_shares_is_written_to_in_its_words():
+    case = {"product": "account_sharing", "relationship": "PARENT", "correction_days": 10}
+    told = canned.message(
+        case, [{"kind": "member_id_front", "reason": "material_expired"}], {"material_expired": "过期"}
+    )
+    assert "您的个人账户家庭共济申请" in told
+    assert "1. 使用人证件（人像面）：过期" in told
+    texts = " ".join(one.text for some in canned.texts(case, "zh").values() for one in some)
+    assert ("授权人本人签名" in texts, "绑定人" in texts, "家庭成员" in texts) == (True, False, False)
+
+
+def test_why_it_ended_is_said_in_the_words_of_its_product():
+    codes = ("by_holder", "member_elsewhere", "holder_limit")
+    said = {kind: reason_words.every(codes, plan(kind), lawbook()) for kind in ("family_account", "account_sharing")}
+    assert said == {
+        "family_account": {
+            "by_holder": ("绑定人解绑", "the holder ended it"),
+            "member_elsewhere": ("家庭成员不在身边", "the member is elsewhere"),
+            "holder_limit": ("您绑定的家庭成员已达上限", "The holder has as many members as allowed"),
+        },
+        "account_sharing": {
+            "by_holder": ("授权人解绑", "the authoriser ended it"),
+            "member_elsewhere": ("使用人不在身边", "the user is elsewhere"),
+            "holder_limit": ("您的使用人人数已达上限", "The authoriser has as many users as allowed"),
+        },
+    }
 
 
 def test_what_is_not_ours_is_what_its_table_says():

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+from policies.parties import parties
 from tests import life
 from workflows.case import ACTIVE, FINAL, STATES, SYSTEM
 from workflows.deadlines import DEADLINES
@@ -40,7 +41,8 @@ def test_every_state_answers_the_four_questions(office, state):
         assert "nobody is waited on" in said.en
     else:
         assert waiting is not None
-        assert f"waiting for {PARTIES[waiting['party']][1]} {DEEDS[waiting['for']][1]} until" in said.en
+        called = {**PARTIES, **parties(case.application.product)}
+        assert f"waiting for {called[waiting['party']][1]} {DEEDS[waiting['for']][1]} until" in said.en
         assert THEN[waiting["then"]][1] in said.en
         assert THEN[waiting["then"]][0] in said.zh
     assert not re.search(r"\d{15}", said.zh + said.en)

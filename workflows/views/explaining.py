@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from policies.book import LawBook
 from policies.calendar import SHANGHAI, Due, shanghai_day
+from policies.parties import named, parties
 from workflows.case import ACTIVE, FINAL, OFFLINE_FALLBACK, RETURNED, SUSPENDED, UNBINDING, Case
 from workflows.deadlines import armed
 from workflows.views import reason_words
@@ -44,8 +45,7 @@ _STANDS: Mapping[str, str] = {
     "rejected": "未获通过",
 }
 PARTIES: Mapping[str, Words] = {
-    "holder": ("绑定人", "the holder"),
-    "member": ("家庭成员", "the member"),
+    **parties(None),  # where the product is known, as it calls them
     "mother": ("母亲", "the mother"),
     "guardian": ("监护人", "the guardian"),
     "agency": ("医保经办机构", "the agency"),
@@ -80,12 +80,12 @@ THEN: Mapping[str, Words] = {  # by `waiting_on.then`
 AHEAD: Mapping[str, Words] = {
     "active_to_term": ("绑定期限至{at}止", "its term ends on {at}"),
     "member_to_age": (
-        "家庭成员将于{day}达到刷脸年龄，届时须本人刷脸",
-        "the member reaches the face age on {day} and is then asked to verify",
+        "{member}将于{day}达到刷脸年龄，届时须本人刷脸",
+        "{member} reaches the face age on {day} and is then asked to verify",
     ),
     "reverification_to_done": (
-        "家庭成员已达到刷脸年龄，须在{at}前本人刷脸或到窗口办理，逾期将暂停",
-        "the member has reached the face age and must verify by {at}, by face or at a counter, or it is suspended",
+        "{member}已达到刷脸年龄，须在{at}前本人刷脸或到窗口办理，逾期将暂停",
+        "{member} has reached the face age and must verify by {at}, by face or at a counter, or it is suspended",
     ),
 }
 # Said after the sentence where the deadline that it names is armed nowhere.
@@ -133,7 +133,8 @@ def spoken(at: datetime) -> Words:
 def _waiting(case: Case, now: datetime) -> Sentence:
     waiting = waiting_on(case, now)
     assert waiting is not None  # noqa: S101  only `active` and the final states wait on nobody
-    party, deed, then = PARTIES[waiting["party"]], DEEDS[waiting["for"]], THEN[waiting["then"]]
+    called = {**PARTIES, **parties(case.application.product)}
+    party, deed, then = called[waiting["party"]], DEEDS[waiting["for"]], THEN[waiting["then"]]
     due_zh, due_en = _until(Due(waiting["until"], provisional=waiting["provisional"]), now)
     asked_again = waiting["then"] == "asked_again"  # no term that somebody could miss: just the next question
     missed_zh, missed_en = ("届时未答复", "without an answer by then") if asked_again else ("逾期", "failing that")
@@ -160,8 +161,8 @@ def _at_rest(case: Case) -> Sentence:
     for name, due in armed(case).items():
         if name in AHEAD:
             (at_zh, at_en), day = spoken(due.at), shanghai_day(due.at).isoformat()
-            zh += "；" + AHEAD[name][0].format(at=at_zh, day=day)
-            en += "; " + AHEAD[name][1].format(at=at_en, day=day)
+            zh += "；" + named(AHEAD[name], case.application.product, at=at_zh, day=day)[0]
+            en += "; " + named(AHEAD[name], case.application.product, at=at_en, day=day)[1]
     return Sentence(zh, en)
 
 

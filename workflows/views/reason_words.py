@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from policies.book import LawBook
+from policies.parties import named
 from policies.parts import Text
 from policies.plan import Plan
 
@@ -23,7 +24,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "term_over": ("绑定期限届满", "the term for which it was made is over"),
     # why a counter
     "declines_face": ("选择不刷脸", "a face check was declined"),
-    "member_elsewhere": ("家庭成员不在身边", "the member is elsewhere"),
+    "member_elsewhere": ("{member}不在身边", "{member} is elsewhere"),
     "cannot_pass": ("无法通过人脸核验", "the face check cannot be passed"),
     "applied_at_counter": ("在窗口申请，由经办人当面核验", "applied at the counter, where the clerk sees the people"),
     "document_not_readable": ("证件类型无法线上核验", "this kind of document cannot be checked online"),
@@ -47,11 +48,11 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "relationship_ended": ("家庭关系解除", "the relationship has ended"),
     "insurance_ended": ("参保终止", "the insurance has ended"),
     "death": ("身故", "one of the two has died"),
-    "by_holder": ("绑定人解绑", "the holder ended it"),
-    "by_member": ("家庭成员解绑", "the member ended it"),
+    "by_holder": ("{holder}解绑", "{holder} ended it"),
+    "by_member": ("{member}解绑", "{member} ended it"),
     "by_guardian": ("监护人解绑", "the guardian ended it"),
     "by_counter": ("窗口解绑", "it was ended at the counter"),
-    "refused_by_member": ("家庭成员拒绝", "the member refused"),
+    "refused_by_member": ("{member}拒绝", "{member} refused"),
     "consent_withdrawn": ("撤回同意", "a consent was withdrawn"),
     "other": ("其他", "another reason"),
 }  # fmt: skip
@@ -76,5 +77,5 @@ def say(code: str, plan: Plan, book: LawBook) -> Text:
         listed = None
     if listed is not None:
         return listed
-    zh, en = _WORDS.get(code, (code, code))
+    zh, en = named(_WORDS[code], plan.product) if code in _WORDS else (code, code)
     return Text(zh=zh, en=en)
