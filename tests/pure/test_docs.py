@@ -30,6 +30,19 @@ def test_links_lead_somewhere(page: Path):
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def test_both_readmes_say_how_much_is_not_there():
+    """Whoever reads either must not believe that more is done than is (§C.10, §B.9, §D.3)."""
+    english, chinese = ((ROOT / name).read_text() for name in ("README.md", "README.zh-CN.md"))
+    missing = [re.findall(r"^- .+", text.rpartition(head)[2], re.MULTILINE)
+               for text, head in ((english, "What is not there:"), (chinese, "尚缺的部分："))]  # fmt: skip
+    assert len(missing[0]) == len(missing[1]) >= 7
+    for word in ("MetaInfo", "openid", "OIDC", "SM4"):
+        assert word in english.rpartition("What is not there:")[2], word
+        assert word in chinese.rpartition("尚缺的部分：")[2], word
+    assert "legal hold" in english
+    assert "依法留存" in chinese
+
+
 def test_every_setting_is_documented_and_no_other():
     used = set(re.findall(r"KINBIND_[A-Z_]+", sources()))
     told = set(re.findall(r"^\| `(KINBIND_[A-Z_]+)`", (DOCS / "running.md").read_text(), re.MULTILINE))
