@@ -68,7 +68,7 @@ def test_there_is_one_head_and_each_migration_says_what_it_is_for(empty_database
 
 def test_outages_that_were_doubled_are_one(empty_database_url: str) -> None:
     """Of those that went on together the first stays; one that fell silent before another began is over."""
-    command.upgrade(ledger.alembic_config(empty_database_url), "0014")
+    command.upgrade(ledger.alembic_config(empty_database_url), "0015")
     with psycopg.connect(empty_database_url, autocommit=True) as conn:
         for provider, first, last in (
             ("twice", "09:00:00", "09:20"), ("twice", "09:00:01", "09:20"), ("twice", "09:00:02", "09:20"),
