@@ -150,6 +150,15 @@ class Call:
             raise Refused("if_match_invalid", 400)
         return int(found[1])
 
+    def seen(self, binding_id: str) -> None:
+        """Let pass what is no step of the desk and names a version, if the case has it still; to be run in a thread.
+
+        Raises `Refused` 412 `stale_version`, and as `if_match`.
+        """
+        version = self.if_match()
+        if version is not None and (case := self.office.desk.look(binding_id)[0]).version != version:
+            raise Refused("stale_version", 412, version=case.version)
+
     async def key(self, *, required: bool = False) -> Idempotency | None:
         """The idempotency key with the fingerprint of what was sent, if there is one."""
         sent = await self.sent()

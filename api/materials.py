@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncGenerator
-from functools import partial
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Depends
@@ -23,6 +22,7 @@ from gateways.inspection import MAX_BYTES
 from tasks.documents import keep
 from workflows import materials
 from workflows.access import acting
+from workflows.commands import Idempotency, Reply
 from workflows.errors import Malformed, Refused
 from workflows.views import listing
 
@@ -64,8 +64,12 @@ async def upload(binding_id: str, call: Applicant) -> Response:
     await call.look(binding_id)
     form = await _form(call)
     key = idempotency(call.request, call.office.desk.keys, call.caller.id, form.said)
-    document_id = call.clerk.new_id("mat")
-    work = partial(keep, call.office, binding_id, call.actor(), document_id, form.kind, form.content)
+    document_id, actor = call.clerk.new_id("mat"), call.actor()
+
+    def work(asked: Idempotency | None) -> Reply:
+        call.seen(binding_id)
+        return keep(call.office, binding_id, actor, document_id, form.kind, form.content, asked)
+
     return await call.once(work, key, window=True)
 
 
@@ -109,5 +113,7 @@ async def listed(binding_id: str, call: Anyone, limit: Limit = 100, cursor: Behi
 @router.delete("/{material_id}", status_code=204)
 async def take_back(binding_id: str, material_id: str, call: Applicant) -> Response:
     """Takes a document back before it is handed in."""
+    await call.look(binding_id)
+    await call.run(call.seen, binding_id)
     await call.run(materials.remove, call.office.desk, binding_id, material_id, call.actor(), acting.sees)
     return Response(status_code=204)

@@ -153,6 +153,7 @@ async def _lease(call: Call, binding_id: str, change: Any) -> Response:
     actor = call.actor()
 
     def work(_: Idempotency | None) -> Reply:
+        call.seen(binding_id)
         case, now = change(call.office.desk, binding_id, actor)
         return Reply(200, dumps(worklists.held(case, actor, now)), {"ETag": f'"{case.version}"'})
 

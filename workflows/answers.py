@@ -31,7 +31,7 @@ values (%(principal)s, %(key)s, %(fingerprint)s, kinbind_now(), clock_timestamp(
 on conflict (principal, key) do update set created_at = excluded.created_at, reserved_at = excluded.reserved_at
 where idempotency.status is null and idempotency.fingerprint = excluded.fingerprint
   and idempotency.reserved_at < clock_timestamp() - %(lease)s * interval '1 second'
-returning reserved_at
+returning created_at
 """
 _KEPT = """
 select fingerprint, status, headers, body,
@@ -44,7 +44,7 @@ values (%(principal)s, %(key)s, %(fingerprint)s, %(status)s, %(headers)s::jsonb,
 on conflict (principal, key) do nothing returning true
 """
 # Whoever was so late that another has taken the key over completes and gives back nothing that is the other's.
-_OURS = "principal = %(principal)s and key = %(key)s and reserved_at = %(reserved_at)s and status is null"
+_OURS = "principal = %(principal)s and key = %(key)s and created_at = %(reserved)s and status is null"
 _COMPLETE = f"""
 update idempotency set status = %(status)s, headers = %(headers)s::jsonb, body = %(body)s where {_OURS}
 """  # noqa: S608  words of our own
@@ -83,7 +83,7 @@ def reserve(
     named = _named(asked, lease_seconds)
     with ledger.desk() as conn:
         if ours := conn.execute(_RESERVE, named).fetchone():
-            return replace(asked, reserved_at=ours[0])
+            return replace(asked, reserved=ours[0])
         row = conn.execute(_KEPT, named).fetchone()
     if row is not None and (row[1] is not None or row[0] != asked.fingerprint):
         return kept_reply(keys, asked, Answered(row[0], row[1], row[2] or {}, row[3] or ""))

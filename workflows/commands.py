@@ -19,7 +19,7 @@ class Idempotency(msgspec.Struct, frozen=True):
     principal: str
     key: str
     fingerprint: str
-    reserved_at: datetime | None = None  # real time; of a key reserved beforehand, and the mark of whose it is
+    reserved: datetime | None = None  # of a key reserved beforehand: when, and the mark of whose it is
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -105,6 +105,20 @@ def test_no_more_than_thirty_also_at_once(alipay: httpx.Client, office: Office, 
     assert "upload_material" in view(alipay.get(where))["available_actions"]
 
 
+def test_who_has_seen_an_older_version_neither_adds_nor_takes_back(alipay: httpx.Client) -> None:
+    made = submitted(alipay)
+    where, told = f"/v1/bindings/{made['id']}/materials", {"If-Match": f'"{made["version"]}"'}
+    file = {"file": ("page.jpg", picture(), "image/jpeg")}
+    kept = view(alipay.post(where, data={"kind": "other"}, files=file, headers=told))
+    for stale in (
+        alipay.post(where, data={"kind": "other"}, files=file, headers={"If-Match": '"77"'}),
+        alipay.delete(f"{where}/{kept['id']}", headers={"If-Match": '"77"'}),
+    ):
+        assert (stale.status_code, view(stale)["code"]) == (412, "stale_version")
+    assert [one["id"] for one in view(alipay.get(where))["items"]] == [kept["id"]]
+    assert alipay.delete(f"{where}/{kept['id']}", headers=told).status_code == 204
+
+
 def test_documents_come_by_the_channel_that_applied(alipay: httpx.Client, wechat: httpx.Client) -> None:
     body = application()
     made = view(alipay.post("/v1/bindings", json=body, headers=key()))

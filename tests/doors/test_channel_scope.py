@@ -65,7 +65,8 @@ def test_who_acts_for_a_party_sees_and_ends_it_anywhere(alipay: httpx.Client, we
     made = submitted(alipay, body)
     found = wechat.post("/v1/bindings/search", json=acting(body["member"]))
     assert [one["id"] for one in view(found)["items"]] == [made["id"]]
-    assert view(found)["items"][0]["available_actions"] == made["available_actions"]
+    listed = [one for one in made["available_actions"] if one != "upload_material"]  # its door names nobody
+    assert view(found)["items"][0]["available_actions"] == listed
     stranger = application()["holder"]
     assert code(act(wechat, made["id"], "withdraw", **acting(stranger))) == (404, "not_found")
     # a person signed in who is no party may not end it at the channel that submitted it either

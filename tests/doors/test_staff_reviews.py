@@ -165,6 +165,16 @@ def test_return_lists_what_to_mend(reviewer: httpx.Client, alipay: httpx.Client,
     assert reviewer.get("/v1/reviews").json()["items"] == []
 
 
+@pytest.mark.parametrize("what", ["claim", "release"])
+def test_a_lease_is_of_the_version_that_was_seen(reviewer: httpx.Client, binding_id: str, what: str) -> None:
+    version = said(reviewer, binding_id, "claim").json()["version"]
+    where = f"/v1/reviews/{binding_id}/{what}"
+    stale = reviewer.post(where, json={}, headers={"If-Match": f'"{version - 1}"'})
+    assert (stale.status_code, stale.json()["code"]) == (412, "stale_version")
+    assert reviewer.get(f"/v1/reviews/{binding_id}").json()["lease"]["mine"] is True
+    assert reviewer.post(where, json={}, headers={"If-Match": f'"{version}"'}).status_code == 200
+
+
 def test_what_was_not_decided_in_time_stays_overdue(
     base_url: str, reviewer: httpx.Client, as_: Caller, office: Office
 ) -> None:
