@@ -17,7 +17,8 @@ from tests.life import events, look, start_face, to_state
 from tests.logs import logged
 from tests.store.invariants import check
 from workflows.sweeping import sweep
-from workflows.views import stuck
+from workflows.views import overview, stuck, watching
+from workflows.views.narrowing import EVERYTHING
 
 LENGTH = timedelta(minutes=6)
 
@@ -174,6 +175,11 @@ def test_the_windows_that_will_be_made_good_are_held_open_and_everybody_knows(
         simulated, *_ = conn.execute(hands._DUE).fetchone() or (None,)
     late = [one for one in stuck.everything(office.ledger) if one["cause"] == "deadline_overdue"]
     assert (sweep_at is None, not simulated, not late) == (held, held, held)
+    assert [one["overdue"] for one in watching.due(office.ledger, EVERYTHING)] == ([] if held else [1])
+    listed = watching.due_list(office.ledger, EVERYTHING, "first_attempt_to_pass", "overdue", 10)["items"]
+    assert len(listed) == (0 if held else 1)
+    (window,) = overview._look(office.ledger, EVERYTHING)["deadlines"]
+    assert window["overdue"] == (0 if held else 1)
     assert sweep(office.desk) == (0 if held else 1)
     life.skip(office, minutes=20)
     outages.watch_outages(office)

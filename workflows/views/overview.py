@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from models.ledger import Ledger
 from workflows.case import STATES
+from workflows.sweeping import HELD_OPEN
 from workflows.views.narrowing import Part, asked_of, narrowed
 from workflows.views.pacing import Paced
 
@@ -24,7 +25,7 @@ states as (
 due as (
   select d.name, bool_or(d.watch) as watch, count(*) as armed, min(d.due_at) as next_due_at,
          count(*) filter (where d.parked is not null) as parked,
-         count(*) filter (where d.parked is null and d.due_at <= clock.now) as overdue,
+         count(*) filter (where d.parked is null and d.due_at <= clock.now and not {held}) as overdue,
          count(*) filter (where d.parked is null and d.due_at > clock.now
                           and d.due_at <= clock.now + interval '24 hours') as due_within_24h
   from deadlines d cross join clock where true {deadlines} group by d.name
@@ -71,7 +72,8 @@ def overview(ledger: Ledger, part: Part) -> dict[str, Any]:
 
 
 def _look(ledger: Ledger, part: Part) -> dict[str, Any]:
-    query = text(_OVERVIEW.format(**{name: narrowed(part, column) for name, column in _NARROWED.items()}))
+    parts = {name: narrowed(part, column) for name, column in _NARROWED.items()}
+    query = text(_OVERVIEW.format(held=HELD_OPEN, **parts))
     row = ledger.read(query, asked_of(part, query))[0]
     by_state = {state["state"]: state for state in row["states"]}
     return {

@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from models.ids import first_id
 from models.ledger import Ledger
+from workflows.sweeping import HELD_OPEN
 from workflows.views import cursors
 from workflows.views.narrowing import Part, asked_of, narrowed
 
@@ -29,7 +30,8 @@ select d.name, count(*) filter (where d.due_at <= clock.now) as overdue,
   count(*) filter (where d.due_at > clock.now) as soon,
   min(d.due_at) filter (where d.due_at <= clock.now) as oldest_at, min(d.due_at) as first_at
 from deadlines d cross join clock
-where d.parked is null and not d.watch and d.due_at <= clock.now + cast(:soon as interval) {part}
+where d.parked is null and not d.watch and d.due_at <= clock.now + cast(:soon as interval)
+  and not (d.due_at <= clock.now and {held}) {part}
 group by d.name order by 2 desc, 3 desc, 1
 """
 _DUE_LIST = """
@@ -41,7 +43,7 @@ where d.parked is null and not d.watch and d.name = :name and {when}
 order by d.due_at, d.binding_id limit :limit
 """
 _WHEN: dict[When, str] = {
-    "overdue": "d.due_at <= clock.now",
+    "overdue": f"d.due_at <= clock.now and not {HELD_OPEN}",
     "soon": "d.due_at > clock.now and d.due_at <= clock.now + cast(:soon as interval)",
     "escalated": "exists (select from review_cases r where r.binding_id = d.binding_id and r.escalations > 0)",
 }
@@ -92,8 +94,8 @@ order by f.id desc limit :limit
 
 
 def due(ledger: Ledger, part: Part) -> list[dict[str, Any]]:
-    """By deadline, how many are overdue and how many fall due within `SOON`."""
-    query = text(_DUE.format(part=narrowed(part, "d.binding_id")))
+    """By deadline, how many are overdue and how many are due within `SOON`; a window that an outage holds is none."""
+    query = text(_DUE.format(held=HELD_OPEN, part=narrowed(part, "d.binding_id")))
     return [dict(row) for row in ledger.read(query, asked_of(part, query, soon=SOON))]
 
 
