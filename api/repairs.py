@@ -131,6 +131,7 @@ async def repair(
              **takes(Nothing, **examples.tells(RepairView)))  # fmt: skip
 async def approve(call: Supervisor, repair_id: str) -> Response:
     """A supervisor who did not ask for it himself, granted all its regions."""
+    await _sees(call, repair_id)
     await call.body(Nothing)
     return await _told(call, repair_id, orders.approve)
 
@@ -139,6 +140,7 @@ async def approve(call: Supervisor, repair_id: str) -> Response:
              **takes(Nothing, **examples.tells(RepairView)))  # fmt: skip
 async def apply(call: Operator, repair_id: str) -> Response:
     """What has moved since the dry run is left alone: `stale_version`."""
+    await _sees(call, repair_id)
     await call.body(Nothing)
     return await _told(call, repair_id, orders.apply)
 
@@ -147,6 +149,7 @@ async def apply(call: Operator, repair_id: str) -> Response:
              **takes(Nothing, **examples.tells(RepairView)))  # fmt: skip
 async def pause(call: Either, repair_id: str) -> Response:
     """Nothing more is done until it is resumed, or undone."""
+    await _sees(call, repair_id)
     await call.body(Nothing)
     return await _told(call, repair_id, orders.pause)
 
@@ -155,6 +158,7 @@ async def pause(call: Either, repair_id: str) -> Response:
              **takes(Nothing, **examples.tells(RepairView)))  # fmt: skip
 async def resume(call: Either, repair_id: str) -> Response:
     """Where it stopped."""
+    await _sees(call, repair_id)
     await call.body(Nothing)
     return await _told(call, repair_id, orders.resume)
 
@@ -163,6 +167,7 @@ async def resume(call: Either, repair_id: str) -> Response:
              **takes(Undo, **examples.tells(RepairView)))  # fmt: skip
 async def undo(call: Either, repair_id: str) -> Response:
     """Each binding goes back to where it stood, with its waits as they were; one that has moved since is left alone."""
+    await _sees(call, repair_id)
     body = await call.body(Undo)
     return await _told(call, repair_id, lambda ledger, caller, one: orders.undo(ledger, caller, one, body.reason))
 
@@ -181,6 +186,11 @@ async def _ordered(call: Call, wish: Wish, patience: float) -> Response:
         return _shown(call.office, call.caller, order_id, patience)
 
     return await call.once(work, await call.key())
+
+
+async def _sees(call: Call, repair_id: str) -> None:
+    """404 comes before a fault of form. Raises `Refused` with `not_found`."""
+    await call.run(shown.known, call.office.ledger, call.caller, repair_id)
 
 
 async def _told(call: Call, repair_id: str, tell: Callable[[Any, Principal, str], None]) -> Response:

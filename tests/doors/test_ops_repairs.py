@@ -69,6 +69,13 @@ def test_who_repeats_an_order_that_was_made_but_not_answered_finds_it(
     assert other.json()["id"] != again.json()["id"]
 
 
+@pytest.mark.parametrize("said", ["approve", "apply", "pause", "resume", "undo"])
+def test_an_order_that_is_not_there_is_told_before_any_fault_of_form(as_: Caller, said: str):
+    caller = as_("supervisor" if said == "approve" else "operator")
+    answer = caller.post(f"/v1/ops/repairs/rep_x/{said}", content=b"{", headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
 def test_a_filter_of_words_that_nobody_knows_is_refused(as_: Caller, office: Office):
     body = {"repair": "rearm", "reason": "x"}
     for name, word in (("cause", "bogus"), ("states", ["nowhere"]), ("product", "x"), ("channel", "x"),

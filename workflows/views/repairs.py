@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import RowMapping, text
 
 from models.ledger import Ledger
 from workflows.access.principals import Principal
@@ -39,20 +39,26 @@ _SHOWN = ("id", "filter", "args", "reason", "dry_run", "state", "pace", "asked_b
           "undone_by", "undone_because", "created_at", "approved_at", "paused_at", "finished_at", "fault")  # fmt: skip
 
 
+def known(ledger: Ledger, caller: Principal, order_id: str) -> RowMapping:
+    """The row of an order that the caller may see. Raises `Refused` 404."""
+    found = ledger.read(_ORDER, {"id": order_id}, fresh=True)
+    if not found or not covers(caller, reach(found[0]["regions"], found[0]["filter"])):
+        raise not_found()
+    return found[0]
+
+
 def repair(
     ledger: Ledger, caller: Principal, order_id: str, limit: int = 50, cursor: str | None = None,
     state: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """An order with counts, groups and a page of its bindings. Raises `Refused` 404, 400 `cursor_invalid`."""
-    found = ledger.read(_ORDER, {"id": order_id}, fresh=True)
-    if not found or not covers(caller, reach(found[0]["regions"], found[0]["filter"])):
-        raise not_found()
+    order = known(ledger, caller, order_id)
     after = cursors.decode(cursor, str)[0] if cursor else ""
     asked = {"id": order_id, "after": after, "limit": limit + 1, "state": state}
     items = [dict(row) for row in ledger.read(_ITEMS, asked, fresh=True)]
     counted = {row["state"]: row["count"] for row in ledger.read(_COUNTS, {"id": order_id}, fresh=True)}
     return {
-        **_shown(found[0]),
+        **_shown(order),
         "counts": counted,
         "groups": [dict(row) for row in ledger.read(_GROUPS, {"id": order_id}, fresh=True)],
         "items": items[:limit],
