@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from workflows import attending
@@ -13,7 +12,7 @@ from workflows.engine import Desk
 from workflows.errors import not_found
 from workflows.facing import faces_open
 from workflows.views import explaining, listing, public, reason_words
-from workflows.views.waiting import waiting_on
+from workflows.writing import ticket_row
 
 
 def window_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
@@ -33,7 +32,7 @@ def window_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
         "reason_words": reason_words.every(codes, case.plan, desk.book),
         "counter": public.ticket_view(case) or {"agency_name": case.plan.counter.agency_name,
                     "address": case.plan.counter.address, "bring": list(case.plan.counter.bring)},
-        "timeline": lines, "ticket_due": _due(case, now),
+        "timeline": lines, "ticket": ticket_row(case),
     }  # fmt: skip
 
 
@@ -46,8 +45,3 @@ def checks(case: Case, still_open: Sequence[str]) -> list[tuple[str, dict[str, A
     if case.state == OFFLINE_FALLBACK and not case.progress.registry_answered:
         told.append(("ask_registries", {}))
     return told
-
-
-def _due(case: Case, now: datetime) -> datetime | None:
-    waiting = waiting_on(case, now)
-    return waiting["until"] if waiting else None
