@@ -51,7 +51,7 @@ def _looked_at(office: Office, case: Case, now: datetime, what: str, value: str)
     if what == "insured_region":
         if not is_region(value):
             raise Refused("region_not_allowed", 422, changes.VALUE)
-        return {"note": value}  # for the agency, which decides
+        return {"note": value, **_change(case, changes.moved(keys, case, value))}  # for the agency, which decides
     if what not in ("name", "id_number"):
         return {}
     if what == "name":

@@ -176,7 +176,7 @@ MOVES = (
          "suspended", checks=(guards.is_due,), effect=effects.warn_of_end),
     Move("resume", (SUSPENDED,), ACTIVE, _by("supervisor system clock"),
          "resumed", guards=(guards.not_own_case, guards.suspicion_only_by_supervisor), checks=(guards.is_due,),
-         effect=effects.back_in_force),
+         effect=effects.resume),
 
     Move("request_unbind", (ACTIVE, SUSPENDED), UNBINDING, _by("channel counter"),
          "unbind_requested", guards=(guards.not_own_case, guards.old_enough), checks=(guards.may_unbind,),

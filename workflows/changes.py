@@ -1,4 +1,4 @@
-"""The member has another name or number than was applied with: what is reported, kept sealed, and whose it then is.
+"""The member is called, numbered or insured otherwise than was applied with: what is reported, sealed, and whose it is.
 
 A name is a party's and may change; a number names another person to the ledger, so the binding and its places go
 over to that person once the change is verified (F136). A newborn is its certificate's number until it has one of
@@ -26,6 +26,17 @@ VALUE = "/value"
 def renamed(keys: Keyring, case: Case, name: str) -> Change:
     """The member is called otherwise."""
     return _change(keys, case, {"name": normalise_name(name)}, None)
+
+
+def moved(keys: Keyring, case: Case, region: str) -> Change:
+    """The member is insured in another place."""
+    return _change(keys, case, {"insured_region": region}, None)
+
+
+def only_moved(case: Case) -> bool:
+    """Whether what is reported is no more than another place: that an agency may believe without a face or a clerk."""
+    member, reported = (case.application.parties.get(name, {}) for name in ("member", "reported"))
+    return [name for name, told in reported.items() if told != member.get(name)] == ["insured_region"]
 
 
 def renumbered(keys: Keyring, case: Case, number: str, today: date) -> Change:

@@ -22,6 +22,7 @@ from workflows.case import (
     Unbinding,
     Window,
 )
+from workflows.changes import only_moved
 from workflows.deadlines import due
 from workflows.errors import Refused
 from workflows.facing import face_purpose, face_subject, faces_open, too_young, window_key
@@ -330,6 +331,13 @@ def report_change(cursor: Cursor) -> None:
     progress.reported = cursor.facts.get("change") or progress.reported
     progress.reported_at = cursor.now
     _rest(cursor, why, what, since)
+
+
+def resume(cursor: Cursor) -> None:
+    """What it was suspended for is settled; that the member has moved stands with a supervisor's word."""
+    if cursor.actor.kind == "supervisor" and only_moved(cursor.case):
+        take_change(cursor)
+    back_in_force(cursor)
 
 
 def back_in_force(cursor: Cursor) -> None:

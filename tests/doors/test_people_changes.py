@@ -207,6 +207,19 @@ def test_a_move_is_for_the_agency_to_decide(town: Town) -> None:
         "suspended", "agency", "decision",
     )  # fmt: skip
     assert "start_face_check" not in moved["available_actions"]
+    assert moved["member"]["insured_region"] == "440100"  # nobody has decided yet
+    resumed = town.at("supervisor").post(f"/v1/bindings/{seen['id']}/resume", json={"reason": "cleared"})
+    assert (view(resumed)["state"], view(resumed)["member"]["insured_region"]) == ("active", "310100")
+    assert town.seen("alipay", seen["id"])["member"] == view(resumed)["member"]
+
+
+def test_a_supervisor_believes_a_move_and_no_name(town: Town) -> None:
+    """Who was reported to be called otherwise must show his face: what was reported with it is dropped with it."""
+    seen, _ = town.active()
+    reported(town, seen, "insured_region", value="310100")
+    reported(town, seen, "name", value="李春")
+    resumed = town.at("supervisor").post(f"/v1/bindings/{seen['id']}/resume", json={"reason": "cleared"})
+    assert (view(resumed)["state"], view(resumed)["member"]) == ("active", seen["member"])
 
 
 @pytest.mark.parametrize("from_state", ["active", "suspended"])
