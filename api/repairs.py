@@ -96,7 +96,7 @@ async def repair_one(call: Operator, binding_id: str) -> Response:
     wanted: dict[str, Any] = {"binding_ids": [binding_id]}
     # of the grants of who asks only what it takes: a supervisor of that place may then be the second person
     near = {"region": region} if call.actor().sees(region) else {}
-    return await _ordered(call, _wish(body, wanted | near, PACE), patience=PATIENCE)
+    return await _ordered(call, _wish(body, wanted | near, PACE), patience=PATIENCE, seen=binding_id)
 
 
 @router.post("/v1/ops/repairs", summary="Repair all that a filter finds",
@@ -180,9 +180,13 @@ def _wish(body: Repair, wanted: dict[str, Any], pace: int) -> Wish:
     return Wish(body.repair, body.reason, wanted, args, dry_run=body.dry_run, pace=pace)
 
 
-async def _ordered(call: Call, wish: Wish, patience: float) -> Response:
+async def _ordered(call: Call, wish: Wish, patience: float, seen: str | None = None) -> Response:
     def work(asked: Idempotency | None) -> Reply:
-        order_id = orders.make(call.office.ledger, call.caller, wish, asked)
+        order_id = orders.made(call.office.ledger, asked)
+        if order_id is None:
+            if seen is not None:
+                call.seen(seen)
+            order_id = orders.make(call.office.ledger, call.caller, wish, asked)
         return _shown(call.office, call.caller, order_id, patience)
 
     return await call.once(work, await call.key())

@@ -30,20 +30,21 @@ def named_present(cursor: Cursor) -> None:
 
 
 def as_seen(cursor: Cursor) -> None:
-    """A clerk verifies what he has seen: of a binding reported on again while it rested, he names the version.
+    """A clerk verifies what he has seen: of a binding reported on after its ticket was opened, he names the version.
 
-    Until it was reported on there was nothing to verify, so that one report is the one he saw. Of several he may have
-    seen the first, with the member still called as he expected. Raises `Refused` 412 `stale_version`.
+    Where a report opened the ticket there was nothing to verify before, so that it is the one he saw. Else he may have
+    seen the member still called as he expected. Raises `Refused` 412 `stale_version`.
     """
-    progress, case = cursor.progress, cursor.case
-    rests, reported = progress.resting_since, progress.reported_at
-    if cursor.seen is None and rests is not None and reported is not None and reported > rests:
-        raise Refused("stale_version", 412, version=case.version)
+    ticket, reported = cursor.progress.offline, cursor.progress.reported_at
+    if cursor.seen is None and ticket is not None and reported is not None and reported > ticket.since:
+        raise Refused("stale_version", 412, version=cursor.case.version)
 
 
 def _stood_for(cursor: Cursor, who: str, present: set[str]) -> bool:
-    of_member = who == "member" or cursor.state in (ACTIVE, SUSPENDED)  # there the holder is asked only as a guardian
-    return who in present or (of_member and not present.isdisjoint(guardians(cursor)))
+    again = cursor.state in (ACTIVE, SUSPENDED)  # there the holder is asked only as a guardian
+    if again and who == "member" and cursor.case.application.relationship != "WARD":
+        return who in present  # grown enough for a face of his own, he is to be seen himself
+    return who in present or ((who == "member" or again) and not present.isdisjoint(guardians(cursor)))
 
 
 def guardians(cursor: Cursor) -> list[str]:

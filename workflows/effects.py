@@ -228,7 +228,7 @@ def escalate(cursor: Cursor) -> None:
         since = cursor.now - timedelta(days=1)
         ends, again = due(cursor.case, "review_to_decision"), cursor.case.calendar.working_day_due(since, 1)
         told |= {"due": again.at, "provisional": again.provisional, "counted_from": since, "counted_days": 1,
-                 "missed": review.missed or (ends.at if ends else cursor.now)}  # fmt: skip
+                 "missed": review.missed or min(ends.at if ends else cursor.now, cursor.now)}  # fmt: skip
     cursor.progress.review = msgspec.structs.replace(review, **told)
 
 
@@ -283,10 +283,10 @@ def ask_reverification(cursor: Cursor) -> None:
     _counter_beside(cursor)
 
 
-def _counter_beside(cursor: Cursor) -> None:
-    """A re-verification has a ticket from its first day: for whom no camera knows, and who wants none (0024)."""
+def _counter_beside(cursor: Cursor, ticket: Offline | None = None) -> None:
+    """A re-verification has a ticket from first to last: for whom no camera knows, and who wants none (0024)."""
     agency = cursor.case.plan.counter.agency
-    cursor.progress.offline = Offline(REVERIFICATION, agency, short_code(), cursor.now)
+    cursor.progress.offline = ticket or Offline(REVERIFICATION, agency, short_code(), cursor.now)
 
 
 def suspend(cursor: Cursor) -> None:
@@ -303,11 +303,11 @@ def suspend(cursor: Cursor) -> None:
 def _rest(cursor: Cursor, why: str, reason: str | None, since: datetime | None) -> None:
     progress = cursor.progress
     progress.suspended_for, progress.reason, progress.resting_since = why, reason, since
-    progress.offline = None
+    ticket, progress.offline = progress.offline, None
     if why == REVERIFICATION:
         progress.reverify_since = None
         progress.passed = [who for who in progress.passed if who != "member"]
-        _counter_beside(cursor)
+        _counter_beside(cursor, ticket)
 
 
 def warn_of_end(cursor: Cursor) -> None:

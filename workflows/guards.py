@@ -259,6 +259,13 @@ def same_request(cursor: Cursor) -> None:
         raise out_of_turn()
 
 
+def ticket_is_his(cursor: Cursor) -> None:
+    """A ticket is its agency's to settle, though other windows may serve the binding too."""
+    ticket = cursor.progress.offline
+    if ticket is not None and not cursor.actor.sees(ticket.agency):
+        raise out_of_turn()
+
+
 def not_the_member(cursor: Cursor) -> None:
     """An authorisation is the holder's to give: nobody who speaks for another says it (F98, F106)."""
     if cursor.actor.acting_for is not None and cursor.actor.party(cursor.case) != "holder":

@@ -113,9 +113,9 @@ class Reader:
         return [(read.case, read.now) for read in reads if read.case is not None]
 
     def plans(self, conn: Connection[Any], hashes: set[str]) -> dict[str, Plan]:
-        """The plans of these hashes. Raises `KeyError` for one that is not stored, or that this code cannot take in."""
+        """The plans of these hashes; left out: what is not stored, or what this code cannot take in."""
         self._learn(conn, hashes - self._plans.keys())
-        return {name: self._plans[name] for name in hashes}
+        return {name: self._plans[name] for name in hashes & self._plans.keys()}
 
     def _learn(self, conn: Connection[Any], hashes: set[str]) -> dict[str, Exception]:
         """Keep the plans of these hashes; of those that this code cannot take in, why."""

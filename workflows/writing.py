@@ -14,7 +14,7 @@ from psycopg import Connection
 
 from models.ledger import run
 from policies.calendar import Due
-from workflows.case import AGENCY_REVIEW, FINAL, Case, Cursor, Line
+from workflows.case import AGENCY_REVIEW, FINAL, UNBINDING, Case, Cursor, Line
 from workflows.deadlines import BY_NAME, armed, due
 
 _WRITE = "select binding_id, verdict from desk_write_v1($1::jsonb)"
@@ -94,7 +94,7 @@ def review_row(case: Case) -> dict[str, Any] | None:
 def ticket_row(case: Case) -> dict[str, Any] | None:
     """The counter's work item of a case, while there is one."""
     offline = case.progress.offline
-    if offline is None:
+    if offline is None or case.state == UNBINDING:  # it waits for the end of the unbinding, as the deadlines do
         return None
     ends = next((end for name in _TICKETS_END if (end := due(case, name)) is not None), None)
     return {"code": offline.code, "agency": offline.agency, "opened_at": offline.since,

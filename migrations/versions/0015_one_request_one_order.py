@@ -21,8 +21,8 @@ def upgrade() -> None:
     """Apply."""
     op.add_column("repairs", sa.Column("asked_under", sa.Text(collation="C"), nullable=True))
     op.execute((_SQL / "desk_write_v1.sql").read_text())
-    with op.get_context().autocommit_block():
-        op.execute("create unique index concurrently if not exists repairs_asked_under_key on repairs (asked_under)")
+    # orders are few: made at once, with all of this or none of it
+    op.execute("create unique index repairs_asked_under_key on repairs (asked_under)")
 
 
 def downgrade() -> None:

@@ -14,9 +14,10 @@ begin
   loop
     part := format('history_%s', to_char(month, 'YYYY_MM'));
     if to_regclass(part) is null then
-      -- What attaching would lock anyhow, and in the order in which others do. Nobody ever sees a line missing; and who
-      -- waits for this lock waits for seconds at most, or we give up: there are three months to try again.
-      lock table only history in share update exclusive mode;
+      -- Nobody ever sees a line missing: whoever waited at the default partition alone would go on by the old list of
+      -- partitions, and miss what has moved. Who waits waits for seconds at most, or we give up: there are three months
+      -- to try again.
+      lock table only history in access exclusive mode;
       lock table history_default in access exclusive mode;
       -- Filled first: its indexes are then made by attaching it, all at once.
       execute format('create table %I (like history including all excluding indexes)', part);

@@ -102,13 +102,28 @@ def test_the_counter_helps_whom_the_camera_does_not_know(town: Town, child: tupl
     assert town.seen("alipay", seen["id"])["state"] == "active"
 
 
-def test_whoever_else_stands_there_the_counter_asks_for_the_child(town: Town, child: tuple[View, View]) -> None:
+def test_the_guardian_does_not_stand_for_whom_the_face_age_asks_himself(town: Town, child: tuple[View, View]) -> None:
     seen, body = child
     to_birthday(town, body, seconds=60)
-    said = {"method": "compared_by_eye", "subjects": ["mother"]}
+    said = {"method": "compared_by_eye", "subjects": ["holder"]}
     refused = town.at("counter").post(f"/v1/counter/tickets/{seen['id']}/verify", json=said)
-    assert refused.status_code == 422
+    assert (refused.status_code, view(refused)["code"]) == (422, "subject_not_present")
     assert "start_face_check" in town.seen("alipay", seen["id"])["available_actions"]  # both ways stay open
+
+
+def test_a_clerk_confirms_no_name_that_was_reported_after_he_had_looked(town: Town, child: tuple[View, View]) -> None:
+    """The ticket was there before the report: who names no version may have the child before him as it was called."""
+    seen, body = child
+    to_birthday(town, body, seconds=60)
+    ticket = town.seen("alipay", seen["id"])["counter_ticket"]
+    changed = view(act(town.at("alipay"), seen["id"], "report_change", what="name", value="李春"))
+    assert (changed["state"], changed["counter_ticket"]) == ("suspended", ticket)  # the family's code stays
+    where = f"/v1/counter/tickets/{seen['id']}/verify"
+    said: dict[str, Any] = {"method": "compared_by_eye", "subjects": ["member"]}
+    unseen = town.at("counter").post(where, json=said)
+    assert (unseen.status_code, view(unseen)["code"]) == (412, "stale_version")
+    told = {"If-Match": f'"{changed["version"]}"'}
+    assert view(town.at("counter").post(where, json=said, headers=told))["state"] == "active"
 
 
 def test_the_ticket_outlasts_a_rest_for_something_else(town: Town, child: tuple[View, View]) -> None:

@@ -3,13 +3,16 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from policies.ages import birthday_in
 from policies.book import lawbook
+from policies.calendar import shanghai_day
 from tasks.office import Office
 from tests import life
 from tests.doors.conftest import Caller
@@ -240,3 +243,32 @@ def test_at_the_window_nobody_must_agree_to_a_camera(as_: Caller, office: Office
     assert act(clerk, taken.json()["id"], "submit_materials").status_code == 200
     life.registries_say_yes(office, taken.json()["id"])
     assert life.look(office, taken.json()["id"]).state == OFFLINE_FALLBACK  # a clerk looks, no camera
+
+
+def test_a_ticket_in_force_is_its_agencys_and_the_binding_still_the_holders_windows(
+    clerk_of: Clerks, office: Office
+) -> None:
+    """A clerk where the holder is insured served the binding before, and does; he settles no ticket of another's."""
+    soon = shanghai_day(office.ledger.now()) + timedelta(days=10)
+    born = birthday_in(soon, soon.year - 16)
+    binding_id = life.to_state(office, "active", relationship="CHILD", member_born=born, member_region="320500")
+    life.advance(office, days=11)
+    guangzhou, suzhou = clerk_of("440100"), clerk_of("320500")
+    seen = guangzhou.get(f"/v1/bindings/{binding_id}").json()
+    assert (seen["counter_ticket"]["agency"], seen["available_actions"]) == ("320500", ["unbind", "report_change"])
+    where, said = f"{TICKETS}/{binding_id}/verify", {"method": "compared_by_eye", "subjects": ["member"]}
+    assert guangzhou.post(where, json=said).json()["code"] == "action_not_available"
+    assert suzhou.post(where, json=said).json()["state"] == "active"
+
+
+def test_a_ticket_in_force_may_be_given_to_another_agency(as_: Caller, office: Office) -> None:
+    soon = shanghai_day(office.ledger.now()) + timedelta(days=10)
+    binding_id = life.to_state(office, "active", member_born=birthday_in(soon, soon.year - 16))
+    life.advance(office, days=11)
+    wish = {"repair": "reassign", "reason": "搬家", "agency": "320500"}
+    repaired = as_("operator").post(f"/v1/ops/bindings/{binding_id}/repair", json=wish, headers={"If-Match": '"1"'})
+    assert (repaired.status_code, repaired.json()["code"]) == (412, "stale_version")
+    repaired = as_("operator").post(f"/v1/ops/bindings/{binding_id}/repair", json=wish, headers=key())
+    assert repaired.json()["state"] == "done", repaired.text
+    ticket = as_("counter").get(f"/v1/bindings/{binding_id}").json()["counter_ticket"]
+    assert ticket["agency"] == "320500"

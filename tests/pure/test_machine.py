@@ -99,7 +99,7 @@ LAW: dict[tuple[str, str], dict[str, str]] = {
     ("move", "operator"): dict.fromkeys(
         WAITING.split(), "materials_uploaded face_check offline_fallback agency_review"
     ),
-    ("reassign", "operator"): dict.fromkeys(("offline_fallback", "agency_review", "suspended"), "="),
+    ("reassign", "operator"): dict.fromkeys(("offline_fallback", "agency_review", "active", "suspended"), "="),
     ("close", "operator"): dict.fromkeys(WAITING.split(), "rejected"),
     ("undo_repair", "system"): dict.fromkeys(LIVING.split(), "="),
 }

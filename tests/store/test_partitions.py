@@ -16,6 +16,8 @@ from tests import life
 from tests.drills.parts import until
 from tests.life import look, say, to_state
 from tests.store.invariants import check
+from workflows import audit
+from workflows.views import listing
 
 PARTS = "select inhrelid::regclass::text from pg_inherits where inhparent = 'history'::regclass order by 1"
 LINES = "select tableoid::regclass::text, id, binding_id, sequence, event, hash, xid::text, recorded_at from history"
@@ -89,6 +91,23 @@ def test_a_line_that_is_being_written_meanwhile_is_not_lost(office: Office) -> N
     written = lines(office)
     assert {line[0] for line in written} == {months[0]}
     assert 99 in {line[3] for line in written}
+
+
+def test_who_waits_while_lines_move_finds_them_all(office: Office) -> None:
+    forget_the_months(office.ledger.url)
+    binding_id = to_state(office, "active")
+    before = len(listing.timeline(office.ledger, binding_id, life.channel()))
+    with psycopg.connect(office.ledger.url) as mover, ThreadPoolExecutor(3) as hands:
+        mover.execute("select history_partitions_v1(3)")
+        seen = hands.submit(listing.timeline, office.ledger, binding_id, life.channel())
+        audited = hands.submit(audit.verify, office.ledger, binding_id)
+        said = hands.submit(say, office, "suspend", binding_id, life.SUPERVISOR, reason="suspected_fraud")
+        with psycopg.connect(office.ledger.url, autocommit=True) as conn:
+            until(lambda: conn.execute(WAITING).fetchone() == (3,), "all of them at the lock")
+        mover.commit()
+        assert said.result().state == "suspended"
+        assert len(seen.result()) >= before
+        assert not audited.result().faults
 
 
 def test_migrating_makes_the_months_that_are_lacking(office: Office) -> None:

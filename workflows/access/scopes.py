@@ -13,8 +13,8 @@ def reviews(case: Case, actor: Actor) -> bool:
 
 
 def at_counter(case: Case, actor: Actor) -> bool:
-    """A clerk: his agency's tickets; without a ticket, the bindings that his window would serve."""
-    if case.progress.offline is not None:
+    """A clerk: his agency's tickets; without a ticket, and in force, the bindings that his window would serve."""
+    if case.progress.offline is not None and not case.in_force:
         return actor.sees(case.counter_agency)
     return actor.sees(case.counter_agency) or actor.sees(case.application.region)
 

@@ -89,6 +89,15 @@ class Row:
     paused: bool
 
 
+def made(ledger: Ledger, asked: Idempotency | None) -> str | None:
+    """The id of the order that this request has made already, though nobody was told; None where it has not."""
+    if asked is None:
+        return None
+    with ledger.desk() as conn:
+        row = conn.execute(_MADE, {"under": _under(asked)}).fetchone()
+    return row and row[0]
+
+
 def make(ledger: Ledger, asker: Principal, wish: Wish, asked: Idempotency | None = None) -> str:
     """Write an order down; its id. Nothing is changed by it yet.
 
@@ -107,12 +116,16 @@ def make(ledger: Ledger, asker: Principal, wish: Wish, asked: Idempotency | None
         "id": new_id("rep", ledger.now()), "verb": wish.verb, "args": _json(args), "filter": _json(wish.filter),
         "reason": wish.reason, "dry_run": wish.dry_run, "pace": wish.pace, "regions": list(asker.regions),
         "by": asker.id, "person": asker.person,
-        "under": f"{asked.key} {asked.fingerprint}" if asked else None,
+        "under": _under(asked) if asked else None,
     }  # fmt: skip
     with ledger.desk() as conn:
-        made = conn.execute(_MAKE, order).fetchone() or conn.execute(_MADE, order).fetchone()
-    assert made is not None  # noqa: S101  one of the two is there
-    return str(made[0])
+        row = conn.execute(_MAKE, order).fetchone() or conn.execute(_MADE, order).fetchone()
+    assert row is not None  # noqa: S101  one of the two is there
+    return str(row[0])
+
+
+def _under(asked: Idempotency) -> str:
+    return f"{asked.key} {asked.fingerprint}"
 
 
 def _right_args(verb: Verb, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -315,5 +315,5 @@ def of_state(state: str) -> tuple[str, ...]:
         return ("resend",)
     only = {"move": state in NOT_YET_IN_FORCE, "suspend": state in (ACTIVE, UNBINDING),
             "ask_again": state in mending.ASKED,
-            "reassign": state in ("offline_fallback", AGENCY_REVIEW, SUSPENDED)}  # fmt: skip
+            "reassign": state in ("offline_fallback", AGENCY_REVIEW, ACTIVE, SUSPENDED)}  # fmt: skip
     return tuple(name for name in VERBS if only.get(name, True))

@@ -67,7 +67,7 @@ def _as_of(reader: Reader, case: Case, row: Any, plans: Mapping[str, Plan]) -> C
         version=sequence,
         since=datetime.fromisoformat(after["since"]),
         progress=progress,
-        plan=plans[plan] if plan is not None else case.plan,
+        plan=plans.get(plan, case.plan),
         materials=orjson.loads(materials) if materials else [],
         lease=None,
     )
