@@ -11,7 +11,7 @@ from policies.parties import parties
 from tests import life
 from workflows.case import ACTIVE, FINAL, STATES, SYSTEM
 from workflows.deadlines import DEADLINES
-from workflows.views.explaining import DEEDS, PARTIES, THEN, explain
+from workflows.views.explaining import DEEDS, PARTIES, THEN, explain, spoken
 from workflows.views.reason_words import say
 from workflows.views.waiting import waiting_on
 
@@ -25,6 +25,12 @@ def office(database_url):
 def sentence(office, binding_id):
     case, now = office.desk.look(binding_id)
     return explain(case, now, office.desk.book)
+
+
+def until(office, binding_id):
+    waits = waiting_on(*office.desk.look(binding_id))
+    assert waits is not None
+    return waits["until"]
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -74,6 +80,16 @@ def test_a_term_that_is_over_is_said_to_be_over(office):
     binding_id = life.to_state(office, "submitted")
     life.skip(office, days=8)
     assert "which is over" in sentence(office, binding_id).en
+
+
+def test_a_review_that_was_not_decided_in_time_says_since_when_and_when_it_is_told_again(office):
+    binding_id = life.to_state(office, "agency_review")
+    missed, before = until(office, binding_id), sentence(office, binding_id)
+    life.advance(office, seconds=int((missed - office.ledger.now()).total_seconds()) + 60)
+    again, late = spoken(until(office, binding_id)), sentence(office, binding_id)
+    assert f"期限{spoken(missed)[0]}，逾期" in before.zh
+    assert f"期限{spoken(missed)[0]}已过，{again[0]}将再次督办" in late.zh
+    assert f"by {spoken(missed)[1]}, which is over; on {again[1]} it is escalated again" in late.en
 
 
 def test_a_child_in_force_is_told_the_day_of_its_face(office):

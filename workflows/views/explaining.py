@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from policies.book import LawBook
 from policies.calendar import SHANGHAI, Due, shanghai_day
 from policies.parties import named, parties
-from workflows.case import ACTIVE, FINAL, OFFLINE_FALLBACK, RETURNED, SUSPENDED, UNBINDING, Case
+from workflows.case import ACTIVE, AGENCY_REVIEW, FINAL, OFFLINE_FALLBACK, RETURNED, SUSPENDED, UNBINDING, Case
 from workflows.deadlines import armed
 from workflows.views import reason_words
 from workflows.views.waiting import waiting_on
@@ -136,12 +136,24 @@ def _waiting(case: Case, now: datetime) -> Sentence:
     called = {**PARTIES, **parties(case.application.product)}
     party, deed, then = called[waiting["party"]], DEEDS[waiting["for"]], THEN[waiting["then"]]
     due_zh, due_en = _until(Due(waiting["until"], provisional=waiting["provisional"]), now)
+    if (missed := _missed(case)) is not None and missed <= now:
+        (by_zh, by_en), (again_zh, again_en) = spoken(missed), spoken(waiting["until"])
+        return Sentence(
+            f"正在等待{party[0]}{deed[0]}，期限{by_zh}已过，{again_zh}将再次督办",
+            f"waiting for {party[1]} {deed[1]} by {by_en}, which is over; on {again_en} it is escalated again",
+        )
     asked_again = waiting["then"] == "asked_again"  # no term that somebody could miss: just the next question
     missed_zh, missed_en = ("届时未答复", "without an answer by then") if asked_again else ("逾期", "failing that")
     return Sentence(
         f"正在等待{party[0]}{deed[0]}，{due_zh}，{missed_zh}{then[0]}",
         f"waiting for {party[1]} {deed[1]} {due_en}; {missed_en}, {then[1]}",
     )
+
+
+def _missed(case: Case) -> datetime | None:
+    """By when a review should have been decided that was not."""
+    review = case.progress.review
+    return review.missed if case.state == AGENCY_REVIEW and review is not None else None
 
 
 def _until(due: Due, now: datetime) -> Words:

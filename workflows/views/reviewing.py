@@ -154,8 +154,9 @@ def case_page(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
     shown["similar"] = similar(desk, case, actor)
     return shown | {
         "now": now, "sentence": (sentence.zh, sentence.en), "findings": findings.of(case, now),
-        "review": {"entered_at": review.entered, "due_at": review.due, "escalations": review.escalations,
-                   "provisional": review.provisional} if review and shown["waiting_on"] else None,
+        "review": {"entered_at": review.entered, "due_at": review.missed or review.due,
+                   "escalations": review.escalations, "provisional": review.provisional,
+                   } if review and shown["waiting_on"] else None,
         "by": holder_name(desk.ledger, shown["lease"]), "notes": notes(desk.ledger, case.id),
         "holding": holding, "held": next((one for one in holding if one["binding_id"] == case.id), None),
         "reason_words": _reason_words(desk, case, shown),
