@@ -87,8 +87,6 @@ def _check(office: Office, looked: Looked) -> Asked:
     if case.state != MATERIALS_UPLOADED:
         return Asked()
     answers = _answers(office, looked)
-    if answers is None:
-        return Asked()  # asked again later; when the plan's days are over, the clock sends it to a clerk
     reason = judge(case.plan, answers)
     if reason is not None:
         return Asked(Command("registry_refused", case.id, SYSTEM, {"reason": reason}))
@@ -120,8 +118,6 @@ def _look_again(office: Office, looked: Looked) -> Asked:
     if not case.in_force and not resting:
         return Asked()  # the unbinding of what rests already is waited for
     answers = _answers(office, looked)
-    if answers is None:
-        return Asked()
     return Asked(_verdict(case, answers, resting=resting), _next_look(case, now))
 
 
@@ -179,7 +175,7 @@ def _each(office: Office, ids: list[str], ask: Asking, at_once: int) -> None:
         return
     with ThreadPoolExecutor(min(at_once, len(cases))) as pool:
         one_by_one = at_once == 1 or len(cases) == 1  # then a thread is only in the way
-        asked = list((map if one_by_one else pool.map)(lambda looked: ask(office, looked), cases))
+        asked = list((map if one_by_one else pool.map)(lambda looked: _guarded(office, ask, looked), cases))
     answered = [(case.id, one.next_look) for (case, _), one in zip(cases, asked, strict=True) if one.next_look]
     if answered:
         with office.ledger.desk() as conn:
@@ -190,19 +186,24 @@ def _each(office: Office, ids: list[str], ask: Asking, at_once: int) -> None:
             log.info("registry_answer_late", binding_id=command.binding_id, said=command.said)
 
 
-def _answers(office: Office, looked: Looked) -> dict[str, Any] | None:
-    """What the registries say of both parties, as `policies.eligibility` wants it; None without an answer."""
-    case, now = looked
+def _guarded(office: Office, ask: Asking, looked: Looked) -> Asked:
+    """What the answers about one case come to; nothing where there is none, or none that the law can judge.
+
+    Then it is asked again later; when the plan's days are over, the clock sends an application to a clerk.
+    """
+    case, _ = looked
     try:
-        return _ask(office, case, now)
+        return ask(office, looked)
     except Unanswered:
         log.info("registry_unanswered", binding_id=case.id)
-    except Exception:  # a broken adapter is as good as none: asked again, in the end a clerk checks
+    except Exception:  # a broken adapter is as good as none, whatever it says: the others of the claim go on
         log.exception("registry_question_failed", binding_id=case.id)
-    return None
+    return Asked()
 
 
-def _ask(office: Office, case: Case, now: datetime) -> dict[str, Any]:
+def _answers(office: Office, looked: Looked) -> dict[str, Any]:
+    """What the registries say of both parties, as `policies.eligibility` wants it. Raises `Unanswered`."""
+    case, now = looked
     registries, parties = office.windows.registries, case.application.parties
     answers: dict[str, Any] = {}
     for role in ("holder", "member"):

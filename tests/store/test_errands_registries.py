@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from gateways.registries import PersonAnswer
+from tasks import registries
 from tasks.office import Office
 from tasks.registries import CLAIM, ask_registries, recheck_insurance
 from tests import life
 from tests.life import a_request, advance, events, hand_in, look, submit, to_state
+from tests.logs import logged
 from workflows.views.waiting import waiting_on
 
 MEMBER = life.number(date(1958, 3, 7))
@@ -29,6 +32,18 @@ def watch(office: Office, binding_id: str, name: str) -> tuple[object, int]:
         ).fetchone()
     assert row is not None
     return row[0], row[1]
+
+
+def without_scheme(office: Office, monkeypatch: pytest.MonkeyPatch, number: str) -> None:
+    """From now on, of the person of this number, the registries give an answer that the law cannot judge."""
+    real = life.registries(office).person
+
+    def person(*asked: Any) -> Any:
+        if asked[2] != number:
+            return real(*asked)
+        return PersonAnswer(True, True, {"status": "normal", "region": asked[3]}, True)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(life.registries(office), "person", person)
 
 
 # -- applications ----------------------------------------------------------------------------------------
@@ -148,6 +163,19 @@ def test_no_more_is_claimed_than_is_asked_about_within_the_lease(
     assert {look(office, one).state for one in made} == {"face_check"}
 
 
+def test_an_answer_that_cannot_be_judged_keeps_nobody_else_waiting(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [to_state(office, "materials_uploaded", seed=seed) for seed in range(4)]
+    spoilt = look(office, made[0]).application.parties["member"]["id_number"]
+    without_scheme(office, monkeypatch, spoilt)
+    with logged(registries) as said:
+        assert ask_registries(office) == len(made)
+    assert [look(office, one).state for one in made] == ["materials_uploaded", *["face_check"] * 3]
+    assert [(one["event"], one["binding_id"]) for one in said] == [("registry_question_failed", made[0])]
+    assert watch(office, made[0], "materials_to_checked")[1] == 1  # put off, as where nobody answers
+
+
 def test_what_a_case_has_outrun_is_let_be(office: Office) -> None:
     binding_id = to_state(office, "materials_uploaded")
     life.say(office, "withdraw", binding_id)
@@ -212,6 +240,19 @@ def test_a_look_without_an_answer_is_repeated_within_the_hour(office: Office) ->
     life.registries(office).set_mode("up")
     advance(office, minutes=61)
     assert look(office, binding_id).state == "suspended"
+
+
+def test_a_look_whose_answer_cannot_be_judged_hides_nobody_else(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [to_state(office, "active", seed=seed) for seed in range(3)]
+    spoilt, *others = (look(office, one).application.parties["member"]["id_number"] for one in made)
+    for number in others:
+        life.registries(office).put_person(number, {"insured": None})
+    without_scheme(office, monkeypatch, spoilt)
+    life.skip(office, days=2)
+    assert recheck_insurance(office) == len(made)
+    assert [look(office, one).state for one in made] == ["active", "suspended", "suspended"]
 
 
 def test_an_unbinding_is_no_shelter(office: Office) -> None:
