@@ -55,7 +55,10 @@ _PENDING = """
 select year from working_days
 where recounted_at is null or recounted_at < loaded_at + interval '1 minute' order by year
 """
-_DONE = "update working_days set recounted_at = clock_timestamp() where year = %s"
+# What counts is when a count began: what a step wrote behind it is found by the next one only. And a year that was
+# loaded again meanwhile has not been counted, or not whole.
+_BEGUN = "select clock_timestamp(), loaded_at from working_days where year = %s"
+_DONE = "update working_days set recounted_at = %s where year = %s and loaded_at = %s"
 
 
 @dataclass(slots=True)
@@ -89,6 +92,7 @@ def recount(desk: Desk, year: int) -> int:
     """
     with desk.ledger.desk() as conn:
         names = conn.execute(_COUNTED).fetchone()
+        begun = conn.execute(_BEGUN, (year,)).fetchone()
     # a notice may speak of the December before; no term of working days is longer than a year
     first, last = start_of_day(date(year - 1, 12, 1)), start_of_day(date(year + 2, 1, 1))
     asked: dict[str, Any] = {"names": names[0] if names else [], "first": first, "last": last, "at": first,
@@ -101,8 +105,10 @@ def recount(desk: Desk, year: int) -> int:
         if len(found) < BATCH:
             break
         asked |= {"binding": found[-1][0], "name": found[-1][1], "at": found[-1][2]}
-    with desk.ledger.desk() as conn:
-        conn.execute(_DONE, (year,))
+    if begun is not None:
+        at, loaded_at = begun
+        with desk.ledger.desk() as conn:
+            conn.execute(_DONE, (at, year, loaded_at))
     return moved
 
 

@@ -1,8 +1,9 @@
 """Years in the ledger: seen by every process at its next reading, learned from a newer package, counted again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,7 +13,7 @@ from tasks.calendars import keep_calendar
 from tasks.office import Office
 from tests import life
 from tests.store.invariants import check, rows
-from workflows import calendars
+from workflows import calendars, recounting
 from workflows.deadlines import armed
 from workflows.engine import Desk
 
@@ -69,6 +70,44 @@ def test_what_died_between_load_and_recount_is_made_good_by_the_hands(
         conn.execute("update working_days set loaded_at = loaded_at - interval '1 hour'")
         conn.execute("update deadlines set due_at = %s where binding_id = %s", (before[cases[0]], cases[0]))
     assert keep_calendar(office) == 0
+
+
+def in_the_midst(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Let this happen while a count is on its way."""
+    real = recounting._bring_in_line
+
+    def bring(*asked: Any) -> int:
+        happens()
+        return real(*asked)
+
+    monkeypatch.setattr(recounting, "_bring_in_line", bring)
+
+
+def test_a_count_is_of_when_it_began(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it takes: what was written behind it meanwhile is found by another, or by none."""
+    noted: list[datetime] = []
+    monkeypatch.setattr(calendars, "seed_year", lambda _: None)
+    in_the_midst(monkeypatch, lambda: noted.append(rows(office, "select clock_timestamp() as at")[0]["at"]))
+    year = this_year(office)
+    calendars.load(office.ledger, without_work(date(year, 1, 1), date(year, 1, 2)), "test")
+    keep_calendar(office)
+    (row,) = rows(office, "select loaded_at, recounted_at from working_days")
+    assert row["loaded_at"] < row["recounted_at"] < noted[0]
+
+
+def test_a_year_that_is_loaded_again_while_it_is_counted_is_counted_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calendars, "seed_year", lambda _: None)
+    year = this_year(office)
+    again = without_work(date(year, 1, 1), date(year, 1, 2))
+    calendars.load(office.ledger, again, "test")
+    with monkeypatch.context() as once:
+        in_the_midst(once, lambda: calendars.load(office.ledger, again, "test"))
+        keep_calendar(office)
+    assert rows(office, "select recounted_at from working_days") == [{"recounted_at": None}]
+    keep_calendar(office)
+    assert rows(office, "select recounted_at from working_days") != [{"recounted_at": None}]
 
 
 def test_only_what_is_counted_in_working_days_moves(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
