@@ -16,7 +16,7 @@ def confirm_unbind(office: Office, command: Command, password: str) -> Outcome:
     """Check the password outside any transaction, then say `confirm_unbind`.
 
     Raises `Refused`: the desk's own, 422 `pay_password_wrong` with `attempts_left`, 409 `pay_password_locked`, 503
-    `pay_password_unavailable`.
+    `pay_password_unavailable`; and whatever breaks the question, which costs no attempt either.
     """
     rehearsed = office.desk.rehearse(command)
     if rehearsed.reply is not None or rehearsed.case is None or rehearsed.now is None:
@@ -28,6 +28,9 @@ def confirm_unbind(office: Office, command: Command, password: str) -> Outcome:
     except Unanswered:
         passwords.give_back(office.ledger, person, day)
         raise Refused("pay_password_unavailable", 503, retry_after=30) from None
+    except Exception:  # nobody could say either: a fault of the service locks no family out for the day
+        passwords.give_back(office.ledger, person, day)
+        raise
     if not right:
         raise Refused("pay_password_wrong", 422, "/pay_password", attempts_left=left)
     passwords.give_back(office.ledger, person, day)

@@ -5,10 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import httpx
+import pytest
 
 from tasks.office import Office
+from tasks.unbinding import confirm_unbind
 from tests import life
 from tests.doors.family import act, key, view
+from workflows.commands import Command
 
 
 def unbinding(office: Office, seed: int, **options: object) -> str:
@@ -94,6 +97,20 @@ def test_a_registry_that_does_not_answer_costs_no_attempt(alipay: httpx.Client, 
     down = act(alipay, binding_id, "confirm_unbind", pay_password="123456")
     assert (down.status_code, view(down)["code"]) == (503, "pay_password_unavailable")
     life.registries(office).set_mode("up")
+    assert view(act(alipay, binding_id, "confirm_unbind", pay_password="1"))["attempts_left"] == 4
+
+
+def test_a_registry_that_breaks_costs_no_attempt_either(
+    alipay: httpx.Client, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: str) -> bool:
+        raise ValueError("a page in place of an answer")
+
+    binding_id = unbinding(office, 553)
+    monkeypatch.setattr(life.registries(office), "pay_password_right", broken)
+    for _ in range(5):
+        with pytest.raises(ValueError, match="a page"):
+            confirm_unbind(office, Command("confirm_unbind", binding_id, life.channel()), "123456")
     assert view(act(alipay, binding_id, "confirm_unbind", pay_password="1"))["attempts_left"] == 4
 
 
