@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import partial
 from itertools import islice
@@ -11,6 +11,7 @@ from typing import Any, LiteralString
 import structlog
 from psycopg import Connection
 
+from gateways.documents import DocumentStore
 from models.ledger import make_partitions
 from tasks.calendars import keep_calendar
 from tasks.office import Office
@@ -22,6 +23,7 @@ BATCH = 500  # endings, or documents taken back, that are dealt with at a time
 ROUNDS = 40  # such batches in one call: ten thousands a day are kept up with, and no call is long
 DOCUMENTS_KEPT = timedelta(days=30)  # after the end of the case, or after being taken back (DOMAIN §C.10)
 ORPHANED = timedelta(days=1)  # real time: a document gets its row within seconds of being written, or never
+Failed = dict[str, Exception]  # documents that could not be erased in this call, and why
 log = structlog.get_logger()
 
 # Times are the service's clock; a sign of life ages in real time, because a moved clock makes no worker old.
@@ -44,6 +46,7 @@ _OUTDATED = {
 _TAKEN_BACK = """
 select id from materials
 where removed_at is not null and erased_at is null and removed_at < (select kinbind_now()) - %(kept)s
+  and id <> all(%(failed)s)
 order by removed_at limit %(batch)s
 """
 # Each binding has one line that ends it. They are gone through in their order, from the place where the errand was
@@ -68,6 +71,9 @@ where (upkeep_places.at, upkeep_places.binding_id) < (excluded.at, excluded.bind
 _ERASED = """
 update materials set erased_at = kinbind_now(), removed_at = coalesce(removed_at, kinbind_now()) where id = any(%s)
 """
+# What could not be erased is as if it had been taken back so long ago: there the next call finds it, however far the
+# endings have been gone through. That is behind the line that ended its case, so that no view of then lacks it.
+_LEFT = "update materials set removed_at = coalesce(removed_at, kinbind_now() - %s) where id = any(%s)"
 _NOBODYS = """
 select o.id from unnest(%s::text[]) as o(id) where not exists (select from materials m where m.id = o.id)
 """
@@ -123,59 +129,86 @@ def _keep_calendar(office: Office) -> None:
 def erase_documents(office: Office) -> int:
     """Erase documents past their time: of what ended, and what was taken back; return how many.
 
-    At most `ROUNDS` times `BATCH` of either; the rest is left to the next call.
+    At most `ROUNDS` times `BATCH` of either; the rest is left to the next call. So is what cannot be erased: it keeps
+    no other, is logged, and the first fault raised in the end.
     """
-    return _rounds(office, _erase_taken_back) + _rounds(office, _erase_ended)
+    failed: Failed = {}
+    erased = _rounds(office, _erase_taken_back, failed) + _rounds(office, _erase_ended, failed)
+    _raise_first(failed)
+    return erased
 
 
-def _rounds(office: Office, erase: Callable[[Office], int | None]) -> int:
+def _rounds(office: Office, erase: Callable[[Office, Failed], int | None], failed: Failed) -> int:
     erased = 0
     for _ in range(ROUNDS):
-        found = erase(office)
+        found = erase(office, failed)
         if found is None:
             break
         erased += found
     return erased
 
 
-def _erase_taken_back(office: Office) -> int | None:
+def _erase_taken_back(office: Office, failed: Failed) -> int | None:
+    asked = {"kept": DOCUMENTS_KEPT, "batch": BATCH, "failed": list(failed)}
     with office.ledger.desk() as conn:
-        ids = [row[0] for row in conn.execute(_TAKEN_BACK, {"kept": DOCUMENTS_KEPT, "batch": BATCH})]
-    return _erase(office, ids) if ids else None
+        ids = [row[0] for row in conn.execute(_TAKEN_BACK, asked)]
+    return _erase(office, ids, failed) if ids else None
 
 
-def _erase_ended(office: Office) -> int | None:
+def _erase_ended(office: Office, failed: Failed) -> int | None:
     with office.ledger.desk() as conn:
         endings = conn.execute(_ENDINGS, {"kept": DOCUMENTS_KEPT, "batch": BATCH}).fetchall()
         bindings = [row[1] for row in endings]
         ids = [row[0] for row in conn.execute(_OF_ENDED, (bindings, list(FINAL)))]
     if not endings:
         return None
-    erased = _erase(office, ids)
+    erased = _erase(office, ids, failed)
     with office.ledger.desk() as conn:
         conn.execute(_PLACE, endings[-1])
     return erased
 
 
-def _erase(office: Office, ids: list[str]) -> int:
+def _erase(office: Office, ids: list[str], failed: Failed) -> int:
     """The files first: whoever dies in between erases nothing twice, and leaves nothing behind."""
-    for document_id in ids:
-        office.windows.documents.delete(document_id)
+    gone = _delete(office.windows.documents, ids, failed)
     with office.ledger.desk() as conn:
-        conn.execute(_ERASED, (ids,))
-    return len(ids)
+        conn.execute(_ERASED, (gone,))
+        conn.execute(_LEFT, (DOCUMENTS_KEPT, [one for one in ids if one in failed]))
+    return len(gone)
+
+
+def _delete(documents: DocumentStore, ids: Iterable[str], failed: Failed) -> list[str]:
+    """Delete each of them; those that are gone, while what could not be deleted is `failed`."""
+    gone = []
+    for document_id in ids:
+        try:
+            documents.delete(document_id)
+        except Exception as fault:  # one that cannot be erased keeps nobody else's
+            log.exception("document_not_erased", document_id=document_id)
+            failed[document_id] = fault
+        else:
+            gone.append(document_id)
+    return gone
+
+
+def _raise_first(failed: Failed) -> None:
+    for fault in failed.values():
+        raise fault
 
 
 def erase_orphans(office: Office) -> int:
-    """Erase documents that have no row: who wrote them died before he could note it, and no case will end for them."""
+    """Erase documents that have no row: who wrote them died before he could note it, and no case will end for them.
+
+    What cannot be erased keeps no other, is logged, and the first fault raised in the end.
+    """
     documents, erased = office.windows.documents, 0
+    failed: Failed = {}
     old = documents.older_than(ORPHANED.total_seconds())
     while batch := list(islice(old, BATCH)):
         with office.ledger.desk() as conn:
             ids = [row[0] for row in conn.execute(_NOBODYS, (batch,))]
-        for document_id in ids:
-            documents.delete(document_id)
-        erased += len(ids)
+        erased += len(_delete(documents, ids, failed))
     if erased:
         log.warning("orphaned_documents_erased", documents=erased)
+    _raise_first(failed)
     return erased

@@ -14,6 +14,8 @@ from tasks.office import Office
 from tasks.upkeep import erase_documents, erase_orphans, keep_up
 from tests import life
 from tests.life import advance, look, say, to_state
+from tests.logs import logged
+from workflows.views.asof import case_as_of
 
 
 @pytest.fixture
@@ -97,9 +99,89 @@ def test_endings_are_gone_through_a_batch_at_a_time_and_again_after_a_crash(
     assert erase_documents(ours) == 0
 
 
+class StubbornStore(FolderStore):
+    """A store that some documents cannot be erased from, as long as nobody mends it."""
+
+    stubborn: frozenset[str] = frozenset()
+
+    def delete(self, document_id: str) -> None:
+        if document_id in self.stubborn:
+            raise PermissionError(document_id)
+        super().delete(document_id)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> StubbornStore:
+    return StubbornStore(tmp_path)
+
+
+@pytest.fixture
+def stubborn(office: Office, store: StubbornStore, monkeypatch: pytest.MonkeyPatch) -> Office:
+    """An office with such a store, which goes through everything by twos."""
+    monkeypatch.setattr(upkeep, "BATCH", 2)
+    return replace(office, windows=replace(office.windows, documents=store))
+
+
+def test_what_ended_and_cannot_be_erased_keeps_no_other_and_is_tried_again(
+    stubborn: Office, store: StubbornStore
+) -> None:
+    bindings = [to_state(stubborn, "materials_uploaded", seed=seed) for seed in range(4)]
+    first, *others = [documents(stubborn, binding_id) for binding_id in bindings]
+    before = [look(stubborn, bindings[0]).version]
+    for binding_id in bindings:
+        say(stubborn, "withdraw", binding_id)
+        life.skip(stubborn, minutes=1)
+    life.skip(stubborn, days=31)
+    store.stubborn = frozenset(first)
+    for _ in range(2):  # seen each time, and nobody waits for it
+        with logged(upkeep) as said, pytest.raises(PermissionError):
+            keep_up(stubborn)
+        assert {one["document_id"] for one in said if one["event"] == "document_not_erased"} == set(first)
+        assert not any(there(stubborn, [one]) for ids in others for one in ids)
+    with stubborn.ledger.desk() as conn:
+        ended, _ = case_as_of(conn, stubborn.desk.reader, bindings[0], before[0] + 1)
+    assert [one["id"] for one in ended.materials] == sorted(first)  # as of its end it had them
+    store.stubborn = frozenset()
+    assert keep_up(stubborn) == len(first)
+    assert not any(there(stubborn, [one]) for one in first)
+    assert keep_up(stubborn) == 0
+
+
+def test_what_was_taken_back_and_cannot_be_erased_keeps_no_other(stubborn: Office, store: StubbornStore) -> None:
+    made = [to_state(stubborn, "submitted", seed=seed) for seed in range(4)]
+    for binding_id in made:
+        life.give_materials(stubborn, binding_id)
+    theirs = [one for binding_id in made for one in documents(stubborn, binding_id)]
+    with stubborn.ledger.desk() as conn:
+        for n, one in enumerate(theirs):
+            conn.execute("update materials set removed_at = kinbind_now() + %s where id = %s", (timedelta(0, n), one))
+        taken = conn.execute("select id, removed_at from materials order by id").fetchall()
+    life.skip(stubborn, days=31)
+    store.stubborn = frozenset(theirs[:3])  # more than a batch, and the oldest
+    with pytest.raises(PermissionError):
+        erase_documents(stubborn)
+    assert [there(stubborn, [one]) for one in theirs] == [True] * 3 + [False] * (len(theirs) - 3)
+    with stubborn.ledger.desk() as conn:
+        assert conn.execute("select id, removed_at from materials order by id").fetchall() == taken
+    store.stubborn = frozenset()
+    assert erase_documents(stubborn) == 3
+
+
+def test_an_orphan_that_cannot_be_erased_keeps_no_other(stubborn: Office, store: StubbornStore, tmp_path: Path) -> None:
+    orphans = [f"mat_orphan_{n}" for n in range(5)]
+    for one in orphans:
+        store.put(one, b"a page")
+        (file,) = tmp_path.glob(f"s*/{one}")
+        os.utime(file, (file.stat().st_atime, file.stat().st_mtime - 172_800))
+    store.stubborn = frozenset(orphans[:2])
+    with pytest.raises(PermissionError):
+        erase_orphans(stubborn)
+    assert [there(stubborn, [one]) for one in orphans] == [True] * 2 + [False] * 3
+
+
 @pytest.mark.parametrize("statement", ["_TAKEN_BACK", "_ENDINGS"])
 def test_what_is_past_its_time_is_found_by_an_index(office: Office, statement: str) -> None:
-    asked = {"kept": upkeep.DOCUMENTS_KEPT, "batch": upkeep.BATCH}
+    asked = {"kept": upkeep.DOCUMENTS_KEPT, "batch": upkeep.BATCH, "failed": ["mat_x"]}
     with office.ledger.desk() as conn:
         plan = "\n".join(row[0] for row in conn.execute(f"explain {getattr(upkeep, statement)}", asked))
     assert "Seq Scan" not in plan.replace("Seq Scan on upkeep_places", "")
