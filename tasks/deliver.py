@@ -159,12 +159,17 @@ def deliver(office: Office, limit: int = AT_ONCE, patience: float = 20.0) -> int
 
 
 def tell(office: Office, patience: float = 2.0) -> int:
-    """Turn new lines into letters and bring all that are due, waiting `patience` real seconds in all; how many."""
+    """Turn new lines into letters and bring all that are due, waiting `patience` real seconds in all; how many.
+
+    Raises what broke the first, in the end: the letters that are there are brought in any case.
+    """
     until = time.monotonic() + patience
-    fan_out(office)
     brought = 0
-    while begun := deliver(office, patience=max(0.0, until - time.monotonic())):
-        brought += begun
+    try:
+        fan_out(office)
+    finally:
+        while begun := deliver(office, patience=max(0.0, until - time.monotonic())):
+            brought += begun
     return brought
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tasks import deliver as hands
 from tasks import feed
-from tasks.deliver import SCHEDULE, deliver, fan_out, send_again
+from tasks.deliver import SCHEDULE, deliver, fan_out, send_again, tell
 from tasks.office import Office
 from tests import life
 from tests.life import advance, look, to_state
@@ -320,6 +320,33 @@ def test_fanning_out_twice_makes_no_second_letter(office: Office, receiver: Rece
         conn.execute("update feed_cursors set xid = '0', id = 0")
     fan_out(office)
     assert len(deliveries(office)) == 3
+
+
+def test_a_channel_whose_lines_break_keeps_nobody_s_letters_back(
+    office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = feed._write
+
+    def write(conn: Any, channel: str, lines: list[feed.Line]) -> None:
+        if channel == "alipay":
+            raise ZeroDivisionError(channel)
+        real(conn, channel, lines)
+
+    for channel in ("alipay", "wechat"):
+        listen(office, receiver, channel)
+    book = office.desk.book
+    pending = life.submit(office, life.a_request(book, seed=1), "alipay")
+    fan_out(office)
+    broken = life.submit(office, life.a_request(book, seed=2), "alipay")
+    another = life.submit(office, life.a_request(book, seed=3), "wechat")
+    with monkeypatch.context() as meanwhile, logged(feed) as said:
+        meanwhile.setattr(feed, "_write", write)
+        with pytest.raises(ZeroDivisionError):
+            tell(office, patience=20)
+    assert [(one["event"], one["channel"]) for one in said] == [("fan_out_failed", "alipay")]
+    assert {one.place for one in receiver.letters} == {(pending, 1), (another, 1)}
+    tell(office, patience=20)  # it has lost nothing by it
+    assert {one.place for one in receiver.letters} == {(one, 1) for one in (pending, another, broken)}
 
 
 def test_whoever_dies_on_the_way_is_followed_by_another(office: Office, receiver: Receiver) -> None:
