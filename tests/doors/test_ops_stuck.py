@@ -16,8 +16,9 @@ from tests.store.test_repairs import OPERATOR, SUPERVISOR
 from workflows.repairs import carrying, orders
 from workflows.repairs.orders import Wish
 from workflows.repairs.verbs import BY_CAUSE
+from workflows.views import overview, stuck
 from workflows.views import repairs as shown
-from workflows.views import stuck
+from workflows.views.narrowing import EVERYTHING
 from workflows.views.stuck import CAUSES
 
 Said = list[tuple[str, str]]
@@ -236,6 +237,30 @@ def test_an_endpoint_that_takes_no_letters_is_not_told_so_by_letters(alipay: htt
     letter_parked(office)
     assert watch_stuck(office) == 1
     assert letters(office) == []
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        "state = 'parked', settled_at = kinbind_now()",
+        "created_at = kinbind_now() - interval '2 hours'",
+        "leased_until = clock_timestamp() - interval '9 minutes'",
+    ],
+)
+def test_nobody_is_shown_the_letters_to_an_endpoint_that_is_gone(
+    as_: Caller, alipay: httpx.Client, office: Office, late: str
+) -> None:
+    """No operator can bring them: what waits for him would never clear."""
+    alipay.post("/v1/webhook-endpoints", json={"url": "http://127.0.0.1:9/"})
+    life.to_state(office, "submitted")
+    fan_out(office)
+    run(office, f"update deliveries set {late}")
+    assert watch_stuck(office) == len(listed(as_)) == 1
+    run(office, "update webhook_endpoints set disabled_at = kinbind_now()")
+    assert listed(as_) == []
+    assert watch_stuck(office) == 1  # it has moved
+    backlog = overview._look(office.ledger, EVERYTHING)["deliveries"]
+    assert backlog == {"pending": 0, "parked": 0, "oldest_pending_at": None}
 
 
 def test_what_tells_of_being_stuck_is_not_stuck_itself(as_: Caller, alipay: httpx.Client, office: Office):

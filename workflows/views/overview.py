@@ -13,6 +13,8 @@ from workflows.sweeping import HELD_OPEN
 from workflows.views.narrowing import Part, asked_of, narrowed
 from workflows.views.pacing import Paced
 
+# Of a letter `l`: not to an endpoint that answered 410. Nobody may send it there, so nobody need look at it.
+TO_BE_SENT = "exists (select from webhook_endpoints e where e.id = l.endpoint_id and e.disabled_at is null)"
 # One statement, so that a moment is seen whole. Times of steps are the service's clock; a heartbeat is measured by
 # real time, because a moved clock does not make a worker old. `{…}` narrows to a part.
 _OVERVIEW = """
@@ -45,7 +47,7 @@ backlog as (
   select count(*) filter (where l.state = 'pending') as pending,
          count(*) filter (where l.state = 'parked') as parked,
          min(l.created_at) filter (where l.state = 'pending') as oldest_pending_at
-  from deliveries l where (l.state = 'pending' or l.state = 'parked') {deliveries}
+  from deliveries l where (l.state = 'pending' or l.state = 'parked') and {sent} {deliveries}
 )
 select clock.now,
   (select coalesce(jsonb_agg(s), '[]') from states s) as states,
@@ -73,7 +75,7 @@ def overview(ledger: Ledger, part: Part) -> dict[str, Any]:
 
 def _look(ledger: Ledger, part: Part) -> dict[str, Any]:
     parts = {name: narrowed(part, column) for name, column in _NARROWED.items()}
-    query = text(_OVERVIEW.format(held=HELD_OPEN, **parts))
+    query = text(_OVERVIEW.format(held=HELD_OPEN, sent=TO_BE_SENT, **parts))
     row = ledger.read(query, asked_of(part, query))[0]
     by_state = {state["state"]: state for state in row["states"]}
     return {
