@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import resource
 import sys
 import zipfile
@@ -124,10 +125,13 @@ def _refuse_half_jpeg(picture: Any, data: bytes) -> None:
 
 def _decode_pdf(data: bytes, max_pages: int, max_pixels: int) -> tuple[int, int]:
     import pypdfium2  # noqa: PLC0415
+    from pypdfium2.raw import FPDFDoc_GetJavaScriptActionCount  # noqa: PLC0415
 
     largest = _walk_pdf(data, max_pages, max_pixels)
     document = pypdfium2.PdfDocument(data)
     if not 1 <= len(document) <= max_pages:  # two readers that disagree about the pages
+        raise Refused("document_unreadable")
+    if document.count_attachments() or FPDFDoc_GetJavaScriptActionCount(document):  # or about what else is in it
         raise Refused("document_unreadable")
     for page in document:
         side = max(page.get_size())
@@ -138,10 +142,24 @@ def _decode_pdf(data: bytes, max_pages: int, max_pixels: int) -> tuple[int, int]
     return len(document), largest
 
 
+class _Doubts(logging.Handler):
+    """Notes that pypdf has guessed what a dictionary says, where other readers may guess otherwise."""
+
+    any = False
+
+    def emit(self, _record: logging.LogRecord) -> None:
+        """Note it; not raised, as pypdf catches what is raised within a dictionary."""
+        self.any = True
+
+
 def _walk_pdf(data: bytes, max_pages: int, max_pixels: int) -> int:
-    """Look at every object: refuse what is encrypted or active, and pictures that are too large."""
+    """Look at every object: refuse what is encrypted, active or said twice, and pictures that are too large."""
     import pypdf  # noqa: PLC0415
 
+    doubts = _Doubts()
+    # Of a key said twice pypdf keeps the first and pdfium the last. Its strict mode would refuse that, and with it
+    # every scanner that is careless about offsets.
+    logging.getLogger("pypdf.generic._data_structures").addHandler(doubts)
     reader = pypdf.PdfReader(io.BytesIO(data), strict=False)
     if reader.is_encrypted:
         raise Refused("document_unreadable")
@@ -149,32 +167,42 @@ def _walk_pdf(data: bytes, max_pages: int, max_pixels: int) -> int:
         raise Refused("document_too_large")
     largest = 0
     for entry in _dictionaries(reader):
-        if ACTIVE & entry.keys() or entry.get("/S") in ACTIVE or entry.get("/Type") in ACTIVE:
+        kinds = [_resolved(entry.get(key)) for key in ("/S", "/Type", "/Subtype")]
+        if ACTIVE & entry.keys() or any(isinstance(kind, str) and kind in ACTIVE for kind in kinds):
             raise Refused("document_unreadable")
-        if entry.get("/Subtype") in ACTIVE:
-            raise Refused("document_unreadable")
-        if entry.get("/Subtype") == "/Image":
-            largest = max(largest, int(entry.get("/Width", 0)) * int(entry.get("/Height", 0)))
+        if "/Image" in kinds:
+            sides = [_resolved(entry.get(key, 0)) for key in ("/Width", "/Height")]
+            largest = max(largest, int(sides[0]) * int(sides[1]))
             if largest > max_pixels:
                 raise Refused("document_too_large")
+    if doubts.any:
+        raise Refused("document_unreadable")
     return largest
 
 
-def _dictionaries(reader: Any) -> Iterator[dict[str, Any]]:
-    """Every dictionary of the file, however nested, each indirect object once."""
-    from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject  # noqa: PLC0415
+def _resolved(value: Any) -> Any:
+    """What a value is, also where it is only referred to."""
+    return value.get_object() if hasattr(value, "get_object") else value
 
-    seen: set[int] = set()
+
+def _dictionaries(reader: Any) -> Iterator[dict[str, Any]]:
+    """Every dictionary of the file, however nested, each indirect object once in each of its generations."""
+    from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NameObject  # noqa: PLC0415
+
+    seen: set[tuple[int, int]] = set()
     open_ends: list[Any] = [reader.trailer]
-    numbers = {n for table in reader.xref.values() for n in table} | set(reader.xref_objStm)
-    open_ends += [IndirectObject(number, 0, reader) for number in sorted(numbers)]
+    numbers = {(n, generation) for generation, table in reader.xref.items() for n in table}
+    numbers |= {(n, 0) for n in reader.xref_objStm}
+    open_ends += [IndirectObject(*one, reader) for one in sorted(numbers)]
     while open_ends:
         value = open_ends.pop()
         if isinstance(value, IndirectObject):
-            if value.idnum in seen:
+            if (value.idnum, value.generation) in seen:
                 continue
-            seen.add(value.idnum)
+            seen.add((value.idnum, value.generation))
             value = value.get_object()
+            if isinstance(value, NameObject) and value in ACTIVE:  # pdfium finds it whatever generation is asked for
+                raise Refused("document_unreadable")
         if isinstance(value, DictionaryObject):
             yield value
             open_ends.extend(value.values())

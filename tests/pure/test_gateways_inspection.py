@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from pypdf import PdfWriter
 from pypdf.generic import DictionaryObject, NameObject, TextStringObject
 
-from gateways import inspection
+from gateways import inspection, inspection_child
 from gateways.inspection import BadDocument, inspect
 
 pillow_heif.register_heif_opener()
@@ -216,6 +216,76 @@ def test_a_photograph_with_its_previews_is_one_page():
 )
 def test_encrypted_and_active_papers_are_unreadable(change):
     assert refusal(paper(change=change)) == UNREADABLE
+
+
+def written(*objects: str, catalog: str = "", generation: int = 0) -> bytes:
+    """A paper written by hand: catalog, pages, one page, then these objects from 4 on, of this generation."""
+    plain = [
+        f"<< /Type /Catalog /Pages 2 0 R {catalog} >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] >>",
+    ]
+    out, table = bytearray(b"%PDF-1.7\n"), "0000000000 65535 f \n"
+    for number, said in enumerate([*plain, *objects], 1):
+        of = generation if number > len(plain) else 0
+        table += f"{len(out):010} {of:05} n \n"
+        out += f"{number} {of} obj\n{said}\nendobj\n".encode()
+    size, start = len(plain) + len(objects) + 1, len(out)
+    out += f"xref\n0 {size}\n{table}trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n".encode()
+    return bytes(out)
+
+
+def test_papers_written_by_hand_pass():
+    assert inspect(written()).pages == 1
+    assert inspect(written("<< /Limits [(a) (b)] >>", catalog="/Names 4 1 R", generation=1)).pages == 1
+
+
+SCRIPT = "<< /JavaScript << /Names [(a) << /S /JavaScript /JS (app.alert(1)) >>] >> >>"
+CARRIED = "<< /EmbeddedFiles << /Names [(a) << /Type /Filespec /F (a.exe) >>] >> >>"
+
+
+@pytest.mark.parametrize("generation", [0, 1, 7])
+@pytest.mark.parametrize("names", [SCRIPT, CARRIED], ids=["script", "attachment"])
+def test_active_objects_are_found_in_whatever_generation(names, generation):
+    assert refusal(written(names, catalog=f"/Names 4 {generation} R", generation=generation)) == UNREADABLE
+
+
+def test_both_generations_of_a_number_are_looked_at():
+    """An update that gives a number anew leaves the old object there, under its old generation."""
+    paper = written("<< /Limits [] >>", catalog="/Names 4 1 R")
+    new, start = len(paper), len(paper) + len(update := f"4 1 obj\n{SCRIPT}\nendobj\n".encode())
+    end = f"xref\n4 1\n{new:010} 00001 n \ntrailer\n<< /Size 5 /Root 1 0 R /Prev {paper.index(b'xref')} >>\n"
+    assert refusal(paper + update + f"{end}startxref\n{start}\n%%EOF\n".encode()) == UNREADABLE
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["<< /S /GoTo /S /Launch /F (calc.exe) >>", "<< /A << /S /GoTo /S /Launch >> >>", "<< /Rotate 0 /Rotate 90 >>"],
+)
+def test_a_key_said_twice_is_unreadable(action):
+    """Of the two one reader keeps the first, and another the last."""
+    assert refusal(written(action, catalog="/OpenAction 4 0 R")) == UNREADABLE
+
+
+@pytest.mark.parametrize("generation", [0, 1])
+@pytest.mark.parametrize("key", ["/S", "/Type", "/Subtype"])
+def test_a_kind_that_is_only_referred_to_is_told(key, generation):
+    data = written("/Launch", f"<< {key} 4 0 R /F (calc.exe) >>", catalog=f"/OpenAction 5 {generation} R",
+                   generation=generation)  # fmt: skip
+    assert refusal(data) == UNREADABLE
+
+
+def test_a_picture_whose_kind_and_size_are_only_referred_to():
+    image = "<< /Subtype 4 0 R /Width 5 0 R /Height 5 0 R /Length 0 >>\nstream\n\nendstream"
+    assert refusal(written("/Image", "30000", image)) == TOO_LARGE
+
+
+@pytest.mark.parametrize("names", [SCRIPT, CARRIED], ids=["script", "attachment"])
+def test_the_second_reader_is_asked_too(monkeypatch, names):
+    monkeypatch.setattr(inspection_child, "_walk_pdf", lambda *_: 0)
+    assert inspection_child._decode_pdf(written(), 20, 1_000_000)[0] == 1
+    with pytest.raises(inspection_child.Refused, match="document_unreadable"):
+        inspection_child._decode_pdf(written(names, catalog="/Names 4 0 R"), 20, 1_000_000)
 
 
 def child(monkeypatch: pytest.MonkeyPatch, returncode: int, stdout: bytes = b"") -> dict[str, Any]:
