@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ MAX_PIXELS = 50_000_000  # of one page or picture
 _CHILD = Path(__file__).with_name("inspection_child.py")
 _SECONDS = 30  # wall clock; the child bounds its own processor time and memory
 _MISINSTALLED = 3
-_AT_ONCE = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))  # 1 GiB each at worst
+_AT_ONCE, _MOST = 2, 16  # an upload holds one of the forty threads that all doors share
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
 
 log = structlog.get_logger(__name__)
@@ -68,6 +69,23 @@ def inspect(data: bytes) -> Inspection:
     return Inspection(media_type, verdict["pages"], verdict["pixels"], hashlib.sha256(data).hexdigest(), len(data))
 
 
+def at_once() -> int:
+    """How many documents a process inspects at the same time, 1 GiB each at worst: `KINBIND_INSPECTIONS`, else 2.
+
+    It is not told by the processors: those of the machine are many, what a container may hold is little. Raises
+    `ValueError` when it is no number from 1 to 16.
+    """
+    asked = os.environ.get("KINBIND_INSPECTIONS") or str(_AT_ONCE)
+    if not (asked.isascii() and asked.isdigit() and 1 <= int(asked) <= _MOST):
+        raise ValueError(f"KINBIND_INSPECTIONS is a number from 1 to {_MOST}")
+    return int(asked)
+
+
+@cache
+def _places() -> threading.BoundedSemaphore:
+    return threading.BoundedSemaphore(at_once())
+
+
 def media_type_of(data: bytes) -> str | None:
     """The media type that the first bytes say, from offset 0 only; None for any we do not take."""
     if data.startswith(b"\xff\xd8\xff"):
@@ -93,7 +111,7 @@ def _ask_child(media_type: str, data: bytes) -> dict[str, Any]:
     limits = [str(MAX_PAGES), str(MAX_PIXELS)]
     command = [sys.executable, "-I", str(_CHILD), media_type, *limits]
     try:
-        with _AT_ONCE:
+        with _places():
             done = subprocess.run(
                 command, input=data, capture_output=True, timeout=_SECONDS, env={}, cwd="/", check=False
             )

@@ -321,3 +321,19 @@ def test_a_child_without_decoders_is_our_fault_not_the_familys(monkeypatch):
 def test_a_child_that_takes_too_long_is_ended(monkeypatch):
     monkeypatch.setattr(inspection, "_SECONDS", 0.001)
     assert refusal(picture("PNG", (4000, 4000))) == UNREADABLE
+
+
+def test_how_many_are_inspected_at_once_is_said_and_not_told_by_the_processors(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 96)
+    monkeypatch.delenv("KINBIND_INSPECTIONS", raising=False)
+    assert inspection.at_once() == 2
+    assert inspection._places.__wrapped__()._value == 2
+    monkeypatch.setenv("KINBIND_INSPECTIONS", "5")
+    assert inspection._places.__wrapped__()._value == 5
+
+
+@pytest.mark.parametrize("asked", ["0", "-1", "17", "two", "2.5", "٢"])
+def test_a_number_of_inspections_that_cannot_be(monkeypatch, asked):
+    monkeypatch.setenv("KINBIND_INSPECTIONS", asked)
+    with pytest.raises(ValueError, match="KINBIND_INSPECTIONS is a number from 1 to 16"):
+        inspection.at_once()
