@@ -67,6 +67,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.keys = Keys(office.ledger, sandbox=in_sandbox)
         app.state.figures = health.Figures(office.ledger)
         app.state.limits = limits_from_environment(sandbox=in_sandbox)
+        app.state.uploads, app.state.additions = materials.places(), endpoints.places()
         clerk.start()
         with seldom_collected():
             try:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
@@ -15,6 +12,7 @@ from api import examples
 from api.answered_uses import EndpointMade, EndpointPage, SecretRotated, TestSent
 from api.call import Call, answer, asks
 from api.shapes import Behind, Body, Limit, Nothing, OneOf, example, takes
+from api.slow import Places
 from tasks.deliver import test_delivery
 from tasks.webhooks import DEADLINE, UrlNotAllowed, allowed_url
 from workflows import endpoints
@@ -27,12 +25,17 @@ Channel = Annotated[Call, Depends(asks("channel"))]
 
 
 _NAMES = sorted(endpoints.EVENTS)
-# Tests under way in this process, in all and of one channel: each holds one of the threads that all doors share.
-TESTS, TESTS_OF_CHANNEL = 8, 2
-_testing: Counter[str] = Counter()  # by channel; only the event loop's thread touches it
+# Each holds a thread for as long as the receiver takes, or whoever is asked for the address of its name.
+TESTS = Places(8, 2, math.ceil(DEADLINE), code="too_many_tests")
+QUEUE = 8  # new endpoints of one channel that wait their turn; copies of one request come together
 
 # with `binding.` or without
 Event = Annotated[str, OneOf((*_NAMES, *(name.removeprefix("binding.") for name in _NAMES)))]
+
+
+def places() -> Places:
+    """The places for new endpoints of a process."""
+    return Places(8, 2, math.ceil(DEADLINE), queue=QUEUE, patience=DEADLINE)
 
 
 class Endpoint(Body):
@@ -52,7 +55,10 @@ async def endpoints_of_channel(call: Channel, limit: Limit = 20, cursor: Behind 
 @router.post("/v1/webhook-endpoints", summary="A new endpoint", status_code=201,
              **takes(Endpoint, **examples.tells(EndpointMade, 201, "Made")))  # fmt: skip
 async def add(call: Channel) -> Response:
-    """The secret is shown this once only. HTTPS and public addresses; in the sandbox plain HTTP and loopback too."""
+    """The secret is shown this once only. HTTPS and public addresses; in the sandbox plain HTTP and loopback too.
+
+    Two at a time for each channel: more wait a little, and are then refused with 429 `rate_limited`.
+    """
     body, channel = await call.body(Endpoint), call.actor().id
 
     def work(_: Idempotency | None) -> Reply:
@@ -62,7 +68,9 @@ async def add(call: Channel) -> Response:
             raise Refused("url_not_allowed", 422, "/url") from None
         return Reply(201, dumps(endpoints.add(call.office.desk, channel, body.url, body.events)), secret=True)
 
-    return await call.once(work, await call.key())
+    key, additions = await call.key(), cast("Places", call.request.app.state.additions)
+    async with additions.one(channel):
+        return await call.once(work, key)
 
 
 @router.delete("/v1/webhook-endpoints/{endpoint_id}", summary="Forget an endpoint", status_code=204)
@@ -90,20 +98,8 @@ async def test(call: Channel, endpoint_id: str) -> Response:
         return Reply(200, dumps(told))
 
     key = await call.key()
-    with _place_for_test(channel):
+    async with TESTS.one(channel):
         return await call.once(work, key, window=True)
-
-
-@contextmanager
-def _place_for_test(channel: str) -> Iterator[None]:
-    """One of the places for tests. Raises `Refused` 429 `too_many_tests`."""
-    if _testing.total() >= TESTS or _testing[channel] >= TESTS_OF_CHANNEL:
-        raise Refused("too_many_tests", 429, retry_after=math.ceil(DEADLINE))
-    _testing[channel] += 1
-    try:
-        yield
-    finally:
-        _testing[channel] -= 1
 
 
 @router.post("/v1/webhook-endpoints/{endpoint_id}/rotate-secret", summary="A new secret",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncGenerator
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, cast
 
 from fastapi import APIRouter, Depends
 from python_multipart.exceptions import MultipartParseError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
 from starlette.responses import Response
 
 from api import examples
@@ -18,7 +19,8 @@ from api.call import Call, answer, asks
 from api.idempotency import idempotency
 from api.reading import canonical, read_body, shaped
 from api.shapes import Behind, Limit, Upload
-from gateways.inspection import MAX_BYTES
+from api.slow import Places
+from gateways.inspection import MAX_BYTES, at_once
 from tasks.documents import keep
 from workflows import materials
 from workflows.access import acting
@@ -30,6 +32,9 @@ router = APIRouter(prefix="/v1/bindings/{binding_id}/materials", tags=["material
 Applicant = Annotated[Call, Depends(asks("channel", "counter"))]
 Anyone = Annotated[Call, Depends(asks("channel", "counter", "reviewer", "supervisor", "operator"))]
 _ENVELOPE = 64 * 1024  # bytes that the form may take around the file
+# Beside those that are inspected so many may look, write or queue in a thread; of one caller fewer, and the rest wait.
+BESIDE, BESIDE_OF_ONE = 6, 2
+QUEUE, PATIENCE = 16, 10.0
 
 _FORM = {
     "requestBody": {
@@ -50,6 +55,12 @@ _FORM = {
 }
 
 
+def places() -> Places:
+    """The places for uploads of a process. Raises `ValueError` as `at_once` does."""
+    inspected = at_once()
+    return Places(inspected + BESIDE, inspected + BESIDE_OF_ONE, 5, queue=QUEUE, patience=PATIENCE)
+
+
 class Form(NamedTuple):
     """What an upload holds, and what stands for it in the fingerprint."""
 
@@ -60,9 +71,20 @@ class Form(NamedTuple):
 
 @router.post("", status_code=201, openapi_extra=_FORM, **examples.shows(examples.MATERIAL, Material, 201, "Kept"))
 async def upload(binding_id: str, call: Applicant) -> Response:
-    """One document or page: JPEG, PNG, WebP, HEIC or PDF by its content, 10 MB at most."""
+    """One document or page: JPEG, PNG, WebP, HEIC or PDF by its content, 10 MB at most.
+
+    A few at a time for each caller: more wait a little, and are then refused with 429 `rate_limited`.
+    """
     await call.look(binding_id)
-    form = await _form(call)
+    if not call.request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise Refused("content_type_unsupported", 415)
+    raw = await read_body(call.request, MAX_BYTES + _ENVELOPE)  # before a place is held: who sends slowly holds none
+    uploads = cast("Places", call.request.app.state.uploads)
+    async with uploads.one(call.actor().id):
+        return await _take(call, binding_id, await _form(call.request, raw))
+
+
+async def _take(call: Call, binding_id: str, form: Form) -> Response:
     key = idempotency(call.request, call.office.desk.keys, call.caller.id, form.said)
     document_id, actor = call.clerk.new_id("mat"), call.actor()
 
@@ -73,12 +95,8 @@ async def upload(binding_id: str, call: Applicant) -> Response:
     return await call.once(work, key, window=True)
 
 
-async def _form(call: Call) -> Form:
-    """The two fields of the form. Raises `Refused` 400, 413, 415 and `Malformed`."""
-    request = call.request
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise Refused("content_type_unsupported", 415)
-    raw = await read_body(request, MAX_BYTES + _ENVELOPE)
+async def _form(request: Request, raw: bytes) -> Form:
+    """The two fields of the form. Raises `Refused` 400 and `Malformed`."""
 
     async def stream() -> AsyncGenerator[bytes, None]:
         yield raw

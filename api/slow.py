@@ -1,0 +1,68 @@
+"""Places for slow work: all doors share the forty threads of a process, and nobody may hold them all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from workflows.errors import Refused
+
+
+@dataclass(slots=True)
+class Places:
+    """So many at a time in this process, and so many of one caller; only the event loop's thread touches them.
+
+    Of each caller `queue` more may wait for `patience` seconds, which holds no thread; without a queue none may.
+    """
+
+    in_all: int
+    of_one: int
+    retry_after: int  # seconds, told to whoever is refused
+    code: str = "rate_limited"
+    queue: int = 0
+    patience: float = 0.0
+    _held: Counter[str] = field(default_factory=Counter)
+    _waiting: Counter[str] = field(default_factory=Counter)
+    _given_back: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @asynccontextmanager
+    async def one(self, caller: str) -> AsyncIterator[None]:
+        """One of the places, for as long as the block runs. Raises `Refused` 429 with the code of these places."""
+        if not self._is_free(caller):
+            await self._wait(caller)
+        self._held[caller] += 1  # nothing is awaited since it was seen free
+        try:
+            yield
+        finally:
+            _less(self._held, caller)
+            self._given_back.set()  # all who wait look whether it is for them
+
+    def _is_free(self, caller: str) -> bool:
+        return self._held.total() < self.in_all and self._held[caller] < self.of_one
+
+    async def _wait(self, caller: str) -> None:
+        if self._waiting[caller] >= self.queue:
+            raise self._refused()
+        self._waiting[caller] += 1
+        try:
+            async with asyncio.timeout(self.patience):
+                while not self._is_free(caller):
+                    self._given_back.clear()
+                    await self._given_back.wait()
+        except TimeoutError:
+            raise self._refused() from None
+        finally:
+            _less(self._waiting, caller)
+
+    def _refused(self) -> Refused:
+        return Refused(self.code, 429, retry_after=self.retry_after)
+
+
+def _less(counted: Counter[str], caller: str) -> None:
+    """One less of a caller, who is forgotten with his last."""
+    counted[caller] -= 1
+    if not counted[caller]:
+        del counted[caller]

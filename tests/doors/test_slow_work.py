@@ -1,0 +1,141 @@
+"""Slow work under an attacker's hand: he waits or is refused, and the doors stay open to everybody else."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import AsyncExitStack, contextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from api.materials import BESIDE_OF_ONE
+from api.slow import Places
+from gateways.inspection import at_once, inspect
+from tests.doors.conftest import Caller
+from tests.doors.family import submitted, uploaded, view
+from workflows.errors import Refused
+
+SHARE = at_once() + BESIDE_OF_ONE
+LONG = 60  # seconds: a test that comes to wait for so long has failed
+
+
+class Hold:
+    """Stands in for something slow: whoever comes in stays until he is let go."""
+
+    def __init__(self, then: Any) -> None:
+        self._then, self._let_go, self._came = then, threading.Event(), threading.Semaphore(0)
+        self._counting, self._inside, self.most = threading.Lock(), 0, 0
+
+    def __call__(self, *args: Any) -> Any:
+        with self._counting:
+            self._inside += 1
+            self.most = max(self.most, self._inside)
+        self._came.release()
+        assert self._let_go.wait(LONG)
+        with self._counting:
+            self._inside -= 1
+        return self._then(*args)
+
+    def comes(self, number: int) -> None:
+        for _ in range(number):
+            assert self._came.acquire(timeout=LONG)
+
+    def let_go(self) -> None:
+        self._let_go.set()
+
+
+@contextmanager
+def held(patched: pytest.MonkeyPatch, name: str, then: Any) -> Iterator[Hold]:
+    hold = Hold(then)
+    patched.setattr(name, hold)
+    try:
+        yield hold
+    finally:
+        hold.let_go()  # or the threads of a test that fails would never end
+
+
+@pytest.fixture(params=[("QUEUE", 0), ("PATIENCE", 0.0)], ids=["no queue", "no patience"])
+def at_once_refused(request: pytest.FixtureRequest, settings: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    settings.setattr(f"api.materials.{request.param[0]}", request.param[1])
+    return settings
+
+
+def test_uploads_of_one_channel_leave_the_doors_open(at_once_refused: pytest.MonkeyPatch,
+                                                     request: pytest.FixtureRequest) -> None:  # fmt: skip
+    as_: Caller = request.getfixturevalue("as_")
+    alipay, wechat = as_("alipay"), as_("wechat")
+    mine, theirs = submitted(alipay)["id"], submitted(wechat)["id"]
+    with ThreadPoolExecutor(50) as pool, held(at_once_refused, "tasks.documents.inspect", inspect) as hold:
+        mob = [pool.submit(uploaded, alipay, mine, "other") for _ in range(45)]
+        hold.comes(SHARE)
+        other = pool.submit(uploaded, wechat, theirs, "other")
+        hold.comes(1)
+        assert wechat.get(f"/v1/bindings/{theirs}").status_code == 200
+        assert wechat.get("/readyz").status_code in {200, 503}
+        soon = as_completed(mob, LONG)
+        refused = [next(soon).result() for _ in range(45 - SHARE)]
+        hold.let_go()
+        assert [one.result().status_code for one in [*soon, other]] == [201] * (SHARE + 1)
+    assert {(one.status_code, view(one)["code"], one.headers["Retry-After"]) for one in refused} == {
+        (429, "rate_limited", "5")
+    }
+    assert hold.most == SHARE + 1
+    assert uploaded(alipay, mine, "other").status_code == 201  # the places are free again
+
+
+def test_a_few_uploads_too_many_wait_without_a_thread(settings: pytest.MonkeyPatch,
+                                                      request: pytest.FixtureRequest) -> None:  # fmt: skip
+    settings.setattr("api.materials.PATIENCE", LONG)
+    alipay: httpx.Client = request.getfixturevalue("alipay")
+    mine = submitted(alipay)["id"]
+    with ThreadPoolExecutor(10) as pool, held(settings, "tasks.documents.inspect", inspect) as hold:
+        all_of_them = [pool.submit(uploaded, alipay, mine, "other") for _ in range(SHARE + 4)]
+        hold.comes(SHARE)
+        assert alipay.get(f"/v1/bindings/{mine}").status_code == 200
+        hold.let_go()
+        assert [one.result().status_code for one in all_of_them] == [201] * (SHARE + 4)
+    assert hold.most <= SHARE
+
+
+def test_new_endpoints_two_at_a_time(settings: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """The name of an address is asked for, and who is asked may take his time."""
+    settings.setattr("api.endpoints.QUEUE", 0)
+    as_: Caller = request.getfixturevalue("as_")
+    alipay, wechat = as_("alipay"), as_("wechat")
+    asked = {"url": "http://127.0.0.1:9/"}
+    with ThreadPoolExecutor(3) as pool, held(settings, "api.endpoints.allowed_url", lambda _: None) as hold:
+        under_way = [pool.submit(alipay.post, "/v1/webhook-endpoints", json=asked) for _ in range(2)]
+        hold.comes(2)
+        refused = alipay.post("/v1/webhook-endpoints", json=asked)
+        under_way.append(pool.submit(wechat.post, "/v1/webhook-endpoints", json=asked))
+        hold.comes(1)
+        hold.let_go()
+        assert [one.result().status_code for one in under_way] == [201] * 3
+    assert (refused.status_code, view(refused)["code"]) == (429, "rate_limited")
+    assert int(refused.headers["Retry-After"]) > 0
+    assert alipay.post("/v1/webhook-endpoints", json=asked).status_code == 201
+
+
+def test_places_are_counted_in_all_and_given_back() -> None:
+    places = Places(2, 2, 1)
+
+    async def taken(*callers: str) -> None:
+        async with AsyncExitStack() as open_ends:
+            for caller in callers:
+                await open_ends.enter_async_context(places.one(caller))
+
+    async def broken() -> None:
+        async with places.one("a"):
+            raise LookupError
+
+    asyncio.run(taken("a", "b"))
+    with pytest.raises(Refused) as no:
+        asyncio.run(taken("a", "b", "c"))
+    assert (no.value.status, no.value.extra["retry_after"]) == (429, 1)
+    for _ in range(3):
+        with pytest.raises(LookupError):
+            asyncio.run(broken())
+    asyncio.run(taken("a", "a"))
+    assert not places._held
