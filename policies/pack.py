@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from policies.parts import Age, LimitRule, Part, Some, Term, Text, known_relations
+from policies.parts import Age, Hours, LimitRule, Minutes, Part, Some, SomeDays, Term, Text, WholeDays, known_relations
 from policies.plan import AgeGroup
 from policies.regions import AgencyName, agency_name, names
 from policies.words import (
@@ -93,8 +93,8 @@ class Eligibility(Part):
 class Face(Part):
     """How long a face may take, and whose document it can be compared with."""
 
-    window_hours: float
-    grace_minutes: float
+    window_hours: Annotated[Hours, Field(gt=0)]
+    grace_minutes: Minutes
     max_attempts: Some | None
     document_types: tuple[IdType, ...]
     spoof: Literal["retry", "counter"]  # where a provider suspects a picture of a face (§D.6)
@@ -208,8 +208,8 @@ class Pack(Part):
     review: Review
     counter: Counter
     deadlines: Annotated[dict[str, Term], AfterValidator(_deadlines)]
-    warning_days: tuple[int, ...]
-    term_days: Some | None = None
+    warning_days: tuple[WholeDays, ...]
+    term_days: SomeDays | None = None
     limits: LimitRule
     unbind: Unbind
     channels: Channels

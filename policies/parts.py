@@ -13,7 +13,13 @@ from policies.plan import AgeRule, Limits, LimitScope, Span
 from policies.relations import RELATIONSHIPS
 
 Some = Annotated[int, Field(ge=1)]
-Window = Literal["at_once", "calendar_month"] | Some  # at the same time, in a month of Shanghai, in so many days
+# Of a length, what can be added to a time: neither infinite nor a word for no number, and no more than a century.
+Hours = Annotated[float, Field(ge=0, le=876_600, allow_inf_nan=False)]
+Minutes = Annotated[float, Field(ge=0, le=52_596_000, allow_inf_nan=False)]
+Days = Annotated[float, Field(ge=0, le=36_525, allow_inf_nan=False)]
+WholeDays = Annotated[int, Field(ge=0, le=36_525)]
+SomeDays = Annotated[WholeDays, Field(ge=1)]
+Window = Literal["at_once", "calendar_month"] | SomeDays  # at the same time, in a month of Shanghai, in so many days
 
 
 def known_relations(names: Iterable[str]) -> None:
@@ -43,10 +49,10 @@ class Text(Part):
 class Term(Part):
     """A length of time: exactly one of minutes, hours, days (of the clock) and working days."""
 
-    minutes: float | None = None
-    hours: float | None = None
-    days: float | None = None
-    working_days: int | None = None
+    minutes: Minutes | None = None
+    hours: Hours | None = None
+    days: Days | None = None
+    working_days: WholeDays | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Term:

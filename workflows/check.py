@@ -7,6 +7,7 @@ rest, and from everywhere there must be a way to an end.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -106,7 +107,9 @@ def _lengths(plan: Plan) -> Iterator[Wrong]:
         length = plan.deadlines.get(deadline.name)
         if length is None:
             yield "", f"deadline {deadline.name} has no length"
-        elif (length.hours or length.working_days or 0) <= 0 and deadline.name != "member_to_age":
+        elif not math.isfinite(hours := length.hours or length.working_days or 0):
+            yield "", f"deadline {deadline.name} has no end"
+        elif hours <= 0 and deadline.name != "member_to_age":
             yield "", f"deadline {deadline.name} leaves no time"
     review = plan.deadlines.get("review_to_decision")
     if review is not None and review.working_days is None:

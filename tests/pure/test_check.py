@@ -1,5 +1,6 @@
 """What `kinbind policy check` finds of machine and packs together: nothing in ours, and each fault in broken ones."""
 
+import math
 from dataclasses import replace
 from datetime import date
 
@@ -50,6 +51,13 @@ def test_a_deadline_without_a_length(name: str) -> None:
 def test_a_deadline_that_leaves_no_time(length: Span) -> None:
     plan = replace(a_plan(), deadlines=a_plan().deadlines | {"offline_to_counter": length})
     assert found_in(plan) == {("", "deadline offline_to_counter leaves no time")}
+
+
+@pytest.mark.parametrize("hours", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("name", ["offline_to_counter", "member_to_age"])
+def test_a_deadline_that_never_ends(name: str, hours: float) -> None:
+    plan = replace(a_plan(), deadlines=a_plan().deadlines | {name: Span(hours=hours)})
+    assert found_in(plan) == {("", f"deadline {name} has no end")}
 
 
 def test_a_review_counted_by_the_clock() -> None:

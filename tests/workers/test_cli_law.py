@@ -96,6 +96,17 @@ def test_a_draft_with_a_fault_says_where(kinbind: Kinbind, draft: str) -> None:
     assert f"{name}: limits: no such relationship: FATHER" in kinbind("check", draft).stdout
 
 
+@pytest.mark.parametrize("length", [".nan", ".inf", "-.inf", "1e300"])
+@pytest.mark.parametrize("where", ["deadlines: {offline_to_counter: {days: %s}}", "face: {window_hours: %s}"])
+def test_a_length_that_is_none_is_a_fault_of_the_draft(kinbind: Kinbind, draft: str, where: str, length: str) -> None:
+    Path(draft).write_text(DRAFT + where % length + "\n", "utf-8")
+    done = kinbind("check", draft)
+    assert done.exit_code == 1
+    place = f"{Path(draft).name}: {where.partition(':')[0]}."
+    (told,) = [line for line in done.stdout.splitlines() if line.startswith(place)]
+    assert ": Input should be" in told
+
+
 def test_every_pack_is_listed_with_its_days(kinbind: Kinbind, draft: str) -> None:
     later = Path(draft).with_name("later.yaml")
     later.write_text(DRAFT.replace('"draft"', '"later"').replace("2026-01-01", "2099-01-01"), "utf-8")
