@@ -201,8 +201,11 @@ def _keyring() -> Iterator[Found]:
     mode = stat.S_IMODE(path.stat().st_mode)
     try:
         ids = keyring.read(path).key_ids
-    except (OSError, ValueError, KeyError) as fault:
-        yield Found("bad", "keyring", f"{path} cannot be read ({type(fault).__name__}); restore it from its backup")
+    except keyring.KeyringBrokenError as broken:
+        yield Found("bad", "keyring", str(broken))
+        return
+    except OSError as fault:
+        yield Found("bad", "keyring", f"{path} cannot be read ({type(fault).__name__})")
         return
     if mode & 0o077 and os.name == "posix":
         yield Found("bad", "keyring", f"{path} has mode {mode:o}; others can read it: chmod 600")

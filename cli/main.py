@@ -25,7 +25,7 @@ from embedded.lock import AlreadyRunning
 from embedded.postgres import FolderInUse
 from gateways.windows import NotConfigured
 from models import logs
-from models.keyring import KeyUnknownError, SealBrokenError
+from models.keyring import KeyringBrokenError, KeyUnknownError, SealBrokenError
 from models.ledger import AWAY
 from policies.loader import PackError
 from policies.refusals import NotAllowed
@@ -34,7 +34,7 @@ from workflows.errors import Refused
 
 # What may happen to anybody and says in its own words what to do about it.
 SPEAKS_FOR_ITSELF = (
-    AlreadyRunning, BackupFailed, FolderInUse, NoAccount, NotConfigured, ServerMissing, StartFailed,
+    AlreadyRunning, BackupFailed, FolderInUse, KeyringBrokenError, NoAccount, NotConfigured, ServerMissing, StartFailed,
 )  # fmt: skip
 # What may happen to anybody, and is said in ours.
 SAID_SO: dict[type[Exception], str] = {

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _NONCE = 12
 _KEY_ID = 4
+_KEY = 32  # bytes
 _SIGNING = b"kinbind signing key, ed25519, 1"  # a person's index is of "family:number": never of this
 
 
@@ -36,6 +37,14 @@ class SealBrokenError(ValueError):
 
 class KeyringMissingError(RuntimeError):
     """`KINBIND_ENV=production`, and the keyring is not there: it is made once, kept, and copied to every host."""
+
+
+class KeyringBrokenError(RuntimeError):
+    """The keyring's file is there and is none: cut short, or changed by hand. Its words never quote the file."""
+
+    def __init__(self, path: Path) -> None:
+        """Say which file it is, and what to do."""
+        super().__init__(f"{path} is no keyring; restore it from its backup")
 
 
 class Keyring:
@@ -101,8 +110,8 @@ def make(path: Path) -> None:
         return
     body = {
         "current": "k001",
-        "keys": {"k001": base64.b64encode(secrets.token_bytes(32)).decode()},
-        "index_key": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "keys": {"k001": base64.b64encode(secrets.token_bytes(_KEY)).decode()},
+        "index_key": base64.b64encode(secrets.token_bytes(_KEY)).decode(),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     # Beside its place and then linked there: processes that start together never read half a file, nor two keys.
@@ -119,10 +128,17 @@ def make(path: Path) -> None:
 
 
 def read(path: Path) -> Keyring:
-    """Read a keyring file made by `make`."""
-    body = json.loads(path.read_text())
-    keys = {key_id: base64.b64decode(key) for key_id, key in body["keys"].items()}
-    return Keyring(keys, body["current"], base64.b64decode(body["index_key"]))
+    """Read a keyring file made by `make`. Raises `KeyringBrokenError` for one that does not hold all it should."""
+    content = path.read_bytes()
+    try:
+        body = json.loads(content)
+        keys = {key_id: base64.b64decode(key) for key_id, key in body["keys"].items()}
+        current, index_key = body["current"], base64.b64decode(body["index_key"])
+        if current not in keys or len(index_key) != _KEY:
+            raise KeyringBrokenError(path)
+        return Keyring(keys, current, index_key)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise KeyringBrokenError(path) from None
 
 
 def keys_file() -> Path:
@@ -142,6 +158,6 @@ def _read_cached(path: Path) -> Keyring:
 def keyring() -> Keyring:
     """The process's keyring; made on first use where there is none.
 
-    Raises `KeyringMissingError` in production, where it must have been brought along.
+    Raises `KeyringBrokenError`, and `KeyringMissingError` in production, where it must have been brought along.
     """
     return _read_cached(keys_file())

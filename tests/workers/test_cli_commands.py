@@ -112,6 +112,17 @@ def test_the_keyring_is_copied_for_its_owner_alone(served, tmp_path):
     one_line_of_fault(served("keys", "backup", str(copy)), "nothing is overwritten")
 
 
+@pytest.mark.parametrize("left", [0, 40, 100, -2], ids=["empty", "a little", "half", "all but its end"])
+def test_a_keyring_that_is_cut_short_is_said_in_one_line(served, tmp_path, left):
+    path = tmp_path / "keys.json"
+    whole = path.read_text()
+    path.write_text(whole[:left])
+    for command in (("keys", "backup", str(tmp_path / "copy.json")), ("explain", "bnd_none")):
+        one_line_of_fault(served(*command), "keys.json is no keyring", "restore it from its backup")
+    assert not (tmp_path / "copy.json").exists()
+    assert re.search(r"bad +keyring +\S+keys.json is no keyring", served("doctor").stdout)
+
+
 # -- one thing at a time ---------------------------------------------------------------------------------
 
 
