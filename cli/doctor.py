@@ -30,6 +30,7 @@ PATIENCE = 5  # seconds for a server to answer
 OLDEST_POSTGRES = 15
 CLOCKS_APART = 2.0  # seconds between this machine's clock and the database's
 ROOM = 1_000_000_000  # bytes free under var/
+_NOT_THEIRS = 0o027  # of a keyring: a group may read it, as a Secret is mounted for the pod's; nobody else
 
 Level = Literal["ok", "note", "bad"]
 
@@ -207,8 +208,8 @@ def _keyring() -> Iterator[Found]:
     except OSError as fault:
         yield Found("bad", "keyring", f"{path} cannot be read ({type(fault).__name__})")
         return
-    if mode & 0o077 and os.name == "posix":
-        yield Found("bad", "keyring", f"{path} has mode {mode:o}; others can read it: chmod 600")
+    if mode & _NOT_THEIRS and os.name == "posix":
+        yield Found("bad", "keyring", f"{path} has mode {mode:o}; others can read or change it: chmod 600")
     else:
         yield Found("ok", "keyring", f"{path}, mode {mode:o}, keys {' '.join(ids)}; is there a copy elsewhere?")
 

@@ -1,9 +1,11 @@
-"""The keyring's file: what is none of ours."""
+"""The keyring's file: what is none of ours, and who may read it."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from cli import doctor
 from models import keyring
 
 
@@ -26,3 +28,28 @@ def test_a_keyring_that_lacks_something_is_none(tmp_path, change):
     path.write_text(json.dumps(body))
     with pytest.raises(keyring.KeyringBrokenError):
         keyring.read(path)
+
+
+@pytest.fixture
+def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """What the doctor says of a keyring of this mode."""
+    path = tmp_path / "keys.json"
+    monkeypatch.setenv("KINBIND_KEYS_FILE", str(path))
+    keyring.make(path)
+
+    def look(mode: int) -> str:
+        path.chmod(mode)
+        (said,) = doctor._keyring()
+        return said.level
+
+    return look
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o440, 0o640])
+def test_a_keyring_as_kubernetes_mounts_it_is_well(found, mode):
+    assert found(mode) == "ok"
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o644, 0o601, 0o602, 0o660, 0o460, 0o444])
+def test_a_keyring_that_others_read_or_a_group_writes_is_not(found, mode):
+    assert found(mode) == "bad"
