@@ -101,3 +101,12 @@ def test_the_image_starts_the_api_as_compose_does(compose):
     assert json.loads(given) == compose["services"]["api"]["command"]
     assert not any("$" in word for name in OURS for word in compose["services"][name]["command"])
     assert shlex.join(compose["services"]["migrate"]["command"]) == "python -m cli.main migrate"
+
+
+def test_where_there_is_no_worker_somebody_hears_of_it():
+    """Without one there is no heartbeat, and what compares with nothing never fires."""
+    told = yaml.safe_load((ROOT / "deploy" / "alerts.yml").read_text())
+    (alert,) = [rule for group in told["groups"] for rule in group["rules"] if rule["alert"] == "KinbindNoWorker"]
+    ways = [way.strip() for way in alert["expr"].split(" or ")]
+    heartbeat = "kinbind_worker_heartbeat_timestamp_seconds"
+    assert ways == [f"time() - max({heartbeat}) > 60", f"absent({heartbeat})"]
