@@ -85,6 +85,11 @@ class Visit:
         return self.spoken or ("en" if self.request.cookies.get(LANGUAGE) == "en" else "zh")
 
     @property
+    def by_itself(self) -> bool:
+        """Whether a page asks this by itself: nobody has done anything."""
+        return self.request.headers.get("x-live") == "1" or self.request.scope["path"].endswith("/live")
+
+    @property
     def here(self) -> str:
         """The path of this page, for links that come back to it."""
         path: str = self.request.scope["path"]
@@ -163,7 +168,7 @@ async def _known(request: Request) -> Visit:
     visit = request.state.visit = Visit(request, house, token)
     if token:
         # what a page asks by itself keeps nobody signed in
-        seen = request.headers.get("x-live") != "1" and not request.scope["path"].endswith("/live")
+        seen = not visit.by_itself
         visit.session = await run_in_threadpool(sessions.find, visit.office.ledger, token, seen=seen)
     if visit.session is not None:
         request.state.principal = visit.session.principal.id  # for the log of the edge

@@ -19,6 +19,11 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "close": ("关闭", "Close"),
     "cancel": ("取消", "Cancel"),
     "back": ("返回", "Back"),
+    "moved_on": (
+        "该业务已有新的进展；您正在填写、查看的部分未随之更新。",
+        "The case has moved on; what you are filling in or looking at has been left as it was.",
+    ),
+    "look_again": ("刷新页面（未提交的内容将清空）", "Load the page anew (what is not sent is lost)"),
     "print": ("打印", "Print"),
     "more": ("更多", "More"),
     "choose": ("请选择", "Please choose"),

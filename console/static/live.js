@@ -30,8 +30,38 @@ function renew(ids) {
   for (const part of parts) htmx.trigger(part, "kinbind-live");
 }
 
+// -- what comes along with a part: not what is as it was, nor what somebody is just filling in ------------------------------
+
+// which choice the page came with
+const first = (select) => Math.max(0, [...select.options].findIndex((one) => one.defaultSelected));
+
+function touched(field) {
+  if (field.matches("select")) return field.selectedIndex !== first(field);
+  if (field.matches("[type=checkbox], [type=radio]")) return field.checked !== field.defaultChecked;
+  return field.value !== field.defaultValue;
+}
+
+// so is what was refused and stands there as it was typed, a number shown in clear, a document that was turned
+const begun = (part) => "kept" in part.dataset || part.querySelector("details[open], .number.clear, .scan.moved, .pane.wide")
+  || [...part.querySelectorAll("input:not([type=hidden]), select, textarea")].some(touched);
+
 // whoever walks through the navigation by keyboard keeps his place in it
-document.addEventListener("htmx:oobBeforeSwap", (event) => { if (focused(event.detail.target)) event.detail.shouldSwap = false; });
+document.addEventListener("htmx:oobBeforeSwap", (event) => {
+  const there = event.detail.target;
+  const same = there.dataset.seen !== undefined && there.dataset.seen === event.detail.fragment.firstElementChild?.dataset.seen;
+  if (same || focused(there) || begun(there)) event.detail.shouldSwap = false;
+  // what stays though it has changed is said on the page, until it has been looked at again
+  if (there.dataset.seen !== undefined && !same && !event.detail.shouldSwap) there.dataset.stale = "";
+  else delete there.dataset.stale;
+});
+
+function stale(gone) {
+  const note = document.getElementById("moved-on");
+  if (note) note.hidden = !gone && !document.querySelector("[data-stale]");
+}
+document.addEventListener("htmx:afterSwap", () => stale(false));
+// a case that is out of sight by now, handed over to others
+document.addEventListener("htmx:responseError", (event) => { if (event.target.matches("[data-live]")) stale(true); });
 
 // what has been scrolled sideways is still so afterwards
 const scrolled = new Map();

@@ -1,0 +1,95 @@
+"""One case on a page that stands open: it moves while somebody looks at it, or writes about it."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tasks.office import Office
+from tests import life
+from tests.browser.conftest import Album, SitsDown
+from workflows.case import OFFLINE_FALLBACK
+
+SOON = 25_000  # milliseconds: a word of the stream, or else the next tick
+MOVED = "该业务已有新的进展"
+
+
+def at(page: Page, base_url: str, path: str) -> Page:
+    """The page, once the stream is heard."""
+    page.goto(f"{base_url}/console{path}")
+    expect(page.locator("html")).to_have_attribute("data-stream", "on")
+    return page
+
+
+def written(page: Page, label: str, text: str) -> None:
+    """Somebody writes, and then looks elsewhere."""
+    page.get_by_label(label).first.fill(text)
+    page.get_by_label(label).first.blur()
+
+
+# -- at the window --------------------------------------------------------------------------------------
+
+
+def test_what_the_system_does_is_seen_at_the_window(
+    sits_down: SitsDown, album: Album, base_url: str, office: Office
+) -> None:
+    binding_id = life.to_state(office, "materials_uploaded")
+    page = at(sits_down("counter"), base_url, f"/counter/{binding_id}")
+    expect(page.get_by_role("button", name="核验通过")).to_have_count(0)
+    life.say(office, "route_offline", binding_id, reason="declines_face")
+    expect(page.locator(".chip-offline_fallback")).to_be_visible(timeout=SOON)
+    offline = life.look(office, binding_id).progress.offline
+    assert offline is not None
+    expect(page.locator(".ticket-code")).to_have_text(f"{offline.code[:4]}-{offline.code[4:]}")
+    expect(page.locator(".sentence")).to_contain_text("转线下办理")
+    expect(page.locator(".checks li").first).to_be_visible()
+    expect(page.locator("#moved-on")).to_be_hidden()
+    album(page, "ticket-live")
+    page.get_by_label("人工比对").check()  # what has come is a form like any other
+    page.get_by_role("checkbox", name="家庭成员").check()
+    page.get_by_label("我已人工核对参保状态").check()
+    page.get_by_role("button", name="核验通过").click()
+    expect(page.locator(".chip-active")).to_be_visible()
+
+
+def test_what_a_clerk_writes_stays_though_the_case_moves(
+    sits_down: SitsDown, album: Album, base_url: str, office: Office
+) -> None:
+    binding_id = life.to_state(office, OFFLINE_FALLBACK)
+    page = at(sits_down("counter"), base_url, f"/counter/{binding_id}")
+    written(page, "备注（选填）", "证件已核对")
+    page.locator("summary", has_text="应申请人要求撤回").click()
+    life.say(office, "resume_online", binding_id, life.channel())
+    expect(page.locator(".chip-face_check")).to_be_visible(timeout=SOON)
+    expect(page.locator("#moved-on")).to_contain_text(MOVED)
+    expect(page.get_by_label("备注（选填）").first).to_have_value("证件已核对")
+    expect(page.get_by_role("button", name="应申请人要求撤回")).to_be_visible()
+    album(page, "ticket-moved-on")
+    page.get_by_role("link", name="刷新页面").click()
+    expect(page.get_by_role("button", name="核验通过")).to_have_count(0)
+    expect(page.locator("#moved-on")).to_be_hidden()
+
+
+def test_what_was_refused_stands_there_as_it_was_typed(sits_down: SitsDown, base_url: str, office: Office) -> None:
+    binding_id = life.to_state(office, OFFLINE_FALLBACK)
+    page = at(sits_down("counter"), base_url, f"/counter/{binding_id}")
+    page.get_by_label("人工比对").check()
+    page.get_by_label("备注（选填）").first.fill("证件已核对")
+    page.get_by_role("button", name="核验通过").click()  # nobody is there
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("data-stream", "on")
+    life.say(office, "resume_online", binding_id, life.channel())
+    expect(page.locator("#moved-on")).to_contain_text(MOVED, timeout=SOON)
+    expect(page.locator(".chip-face_check")).to_be_visible()
+    expect(page.get_by_label("备注（选填）").first).to_have_value("证件已核对")
+    expect(page.get_by_label("人工比对")).to_be_checked()
+
+
+def test_a_number_in_clear_stays_in_clear(sits_down: SitsDown, base_url: str, office: Office) -> None:
+    binding_id = life.to_state(office, "materials_uploaded")
+    page = at(sits_down("counter"), base_url, f"/counter/{binding_id}")
+    page.locator(".reveal select").first.select_option("compare_document")
+    page.locator(".reveal button").first.click()
+    expect(page.locator(".number.clear")).to_have_text(re.compile("张伟|李秀英"))
+    life.say(office, "route_offline", binding_id, reason="declines_face")
+    expect(page.locator(".ticket-code")).to_be_visible(timeout=SOON)
+    expect(page.locator(".number.clear")).to_have_count(1)
