@@ -231,6 +231,10 @@ CODES: Mapping[str, Mapping[str, Words]] = {
             "领取已到期（或尚未领取），没有发出：请先领取该业务",
             "The lease is over, or was never taken; nothing was sent: claim the case first",
         ),
+        "review_over": (
+            "没有领取：该业务已不在审核中，现状见下",
+            "Not claimed: the case is under review no longer; see below where it is",
+        ),
         "nothing_held": ("没有可撤回的决定", "There is no decision of yours to take back"),
         "request_invalid": ("地址或提交的内容有误", "The address, or what was sent, is not right"),
         "too_late": ("已超过可撤回的时间，决定已发出", "Too late: the decision has been sent"),

@@ -157,6 +157,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "approve": ("通过", "Approve"),
     "return": ("退回补正", "Return"),
     "reject": ("不予通过", "Reject"),
+    "no_longer": ("不在审核中：", "Not under review:"),
     "claim": ("领取本件", "Claim"),
     "note": ("备注", "Note"),
     "escalate": ("督办", "Escalate"),

@@ -103,7 +103,7 @@ def case(
 def case_page(visit: Visit, binding_id: str, refused: Refused | None = None, *, just: str | None = None) -> Response:
     """The page of a case; with a refusal where it belongs, and what was typed kept, where a form was refused."""
     desk, actor = visit.office.desk, visit.actor()
-    shown = reviewing.case_page(desk, binding_id, actor)
+    shown = reviewing.case_page(desk, binding_id, actor, working=not visit.by_itself)
     looking = beside.looking(desk, binding_id, actor)
     return visit.page("case.html", refused.status if refused else 200, case=shown, looking=looking,
                       held=shown["holding"], refused=refused, typed=visit.form.filled(), kinds=_kinds(shown),
@@ -124,7 +124,9 @@ def claim(visit: Reviewer, binding_id: str) -> Response:
     except Refused as no:
         if no.code == "not_found":
             raise
-        return case_page(visit, binding_id, no)
+        # what has become of it stands on the page
+        over = no.code == "action_not_available"
+        return case_page(visit, binding_id, Refused("review_over", no.status) if over else no)
     if visit.form.raw("action"):  # what was written under a lease that ran out comes along, and is gone on with
         return case_page(visit, binding_id)
     return visit.go(f"/reviews/{binding_id}")

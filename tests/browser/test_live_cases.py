@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 from tasks.office import Office
 from tests import life
 from tests.browser.conftest import Album, SitsDown
+from tests.doors.visitor import in_review
 from workflows.case import OFFLINE_FALLBACK
 
 SOON = 25_000  # milliseconds: a word of the stream, or else the next tick
@@ -93,3 +94,41 @@ def test_a_number_in_clear_stays_in_clear(sits_down: SitsDown, base_url: str, of
     life.say(office, "route_offline", binding_id, reason="declines_face")
     expect(page.locator(".ticket-code")).to_be_visible(timeout=SOON)
     expect(page.locator(".number.clear")).to_have_count(1)
+
+
+# -- at a reviewer's --------------------------------------------------------------------------------------
+
+
+def test_a_reviewer_sees_that_a_case_is_no_longer_his_to_take(
+    sits_down: SitsDown, album: Album, base_url: str, office: Office
+) -> None:
+    binding_id = in_review(office)
+    page = at(sits_down("reviewer"), base_url, f"/reviews/{binding_id}")
+    expect(page.get_by_role("button", name="领取本件")).to_be_visible()
+    life.say(office, "withdraw", binding_id, life.channel(life.look(office, binding_id).application.channel))
+    expect(page.locator(".sentence")).to_contain_text("该绑定已撤回", timeout=SOON)
+    expect(page.get_by_role("button", name="领取本件")).to_have_count(0)
+    expect(page.locator(".actions")).to_contain_text("不在审核中： 已撤回")
+    expect(page.locator("#lease")).to_have_count(0)
+    expect(page.locator("#live-history")).to_contain_text("撤回")
+    expect(page.locator("#moved-on")).to_be_hidden()
+    album(page, "case-withdrawn", whole=False)
+
+
+def test_a_reviewers_note_and_his_look_at_a_document_stay(
+    sits_down: SitsDown, base_url: str, cases: list[str], office: Office
+) -> None:
+    page = at(sits_down("reviewer"), base_url, f"/reviews/{cases[0]}")
+    page.locator("[data-pane]").first.get_by_role("button", name="旋转").click()
+    page.get_by_role("button", name="备注").click()
+    page.locator("#note-body").fill("已电话核实")
+    page.keyboard.press("Escape")
+    page.locator("#main").click(position={"x": 5, "y": 5})
+    life.say(office, "withdraw", cases[0], life.channel(life.look(office, cases[0]).application.channel))
+    expect(page.locator(".sentence")).to_contain_text("该绑定已撤回", timeout=SOON)
+    expect(page.locator("#moved-on")).to_contain_text(MOVED)
+    expect(page.locator("[data-pane]").first.locator(".moved")).to_have_count(1)
+    page.get_by_role("button", name="备注").click()
+    expect(page.locator("#note-body")).to_have_value("已电话核实")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#notes")).to_contain_text("已电话核实")

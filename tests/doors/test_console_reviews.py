@@ -51,6 +51,14 @@ def test_the_next_best_is_the_nearest_due_and_not_ones_own(reviewer: Visitor, of
     assert "本人为当事人" in text_of(reviewer.post(f"/reviews/{own}/claim"))
 
 
+def test_what_was_withdrawn_before_it_was_claimed_is_said(reviewer: Visitor, binding_id: str, office: Office) -> None:
+    reviewer.get(f"/reviews/{binding_id}")
+    life.say(office, "withdraw", binding_id, life.channel(life.look(office, binding_id).application.channel))
+    refused = reviewer.post(f"/reviews/{binding_id}/claim")
+    assert (refused.status_code, "已不在审核中" in text_of(refused)) == (409, True)
+    assert "该绑定已撤回" in text_of(refused)
+
+
 def test_another_region_is_not_there(comes: Comes, binding_id: str, office: Office) -> None:
     suzhou = comes("reviewer-suzhou")
     with_pictures(office, binding_id)
@@ -87,6 +95,15 @@ def test_only_work_keeps_the_lease_alive(reviewer: Visitor, binding_id: str, off
     assert "由您办理" in text_of(reviewer.post(f"/reviews/{binding_id}/beat", worked="0"))
     life.skip(office, minutes=1)
     assert "尚未领取" in text_of(reviewer.post(f"/reviews/{binding_id}/beat", worked="1"))
+
+
+def test_a_case_that_renews_itself_keeps_no_lease_alive(reviewer: Visitor, binding_id: str, office: Office) -> None:
+    claimed(reviewer, binding_id)
+    life.skip(office, minutes=14)
+    assert 'data-open="approve"' in reviewer.get(f"/reviews/{binding_id}", **{"X-Live": "1"}).text
+    life.skip(office, minutes=1)
+    renewed = reviewer.get(f"/reviews/{binding_id}", **{"X-Live": "1"})
+    assert ('data-open="approve"' in renewed.text, "领取本件" in text_of(renewed)) == (False, True)
 
 
 # -- decisions ----------------------------------------------------------------------------------------------------

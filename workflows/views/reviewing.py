@@ -141,9 +141,13 @@ def sent_back(desk: Desk, actor: Actor) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def case_page(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
-    """Everything that a reviewer's page of a case shows. Raises `Refused` with `not_found`."""
-    leases.keep_alive(desk, binding_id, actor)
+def case_page(desk: Desk, binding_id: str, actor: Actor, *, working: bool = True) -> dict[str, Any]:
+    """Everything that a reviewer's page of a case shows. Raises `Refused` with `not_found`.
+
+    Looking is work and keeps the looker's lease alive; a page that renews itself (`working` is false) does not.
+    """
+    if working:
+        leases.keep_alive(desk, binding_id, actor)
     case, now = desk.look(binding_id)
     if not scopes.reviews(case, actor):
         raise not_found()
