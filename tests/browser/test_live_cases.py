@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 from tasks.office import Office
 from tests import life
 from tests.browser.conftest import Album, SitsDown
+from tests.browser.scenes import parked_letters, with_endpoint
 from tests.doors.visitor import in_review
 from workflows.case import OFFLINE_FALLBACK
 
@@ -132,3 +133,46 @@ def test_a_reviewers_note_and_his_look_at_a_document_stay(
     expect(page.locator("#note-body")).to_have_value("已电话核实")
     page.keyboard.press("Control+Enter")
     expect(page.locator("#notes")).to_contain_text("已电话核实")
+
+
+# -- at an operator's ---------------------------------------------------------------------------------------
+
+
+def verbs(page: Page) -> list[str]:
+    return page.locator("select.verb option").evaluate_all("all => all.map((one) => one.value)")
+
+
+def test_a_bindings_page_is_of_one_moment(sits_down: SitsDown, album: Album, base_url: str, office: Office) -> None:
+    binding_id = life.to_state(office, "face_check")
+    page = at(sits_down("operator"), base_url, f"/ops/bindings/{binding_id}")
+    before = verbs(page)
+    life.say(office, "withdraw", binding_id)
+    expect(page.locator(".sentence")).to_contain_text("该绑定已撤回", timeout=SOON)
+    expect(page.locator(".head .chip-state")).to_have_text("已撤回")
+    expect(page.locator("#live-history")).to_contain_text("撤回")
+    assert set(verbs(page)) < set(before)
+    expect(page.locator("#moved-on")).to_be_hidden()
+    album(page, "binding-live")
+
+
+def test_a_repair_that_is_being_written_stays(sits_down: SitsDown, base_url: str, office: Office) -> None:
+    binding_id = life.to_state(office, "face_check")
+    page = at(sits_down("operator"), base_url, f"/ops/bindings/{binding_id}")
+    before = verbs(page)
+    written(page, "理由（留痕）", "家庭来电")
+    life.say(office, "withdraw", binding_id)
+    expect(page.locator(".head .chip-state")).to_have_text("已撤回", timeout=SOON)
+    expect(page.locator("#moved-on")).to_contain_text(MOVED)
+    expect(page.get_by_label("理由（留痕）").first).to_have_value("家庭来电")
+    assert verbs(page) == before
+
+
+def test_the_reason_of_a_letter_sent_again_stays(sits_down: SitsDown, base_url: str, office: Office) -> None:
+    with_endpoint(office)
+    binding_id = life.to_state(office, "face_check")
+    parked_letters(office, binding_id)
+    page = at(sits_down("operator"), base_url, f"/ops/bindings/{binding_id}")
+    written(page, "理由（留痕）", "渠道已恢复")
+    life.say(office, "withdraw", binding_id)
+    expect(page.locator("#live-history")).to_contain_text("撤回", timeout=SOON)
+    expect(page.get_by_label("理由（留痕）").first).to_have_value("渠道已恢复")
