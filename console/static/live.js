@@ -69,6 +69,15 @@ const boxes = () => document.querySelectorAll(".rooms, .scroll, .life-box");
 document.addEventListener("htmx:beforeSwap", () => { for (const box of boxes()) scrolled.set(box.getAttribute("aria-label"), box.scrollLeft); });
 document.addEventListener("htmx:afterSwap", () => { for (const box of boxes()) box.scrollLeft = scrolled.get(box.getAttribute("aria-label")) ?? 0; });
 
+// where the navigation does not fit, the page begins with the link of where one is in sight
+document.addEventListener("DOMContentLoaded", () => {
+  const rooms = document.getElementById("rooms");
+  const here = rooms?.querySelector("[aria-current]")?.getBoundingClientRect();
+  if (!here || rooms.scrollWidth <= rooms.clientWidth) return;
+  const box = rooms.getBoundingClientRect();
+  rooms.scrollLeft += here.left - box.left - (box.width - here.width) / 2;
+});
+
 function heard(word) {
   document.documentElement.dataset.stream = word.kind === "lost" ? "lost" : "on";
   if (word.kind !== "lost" && word.kind !== "here") renew(word.ids);

@@ -122,3 +122,21 @@ def test_the_numbers_of_the_navigation_are_right_on_a_case_too(sits_down: SitsDo
     expect(count).to_have_text("2", timeout=20_000)
     expect(page.locator("#note-body")).to_have_value("两位")
     expect(page.get_by_role("button", name="通过 A")).to_be_visible()
+
+
+# whether all of the current link is seen in the box of the navigation
+IN_SIGHT = """rooms => {
+  const here = rooms.querySelector("[aria-current]").getBoundingClientRect(), box = rooms.getBoundingClientRect();
+  return here.left >= box.left && here.right <= box.right;
+}"""
+
+
+def test_on_a_phone_one_sees_where_one_is(sits_down: SitsDown, album: Album, base_url: str, office: Office) -> None:
+    page = sits_down("supervisor", viewport={"width": 390, "height": 844})
+    for path in ("supervision", "supervision/suspended", "supervision/packs"):
+        page.goto(f"{base_url}/console/{path}")
+        expect(page.locator("html")).to_have_attribute("data-stream", "on")
+        assert page.locator(".rooms").evaluate(OVER) > 0
+        assert page.locator(".rooms").evaluate(IN_SIGHT), path
+        assert page.evaluate("scrollY") == 0
+    album(page, "packs-390", whole=False)
