@@ -282,6 +282,16 @@ def test_the_slip_shows_the_code_and_no_number(clerk: Visitor, ticket: str, offi
     assert case.application.parties["member"]["id_number"] not in answer.text
 
 
+def test_each_way_to_see_something_in_clear_says_what_and_whose(clerk: Visitor, ticket: str) -> None:
+    page = clerk.get(f"/counter/{ticket}")
+    for who in ("绑定人", "家庭成员"):
+        for what in ("姓名", "证件号码"):
+            assert page.text.count(f'aria-label="查看{who}{what}的用途"') == 1
+            assert text_of(page).count(f"查看{what} （{who}）") == 1
+    # the name stands before its own button, the document before its number
+    assert re.search(r"查看姓名 （绑定人） 居民身份证 \d{4}\*+", text_of(page))
+
+
 def test_a_name_in_clear_is_logged(clerk: Visitor, ticket: str, office: Office) -> None:
     page = clerk.get(f"/counter/{ticket}")
     assert '<option value="compare_document">' in page.text
