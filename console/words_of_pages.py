@@ -267,7 +267,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "new_application": ("窗口受理新申请", "New application"),
     "step_people": ("填写信息", "People"),
     "step_notices": ("告知与同意", "Notices"),
-    "step_scan": ("扫描材料", "Scan"),
+    "step_scan": ("扫描并提交材料", "Scan and hand in"),
     "what": ("申请事项", "What"),
     "method": ("办理方式", "Method"),
     "member_is": ("{member}是{holder}的", "What {member} is to {holder}"),
@@ -284,7 +284,8 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "read_out": ("已向申请人宣读并取得同意", "Read out, and agreed to"),
     "will_need": ("须扫描的材料", "To be scanned"),
     "no_materials": ("本业务无须提交材料。", "No materials are asked for."),
-    "submit": ("提交申请", "Submit"),
+    "take_in": ("受理申请", "Take it in"),
+    "take_in_scan": ("受理申请，下一步：扫描材料", "Take it in; next: scan"),
     "filled_in": ("已填写的信息", "What was filled in"),
     "back_to_change": ("返回修改", "Back to change"),
 }

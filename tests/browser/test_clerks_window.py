@@ -56,8 +56,12 @@ def test_a_family_applies_in_person(sits_down: SitsDown, album: Album, office: O
     album(page, "apply-notices")
     for box in page.get_by_role("checkbox").all():
         box.check()
-    page.get_by_role("button", name="提交申请").click()
+    last = page.locator(".steps li").last
+    expect(last).to_have_text("扫描并提交材料")
+    page.get_by_role("button", name="受理申请，下一步：扫描材料").click()
     page.wait_for_url(re.compile(r"/counter/bnd_\w+$"))
+    expect(last).to_have_text("扫描并提交材料")
+    expect(last).to_have_attribute("aria-current", "step")
     binding_id = page.url.rpartition("/")[2]
     page.get_by_role("link", name="窗口办理").first.click()
     page.get_by_label("取号码").fill(binding_id)  # as the slip has it: it stands in no list yet
@@ -74,6 +78,7 @@ def test_a_family_applies_in_person(sits_down: SitsDown, album: Album, office: O
     album(page, "scanned")
     page.get_by_role("button", name="材料齐全，提交").click()
     expect(page.locator(".chip-materials_uploaded")).to_be_visible()
+    expect(page.locator(".steps")).to_have_count(0)
     life.advance(office, seconds=1)
     page.reload()
     expect(page.locator(".chip-active")).to_be_visible()
