@@ -174,7 +174,7 @@ CODES: Mapping[str, Mapping[str, Words]] = {
     "role": {
         "reviewer": ("审核", "Review"),
         "counter": ("窗口", "Counter"),
-        "operator": ("运营", "Operations"),
+        "operator": ("运维", "Operations"),
         "supervisor": ("督办", "Supervision"),
     },
     "actor": {
@@ -182,7 +182,7 @@ CODES: Mapping[str, Mapping[str, Words]] = {
         "clock": ("到期自动", "deadline"),
         "reviewer": ("审核员", "reviewer"),
         "counter": ("窗口", "counter"),
-        "operator": ("运营", "operator"),
+        "operator": ("运维", "operator"),
         "supervisor": ("督办", "supervisor"),
     },
     "field": {  # of forms, by the last name in a fault's pointer

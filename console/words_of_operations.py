@@ -188,8 +188,8 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     "order_undo": ("撤销", "Undo"),
     "undo_why": ("为何撤销（留痕）", "Why it is undone (it is kept)"),
     "needs_other": (
-        "此项须由另一位督办人员批准。",
-        "Another person, a supervisor, must approve this one.",
+        "此项须由督办人员批准，且不能是提出人本人。",
+        "A supervisor must approve this one, and not the one who asked for it.",
     ),
     "paused": ("已暂停", "paused"),
     # supervisors

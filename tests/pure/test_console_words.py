@@ -105,6 +105,13 @@ def test_why_it_ended_is_said_in_the_words_of_its_product():
     }
 
 
+def test_whoever_keeps_it_running_is_called_one_thing():
+    readme = (CONSOLE.parent / "README.zh-CN.md").read_text()
+    assert (CODES["role"]["operator"][0], CODES["actor"]["operator"][0]) == ("运维", "运维")
+    said = [zh for words in (PAGES, *CODES.values()) for zh, _ in words.values()]
+    assert [zh for zh in (*said, readme) if "运营" in zh] == []
+
+
 def test_what_is_not_ours_is_what_its_table_says():
     table = (CONSOLE / "static" / "THIRD-PARTY.md").read_text()
     named = dict(re.findall(r"^\| `([\w.]+)` \|.*`([0-9a-f]{64})` \|$", table, re.MULTILINE))
