@@ -223,8 +223,8 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     "suspended_none": ("没有暂停的业务。", "Nothing is suspended."),
     "staff_title": ("人员、角色与地区", "Staff, roles, regions"),
     "staff_hint": (
-        "账号由管理员用 kinbind staff 开立、重置。",
-        "Accounts are made and reset with `kinbind staff`.",
+        "账号由管理员用命令 kinbind staff 开立、重置。",
+        "Accounts are made and reset with the command kinbind staff.",
     ),
     "roles": ("角色", "Roles"),
     "regions": ("地区", "Regions"),

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 PAGES: Mapping[str, tuple[str, str]] = {
     # around every page
     "brand": ("医保亲情账户 · 经办工作台", "Family account console"),
+    "colon": ("：", ": "),
+    "comma": ("，", ", "),
+    "semicolon": ("；", "; "),
+    "listed": ("、", ", "),
     "skip": ("跳到正文", "Skip to content"),
     "sandbox": ("沙箱", "Sandbox"),
     "rooms": ("工作区", "Rooms"),

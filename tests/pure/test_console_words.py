@@ -112,6 +112,12 @@ def test_whoever_keeps_it_running_is_called_one_thing():
     assert [zh for zh in (*said, readme) if "运营" in zh] == []
 
 
+def test_each_language_has_its_own_marks():
+    """A mark that a template sets between two texts is of the language that is spoken; and none of a markup shows."""
+    assert {one.name: found for one in TEMPLATES if (found := re.findall(r"[：，；、。]", one.read_text()))} == {}
+    assert [key for key, words in PAGES.items() if "`" in "".join(words)] == []
+
+
 def test_what_is_not_ours_is_what_its_table_says():
     table = (CONSOLE / "static" / "THIRD-PARTY.md").read_text()
     named = dict(re.findall(r"^\| `([\w.]+)` \|.*`([0-9a-f]{64})` \|$", table, re.MULTILINE))
