@@ -237,6 +237,10 @@ CODES: Mapping[str, Mapping[str, Words]] = {
         ),
         "nothing_held": ("没有可撤回的决定", "There is no decision of yours to take back"),
         "request_invalid": ("地址或提交的内容有误", "The address, or what was sent, is not right"),
+        "subject_not_present": (
+            "应到场的人员没有全部勾选：请按实际到场情况勾选",
+            "Not everybody who must be present is ticked: tick who is there",
+        ),
         "too_late": ("已超过可撤回的时间，决定已发出", "Too late: the decision has been sent"),
         "not_confirmed": ("请勾选确认", "please confirm"),
         "stale_version": (

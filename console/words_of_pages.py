@@ -23,6 +23,8 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "close": ("关闭", "Close"),
     "cancel": ("取消", "Cancel"),
     "back": ("返回", "Back"),
+    "correct_these": ("请更正以下内容", "Please correct the following"),
+    "not_ticked": ("未勾选", "Not ticked"),
     "moved_on": (
         "该业务已有新的进展；您正在填写、查看的部分未随之更新。",
         "The case has moved on; what you are filling in or looking at has been left as it was.",
@@ -288,6 +290,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "read_out": ("已向申请人宣读并取得同意", "Read out, and agreed to"),
     "will_need": ("须扫描的材料", "To be scanned"),
     "no_materials": ("本业务无须提交材料。", "No materials are asked for."),
+    "correct_marked": ("请更正标出的内容", "Please correct what is marked"),
     "take_in": ("受理申请", "Take it in"),
     "take_in_scan": ("受理申请，下一步：扫描材料", "Take it in; next: scan"),
     "filled_in": ("已填写的信息", "What was filled in"),

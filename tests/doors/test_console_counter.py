@@ -92,6 +92,13 @@ def test_verifying_waits_for_the_registries_or_the_clerks_own_check(clerk: Visit
     assert life.look(office, binding_id).state == ACTIVE
 
 
+def test_whoever_was_not_ticked_is_named(clerk: Visitor, ticket: str, office: Office) -> None:
+    page = text_of(say(clerk, office, ticket, "verify", method="compared_by_eye"))
+    assert "应到场的人员没有全部勾选" in page
+    assert "未勾选：家庭成员" in page
+    assert "未到场" not in page  # he may stand before the clerk
+
+
 def test_refused_for_a_reason_of_the_list(clerk: Visitor, ticket: str, office: Office) -> None:
     assert "不在可选范围" in text_of(say(clerk, office, ticket, "refuse", reason="because"))
     say(clerk, office, ticket, "refuse", reason="relation_unproven", note="不能证明")
@@ -235,6 +242,14 @@ def test_a_fault_stands_beside_its_field(clerk: Visitor, change: dict[str, str],
     first = clerk.post("/counter/new", fields=fields)  # at once: nothing is read out to somebody for nothing
     assert (first.status_code, said in text_of(first)) == (422, True), text_of(first)
     assert fields["member.name"] in first.text  # what was typed is still there
+
+
+def test_a_clerk_is_told_to_correct_what_is_marked(clerk: Visitor, ticket: str, office: Office) -> None:
+    wrong = {"holder.id_number": "440106198503072317", "member.id_number": "440106198503072317"}
+    page = text_of(clerk.post("/counter/new", fields=filled(application()) | wrong))
+    assert ("请更正标出的内容" in page, "地址或提交的内容" in page) == (True, False)
+    asked = text_of(say(clerk, office, ticket, "verify"))
+    assert ("请更正以下内容 办理方式：必填" in asked, "地址或提交的内容" in asked) == (True, False)
 
 
 def test_both_documents_are_looked_at_before_anything_is_said(clerk: Visitor) -> None:
