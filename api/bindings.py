@@ -48,7 +48,7 @@ async def requirements(call: Applicant) -> Response:
 @router.post(
     "/v1/bindings",
     status_code=201,
-    **takes(Application, **examples.shows(examples.VIEW, BindingView, 201, "Submitted")),
+    **takes(Application, **examples.shows(examples.SUBMITTED, BindingView, 201, "Submitted")),
 )
 async def submit(call: Channel) -> Response:
     """Submits an application. Needs an `Idempotency-Key`; answers the view and its `Location`."""

@@ -20,13 +20,13 @@ VIEW: dict[str, Any] = {
     "holder": {
         "name": "张*",
         "id_type": "resident_id",
-        "id_number": "4401**********1234",
+        "id_number": "4401**********2316",
         "insured_region": "440100",
     },
     "member": {
-        "name": "李*",
+        "name": "张**",
         "id_type": "resident_id",
-        "id_number": "4401**********5678",
+        "id_number": "4401**********4215",
         "insured_region": "440100",
     },
     "relationship": "PARENT",
@@ -66,6 +66,20 @@ VIEW: dict[str, Any] = {
         "provisional": False,
     },
     "available_actions": ["start_face_check", "choose_offline", "withdraw"],
+}
+SUBMITTED: dict[str, Any] = VIEW | {  # what the example of an application is answered with
+    "state": "submitted",
+    "version": 1,
+    "materials": [],
+    "waiting_on": {
+        "party": "holder",
+        "for": "materials",
+        "since": "2026-11-21T08:00:00Z",
+        "until": "2026-11-28T08:00:00Z",
+        "then": "expired",
+        "provisional": False,
+    },
+    "available_actions": ["upload_material", "withdraw", "withdraw_consent"],
 }
 PAGE = {"items": [VIEW], "next_cursor": None}
 REQUIREMENTS = {

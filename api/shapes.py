@@ -148,7 +148,8 @@ class Application(Body):
                 "insured_region": "440100"},
         member={"name": "张大山", "id_type": "resident_id", "id_number": "440106195706124215",
                 "insured_region": "440100"},
-        consents=[{"notice": "adding_member", "version": "2026-11-01", "accepted_at": "2026-11-21T08:00:00Z"}],
+        consents=[{"notice": notice, "version": "2026-11-01", "accepted_at": "2026-11-21T08:00:00Z"}
+                  for notice in ("adding_member", "identity_check", "face", "materials_storage", "agency_sharing")],
         channel_reference="A-20261121-0001",
     )  # fmt: skip
     product: Product
