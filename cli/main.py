@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import Any
 
@@ -46,9 +47,18 @@ SAID_SO: dict[type[Exception], str] = {
 }
 MAY_BE_SAID: tuple[type[Exception], ...] = (*SAID_SO, sqlalchemy.exc.DBAPIError)  # the last: for what it wraps
 
+NOBODY_READS = 141  # as a shell shows whoever ended by SIGPIPE
+
 
 class OneLine(TyperGroup):
     """Turns what can be expected into one clear line; the rest is a defect and keeps its traceback."""
+
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """Run the command, and end without a word where nobody reads on, as in `… | head`."""
+        try:
+            return super().main(*args, **settings)
+        finally:
+            _say_the_rest()
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the command line; what is not UTF-8 in it is nobody's id, and no database would take it."""
@@ -73,6 +83,15 @@ class OneLine(TyperGroup):
             if words is None:
                 raise
             fail(words)
+
+
+def _say_the_rest() -> None:
+    """What is still to be written, while it can be said in a decent way that nobody reads it: Python itself is loud."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(NOBODY_READS) from None
 
 
 def _words(known: Exception) -> str | None:

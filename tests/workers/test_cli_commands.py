@@ -3,7 +3,10 @@
 import os
 import re
 import stat
+import subprocess
+import sys
 from datetime import date
+from pathlib import Path
 
 import pytest
 import typer
@@ -20,6 +23,8 @@ from workflows.access import principals
 from workflows.case import EXPIRED
 from workflows.engine import Desk
 from workflows.views.watching import signs_of_life
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -365,3 +370,14 @@ def test_on_a_terminal_too(capsys, monkeypatch):
 
 def test_a_wrong_option_is_exit_code_two(kinbind):
     assert kinbind("up", "--port", "none").exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["policy show CN-national", "policy list", "diagram", "--help"])
+def test_a_pipe_that_is_closed_is_no_matter(command):
+    reading, writing = os.pipe()
+    os.close(reading)
+    asked = [sys.executable, "-m", "cli.main", *command.split()]
+    done = subprocess.run(asked, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert done.returncode in {1, 141}
+    assert [line for line in done.stderr.splitlines() if not line.startswith("kinbind: ")] == []
