@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ from cli.screen import Trouble, say
 from embedded import addresses, backup, lock
 from gateways.documents import documents_folder
 from models import keyring
+
+LOOK_AGAIN = 1.0  # seconds between two looks whether the database is back
 
 app = typer.Typer(no_args_is_help=True, help="Copies of database and documents; the keyring is `kinbind keys backup`.")
 
@@ -74,25 +77,63 @@ def _copy(url: str, target: Path) -> list[str]:
 def wal(
     target: Annotated[Path, typer.Argument(help="A folder; what is there already is gone on with.")],
 ) -> None:
-    """Write the database's log away as it is written, until Ctrl-C: with a base, any moment since can be restored."""
+    """Write the database's log away as it is written, until Ctrl-C: with a base, any moment since can be restored.
+
+    When the database goes it waits, and goes on wherever it comes back, at another port, too.
+    """
     url = places.database_url()
-    with _files():
-        process = backup.receive_wal(url, target)
-    signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
+    with _term_as_ctrl_c():
+        while True:
+            with _files():
+                process = backup.receive_wal(url, target)
+            try:
+                code = process.wait()
+            except KeyboardInterrupt:
+                process.send_signal(signal.SIGINT)
+                if code := process.wait():
+                    raise Trouble(f"pg_receivewal ended with {code}") from None
+                return
+            if backup.answers(url):  # waiting would mend nothing; whoever keeps us running hears of it
+                raise Trouble(f"pg_receivewal ended with {code}, though the database is there")
+            url = _come_back()
+
+
+@contextmanager
+def _term_as_ctrl_c() -> Iterator[None]:
+    """Within, SIGTERM is what Ctrl-C is."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        code = process.wait()
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _come_back() -> str:
+    """Wait until the database answers, wherever it is then; its address. Raises `Trouble` where we are ended first."""
+    say("the database has gone; its log is gone on with when it is back")
+    try:
+        while not (url := _there()):
+            time.sleep(LOOK_AGAIN)
     except KeyboardInterrupt:
-        process.send_signal(signal.SIGINT)
-        code = process.wait()
-    if code != 0:
-        raise Trouble(f"pg_receivewal ended with {code}")
+        raise Trouble("ended while the database was away; what it writes from now on is not in the log") from None
+    say("the database is back")
+    return url
+
+
+def _there() -> str | None:
+    """The address of the database, if it answers: the one by URL in its old place, ours as it is noted now."""
+    try:
+        url = places.database_url()
+    except Trouble:
+        return None
+    return url if backup.answers(url) else None
 
 
 def restore(
     source: Annotated[Path, typer.Argument(help="A folder that `backup base` has made.")],
     log: Annotated[Path | None, typer.Option("--wal", help="The folder that `backup wal` writes.")] = None,
     to: Annotated[
-        str | None, typer.Option(metavar="TIME", help="The moment; the latest that there is where not given.")
+        str | None, typer.Option(metavar="TIME", help="By real clocks, not a sandbox's; the latest where not given.")
     ] = None,
 ) -> None:
     """Make the database and the documents of KINBIND_VAR anew, as they were at a moment; the keyring must be there."""

@@ -24,6 +24,7 @@ from embedded.postgres import Postgres, major_of
 
 SLOT = "kinbind_backup"  # so that the server keeps what the archive has not yet
 GLANCE = 0.1  # seconds between two looks whether a recovery is through
+PATIENCE = 5  # seconds that a server may take to let somebody in
 LONGEST = 86_400.0  # seconds that a recovery may take
 _NAMES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "sslmode": "PGSSLMODE",
           "sslrootcert": "PGSSLROOTCERT"}  # fmt: skip
@@ -52,12 +53,24 @@ def base(url: str, target: Path) -> None:
 
 
 def receive_wal(url: str, target: Path) -> subprocess.Popen[bytes]:
-    """Begin to write the log of the server at `url` to `target` as it comes; ends with SIGINT. Raises BackupFailed."""
+    """Begin to write the log of the server at `url` to `target` as it comes, until SIGINT or until the server is gone.
+
+    It does not wait for a server at the same address: ours comes back at another. Raises BackupFailed.
+    """
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
     program = _installation(url).bin / "pg_receivewal"
     _run([program, "--slot", SLOT, "--create-slot", "--if-not-exists", "--no-password"], url)
-    command: list[str | Path] = [program, "--directory", target, "--slot", SLOT, "--synchronous", "--no-password"]
-    return subprocess.Popen(command, env=_environment(url))
+    command: list[str | Path] = [program, "--directory", target, "--slot", SLOT, "--synchronous", "--no-loop"]
+    return subprocess.Popen([*command, "--no-password"], env=_environment(url))
+
+
+def answers(url: str) -> bool:
+    """Whether the server at `url` lets in whoever asks, at this moment."""
+    try:
+        psycopg.connect(url, connect_timeout=PATIENCE).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 @contextmanager

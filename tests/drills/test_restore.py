@@ -7,13 +7,16 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from embedded import addresses
+from embedded.addresses import Addresses
+from embedded.children import free_port
 from embedded.postgres import Postgres
 from models import ledger
 from tasks.office import Office, open_office
@@ -181,3 +184,84 @@ def test_a_restore_that_is_interrupted_leaves_nothing_that_would_be_served(var: 
         assert office.windows.documents.get("mat_drill") == b"content"
         assert life.look(office, late).state == "submitted"
         check(office)
+
+
+# -- the log, while the server comes and goes ------------------------------------------------------------------------
+
+
+@contextmanager
+def following(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """`kinbind backup wal`, whose lines can be read; killed where the test did not end it."""
+    command = [sys.executable, "-m", "cli.main", "backup", "wal", str(folder)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def told(process: subprocess.Popen[str]) -> str:
+    """The next line that it says."""
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+@contextmanager
+def noted(var: Path) -> Iterator[str]:
+    """The server of `var`, at a port of its own choice; its address is noted as the supervisor notes it."""
+    with Postgres(var / "postgres") as server:
+        addresses.note(var, Addresses(server.url, "redis://127.0.0.1:1"))
+        try:
+            yield server.url
+        finally:
+            addresses.forget(var)
+
+
+@pytest.mark.timeout(180)
+def test_the_log_follows_our_server_to_another_port(var: Path) -> None:
+    sunday, wal = var.parent / "sunday", var.parent / "wal"
+    with ExitStack() as running:
+        with noted(var) as first:
+            process = running.enter_context(following(wal))
+            written(wal, first)
+            right(kinbind("backup", "base", sunday))
+        assert "gone" in told(process)
+        with noted(var) as second:
+            assert second != first
+            assert "back" in told(process)
+            with psycopg.connect(second) as conn:
+                conn.execute("create table drill as select 1")
+            written(wal, second)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+    destroyed(var)
+    right(kinbind("restore", sunday, "--wal", wal))
+    with noted(var) as url, psycopg.connect(url) as conn:
+        assert conn.execute("select * from drill").fetchall() == [(1,)]
+
+
+@pytest.mark.timeout(180)
+def test_the_log_follows_a_server_by_url_and_ends_with_a_word_where_waiting_mends_nothing(
+    var: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wal, port = var.parent / "wal", free_port()
+    with ExitStack() as running:
+        with Postgres(var / "postgres", port=port) as server:
+            monkeypatch.setenv("KINBIND_DATABASE_URL", server.url)
+            process = running.enter_context(following(wal))
+            written(wal, server.url)
+        assert "gone" in told(process)
+        with Postgres(var / "postgres", port=port) as server:
+            assert "back" in told(process)
+            written(wal, server.url)
+            with psycopg.connect(server.url) as conn:
+                conn.execute("select pg_terminate_backend(pid) from pg_stat_replication")
+            assert process.wait(20) == 1
+            assert process.stderr is not None
+            assert "though the database is there" in process.stderr.read()
+            process = running.enter_context(following(wal))
+            written(wal, server.url)
+        assert "gone" in told(process)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 1, "whatever is written from now on is not in the log"
