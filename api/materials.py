@@ -45,7 +45,7 @@ _FORM = {
                     "type": "object",
                     "required": ["kind", "file"],
                     "properties": {
-                        "kind": {"$ref": "#/components/schemas/Upload/properties/kind"},
+                        "kind": {"$ref": "#/components/schemas/MaterialKind"},
                         "file": {"type": "string", "contentMediaType": "application/octet-stream"},
                     },
                 }

@@ -1,9 +1,7 @@
-"""The one OpenAPI 3.1 document, and a page that shows it without anything from elsewhere."""
+"""The one OpenAPI 3.1 document."""
 
 from __future__ import annotations
 
-import json
-from html import escape
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -13,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from api import pages
 from api.answered import every_answer, words
 from api.shapes import every_shape
 from workflows.views.public import dumps
@@ -21,9 +20,43 @@ router = APIRouter()
 
 _ABOUT = """医保亲情账户 · the family account of China's medical insurance.
 
-`Authorization: Bearer <key>`. Every POST takes an `Idempotency-Key`, every action an `If-Match`. Errors are
-`application/problem+json` with a stable `code`; texts follow `Accept-Language` (zh-CN, en). ID numbers travel in
-bodies only and come back masked."""
+`Authorization: Bearer <key>`. A POST may carry an `Idempotency-Key`, an application must; an action may carry an
+`If-Match`, with the version that a view has as its `ETag`. Errors are `application/problem+json` with a stable `code`;
+texts follow `Accept-Language` (zh-CN, en). ID numbers travel in bodies only and come back masked."""
+_TAGS = {
+    "bindings": "Applications, and what is seen of them: for channels.",
+    "materials": "The documents of an application.",
+    "actions": "What a family does with its application or binding: those that `available_actions` of the view lists.",
+    "face checks": "A person before the camera.",
+    "callbacks": "For the providers of face checks, not for channels; by signature, without a key.",
+    "entitlements": "The uses of a binding in force.",
+    "feed": "What has happened, in order: for whoever cannot take webhooks, or has missed some.",
+    "webhooks": "Where a channel is told what has happened.",
+    "reviews": "For reviewers of the agency.",
+    "counter": "For the people at the agency's windows.",
+    "supervision": "For those who may look in clear, or stop a binding.",
+    "operations": "For operators: what does not move, and repairs.",
+    "health": "For whoever keeps the service running; without a key.",
+    "sandbox": "In the sandbox only: its clock, its people, its cameras.",
+}
+_ELSEWHERE = {  # what a parameter says that its route does not describe
+    "binding_id": "the `id` of a binding",
+    "material_id": "the `id` of a material",
+    "face_check_id": "the `id` of a face check",
+    "endpoint_id": "the `id` of an endpoint",
+    "repair_id": "the `id` of a repair",
+    "provider": "the provider's name",
+    "limit": "how many at most",
+    "cursor": "the `next_cursor` of the page before",
+    "region": "the six digits of a place; all that are granted where not given",
+    "status": "which part of the queue",
+    "overdue": "only what is past its time, or only what is not",
+    "product": "only of this product",
+    "channel": "only of this channel",
+    "cause": "only what is stuck for this cause",
+    "fingerprint": "only what is stuck in this same way, as the groups name it",
+    "state": "only items in this state",
+}
 _PROBLEM = {
     "type": "urn:kinbind:problem:holder_limit",
     "title": "您绑定的家庭成员已达上限",
@@ -51,6 +84,7 @@ _HEADERS = {
     "AcceptLanguage": {
         "name": "Accept-Language",
         "in": "header",
+        "description": "The language of texts: `zh-CN` or `en`.",
         "schema": {"type": "string", "default": "zh-CN"},
         "example": "en",
     },
@@ -61,10 +95,11 @@ def document(app: FastAPI) -> dict[str, Any]:
     """The document of this app; made once."""
     if app.openapi_schema is None:
         made = get_openapi(
-            title="kinbind", version=app.version, openapi_version="3.1.0", description=_ABOUT, routes=app.routes
-        )
+            title="kinbind", version=app.version, openapi_version="3.1.0", description=_ABOUT, routes=app.routes,
+            tags=[{"name": name, "description": told} for name, told in _TAGS.items()],
+        )  # fmt: skip
         components = made.setdefault("components", {})
-        components["schemas"] = components.get("schemas", {}) | _schemas()
+        components["schemas"] = _schemas()  # FastAPI's own are of faults that never leave us in its form
         components["parameters"] = _HEADERS | {"IdempotencyKeyNeeded": _HEADERS["IdempotencyKey"] | {"required": True}}
         components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         for path, operations in made["paths"].items():
@@ -89,6 +124,8 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     operation["responses"].pop("422", None)
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     operation["responses"]["default"] = {"description": "A problem", "content": problem}
+    for one in operation.get("parameters", []):
+        one.setdefault("description", _ELSEWHERE.get(one["name"], ""))
     if not path.startswith("/v1/") or path.startswith("/v1/callbacks"):
         return
     operation["security"] = [{"key": []}]
@@ -119,65 +156,4 @@ async def openapi_json(request: Request) -> Response:
 @router.get("/docs", include_in_schema=False)
 async def docs(request: Request) -> HTMLResponse:
     """The document as a page."""
-    return HTMLResponse(page(document(request.app)))
-
-
-_STYLE = """
-body{font:15px/1.5 "Noto Sans SC","PingFang SC","Microsoft YaHei","WenQuanYi Micro Hei",sans-serif;max-width:60rem;
-margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
-details{border:1px solid #ddd;border-radius:4px;margin:.4rem 0}summary{padding:.4rem .6rem;cursor:pointer}
-summary b{display:inline-block;width:4.5rem}code,pre{font:13px ui-monospace,monospace}
-pre{background:#f6f6f6;padding:.6rem;overflow:auto;margin:.4rem}p{margin:.4rem .6rem}
-"""
-
-
-def page(made: dict[str, Any]) -> str:
-    """One self-contained HTML page: every operation with its description, parameters, body and answers."""
-    shapes = made["components"]["schemas"]
-    sections = [
-        _operation(path, method, operation, shapes)
-        for path, operations in made["paths"].items()
-        for method, operation in operations.items()
-    ]
-    about = escape(made["info"]["description"]).replace("\n", "<br>")
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>kinbind · API</title><style>{_STYLE}</style></head><body><h1>kinbind · API</h1><p>{about}</p>"
-        f'<p><a href="openapi.json">openapi.json</a></p>{"".join(sections)}{_words()}</body></html>'
-    )
-
-
-def _words() -> str:
-    """The table of words: of each list its name, then what it holds."""
-    rows = "".join(
-        f"<p><b>{name}</b> {escape(listed.get('description', ''))}<br>"
-        f"{' '.join(f'<code>{escape(word)}</code>' for word in listed.get('enum') or listed['examples'])}</p>"
-        for name, listed in words().items()
-    )
-    return f"<h2>Words</h2>{rows}"
-
-
-def _operation(path: str, method: str, operation: dict[str, Any], shapes: dict[str, Any]) -> str:
-    parts = [f"<p>{escape(operation.get('description', ''))}</p>"]
-    queries = [one for one in operation.get("parameters", []) if one.get("in") == "query"]
-    if queries:
-        parts.append(f"<p>Query: <code>{escape(', '.join(one['name'] for one in queries))}</code></p>")
-    for media, content in operation.get("requestBody", {}).get("content", {}).items():
-        shape = content.get("schema", {})
-        shape = shapes.get(shape.get("$ref", "").rsplit("/", 1)[-1], shape)
-        parts += [_block(f"Body, {media}", shown) for shown in shape.get("examples", [])[:1]]
-        parts.append(_block("Schema", shape))
-    for status, told in operation["responses"].items():
-        for content in told.get("content", {}).values():
-            name = content.get("schema", {}).get("$ref", "").rsplit("/", 1)[-1]
-            if "example" in content:
-                parts.append(_block(f"{status} {name}", content["example"]))
-            elif name in shapes and status != "default":
-                parts.append(_block(f"{status} {name}", shapes[name]))
-    title = escape(operation.get("summary", ""))
-    head = f"<b>{method.upper()}</b> <code>{escape(path)}</code> {title}"
-    return f"<details><summary>{head}</summary>{''.join(parts)}</details>"
-
-
-def _block(title: str, value: Any) -> str:
-    return f"<p>{escape(title)}</p><pre>{escape(json.dumps(value, ensure_ascii=False, indent=2))}</pre>"
+    return HTMLResponse(pages.page(document(request.app)))

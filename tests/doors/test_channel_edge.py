@@ -75,9 +75,11 @@ class Addresses(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []
+        self.places: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found += [value or "" for name, value in attrs if name in {"src", "href", "action"}]
+        self.places += [value or "" for name, value in attrs if name == "id"]
 
 
 def test_the_page_needs_nothing_from_elsewhere(alipay: httpx.Client) -> None:
@@ -85,9 +87,36 @@ def test_the_page_needs_nothing_from_elsewhere(alipay: httpx.Client) -> None:
     assert answer.headers["content-type"].startswith("text/html")
     parser = Addresses()
     parser.feed(answer.text)
-    assert parser.found == ["openapi.json"]
+    assert [found for found in parser.found if not found.startswith("#")] == ["openapi.json"]
     assert "/v1/bindings/{binding_id}/face-checks" in answer.text
     assert "<script" not in answer.text
+
+
+def test_the_page_has_every_call_and_every_field(alipay: httpx.Client) -> None:
+    made, shown = view(alipay.get("/openapi.json")), alipay.get("/docs").text
+    parser = Addresses()
+    parser.feed(shown)
+    assert len(parser.places) == len(set(parser.places))
+    assert {found[1:] for found in parser.found if found.startswith("#")} <= set(parser.places)
+    assert {f"shape-{name}" for name in made["components"]["schemas"]} <= set(parser.places)
+    assert len([place for place in parser.places if place.startswith("call-")]) == sum(map(len, made["paths"].values()))
+    party = shown.partition('<h3 id="shape-Party">')[2].partition("<h3")[0]
+    assert set(re.findall(r"<dt><code>(\w+)</code>", party)) == set(
+        made["components"]["schemas"]["Party"]["properties"]
+    )
+    assert "#/components" not in shown
+    assert "`" not in shown
+    for name in ("Authorization", "Idempotency-Key", "If-Match", "Accept-Language"):
+        assert f'<dt id="header-{name}">' in shown, name
+
+
+def test_every_parameter_and_every_group_of_calls_is_described(alipay: httpx.Client) -> None:
+    made = view(alipay.get("/openapi.json"))
+    operations = [one for path in made["paths"].values() for one in path.values()]
+    parameters = [one for operation in operations for one in operation.get("parameters", [])]
+    assert [one["name"] for one in parameters if "$ref" not in one and not one["description"]] == []
+    assert all(one["description"] for one in made["components"]["parameters"].values())
+    assert {tag for operation in operations for tag in operation["tags"]} == {one["name"] for one in made["tags"]}
 
 
 # -- texts ---------------------------------------------------------------------------------------------------------
