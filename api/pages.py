@@ -20,8 +20,8 @@ details{border:1px solid #ddd;border-radius:4px;margin:.4rem 0;padding:0 .6rem}
 summary{margin:0 -.6rem;padding:.4rem .6rem;cursor:pointer;overflow-wrap:anywhere}
 summary b{display:inline-block;width:4.5rem}code,pre{font:13px ui-monospace,monospace;overflow-wrap:anywhere}
 pre{background:#f6f6f6;padding:.6rem;overflow:auto;margin:.4rem 0}p{margin:.4rem 0}h4{margin:.8rem 0 .2rem}
-dl{margin:.2rem 0 .6rem}dt{overflow-wrap:anywhere}dd{margin:0 0 .4rem 1.2rem;color:#444}
-dt code:first-child{font-weight:bold}nav ul{columns:14rem;padding-left:1.2rem}
+ul{margin:.2rem 0 .6rem;padding:0;list-style:none}li{overflow-wrap:anywhere}li p{margin:0 0 .4rem 1.2rem;color:#444}
+li>code:first-child{font-weight:bold}nav ul{columns:14rem}
 """
 _BOUNDS = {("minLength", "maxLength"): " signs", ("minItems", "maxItems"): " of them", ("minimum", "maximum"): ""}
 _STATUSES = {
@@ -67,10 +67,10 @@ def _headers(made: Told) -> str:
     told = {one["name"]: one for one in made["components"]["parameters"].values() if not one.get("required")}
     rows = [key, *((name, one["description"], one["example"]) for name, one in told.items())]
     items = "".join(
-        f'<dt id="{_anchor("header", name)}"><code>{name}</code> {_example(shown)}</dt><dd>{_inline(said)}</dd>'
+        f'<li id="{_anchor("header", name)}"><code>{name}</code> {_example(shown)}<p>{_inline(said)}</p></li>'
         for name, said, shown in rows
     )
-    return f'<h2 id="headers">Headers</h2><dl>{items}</dl>'
+    return f'<h2 id="headers">Headers</h2><ul>{items}</ul>'
 
 
 def _example(shown: str) -> str:
@@ -80,13 +80,13 @@ def _example(shown: str) -> str:
 def _problems(made: Told) -> str:
     """The one document of all refusals, what each status means, and the texts of the codes."""
     shape = made["components"]["schemas"]["Problem"]
-    statuses = "".join(f"<dt>{status}</dt><dd>{_inline(said)}</dd>" for status, said in _STATUSES.items())
-    codes = "".join(f"<dt><code>{code}</code></dt><dd>{escape(en)}</dd>" for code, (_, en) in sorted(TEXTS.items()))
+    statuses = "".join(f"<li>{status}<p>{_inline(said)}</p></li>" for status, said in _STATUSES.items())
+    codes = "".join(f"<li><code>{code}</code><p>{escape(en)}</p></li>" for code, (_, en) in sorted(TEXTS.items()))
     return (
         '<h2 id="problems">Problems</h2><p>Whatever a call refuses, it answers with '
-        f'<a href="#{_anchor("shape", "Problem")}">Problem</a>.</p><dl>{statuses}</dl>'
+        f'<a href="#{_anchor("shape", "Problem")}">Problem</a>.</p><ul>{statuses}</ul>'
         f"{_block(shape['examples'][0])}"
-        f"<details><summary>Every code, and every <code>reason</code></summary><dl>{codes}</dl></details>"
+        f"<details><summary>Every code, and every <code>reason</code></summary><ul>{codes}</ul></details>"
     )
 
 
@@ -132,7 +132,7 @@ def _parameters(operation: Told, made: Told) -> str:
         for one in told
         if one["in"] == "header"
     ]
-    parts = f"<h4>Parameters</h4><dl>{''.join(rows)}</dl>" if rows else ""
+    parts = f"<h4>Parameters</h4><ul>{''.join(rows)}</ul>" if rows else ""
     return parts + (f"<h4>Headers</h4><p>{', '.join(named)}</p>" if named else "")
 
 
@@ -177,17 +177,17 @@ def _shapes(shapes: Told) -> str:
 def _fields(shape: Told) -> str:
     needed = shape.get("required", [])
     rows = "".join(_field(name, one, needed=name in needed) for name, one in shape.get("properties", {}).items())
-    return f"<dl>{rows}</dl>" if rows else "<p>No fields.</p>"
+    return f"<ul>{rows}</ul>" if rows else "<p>No fields.</p>"
 
 
 def _field(name: str, one: Told, *, needed: bool, place: str = "") -> str:
     """A field or a parameter: its name, what it may be, whether it may be left out; then what it says."""
     marks = "".join(f" · {mark}" for mark in (place, "" if needed else "optional") if mark)
-    said = f"<dd>{_inline(one['description'])}</dd>" if one.get("description") else ""
+    said = f"<p>{_inline(one['description'])}</p>" if one.get("description") else ""
     schema = one.get("schema", one)
     if place and "anyOf" in schema:  # an address cannot say null
         schema = {"anyOf": [kind for kind in schema["anyOf"] if kind.get("type") != "null"]}
-    return f"<dt><code>{escape(name)}</code> {_kind(schema)}{marks}</dt>{said}"
+    return f"<li><code>{escape(name)}</code> {_kind(schema)}{marks}{said}</li>"
 
 
 def _kind(schema: Told) -> str:
@@ -246,4 +246,4 @@ def _prose(text: str) -> str:
 
 
 def _block(value: Any) -> str:
-    return f"<pre>{escape(json.dumps(value, ensure_ascii=False, indent=2))}</pre>"
+    return f'<pre tabindex="0">{escape(json.dumps(value, ensure_ascii=False, indent=2))}</pre>'

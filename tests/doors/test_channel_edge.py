@@ -101,13 +101,13 @@ def test_the_page_has_every_call_and_every_field(alipay: httpx.Client) -> None:
     assert {f"shape-{name}" for name in made["components"]["schemas"]} <= set(parser.places)
     assert len([place for place in parser.places if place.startswith("call-")]) == sum(map(len, made["paths"].values()))
     party = shown.partition('<h3 id="shape-Party">')[2].partition("<h3")[0]
-    assert set(re.findall(r"<dt><code>(\w+)</code>", party)) == set(
+    assert set(re.findall(r"<li><code>(\w+)</code>", party)) == set(
         made["components"]["schemas"]["Party"]["properties"]
     )
     assert "#/components" not in shown
     assert "`" not in shown
     for name in ("Authorization", "Idempotency-Key", "If-Match", "Accept-Language"):
-        assert f'<dt id="header-{name}">' in shown, name
+        assert f'<li id="header-{name}">' in shown, name
 
 
 def test_every_parameter_and_every_group_of_calls_is_described(alipay: httpx.Client) -> None:
