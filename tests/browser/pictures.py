@@ -1,4 +1,4 @@
-"""The pictures of `docs/console.md`, taken anew: `python -m tests.browser.pictures` (a Chromium on the PATH, no more).
+"""The pictures of `docs/console.md`, taken anew: `python -m tests.browser.pictures`, once `make test` has run.
 
 A town of made-up families lives for a day and a half in a fresh sandbox; then each room is looked at once.
 """
