@@ -8,6 +8,18 @@ import psycopg
 
 from cli.checking.findings import Findings
 
+# Of a plan `p` and an application `a`: whether an activation takes a place of the month, whether that stays when the
+# binding ends, and under which product it is counted. What a plan of an earlier release does not say is as it was then.
+_COUNTS_ENDED_BINDERS = "coalesce((p.body #>> '{limits,count_ended}')::boolean, true)"
+_WINDOWED = "coalesce(p.body #>> '{limits,holder_window}', 'at_once') <> 'at_once'"
+_TAKES_A_MONTH = f"(p.body #>> '{{limits,binders_per_member}}' is not null or {_WINDOWED})"
+_KEEPS_THE_MONTH = f"""(
+  (p.body #>> '{{limits,binders_per_member}}' is not null and {_COUNTS_ENDED_BINDERS}
+    and coalesce(p.body #>> '{{limits,member_window}}', 'calendar_month') <> 'at_once')
+  or ({_WINDOWED} and coalesce((p.body #>> '{{limits,holder_count_ended}}')::boolean, true)))"""
+_COUNTED_AS = """(a.product || case when p.body #>> '{limits,member_scope}' = 'per_channel'
+  then '/' || a.channel else '' end)"""
+
 # kind of fault: the statement that finds them, as (binding, place)
 _FAULTS = {
     "seat_missing": """
@@ -20,30 +32,35 @@ _FAULTS = {
         select s.binding_id, s.n from seats s join applications a on a.binding_id = s.binding_id
         where (s.holder, s.member, s.product) <> (a.holder, a.member, a.product)""",
     "seat_doubled": "select binding_id, count(*) from seats group by 1 having count(*) > 1",
+    # seats are what is counted at the same time; a limit over a window counts places of a month
     "seat_beyond_the_limit": """
         select s.binding_id, s.n from seats s join bindings b on b.id = s.binding_id join plans p on p.hash = b.plan
-        where s.n < 1 or s.n > (p.body #>> '{limits,members_per_holder}')::int""",
-    "month_seat_missing": """
+        where s.n < 1 or (s.n > (p.body #>> '{limits,members_per_holder}')::int
+          and coalesce(p.body #>> '{limits,holder_window}', 'at_once') = 'at_once')""",
+    "month_seat_missing": f"""
         select h.binding_id, h.sequence from history h
         join bindings b on b.id = h.binding_id join plans p on p.hash = b.plan
         join applications a on a.binding_id = h.binding_id
-        where h.event = 'activated' and p.body #>> '{limits,binders_per_member}' is not null
-        and (b.state not in ('unbound', 'rejected', 'withdrawn', 'expired')
-          or (p.body #>> '{limits,count_ended}')::boolean)
-        and not exists (select from month_seats m where m.member = a.member and m.product = a.product
-          and m.holder = a.holder and m.month = to_char(h.at at time zone 'Asia/Shanghai', 'YYYY-MM'))""",
-    "month_seat_of_nobody": """
+        where h.event = 'activated' and {_TAKES_A_MONTH}
+        and (b.state not in ('unbound', 'rejected', 'withdrawn', 'expired') or {_KEEPS_THE_MONTH})
+        and not exists (select from month_seats m where m.member = a.member and m.product = {_COUNTED_AS}
+          and m.holder = a.holder and m.month = to_char(h.at at time zone 'Asia/Shanghai', 'YYYY-MM'))""",  # noqa: S608  texts of ours
+    "month_seat_of_nobody": f"""
         select m.binding_id, m.n from month_seats m where not exists (
           select from history h join applications a on a.binding_id = h.binding_id
-          where a.member = m.member and a.holder = m.holder and a.product = m.product and h.event = 'activated'
-          and to_char(h.at at time zone 'Asia/Shanghai', 'YYYY-MM') = m.month)""",
-    # a newborn's certificate and its number may have had binders of their own, until the registry linked the two
-    "month_seat_beyond_the_limit": """
+          join bindings b on b.id = h.binding_id join plans p on p.hash = b.plan
+          where a.member = m.member and a.holder = m.holder and m.product = {_COUNTED_AS} and h.event = 'activated'
+          and to_char(h.at at time zone 'Asia/Shanghai', 'YYYY-MM') = m.month)""",  # noqa: S608  texts of ours
+    # the number of a place is bounded only where all places of the month count; and a newborn's certificate and its
+    # number may have had binders of their own, until the registry linked the two
+    "month_seat_beyond_the_limit": f"""
         select m.binding_id, m.n from month_seats m join bindings b on b.id = m.binding_id
         join plans p on p.hash = b.plan
-        where m.n < 1 or (m.n > (p.body #>> '{limits,binders_per_member}')::int and not exists (
-          select from history h where h.binding_id = m.binding_id
-          and h.event = 'registry_answered' and h.from_state = 'active'))""",
+        where m.n < 1 or (m.n > (p.body #>> '{{limits,binders_per_member}}')::int
+          and coalesce(p.body #>> '{{limits,member_window}}', 'calendar_month') = 'calendar_month'
+          and {_COUNTS_ENDED_BINDERS}
+          and not exists (select from history h where h.binding_id = m.binding_id
+            and h.event = 'registry_answered' and h.from_state = 'active'))""",  # noqa: S608  texts of ours
     "review_without_a_case": """
         select b.id, b.state from bindings b full join review_cases r on r.binding_id = b.id
         where (b.state = 'agency_review') is distinct from (r.binding_id is not null)""",

@@ -120,7 +120,8 @@ def check_seats(cases: list[Case], seats: list[Row]) -> None:
             application.member,
             application.product,
         )
-        most = case.plan.limits.members_per_holder
+        limits = case.plan.limits
+        most = limits.members_per_holder if limits.holder_window == "at_once" else None  # else places are counted
         assert most is None or 1 <= row["n"] <= most, row
         taken[row["scope"], row["holder"]].append(row["n"])
     for numbers in taken.values():

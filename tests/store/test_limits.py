@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from psycopg import OperationalError
 
+from cli.checking.audit import examine
 from models.ids import new_id
 from policies.book import LawBook, load
 from policies.calendar import shanghai_day
@@ -28,6 +29,8 @@ def office(database_url: str) -> Iterator[Office]:
     with life.office(database_url) as opened:
         yield opened
         check(opened)
+        found = examine(opened.ledger.url)  # the auditor tells the rules a second time, whatever a pack counts by
+        assert not found.faults, found.told
 
 
 def apply(office: Office, holder: int, member: int, **options: Any) -> str:
@@ -277,6 +280,33 @@ def test_a_pack_may_count_a_holders_month(office: Office, tmp_path: Path, ended:
         life.skip(office, days=31)
     day = shanghai_day(office.ledger.now())
     assert activate(there, apply(there, 1, 5, region="110100", day=day)) == "active"
+
+
+def test_over_a_window_more_may_apply_than_come_into_force(office: Office, tmp_path: Path) -> None:
+    """Only places of a month are bounded then: the seats of those that wait are not, for either proof."""
+    there = with_book(office, a_book(tmp_path, "{holder_window: 30, members_per_holder: 2}"))
+    for member in range(4):
+        apply(there, 1, member, region="110100")
+    assert seats(office) == 4
+
+
+def test_a_binder_at_the_same_time_gives_the_month_back_though_ended_ones_count(office: Office, tmp_path: Path) -> None:
+    limits = "{member_window: at_once, binders_per_member: 2, count_ended: true}"
+    there = with_book(office, a_book(tmp_path, limits))
+    binding_id = apply(there, 1, 1, region="110100")
+    assert activate(there, binding_id) == "active"
+    end(there, binding_id)
+    assert months(office) == 0
+
+
+def test_a_place_kept_for_the_holders_count_is_none_of_the_binders(office: Office, tmp_path: Path) -> None:
+    limits = "{member_window: at_once, binders_per_member: 1, holder_window: calendar_month, members_per_holder: 5}"
+    there = with_book(office, a_book(tmp_path, limits))
+    for holder in (1, 2):
+        binding_id = apply(there, holder, 1, region="110100")
+        assert activate(there, binding_id) == "active"
+        end(there, binding_id)
+    assert months(office) == 2
 
 
 def test_a_pack_may_count_a_relation_over_a_month(office: Office, tmp_path: Path) -> None:
