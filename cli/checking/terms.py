@@ -17,6 +17,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 AT_REST = ("active", "unbound", "rejected", "withdrawn", "expired")
 ENDED = AT_REST[1:]
 _SATURDAY = 5
+_ON_ITS_WAY = timedelta(minutes=1)  # a step may still have been counted by the calendar before
 # What the clock's line says, where its event alone tells which deadline it was.
 _BY_EVENT = {
     "unbind_cancelled": "unbind_to_confirmed",
@@ -61,6 +62,52 @@ class WorkingDays:
     def due(self, start: datetime, count: int) -> datetime:
         """24:00 Asia/Shanghai of the `count`-th working day after the day of `start`."""
         return midnight(self.after(start.astimezone(SHANGHAI).date(), count) + timedelta(days=1))
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedYear:
+    """A year of the ledger's own: what it says, since when, and since when all is counted by it (real time)."""
+
+    year: int
+    off: list[date]
+    worked: list[date]
+    loaded_at: datetime
+    recounted_at: datetime | None
+
+    def loaded_after(self, recorded_at: datetime) -> bool:
+        """Whether a line written then may have been counted without it."""
+        return self.loaded_at + _ON_ITS_WAY > recorded_at
+
+    @property
+    def pending(self) -> bool:
+        """Whether there may be due times that are counted without it."""
+        return self.recounted_at is None or self.recounted_at < self.loaded_at + _ON_ITS_WAY
+
+
+class Calendars:
+    """The working days as the ledger knows them now, and as it may have known them when a line was written."""
+
+    def __init__(self, loaded: list[LoadedYear]) -> None:
+        """By the ledger's own years; of the others the package tells."""
+        self._loaded = loaded
+        self._found: dict[frozenset[int], WorkingDays] = {}
+        self.now = self._without(frozenset())
+        self.pending = any(year.pending for year in loaded)
+
+    def then(self, recorded_at: datetime) -> WorkingDays:
+        """As they were known at this moment, at the earliest: what a year said before it was loaded is not kept.
+
+        It had no holidays then, for all that can be said, and every day worked that anybody knows of.
+        """
+        return self._without(frozenset(one.year for one in self._loaded if one.loaded_after(recorded_at)))
+
+    def _without(self, unknown: frozenset[int]) -> WorkingDays:
+        if unknown not in self._found:
+            self._found[unknown] = WorkingDays(
+                (one.year, (), {*one.worked, *(day for day in chinese_calendar.workdays if day.year == one.year)})
+                if one.year in unknown else (one.year, one.off, one.worked)
+                for one in self._loaded)  # fmt: skip
+        return self._found[unknown]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,14 @@ from typer.testing import CliRunner
 
 from cli.checking.audit import examine
 from cli.main import app
+from policies.calendar import Year, shanghai_day
+from tasks.calendars import keep_calendar
 from tasks.office import Office
 from tests import life
 from tests.store.invariants import check
+from workflows import calendars
 from workflows.case import STATES
+from workflows.sweeping import sweep
 
 ROOT = Path(__file__).parents[2]
 # what somebody does to the tables behind the desk's back, and what the auditor calls it
@@ -70,6 +75,37 @@ def test_damage_is_found_and_named(office: Office, fault: str) -> None:
         conn.execute(DAMAGE[fault], {"one": made["face_check"]} if "%(one)s" in DAMAGE[fault] else None)
     found = examine(office.ledger.url, settled=True)
     assert fault in found.faults, found.lines()
+
+
+def nobody_works(office: Office, since: date) -> None:
+    """A notice by which no day was worked from then until three weeks from now."""
+    days = [since + timedelta(days=n) for n in range((shanghai_day(office.ledger.now()) - since).days + 21)]
+    calendars.load(office.ledger, Year(since.year, frozenset(days), frozenset()), "test")
+
+
+def test_a_year_loaded_later_makes_no_fault_of_what_the_clock_has_done(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fired by the days that were known; only what is written once a year is there must be counted by it."""
+    monkeypatch.setattr(calendars, "seed_year", lambda _: None)
+    first = shanghai_day(office.ledger.now())
+    life.to_state(office, "returned")
+    waiting = life.to_state(office, "agency_review", seed=2)
+    life.skip(office, days=70)
+    while sweep(office.desk):
+        pass
+    late = life.to_state(office, "agency_review", seed=3)
+    assert ["review_escalated" in life.events(office, one) for one in (waiting, late)] == [True, False]
+    nobody_works(office, first)
+    assert not examine(office.ledger.url).faults  # what waits is counted again within the hour
+    assert examine(office.ledger.url, settled=True).faults.keys() == {"due_time_differs"}
+    keep_calendar(office)
+    with office.ledger.desk() as conn:
+        conn.execute("update working_days set recounted_at = recounted_at + interval '1 hour'")
+    assert not examine(office.ledger.url, settled=True).faults
+    with office.ledger.desk() as conn:
+        conn.execute("update working_days set loaded_at = loaded_at - interval '1 hour'")
+    assert examine(office.ledger.url).faults.keys() == {"fired_unarmed_or_early"}
 
 
 def test_the_command_says_so_and_ends_with_one(office: Office) -> None:
