@@ -26,7 +26,7 @@ _BY_EVENT = {
     "suspended": "reverification_to_done",
     "unbound": "suspended_to_ended",
 }
-_BY_REASON = {"registry_unanswered": "materials_to_offline"}
+_BY_REASON = {"registry_unanswered": "materials_to_offline", "term_over": "active_to_term"}
 
 Json = dict[str, Any]
 Armed = dict[str, datetime | None]  # by name; None: a watch, which the hands move on as they ask
@@ -126,7 +126,7 @@ def fired_by(event: str, from_state: str | None, reason: str | None) -> str:
     """Which deadline a line of the clock's stands for."""
     if (event, from_state) == ("suspended", "suspended"):
         return "suspended_to_warned"
-    return _BY_EVENT.get(event) or _BY_REASON.get(reason or "") or reason or event
+    return _BY_REASON.get(reason or "") or _BY_EVENT.get(event) or reason or event
 
 
 def expected(at: Moment) -> Armed:
@@ -167,7 +167,15 @@ def _face(at: Moment) -> Iterator[tuple[str, datetime | None]]:
         yield _while_ticket(at, "face_to_first_attempt", _turn(at))
 
 
+def _term(at: Moment) -> Iterator[tuple[str, datetime | None]]:
+    """A binding that is made for so many days lapses at 24:00 of the last, whether it rests or not."""
+    days, since = at.plan.get("term_days"), at.progress.get("active_since")
+    if days is not None and since:
+        yield "active_to_term", midnight(_time(since).astimezone(SHANGHAI).date() + timedelta(days=days + 1))
+
+
 def _in_force(at: Moment) -> Iterator[tuple[str, datetime | None]]:
+    yield from _term(at)
     yield "insurance_to_rechecked", None
     if asked := at.progress.get("reverify_since"):
         yield _span(at, "reverification_to_done", _time(asked))
@@ -176,6 +184,7 @@ def _in_force(at: Moment) -> Iterator[tuple[str, datetime | None]]:
 
 
 def _resting(at: Moment) -> Iterator[tuple[str, datetime | None]]:
+    yield from _term(at)
     if at.progress.get("suspended_for") == "insurance":
         yield "insurance_to_rechecked", None
     told = at.progress.get("resting_since")

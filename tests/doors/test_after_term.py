@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cli import places
+from cli.checking.audit import examine
 from policies.book import lawbook
 from policies.calendar import end_of_day, shanghai_day
 from tests.doors.conftest import serving
@@ -53,3 +55,5 @@ def test_it_lapses_at_the_end_of_its_last_day(town: Town) -> None:
     assert town.seen("alipay", other["id"])["state"] == "active"
     fresh = town.applied("alipay", body | {"channel_reference": "again"})
     assert fresh.status_code == 201  # made anew, if they wish
+    found = examine(places.database_url())  # the auditor knows of terms too
+    assert not found.faults, found.told
