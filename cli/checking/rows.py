@@ -1,4 +1,4 @@
-"""What else must add up: seats, places of a month, work lists, deliveries. One statement each; a row is a fault."""
+"""What else must add up: seats, places of a month, letters and notices. One statement each; a row is a fault."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ _KEEPS_THE_MONTH = f"""(
 _COUNTED_AS = """(a.product || case when p.body #>> '{limits,member_scope}' = 'per_channel'
   then '/' || a.channel else '' end)"""
 
+_SCOPE = """(a.product || case when p.body #>> '{limits,holder_scope}' = 'per_channel'
+  then '/' || a.channel else '' end)"""
+# Of a binding `b`: it has the plan that it was applied with, so that its rows are as that plan has them.
+_UNREPAIRED = "not exists (select from history r where r.binding_id = b.id and r.event = 'repaired')"
+
 # kind of fault: the statement that finds them, as (binding, place)
 _FAULTS = {
     "seat_missing": """
@@ -28,9 +33,11 @@ _FAULTS = {
     "seat_not_given_back": """
         select s.binding_id, s.n from seats s left join bindings b on b.id = s.binding_id
         where b.id is null or b.state in ('unbound', 'rejected', 'withdrawn', 'expired')""",
-    "seat_of_another": """
+    "seat_of_another": f"""
         select s.binding_id, s.n from seats s join applications a on a.binding_id = s.binding_id
-        where (s.holder, s.member, s.product) <> (a.holder, a.member, a.product)""",
+        join bindings b on b.id = s.binding_id join plans p on p.hash = b.plan
+        where (s.holder, s.member, s.product, s.relationship) <> (a.holder, a.member, a.product, a.relationship)
+        or (s.scope <> {_SCOPE} and {_UNREPAIRED})""",  # noqa: S608  texts of ours
     "seat_doubled": "select binding_id, count(*) from seats group by 1 having count(*) > 1",
     # seats are what is counted at the same time; a limit over a window counts places of a month
     "seat_beyond_the_limit": """
@@ -51,6 +58,13 @@ _FAULTS = {
           join bindings b on b.id = h.binding_id join plans p on p.hash = b.plan
           where a.member = m.member and a.holder = m.holder and m.product = {_COUNTED_AS} and h.event = 'activated'
           and to_char(h.at at time zone 'Asia/Shanghai', 'YYYY-MM') = m.month)""",  # noqa: S608  texts of ours
+    # what was taken before places said of whom, when and until when has none of it
+    "month_seat_of_another": f"""
+        select m.binding_id, m.n from month_seats m join applications a on a.binding_id = m.binding_id
+        join bindings b on b.id = m.binding_id join plans p on p.hash = b.plan
+        where (m.holder, m.member) <> (a.holder, a.member) or (m.taken_at is not null and (
+          m.ended <> (b.state in ('unbound', 'rejected', 'withdrawn', 'expired'))
+          or (m.scope is distinct from case when {_WINDOWED} then {_SCOPE} end and {_UNREPAIRED})))""",  # noqa: S608  texts of ours
     # the number of a place is bounded only where all places of the month count; and a newborn's certificate and its
     # number may have had binders of their own, until the registry linked the two
     "month_seat_beyond_the_limit": f"""
@@ -61,15 +75,6 @@ _FAULTS = {
           and {_COUNTS_ENDED_BINDERS}
           and not exists (select from history h where h.binding_id = m.binding_id
             and h.event = 'registry_answered' and h.from_state = 'active'))""",  # noqa: S608  texts of ours
-    "review_without_a_case": """
-        select b.id, b.state from bindings b full join review_cases r on r.binding_id = b.id
-        where (b.state = 'agency_review') is distinct from (r.binding_id is not null)""",
-    "offline_without_a_ticket": """
-        select b.id, b.state from bindings b where b.state = 'offline_fallback'
-        and not exists (select from counter_tickets t where t.binding_id = b.id)""",
-    "ticket_of_nobody": """
-        select t.binding_id, t.code from counter_tickets t join bindings b on b.id = t.binding_id
-        where b.progress -> 'offline' is null""",
     "pass_without_its_session": """
         select h.binding_id, h.sequence from history h where h.event = 'face_check_passed'
         and (select count(*) from face_sessions f where f.binding_id = h.binding_id and f.status = 'passed')
@@ -83,6 +88,30 @@ _FAULTS = {
         where h.at > kinbind_now() - interval '30 days' and not exists (
           select from deliveries d where d.endpoint_id = e.id and d.binding_id = h.binding_id
           and d.sequence = h.sequence and d.type = 'binding.' || h.event)""",
+    # A party learns of it in every other channel that has acted for him before; in the same minute it may have been
+    # after. Who has another number has all channels of the one before, as if they had been his from the first.
+    "notice_missing": """
+        with known as (
+          select a.binding_id, c.channel, min(c.since) as since
+          from applications a cross join lateral (values (a.holder), (a.member)) as party(person)
+          join person_channels c on c.person = party.person and c.channel <> a.channel
+          where c.person not in (
+            select b.progress #>> '{changed,person}' from bindings b
+            where b.progress #>> '{changed,person}' is not null)
+          group by 1, 2)
+        select h.binding_id, h.sequence from known k
+        join history h on h.binding_id = k.binding_id and k.since < h.at - interval '1 minute'
+        join feed_cursors c on c.channel = h.channel and (h.xid, h.id) <= (c.xid, c.id)
+        where not exists (select from party_notices n
+          where n.binding_id = h.binding_id and n.sequence = h.sequence and n.channel = k.channel)""",
+    "notice_not_sent": """
+        select n.binding_id, n.sequence from party_notices n
+        join history h on h.binding_id = n.binding_id and h.sequence = n.sequence
+        join webhook_endpoints e on e.channel = n.channel and h.at >= e.created_at and e.disabled_at is null
+          and (e.events is null or e.events && array['party_notice', 'binding.party_notice'])
+        where h.at > (select kinbind_now()) - interval '30 days' and not exists (
+          select from deliveries d where d.endpoint_id = e.id and d.binding_id = n.binding_id
+          and d.sequence = n.sequence and d.type = 'binding.party_notice')""",
 }
 # faults only where nobody is at work any more
 _UNDER_WAY = {

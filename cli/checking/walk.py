@@ -13,16 +13,14 @@ from typing import Any, NamedTuple
 import psycopg
 
 from cli.checking.findings import Findings
-from cli.checking.terms import AT_REST, ENDED, Armed, Calendars, LoadedYear, Moment, expected, fired_by
+from cli.checking.terms import ENDED, Armed, Calendars, LoadedYear, Moment, expected, fired_by
+from cli.checking.waiting import Last, Waiting
 
 _LINES = """
 select h.binding_id, h.sequence, h.event, h.from_state, h.to_state, h.at, h.actor, h.reason, h.note, h.after, h.hash,
-  h.xid::text::bigint, h.recorded_at, b.state, b.version, b.head, b.state_since, b.plan, a.face_age_day
+  h.xid::text::bigint, h.recorded_at, b.state, b.version, b.head, b.state_since, b.plan, a.face_age_day, a.region
 from history h left join bindings b on b.id = h.binding_id left join applications a on a.binding_id = h.binding_id
 order by h.binding_id collate "C", h.sequence, h.id
-"""
-_BY_BINDING = """
-select binding_id, name, due_at, watch, attempts, parked from deadlines order by binding_id collate "C"
 """
 _YEARS = "select year, holidays, make_up, loaded_at, recounted_at from working_days"
 _WITHOUT_LINES = "select b.id from bindings b where not exists (select from history h where h.binding_id = b.id)"
@@ -53,22 +51,13 @@ class Line(NamedTuple):
     state_since: datetime
     plan: str
     face_age_day: date | None
-
-
-class Row(NamedTuple):
-    """An armed deadline as the table has it."""
-
-    name: str
-    due_at: datetime
-    watch: bool
-    attempts: int
-    parked: str | None
+    region: str
 
 
 def walk(conn: psycopg.Connection[Any], found: Findings) -> str:
     """Look at every history on this connection (one snapshot); return a digest (hex) of all their hashes."""
     plans = dict(conn.execute("select hash, body from plans").fetchall())
-    table = _armed_rows(conn)
+    waiting = Waiting(conn)
     days = Calendars([LoadedYear(*row) for row in conn.execute(_YEARS)])
     digest = hashlib.sha256()
     with conn.cursor("histories") as cursor:
@@ -79,19 +68,12 @@ def walk(conn: psycopg.Connection[Any], found: Findings) -> str:
             digest.update(f"{binding_id} {len(history)} ".encode() + bytes(history[-1].hash))
             found.count("bindings")
             _history(history, found)
-            _deadlines(history, plans.get(history[-1].plan, {}), table.pop(binding_id, []), days, found)
+            _deadlines(history, plans.get(history[-1].plan, {}), waiting, days, found)
     for (binding_id,) in conn.execute(_WITHOUT_LINES):
         found.fault("history_missing", binding_id)
-    for binding_id in table:
+    for binding_id in waiting.deadlines:
         found.fault("deadline_of_nobody", binding_id)
     return digest.hexdigest()
-
-
-def _armed_rows(conn: psycopg.Connection[Any]) -> dict[str, list[Row]]:
-    table: dict[str, list[Row]] = {}
-    for binding_id, *row in conn.execute(_BY_BINDING):
-        table.setdefault(binding_id, []).append(Row(*row))
-    return table
 
 
 # -- the chain -----------------------------------------------------------------------------------------------------
@@ -161,7 +143,7 @@ class Standing:
         return expected(replace(self.moment, days=days.then(line.recorded_at))).get(name)
 
 
-def _deadlines(lines: list[Line], plan: dict[str, Any], table: list[Row], days: Calendars, found: Findings) -> None:
+def _deadlines(lines: list[Line], plan: dict[str, Any], waiting: Waiting, days: Calendars, found: Findings) -> None:
     if not plan:
         return found.fault("plan_missing", lines[-1].binding_id)
     repaired = max((line.sequence for line in lines if line.event == "repaired"), default=0)
@@ -169,16 +151,21 @@ def _deadlines(lines: list[Line], plan: dict[str, Any], table: list[Row], days: 
     # the lines of one commit are one step: what the case looked like in between armed nothing
     for _, some in groupby(lines, key=lambda line: (line.xid, line.at)):
         step = list(some)
-        last = step[-1]
-        since = datetime.fromisoformat(last.after["since"])
-        moment = Moment(last.to_state, since, last.after["progress"], plan, last.face_age_day, days.now)
-        after = before.after(moment, last.at)
-        if last.sequence > repaired:  # a repair may have given it another plan, or fired something before its time
+        final = step[-1]
+        after = before.after(_moment(final, plan, days), final.at)
+        if final.sequence > repaired:  # a repair may have given it another plan, or fired something before its time
             _step(step, before, after.armed, days, found)
         before = after
-    rows = {row.name: row for row in table}
-    _compare(lines[-1], before.armed, rows, found, exact=not repaired, pending=days.pending)
+    end = lines[-1]
+    last = Last(end.binding_id, end.region, _moment(end, plan, days), before.armed,
+                exact=not repaired, pending=days.pending)  # fmt: skip
+    waiting.compare(last, found)
     return None
+
+
+def _moment(line: Line, plan: dict[str, Any], days: Calendars) -> Moment:
+    since = datetime.fromisoformat(line.after["since"])
+    return Moment(line.to_state, since, line.after["progress"], plan, line.face_age_day, days.now)
 
 
 def _step(lines: list[Line], before: Standing, after: Armed, days: Calendars, found: Findings) -> None:
@@ -196,21 +183,3 @@ def _step(lines: list[Line], before: Standing, after: Armed, days: Calendars, fo
     found.count("deadlines armed", sum(before.armed.get(name, "") != due for name, due in after.items()))
     gone = sum(after.get(name, "") != due for name, due in before.armed.items() if name not in fired)
     found.count("deadlines cancelled or moved", gone)
-
-
-def _compare(last: Line, armed: Armed, table: dict[str, Row], found: Findings, *, exact: bool, pending: bool) -> None:
-    if armed.keys() != table.keys():
-        found.fault("deadlines_differ", last.binding_id, f"{sorted(armed)} {sorted(table)}")
-    elif not armed and last.to_state not in AT_REST:
-        found.fault("no_deadline", last.binding_id, last.to_state)
-    for name, row in table.items():
-        found.count("deadlines waiting")
-        due = armed.get(name)
-        if row.parked:
-            found.count("deadlines parked")
-        elif due is not None and row.due_at != due and exact and not row.attempts and last.to_state != "unbinding":
-            # a year that was loaded just now moves it within the hour
-            (found.unsettled if pending else found.fault)("due_time_differs", last.binding_id, name)
-        elif not row.watch and row.due_at <= found.now:
-            found.count("deadlines overdue")
-            found.unsettled("deadline_not_fired", last.binding_id, name)
