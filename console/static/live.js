@@ -42,7 +42,7 @@ function touched(field) {
 }
 
 // so is what was refused and stands there as it was typed, a number shown in clear, a document that was turned
-const begun = (part) => "kept" in part.dataset || part.querySelector("details[open], .number.clear, .scan.moved, .pane.wide")
+const begun = (part) => "kept" in part.dataset || part.querySelector("dialog[open], details[open], .number.clear, .scan.moved, .pane.wide")
   || [...part.querySelectorAll("input:not([type=hidden]), select, textarea")].some(touched);
 
 // whoever walks through the navigation by keyboard keeps his place in it

@@ -135,6 +135,23 @@ def test_a_reviewers_note_and_his_look_at_a_document_stay(
     expect(page.locator("#notes")).to_contain_text("已电话核实")
 
 
+def test_a_dialog_that_was_opened_meanwhile_stays(sits_down: SitsDown, base_url: str, office: Office) -> None:
+    """The answer was on its way when he opened it, and he has not written anything yet."""
+    binding_id = in_review(office)
+    page = at(sits_down("reviewer"), base_url, f"/reviews/{binding_id}")
+    page.evaluate("""() => document.addEventListener("htmx:beforeSwap", () => {
+      document.getElementById("note").showModal();
+      document.activeElement.blur();
+    }, { once: true })""")
+    life.say(office, "withdraw", binding_id, life.channel(life.look(office, binding_id).application.channel))
+    expect(page.locator("#note")).to_be_visible(timeout=SOON)
+    expect(page.locator(".sentence")).to_contain_text("该绑定", timeout=SOON)
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("#note")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="领取本件")).to_have_count(0, timeout=SOON)  # and then it is as it is
+
+
 # -- at an operator's ---------------------------------------------------------------------------------------
 
 
