@@ -110,8 +110,8 @@ def _term_as_ctrl_c() -> Iterator[None]:
 
 def _come_back() -> str:
     """Wait until the database answers, wherever it is then; its address. Raises `Trouble` where we are ended first."""
-    say("the database has gone; its log is gone on with when it is back")
     try:
+        say("the database has gone; its log is gone on with when it is back")
         while not (url := _there()):
             time.sleep(LOOK_AGAIN)
     except KeyboardInterrupt:

@@ -16,9 +16,9 @@ from embedded import addresses as known
 from embedded import children as kids
 from embedded.addresses import Addresses, var_folder
 from embedded.broker import Broker
-from embedded.children import Child
+from embedded.children import Child, StartFailed
 from embedded.lock import Lock, lock
-from embedded.postgres import Postgres
+from embedded.postgres import ATTEMPTS, Postgres
 
 GLANCE = 0.1  # seconds between two looks at the children
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 15.0  # seconds before a child that ended is started again; doubles
@@ -61,9 +61,7 @@ def run(
 
 def _bring_servers(supervisor: "Supervisor", var: Path) -> Addresses:
     database_url, broker_url = known.given(known.DATABASE), known.given(known.BROKER)
-    postgres = None if database_url else Postgres(var / "postgres")
-    broker = None if broker_url else Broker(var / "broker")
-    supervisor.bring_up([server.prepare() for server in (postgres, broker) if server])
+    postgres, broker = _servers(supervisor, None if database_url else var, None if broker_url else var)
     if postgres is not None and not supervisor.stopping:
         postgres.ensure_database()
     return Addresses(
@@ -71,6 +69,22 @@ def _bring_servers(supervisor: "Supervisor", var: Path) -> Addresses:
         broker_url=broker_url or (broker.url if broker else ""),
         reader_url=known.given(known.READER),
     )
+
+
+def _servers(
+    supervisor: "Supervisor", database: Path | None, queue: Path | None, attempts: int = ATTEMPTS
+) -> tuple[Postgres | None, Broker | None]:
+    """Our own servers, in folders of theirs; tried again, as somebody else may have taken a port that was free."""
+    postgres = Postgres(database / "postgres") if database else None
+    broker = Broker(queue / "broker") if queue else None
+    try:
+        supervisor.bring_up([server.prepare() for server in (postgres, broker) if server])
+    except StartFailed:
+        if attempts == 1:
+            raise
+        supervisor.stop()
+        return _servers(supervisor, database, queue, attempts - 1)
+    return postgres, broker
 
 
 def _with(child: Child, addresses: Addresses, var: Path) -> Child:

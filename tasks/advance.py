@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString, NamedTuple
@@ -37,6 +38,7 @@ NO_SLACK = timedelta(0)
 FIRST_DAYS = timedelta(days=3)
 
 _ALONE = "select pg_try_advisory_lock(hashtext('service_clock'))"
+_NO_LONGER = "select pg_advisory_unlock(hashtext('service_clock'))"
 _SWEEP = f"""
 select min(d.due_at) from deadlines d where d.parked is null and not d.watch and d.due_at > %s and not {HELD_OPEN}
 """  # noqa: S608  a text of ours
@@ -97,7 +99,11 @@ def advance(office: Office, seconds: float) -> datetime:
     with psycopg.connect(office.ledger.url, autocommit=True, connect_timeout=5) as alone:
         if alone.execute(_ALONE).fetchone() != (True,):
             raise Refused("busy")
-        return _advance(office, seconds)
+        try:
+            return _advance(office, seconds)
+        finally:
+            with suppress(psycopg.Error):  # else it goes with the connection, whose end nobody waits for
+                alone.execute(_NO_LONGER)
 
 
 def _advance(office: Office, seconds: float) -> datetime:

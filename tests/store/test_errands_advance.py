@@ -39,6 +39,14 @@ def test_each_step_is_made_at_the_moment_that_it_was_due(office: Office) -> None
     assert timedelta(0) <= case.since - since - timedelta(days=7) < timedelta(seconds=3)
 
 
+def test_who_moves_the_clock_again_at_once_finds_it_free(office: Office) -> None:
+    """With the answer the clock is nobody's: the end of a connection, with which the lock goes too, may come later."""
+    for _ in range(20):
+        advance(office, seconds=1)
+        with office.ledger.desk() as conn:
+            assert conn.execute("select 1 from pg_locks where locktype = 'advisory'").fetchone() is None
+
+
 def test_what_one_deadline_leads_to_falls_due_in_its_turn(office: Office) -> None:
     binding_id = to_state(office, "face_check")
     life.start_face(office, binding_id)

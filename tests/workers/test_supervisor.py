@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -213,6 +214,20 @@ def test_what_goes_wrong_in_on_ready_is_raised_after_the_stop(tmp_path, monkeypa
             [Child("wrong", ["sh", "-c", "echo no such option; exit 2"], ready=lambda _pid: False)],
             var=tmp_path,
         )
+
+
+def test_a_port_that_somebody_took_meanwhile_is_given_up_for_another(tmp_path, monkeypatch):
+    from embedded import children
+    from embedded.supervisor import run
+
+    monkeypatch.setenv("KINBIND_DATABASE_URL", "postgresql://given")
+    found: list[addresses.Addresses] = []
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        free, asked = children.free_port, iter([taken.getsockname()[1]])
+        monkeypatch.setattr(children, "free_port", lambda: next(asked, None) or free())
+        run([], var=tmp_path, on_ready=lambda told: found.append(told) or True)
+    assert found[0].broker_url
+    assert next(asked, None) is None, "the port that was taken was tried"
 
 
 def test_a_lock_is_free_again_after_its_holder(tmp_path):
