@@ -222,10 +222,15 @@ def test_a_port_that_somebody_took_meanwhile_is_given_up_for_another(tmp_path, m
 
     monkeypatch.setenv("KINBIND_DATABASE_URL", "postgresql://given")
     found: list[addresses.Addresses] = []
+
+    def on_ready(told: addresses.Addresses) -> bool:
+        found.append(told)
+        return True
+
     with socket.create_server(("127.0.0.1", 0)) as taken:
         free, asked = children.free_port, iter([taken.getsockname()[1]])
         monkeypatch.setattr(children, "free_port", lambda: next(asked, None) or free())
-        run([], var=tmp_path, on_ready=lambda told: found.append(told) or True)
+        run([], var=tmp_path, on_ready=on_ready)
     assert found[0].broker_url
     assert next(asked, None) is None, "the port that was taken was tried"
 
