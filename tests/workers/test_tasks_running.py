@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
@@ -51,6 +52,12 @@ class Household:
 
     def beat(self) -> subprocess.Popen[bytes]:
         return self.start("beat", "--pidfile", "")
+
+    def look_after(self) -> None:
+        """Start again what has ended, as the supervisor, Compose and Kubernetes do."""
+        for process in [one for one in self.processes if one.poll() is not None]:
+            self.processes.remove(process)
+            self.start(*map(str, cast("list[str]", process.args)[5:-2]))
 
     def seen(self, name: str) -> bool:
         with self.office.ledger.desk() as conn:
