@@ -13,7 +13,7 @@ import structlog
 import typer
 from typer.core import TyperGroup
 
-from cli import audit, backup, calendar, deliveries, keys, law, looking, repair, serving, staff
+from cli import audit, backup, calendar, deliveries, keys, law, looking, person, repair, serving, staff
 from cli.checking.command import check
 from cli.doctor import doctor
 from cli.screen import UNFIT, Trouble, fail
@@ -128,6 +128,7 @@ app.add_typer(law.app, name="policy")
 app.add_typer(keys.app, name="keys")
 app.add_typer(calendar.app, name="calendar")
 app.add_typer(staff.app, name="staff")
+app.add_typer(person.app, name="person")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(repair.app, name="repair")
 app.add_typer(audit.app, name="audit")

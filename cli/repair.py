@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 
-from cli import places
+from cli.caller import Key, at_the_desk
 from cli.looking import plain
-from cli.screen import UNFIT, Trouble, WronglyAsked, fail, say, table
-from embedded.addresses import noted_sandbox
+from cli.screen import WronglyAsked, say, table
 from models.ledger import Ledger
-from tasks.office import sandbox
-from workflows.access import principals
 from workflows.access.principals import Principal
 from workflows.engine import Desk
-from workflows.errors import Refused
 from workflows.repairs import carrying, orders
 from workflows.repairs.orders import PACE, Wish
 from workflows.repairs.verbs import VERBS
 from workflows.views import repairs as shown
 from workflows.views import stuck
 
-
-def _key() -> str:
-    """The caller's key, asked for where somebody is there to answer; never shown, never in the shell's history."""
-    if not sys.stdin.isatty():
-        fail("whose key? set KINBIND_KEY, or give --key", code=2)
-    return str(typer.prompt("Your key", hide_input=True))
-
-
 app = typer.Typer(no_args_is_help=True, help="Repairs of one binding or many: tried, approved, done, undone.")
-Key = Annotated[str, typer.Option(
-    envvar="KINBIND_KEY", default_factory=_key, show_default=False,
-    help="Of an operator or a supervisor; asked for where it is not given.",
-)]  # fmt: skip
 RepairId = Annotated[str, typer.Argument(metavar="ID", help="The repair's id, rep_….")]
 Why = Annotated[str, typer.Option("--reason", help="Why; it stands in every history that this touches.")]
 One = Annotated[str | None, typer.Option()]
@@ -167,19 +150,8 @@ def stuck_(key: Key, cause: One = None) -> None:
 
 @contextmanager
 def _at_the_desk(key: str, *roles: str) -> Iterator[tuple[Desk, Principal]]:
-    """The desk, and whose key it is; what it refuses is said in words."""
-    with places.desk() as desk:
-        known = sandbox() or noted_sandbox()
-        caller = principals.find(desk.ledger, key, sandbox=known)
-        if caller is None and key.startswith(principals.SANDBOX) and not known:
-            raise Trouble("keys that everybody knows open nothing outside the sandbox")
-        if caller is None or not set(roles or ("operator", "supervisor")) & set(caller.roles):
-            raise Trouble("this key has not the role for it")
-        try:
-            yield desk, caller
-        except Refused as no:
-            said = _SAID.get(no.code, f"{no.code}{f' at {no.pointer}' if no.pointer else ''}")
-            raise (WronglyAsked if no.status == UNFIT else Trouble)(said) from no
+    with at_the_desk(key, _SAID, *(roles or ("operator", "supervisor"))) as found:
+        yield found
 
 
 def _tell(repair_id: str, key: str, tell: Callable[[Ledger, Principal, str], None], *roles: str) -> None:

@@ -59,7 +59,8 @@ def _looked_at(office: Office, case: Case, now: datetime, what: str, value: str)
     else:
         change = changes.renumbered(keys, case, value, shanghai_day(now))
     if facing.too_young(Cursor(case, now)):
-        member = case.application.parties["member"] | changes.opened(keys, case.id, change)
+        member = case.application.parties["member"]
+        member = member | changes.opened(keys, case.id, change, member)
         try:
             known = _known(office.windows.registries, case, member)
         except Unanswered:

@@ -13,15 +13,16 @@ from psycopg import Connection
 
 from gateways.documents import DocumentStore
 from models.ledger import make_partitions
+from tasks import forgetting
 from tasks.calendars import keep_calendar
 from tasks.office import Office
 from workflows import beside, holding
 from workflows.access import sessions
 from workflows.case import FINAL
+from workflows.erasing import DOCUMENTS_KEPT
 
 BATCH = 500  # endings, or documents taken back, that are dealt with at a time
 ROUNDS = 40  # such batches in one call: ten thousands a day are kept up with, and no call is long
-DOCUMENTS_KEPT = timedelta(days=30)  # after the end of the case, or after being taken back (DOMAIN §C.10)
 ORPHANED = timedelta(days=1)  # real time: a document gets its row within seconds of being written, or never
 Failed = dict[str, Exception]  # documents that could not be erased in this call, and why
 log = structlog.get_logger()
@@ -46,7 +47,7 @@ _OUTDATED = {
 _TAKEN_BACK = """
 select id from materials
 where removed_at is not null and erased_at is null and removed_at < (select kinbind_now()) - %(kept)s
-  and id <> all(%(failed)s)
+  and id <> all(%(failed)s) and not exists (select from legal_holds l where l.binding_id = materials.binding_id)
 order by removed_at limit %(batch)s
 """
 # Each binding has one line that ends it. They are gone through in their order, from the place where the errand was
@@ -62,6 +63,7 @@ order by h.at, h.binding_id limit %(batch)s
 _OF_ENDED = """
 select m.id from materials m join bindings b on b.id = m.binding_id
 where m.binding_id = any(%s) and m.erased_at is null and b.state = any(%s)
+  and not exists (select from legal_holds l where l.binding_id = b.id)
 """
 _PLACE = """
 insert into upkeep_places (name, at, binding_id) values ('erased', %s, %s)
@@ -104,6 +106,8 @@ def _chores() -> dict[str, Callable[[Office], int | None]]:
         "decisions": _on_the_desk(holding.forget),
         "beside": _on_the_desk(beside.forget),
         "sessions": _on_the_desk(sessions.forget),
+        "looks": _on_the_desk(forgetting.forget_looks),
+        "people": forgetting.forget_people,
         "documents": erase_documents,
         "orphans": erase_orphans,
         "calendar": _keep_calendar,

@@ -8,6 +8,7 @@ its own (DESIGN §6).
 from __future__ import annotations
 
 import base64
+import secrets
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -73,18 +74,35 @@ def on_top_of_newest(cursor: Cursor) -> None:
         raise Refused("busy")
 
 
-def opened(keys: Keyring, binding_id: str, change: Change) -> dict[str, Any]:
-    """The fields of the member that a change has."""
-    fields: dict[str, Any] = orjson.loads(keys.open(base64.b64decode(change.sealed), _context(binding_id)))
+def fresh_key() -> str:
+    """The key (base64) with which a member's changes will be sealed. It lies in the seal of the parties themselves.
+
+    Changes stand in lines of the history, which are never rewritten: who erases the party erases the key to them.
+    """
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def opened(keys: Keyring, binding_id: str, change: Change, member: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of the member, as applied with, that a change has; none once he has been erased."""
+    if member.get("erased"):
+        return {}
+    sealed = base64.b64decode(change.sealed)
+    fields: dict[str, Any] = orjson.loads(_keys(keys, member).open(sealed, _context(binding_id)))
     return fields
 
 
 def _change(keys: Keyring, case: Case, fields: Mapping[str, Any], person: str | None) -> Change:
     """What is reported now, on top of what was reported before: the newest stands for all."""
     before = newest(case)
-    known = opened(keys, case.id, before) if before else {}
-    sealed = keys.seal(orjson.dumps({**known, **fields}), _context(case.id))
+    member = case.application.parties["member"]
+    known = opened(keys, case.id, before, member) if before else {}
+    sealed = _keys(keys, member).seal(orjson.dumps({**known, **fields}), _context(case.id))
     return Change(base64.b64encode(sealed).decode(), person or (before.person if before else None))
+
+
+def _keys(keys: Keyring, member: Mapping[str, Any]) -> Keyring:
+    own = member.get("changes_key")  # none in what was applied for before there were such keys
+    return Keyring({"case": base64.b64decode(own)}, "case", b"") if own else keys
 
 
 def _context(binding_id: str) -> str:

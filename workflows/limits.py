@@ -10,7 +10,7 @@ Counting is the write's, under the locks of both persons.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from policies.calendar import month_of
@@ -56,6 +56,19 @@ def count_binders(cursor: Cursor, member: str) -> None:
     for limit in _of_member(cursor):
         month = month_of(since) if limit.get("month") else None
         cursor.also("counts", {"holder": holder, **limit, "member": member, "month": month})
+
+
+def still_counts(case: Case, taken_at: datetime, now: datetime) -> bool:
+    """Whether the place that an ended binding took then may still fill a window of somebody's limits."""
+    limits = case.plan.limits
+    counted = ((limits.holder_window, limits.holder_count_ended), (limits.member_window, limits.count_ended))
+    return any(ended and _within_window(window, taken_at, now) for window, ended in counted)
+
+
+def _within_window(window: LimitWindow, taken_at: datetime, now: datetime) -> bool:
+    if isinstance(window, int):
+        return now - timedelta(days=window) < taken_at
+    return window == "calendar_month" and month_of(taken_at) == month_of(now)
 
 
 def _count(cursor: Cursor) -> None:

@@ -142,9 +142,10 @@ class Reader:
         """The parties as they are called at this stage of the case: as applied with, and what has changed since."""
         parties: dict[str, Any] = orjson.loads(self._keys.open(sealed, context(binding_id)))
         if progress.changed is not None:
-            parties["member"] |= opened(self._keys, binding_id, progress.changed)
+            parties["member"] |= opened(self._keys, binding_id, progress.changed, parties["member"])
         if progress.reported is not None:
-            parties["reported"] = parties["member"] | opened(self._keys, binding_id, progress.reported)
+            reported = opened(self._keys, binding_id, progress.reported, parties["member"])
+            parties["reported"] = parties["member"] | reported
         return parties
 
     def case(self, row: Any) -> Case:

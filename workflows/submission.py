@@ -17,7 +17,7 @@ from policies.people import Identity, normalise_name, parse_birth_certificate, p
 from policies.plan import Plan
 from policies.planning import ApplicationFacts, PersonFacts, check_consents, consents_of, face_age_day, plan_for
 from policies.refusals import NotAllowed
-from workflows import limits
+from workflows import changes, limits
 from workflows.binding import NOWHERE
 from workflows.case import Application, Case, Cursor, Progress
 from workflows.errors import Refused
@@ -183,6 +183,7 @@ def _parties(
         }
         for role, person, identity in (("holder", request.holder, holder), ("member", request.member, member))
     }
+    parties["member"]["changes_key"] = changes.fresh_key()
     if request.method == "birth_certificate" and request.birth_certificate is not None:
         given = request.birth_certificate
         mother = parse_by_number(given.mother_id_number, today, "/birth_certificate/mother_id_number")

@@ -48,7 +48,7 @@ _FAULTS = {
         select h.binding_id, h.sequence from history h
         join bindings b on b.id = h.binding_id join plans p on p.hash = b.plan
         join applications a on a.binding_id = h.binding_id
-        where h.event = 'activated' and {_TAKES_A_MONTH}
+        where h.event = 'activated' and {_TAKES_A_MONTH} and a.erased = '{{}}'
         and (b.state not in ('unbound', 'rejected', 'withdrawn', 'expired') or {_KEEPS_THE_MONTH})
         and not exists (select from month_seats m where m.member = a.member and m.product = {_COUNTED_AS}
           and m.holder = a.holder and m.month = to_char(h.at at time zone 'Asia/Shanghai', 'YYYY-MM'))""",  # noqa: S608  texts of ours

@@ -18,7 +18,8 @@ from cli.checking.waiting import Last, Waiting
 
 _LINES = """
 select h.binding_id, h.sequence, h.event, h.from_state, h.to_state, h.at, h.actor, h.reason, h.note, h.after, h.hash,
-  h.xid::text::bigint, h.recorded_at, b.state, b.version, b.head, b.state_since, b.plan, a.face_age_day, a.region
+  h.xid::text::bigint, h.recorded_at, b.state, b.version, b.head, b.state_since, b.plan, a.face_age_day, a.region,
+  'member' = any(a.erased)
 from history h left join bindings b on b.id = h.binding_id left join applications a on a.binding_id = h.binding_id
 order by h.binding_id collate "C", h.sequence, h.id
 """
@@ -52,6 +53,7 @@ class Line(NamedTuple):
     plan: str
     face_age_day: date | None
     region: str
+    member_erased: bool
 
 
 def walk(conn: psycopg.Connection[Any], found: Findings) -> str:
@@ -172,6 +174,8 @@ def _step(lines: list[Line], before: Standing, after: Armed, days: Calendars, fo
     """One step: what the clock fired was armed and due, and is armed no more; what else is gone was cancelled."""
     fired = {fired_by(line.event, line.from_state, line.reason): line for line in lines if line.actor == "clock"}
     for name, line in fired.items():
+        if name == "member_to_age" and line.member_erased:
+            continue  # the day is erased with him
         due = before.due(name, line, days)
         if due is None or due > line.at:
             found.fault("fired_unarmed_or_early", line.binding_id, line.sequence)

@@ -17,7 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import INTERVAL, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, INTERVAL, JSONB
 
 from models.tables.base import FACE_STATUSES, STATES, Xid8, binding_id, id_, metadata, one_of, time_
 
@@ -56,7 +56,7 @@ bindings = Table(
     postgresql_with={"fillfactor": "75"},
 )
 
-# What was applied for: written once, never changed.
+# What was applied for: written once, and changed only where the member gets another number or somebody is erased.
 applications = Table(
     "applications",
     metadata,
@@ -74,6 +74,8 @@ applications = Table(
     Column("consents", JSONB, nullable=False),
     Column("face_age_day", Date),  # the day the member reaches the age at which a face is asked
     time_("created_at"),
+    # the parties of whom nothing is kept any more: neither name nor number, and another key in the place of the index
+    Column("erased", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Index("applications_holder_idx", "holder", "binding_id"),
     Index("applications_member_idx", "member", "binding_id"),
     Index("applications_channel_idx", "channel", "channel_reference"),

@@ -60,6 +60,17 @@ access_log = Table(
     Column("person", Text),
     Column("purpose", Text),
     Index("access_log_binding_idx", "binding_id"),
+    Index("access_log_named_idx", "at", postgresql_where=text("person is not null")),
+)
+
+# What must be kept for a dispute, or because a court says so: nothing of it is erased until the hold is lifted.
+legal_holds = Table(
+    "legal_holds",
+    metadata,
+    binding_id(primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("placed_by", Text, nullable=False),
+    time_("placed_at"),
 )
 
 # One year's notice of the State Council: weekdays off, and weekend days that are worked. Years that the package knows

@@ -13,9 +13,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+import structlog
 import uvicorn
 from fastapi import FastAPI
+from typer.testing import CliRunner, Result
 
+from cli.main import app as command
 from console.app import templates
 from gateways.inspection import inspect
 from service.app import create_app
@@ -24,9 +27,11 @@ from tests.conftest import _address, _database
 from tests.doors.town import Town
 from tests.doors.visitor import Visitor
 from tests.wire import NO_AUTHORITIES
+from workflows.access import principals
 from workflows.views.pacing import Paced
 
 Caller = Callable[..., httpx.Client]
+Run = Callable[..., Result]
 # FastAPI makes a route ready when it is first asked for, in every app anew: half of what a test would take. An app
 # whose server has ended has closed its office, and serves another database as well as a new one.
 _idle: dict[tuple[tuple[str, str], ...], list[FastAPI]] = defaultdict(list)
@@ -144,6 +149,23 @@ def office(base_url: str) -> Iterator[Office]:
     """An office on the same ledger, with the same keys: for what happens outside of HTTP."""
     with open_office() as opened:
         yield opened
+
+
+@pytest.fixture
+def kinbind(office: Office) -> Iterator[Run]:
+    """Run a command on the same ledger as `office`, with a sandbox key where one is named, `typed` at its questions."""
+    before = structlog.get_config()  # a command writes its log to a stderr that is closed behind it
+
+    def run(*arguments: str, key: str | None = None, typed: str | None = None) -> Result:
+        environment = {"KINBIND_KEY": f"sandbox-{key}"} if key else {}
+        done = CliRunner().invoke(command, list(arguments), env=environment, input=typed)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return done
+
+    principals.seed_sandbox(office.ledger)
+    yield run
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="module")

@@ -1,37 +1,16 @@
 """Repairs and audit from the command line: the same orders, the same refusals, under the caller's own key."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import structlog
-from typer.testing import CliRunner
 
-from cli.main import app, begin
+from cli.main import begin
 from tasks.office import Office
 from tests import life
-from workflows.access import principals
-
-Run = Callable[..., Any]
-
-
-@pytest.fixture
-def kinbind(office: Office) -> Iterator[Run]:
-    """Run a command on the same ledger as `office`, with a sandbox key where one is named."""
-    before = structlog.get_config()  # a command writes its log to a stderr that is closed behind it
-
-    def run(*arguments: str, key: str | None = None) -> Any:
-        environment = {"KINBIND_KEY": f"sandbox-{key}"} if key else {}
-        done = CliRunner().invoke(app, list(arguments), env=environment)
-        if done.exception is not None and not isinstance(done.exception, SystemExit):
-            raise done.exception
-        return done
-
-    principals.seed_sandbox(office.ledger)
-    yield run
-    structlog.configure(**before)
+from tests.doors.conftest import Run
 
 
 def test_a_repair_is_tried_applied_approved_and_undone(kinbind: Run, office: Office):

@@ -158,7 +158,8 @@ def _places(cases: list[Case], history: dict[str, list[Row]]) -> Iterator[tuple[
         limits, application = case.plan.limits, case.application
         given_back = case.state in FINAL and not limits.keeps_ended
         uncounted = limits.binders_per_member is None and limits.holder_window == "at_once"
-        if uncounted or given_back:
+        erased = any(party.get("erased") for party in application.parties.values())
+        if uncounted or given_back or erased:
             continue
         apart = f"/{application.channel}" if limits.member_scope == "per_channel" else ""
         for line in history[case.id]:

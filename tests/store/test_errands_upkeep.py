@@ -15,6 +15,7 @@ from tasks.upkeep import erase_documents, erase_orphans, keep_up
 from tests import life
 from tests.life import advance, look, say, to_state
 from tests.logs import logged
+from workflows.erasing import DOCUMENTS_KEPT
 from workflows.views.asof import case_as_of
 
 
@@ -181,7 +182,7 @@ def test_an_orphan_that_cannot_be_erased_keeps_no_other(stubborn: Office, store:
 
 @pytest.mark.parametrize("statement", ["_TAKEN_BACK", "_ENDINGS"])
 def test_what_is_past_its_time_is_found_by_an_index(office: Office, statement: str) -> None:
-    asked = {"kept": upkeep.DOCUMENTS_KEPT, "batch": upkeep.BATCH, "failed": ["mat_x"]}
+    asked = {"kept": DOCUMENTS_KEPT, "batch": upkeep.BATCH, "failed": ["mat_x"]}
     with office.ledger.desk() as conn:
         plan = "\n".join(row[0] for row in conn.execute(f"explain {getattr(upkeep, statement)}", asked))
     assert "Seq Scan" not in plan.replace("Seq Scan on upkeep_places", "")

@@ -1,0 +1,260 @@
+"""Who is no longer kept: after three years or because he asks, unless it must be kept; what happened stays whole."""
+
+import base64
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from cli.checking.audit import examine
+from models.keyring import KeyUnknownError
+from models.tables import metadata
+from tasks import forgetting
+from tasks.changes import prepared
+from tasks.office import Office
+from tasks.upkeep import keep_up
+from tests import life
+from tests.store.invariants import check
+from workflows.access import rights
+from workflows.access.principals import Principal
+from workflows.commands import Command
+from workflows.errors import Refused
+from workflows.views.asof import cases_as_of
+from workflows.views.public import public_view
+
+SUPERVISOR = Principal("stf_country", "staff", "陈主任", None, ("supervisor",), ("000000",))
+YEARS = {"days": 3 * 366}
+
+
+@pytest.fixture
+def office(database_url: str) -> Iterator[Office]:
+    with life.office(database_url) as opened:
+        yield opened
+        check(opened)
+        assert not examine(opened.ledger.url).faults
+
+
+def people(office: Office, binding_id: str) -> dict[str, str]:
+    """The blind index of each party."""
+    application = life.look(office, binding_id).application
+    return {"holder": application.holder, "member": application.member}
+
+
+def named_in(office: Office, words: list[str]) -> set[str]:
+    """The tables of which any row, written out, has one of these words in it."""
+    found = set()
+    with office.ledger.desk() as conn:
+        for table in metadata.sorted_tables:
+            query = f"select count(*) from {table.name} as t where t::text like any(%s)"
+            row = conn.execute(query, ([f"%{word}%" for word in words],)).fetchone()
+            assert row is not None
+            if row[0]:
+                found.add(table.name)
+    return found
+
+
+def ended(office: Office, **options: Any) -> str:
+    """A binding that was in force and has been unbound."""
+    return life.to_state(office, "unbound", **options)
+
+
+def end(office: Office, binding_id: str) -> None:
+    life.say(office, "request_unbind", binding_id, initiator="holder", method="pay_password")
+    life.say(office, "confirm_unbind", binding_id)
+
+
+def renamed(office: Office, binding_id: str, name: str) -> None:
+    """The member of a binding in force is called otherwise, and has shown that it is he."""
+    said = Command("report_change", binding_id, life.channel(), {"what": "name", "value": name})
+    office.desk.say(prepared(office, said))
+    life.pass_face(office, binding_id)
+
+
+def test_three_years_after_the_end_nothing_says_who_it_was(office: Office) -> None:
+    mine, other = ended(office, seed=1, channel_reference="ORDER-7"), life.to_state(office, "active", seed=2)
+    before, keys = life.look(office, mine), list(people(office, mine).values())
+    assert {"applications", "persons", "person_channels", "month_seats"} <= named_in(office, keys)
+    life.skip(office, days=3 * 365 - 2)
+    keep_up(office)
+    assert life.look(office, mine).application.parties == before.application.parties
+    life.skip(office, days=4)
+    keep_up(office)
+    view = public_view(life.look(office, mine), office.ledger.now())
+    for role in ("holder", "member"):
+        assert view[role] == {"name": "***", "id_type": "resident_id", "id_number": None, "insured_region": "440100"}
+    assert (view["state"], view["channel_reference"]) == ("unbound", None)
+    assert named_in(office, [*keys, "ORDER-7"]) == set()
+    assert life.look(office, other).application.parties["member"]["name"] == "李秀英"
+
+
+def test_a_name_that_lines_of_the_history_have_is_gone_with_its_key(office: Office) -> None:
+    binding_id = life.to_state(office, "active", seed=3)
+    renamed(office, binding_id, "李改名")
+    end(office, binding_id)
+    lines = [(binding_id, sequence) for sequence in range(1, life.look(office, binding_id).version + 1)]
+
+    def called() -> list[str]:
+        with office.ledger.desk() as conn:
+            cases = cases_as_of(conn, office.desk.reader, lines)
+        return [case.application.parties["member"]["name"] for case, _ in cases]
+
+    assert (called()[0], called()[-1]) == ("李秀英", "李改名")
+    life.skip(office, **YEARS)
+    keep_up(office)
+    assert set(called()) == {"***"}
+    with office.ledger.desk() as conn:
+        rows = conn.execute("select after #>> '{progress,changed,sealed}' from history").fetchall()
+    left = [base64.b64decode(row[0]) for row in rows if row[0]]
+    assert left
+    for sealed in left:
+        with pytest.raises(KeyUnknownError):
+            office.desk.keys.open(sealed, f"change:{binding_id}")
+
+
+def test_the_day_of_a_birthday_and_a_mother_are_nobodys_either(office: Office) -> None:
+    request = life.a_request(office.desk.book, method="birth_certificate", seed=4)
+    newborn = life.submit(office, request)
+    life.say(office, "withdraw", newborn)
+    assert life.look(office, newborn).application.face_age_day is not None
+    assert "mother" in life.look(office, newborn).application.parties
+    life.skip(office, **YEARS)
+    keep_up(office)
+    after = life.look(office, newborn).application
+    assert (after.face_age_day, set(after.parties)) == (None, {"holder", "member"})
+
+
+def test_who_was_looked_for_is_told_no_longer_than_that(office: Office) -> None:
+    person = people(office, life.to_state(office, "active", seed=5))["member"]
+    rights.held(office.desk, SUPERVISOR, [person], "信访 12 号")
+    assert "access_log" in named_in(office, [person])
+    life.skip(office, **YEARS)
+    keep_up(office)
+    assert "access_log" not in named_in(office, [person])
+    with office.ledger.desk() as conn:
+        assert conn.execute("select act, purpose from access_log").fetchall() == [("person_told", "信访 12 号")]
+
+
+# -- because he asks -------------------------------------------------------------------------------------------------
+
+
+def test_who_asks_is_erased_from_what_is_over_and_nobody_else(office: Office) -> None:
+    over = life.to_state(office, "withdrawn", seed=6)
+    living = life.to_state(office, "active", seed=7, member_seed=6)
+    member = people(office, over)["member"]
+    assert people(office, living)["member"] == member
+    said = rights.erase(office.desk, SUPERVISOR, [member], "申请 2026-31")
+    assert said == {over: "erased", living: "not_ended"}
+    parties = life.look(office, over).application.parties
+    assert (parties["member"]["name"], parties["holder"]["name"]) == ("***", "张伟")
+    assert people(office, over)["member"] != member
+    assert life.look(office, living).application.parties["member"]["name"] == "李秀英"
+    assert rights.erase(office.desk, SUPERVISOR, [member], "申请 2026-31") == {living: "not_ended"}
+    life.skip(office, **YEARS)  # the other one's time comes too
+    keep_up(office)
+    assert life.look(office, over).application.parties["holder"]["name"] == "***"
+
+
+def test_nobody_erases_himself_out_of_a_limit(office: Office) -> None:
+    binding_id = ended(office, seed=8)
+    person = people(office, binding_id)["member"]
+    assert rights.erase(office.desk, SUPERVISOR, [person], "申请") == {binding_id: "still_counts"}
+    assert people(office, binding_id)["member"] == person
+    life.skip(office, days=32)  # the month is over
+    assert rights.erase(office.desk, SUPERVISOR, [person], "申请") == {binding_id: "erased"}
+    assert named_in(office, [person]) == {"access_log"}  # for three years: who did what with his data
+
+
+@pytest.mark.parametrize("verb", [rights.held, rights.erase, rights.hold, rights.release])
+def test_only_a_supervisor_of_the_whole_country_and_not_for_himself(office: Office, verb: Any) -> None:
+    binding_id = life.to_state(office, "withdrawn", seed=9)
+    person = people(office, binding_id)["member"]
+    of_suzhou = Principal("stf_city", "staff", "张", None, ("supervisor",), ("320500",))
+    reviewer = Principal("stf_reviewer", "staff", "李", None, ("reviewer",), ("000000",))
+    himself = Principal("stf_own", "staff", "王", None, ("supervisor",), ("000000",), person)
+    for caller, code in ((of_suzhou, "role_required"), (reviewer, "role_required"), (himself, "own_case")):
+        with pytest.raises(Refused, match=code):
+            verb(office.desk, caller, [person], "无")
+    assert "access_log" not in named_in(office, [person])
+    assert people(office, binding_id)["member"] == person
+
+
+def test_what_is_held_of_him_is_told(office: Office) -> None:
+    binding_id = ended(office, seed=10)
+    case = life.look(office, binding_id)
+    person = people(office, binding_id)["member"]
+    told = rights.held(office.desk, SUPERVISOR, [person], "查阅申请 5")
+    (one,) = told["bindings"]
+    assert one["member"] == {name: case.application.parties["member"][name] for name in one["member"]}
+    assert one["member"]["id_number"] == life.number(case.application.created_at.date().replace(1958, 3, 7), 10)
+    assert one["holder"]["name"] == "张*"  # the other's data is not his
+    assert [line["event"] for line in one["history"]] == life.events(office, binding_id)
+    assert {check["subject"] for check in one["face_checks"]} == {"member"}
+    assert len(one["documents"]) == len(case.materials)
+    assert one["consents"]
+    assert told["looks"][-1] | {"at": None} == {
+        "at": None, "act": "person_told", "binding_id": None, "purpose": "查阅申请 5",
+    }  # fmt: skip
+
+
+# -- kept all the same -----------------------------------------------------------------------------------------------
+
+
+def test_a_hold_keeps_people_and_documents_until_it_is_lifted(office: Office) -> None:
+    binding_id, later = ended(office, seed=11), ended(office, seed=12)
+    person = people(office, binding_id)["member"]
+    papers = [one["id"] for one in life.look(office, binding_id).materials]
+    for document_id in papers:
+        office.windows.documents.put(document_id, b"a page")
+    assert rights.hold(office.desk, SUPERVISOR, [person], "诉讼 (2026) 苏 05 号") == [binding_id]
+    assert rights.erase(office.desk, SUPERVISOR, [person], "申请") == {binding_id: "under_hold"}
+    life.skip(office, **YEARS)
+    keep_up(office)
+    assert life.look(office, later).application.parties["member"]["name"] == "***"
+    assert life.look(office, binding_id).application.parties["member"]["name"] == "李秀英"
+    assert [office.windows.documents.get(one) for one in papers] == [b"a page"] * len(papers)
+    assert rights.release(office.desk, SUPERVISOR, [person], "结案") == [binding_id]
+    assert life.look(office, binding_id).application.parties["member"]["name"] == "***"
+    assert keep_up(office) == len(papers)
+    assert rights.release(office.desk, SUPERVISOR, [person], "结案") == []
+
+
+def test_a_hold_that_is_lifted_in_time_changes_nothing(office: Office) -> None:
+    binding_id = ended(office, seed=13)
+    person = people(office, binding_id)["holder"]
+    rights.hold(office.desk, SUPERVISOR, [person], "投诉")
+    assert rights.release(office.desk, SUPERVISOR, [person], "撤诉") == [binding_id]
+    assert life.look(office, binding_id).application.parties["holder"]["name"] == "张伟"
+    assert len(life.look(office, binding_id).materials) > 0
+
+
+def test_one_that_cannot_be_read_keeps_nobody_else(office: Office) -> None:
+    broken, others = ended(office, seed=14), [ended(office, seed=seed) for seed in (15, 16)]
+    life.skip(office, **YEARS)
+    with life.unreadable(office, broken, "sealed"), pytest.raises(Exception, match=f"parties:{broken}"):
+        forgetting.forget_people(office)
+    assert [life.look(office, one).application.parties["member"]["name"] for one in others] == ["***"] * 2
+    forgetting.forget_people(office)  # mended meanwhile
+    assert life.look(office, broken).application.parties["member"]["name"] == "***"
+
+
+def test_who_applies_while_his_last_binding_is_erased_is_let_in(office: Office) -> None:
+    """The row of the person is gone just when the new application would lock it."""
+    over = life.to_state(office, "withdrawn", seed=17)
+    keys = list(people(office, over).values())
+    applied: list[str] = []
+    again = life.a_request(office.desk.book, seed=17)
+    with office.ledger.transaction() as conn:
+        for role, key in zip(("holder", "member"), keys, strict=True):
+            nobody = f"erased:{role}:{over}"
+            conn.execute("insert into persons values (%s)", (nobody,))
+            conn.execute(f"update applications set {role} = %s where binding_id = %s", (nobody, over))
+            conn.execute("delete from persons where key = %s", (key,))
+        conn.execute("update applications set erased = '{holder,member}' where binding_id = %s", (over,))
+        applying = threading.Thread(target=lambda: applied.append(life.submit(office, again)))
+        applying.start()
+        applying.join(timedelta(seconds=1).total_seconds())  # it waits for the row
+    applying.join()
+    assert life.look(office, applied[0]).state == "submitted"
+    assert people(office, applied[0]) == dict(zip(("holder", "member"), keys, strict=True))

@@ -1,0 +1,176 @@
+"""A person's rights over what is held of him: to have a copy, and to be erased; and what must be kept all the same.
+
+PIPL §44–§47 (DOMAIN §C.10). The house that runs kinbind has made sure who asks. A supervisor of the whole country does
+it, for what is held lies in all regions; it is noted who, about whom and why, in the commit that does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from workflows import erasing, limits
+from workflows.access.keeping import may_keep
+from workflows.access.principals import Principal
+from workflows.case import FINAL, Actor, Case
+from workflows.engine import Desk
+from workflows.errors import Refused
+from workflows.views import consents, listing, public
+
+_BINDINGS = """
+select binding_id from applications where holder = any(%(persons)s)
+union select binding_id from applications where member = any(%(persons)s) order by 1
+"""
+_NOTE = """
+insert into access_log (at, principal, act, person, purpose)
+select kinbind_now(), %s, %s, person, %s from unnest(%s::text[]) as person
+"""
+_PLACES = "select taken_at from month_seats where binding_id = %s and taken_at is not null"
+_HELD_BACK = "select binding_id, reason, placed_at from legal_holds where binding_id = any(%s)"
+# the row that erasing locks: whoever comes second sees what the first has done
+_LOCK = "select from applications where binding_id = any(%s) order by binding_id for update"
+_HOLD = """
+insert into legal_holds (binding_id, reason, placed_by, placed_at)
+select unnest(%s::text[]), %s, %s, kinbind_now() on conflict do nothing
+"""
+_RELEASE = "delete from legal_holds where binding_id = any(%s) returning binding_id"
+# What is past its time has been passed over by the hands, who go through the endings once (tasks/): its people are
+# erased here, its documents are as if they had been taken back so long ago.
+_OVERDUE = """
+select id from bindings
+where id = any(%s) and state = any(%s) and state_since < kinbind_now() - make_interval(years => %s)
+"""
+_TAKEN_BACK = """
+update materials m set removed_at = coalesce(m.removed_at, kinbind_now() - %s)
+from bindings b where b.id = m.binding_id and b.id = any(%s) and b.state = any(%s) and m.erased_at is null
+  and b.state_since < kinbind_now() - %s
+"""
+_DOCUMENTS = """
+select kind, media_type, size, sha256, added_at, removed_at, erased_at from materials where binding_id = %s order by id
+"""
+_USES = "select purpose, patient, channel, region, at from usage_records where binding_id = %s order by at, id"
+_LOOKS = """
+select at, split_part(act, ':', 1) as act, binding_id, purpose from access_log where person = any(%s) order by id
+"""
+_CHANNELS = "select channel, min(since) as since from person_channels where person = any(%s) group by 1 order by 1"
+_FIELDS = ("name", "id_type", "id_number", "insured_region", "birth_date")
+_AS_THE_FAMILY = Actor("channel", "")  # who sat at a desk is a person, too: the family learns which desk it was
+
+
+def held(desk: Desk, by: Principal, persons: Sequence[str], purpose: str) -> dict[str, Any]:
+    """All that is held of whoever these blind indexes mean: `{bindings, channels, looks}`, times in UTC.
+
+    His own part of each binding in clear, the other party masked as he sees it anyway; no document's content. `looks`:
+    when, for what and to which binding somebody looked for him. Raises `Refused` 403 `role_required`, 409 `own_case`.
+    """
+    _ask(by, persons)
+    with desk.ledger.transaction() as conn:
+        _note(conn, by, "person_told", persons, purpose)
+        ids = _bindings(conn, persons)
+    cases = desk.look_many(ids)
+    with desk.ledger.desk() as conn:
+        return {
+            "bindings": [_binding(desk, conn, case, now, persons) for case, now in cases],
+            "channels": _rows(conn, _CHANNELS, list(persons)),
+            "looks": _rows(conn, _LOOKS, list(persons)),
+        }
+
+
+def erase(desk: Desk, by: Principal, persons: Sequence[str], purpose: str) -> dict[str, str]:
+    """Erase him from every binding that is over; what became of each, by its id.
+
+    `erased`, or why not: `not_ended` (it is withdrawn or unbound first), `under_hold`, `still_counts` (a window of
+    somebody's limits reaches back to it). Raises `Refused` 403 `role_required`, 409 `own_case`.
+    """
+    _ask(by, persons)
+    with desk.ledger.desk() as conn:
+        ids = _bindings(conn, persons)
+    cases = desk.look_many(ids)
+    with desk.ledger.transaction() as conn:
+        _note(conn, by, "person_erased", persons, purpose)
+        conn.execute(_LOCK, (ids,))
+        under_hold = {row[0] for row in conn.execute(_HELD_BACK, (ids,))}
+        said = {case.id: _why_not(conn, case, now, under_hold) or "erased" for case, now in cases}
+        roles = {case.id: _roles(case, persons) for case, _ in cases if said[case.id] == "erased"}
+        erasing.erase(conn, desk.keys, roles)
+    return said
+
+
+def hold(desk: Desk, by: Principal, persons: Sequence[str], reason: str) -> list[str]:
+    """Let nothing of his bindings be erased until the hold is lifted; return their ids.
+
+    Raises `Refused` 403 `role_required`, 409 `own_case`.
+    """
+    _ask(by, persons)
+    with desk.ledger.transaction() as conn:
+        _note(conn, by, "hold_placed", persons, reason)
+        ids = _bindings(conn, persons)
+        conn.execute(_LOCK, (ids,))
+        conn.execute(_HOLD, (ids, reason, by.id))
+    return ids
+
+
+def release(desk: Desk, by: Principal, persons: Sequence[str], reason: str) -> list[str]:
+    """Lift the holds on his bindings; return their ids. What is past its time is erased, documents within the hour.
+
+    Raises `Refused` 403 `role_required`, 409 `own_case`.
+    """
+    _ask(by, persons)
+    with desk.ledger.transaction() as conn:
+        _note(conn, by, "hold_lifted", persons, reason)
+        lifted = sorted(row[0] for row in conn.execute(_RELEASE, (_bindings(conn, persons),)))
+        overdue = conn.execute(_OVERDUE, (lifted, list(FINAL), erasing.YEARS_KEPT)).fetchall()
+        erasing.erase(conn, desk.keys, {row[0]: erasing.ROLES for row in overdue})
+        conn.execute(_TAKEN_BACK, (erasing.DOCUMENTS_KEPT, lifted, list(FINAL), erasing.DOCUMENTS_KEPT))
+    return lifted
+
+
+def _ask(by: Principal, persons: Sequence[str]) -> None:
+    if not may_keep(by):
+        raise Refused("role_required", 403)
+    if by.person in persons:
+        raise Refused("own_case")
+
+
+def _note(conn: Connection[Any], by: Principal, act: str, persons: Sequence[str], purpose: str) -> None:
+    conn.execute(_NOTE, (by.id, act, purpose, list(persons)))
+
+
+def _bindings(conn: Connection[Any], persons: Sequence[str]) -> list[str]:
+    return [row[0] for row in conn.execute(_BINDINGS, {"persons": list(persons)})]
+
+
+def _roles(case: Case, persons: Sequence[str]) -> list[str]:
+    named = {"holder": case.application.holder, "member": case.application.member}
+    return [role for role, person in named.items() if person in persons]
+
+
+def _why_not(conn: Connection[Any], case: Case, now: datetime, under_hold: set[str]) -> str | None:
+    if case.state not in FINAL:
+        return "not_ended"
+    if case.id in under_hold:
+        return "under_hold"
+    taken = [row[0] for row in conn.execute(_PLACES, (case.id,))]
+    return "still_counts" if any(limits.still_counts(case, at, now) for at in taken) else None
+
+
+def _binding(desk: Desk, conn: Connection[Any], case: Case, now: datetime, persons: Sequence[str]) -> dict[str, Any]:
+    roles = _roles(case, persons)
+    return {
+        **public.view_elsewhere(case, now),
+        **{role: {name: case.application.parties[role][name] for name in _FIELDS} for role in roles},
+        "consents": consents.recorded(desk, case, "zh")["items"],
+        "history": listing.timeline(desk.ledger, case.id, _AS_THE_FAMILY),
+        "documents": _rows(conn, _DOCUMENTS, case.id),
+        "face_checks": [one for one in listing.face_checks(desk.ledger, case, now)["items"] if one["subject"] in roles],
+        "uses": _rows(conn, _USES, case.id),
+    }
+
+
+def _rows(conn: Connection[Any], statement: str, named: object) -> list[dict[str, Any]]:
+    cursor = conn.execute(statement, (named,))
+    names = [column.name for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor]

@@ -1,0 +1,94 @@
+"""Whose name and number are no longer kept: of an ended binding there stays what happened, and not to whom.
+
+Lines of the history are never rewritten. What they hold of a person is sealed with a key that lies with his party
+(`changes.fresh_key`), and is gone with it. How long: DOMAIN §C.10 (PIPL §19, §47).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from psycopg import Connection
+
+from models.keyring import Keyring
+from workflows.case import FINAL
+from workflows.submission import context
+
+DOCUMENTS_KEPT = timedelta(days=30)  # after the end of the case, or after being taken back
+YEARS_KEPT = 3  # the people of a binding, after its end; who was looked for, after the look
+ROLES = ("holder", "member")
+NOBODY = "***"  # as every mask shows a name of which nothing is told
+
+# Whoever places a hold locks the same row: nothing is erased behind his back.
+_LOCK = """
+select a.binding_id, a.holder, a.member, a.sealed, a.erased from applications a join bindings b on b.id = a.binding_id
+where a.binding_id = any(%s) and b.state = any(%s)
+  and not exists (select from legal_holds l where l.binding_id = a.binding_id)
+order by a.binding_id for update of a
+"""
+_PERSONS = "insert into persons (key) select unnest(%s::text[]) on conflict do nothing"
+_BLANK = """
+update applications set sealed = %(sealed)s, holder = %(holder)s, member = %(member)s, erased = %(erased)s,
+  face_age_day = case when 'member' = any(%(erased)s::text[]) then null else face_age_day end,
+  channel_reference = case when cardinality(%(erased)s::text[]) > 1 then null else channel_reference end
+where binding_id = %(binding)s
+"""
+_BESIDE = (
+    "delete from month_seats where binding_id = any(%s)",
+    "delete from case_notes where binding_id = any(%s)",  # free words of reviewers to each other
+    "delete from held_decisions where binding_id = any(%s)",
+    # masked names in letters that have gone out; one that is sent again is written anew
+    "update deliveries set body = null where binding_id = any(%s) and state <> 'pending'",
+)
+_IN_NOTHING = """
+select p.key from unnest(%s::text[]) as p(key)
+where not exists (select from applications a where a.holder = p.key)
+  and not exists (select from applications a where a.member = p.key)
+"""
+_FORGET = (
+    "delete from person_channels where person = any(%s)",
+    "delete from password_failures where person = any(%s)",
+    "delete from persons where key = any(%s)",
+)
+
+
+def erase(conn: Connection[Any], keys: Keyring, wanted: Mapping[str, Collection[str]]) -> list[str]:
+    """Erase these roles (`holder`, `member`) of these bindings; return the ids of those where something was.
+
+    Left as they are: bindings that have not ended, or are under a legal hold. With the member goes the mother of a
+    newborn. To be called in a transaction. Raises `KeyUnknownError` and `SealBrokenError` for what cannot be read.
+    """
+    done, gone = [], set()
+    for binding_id, *people, sealed, erased in conn.execute(_LOCK, (list(wanted), list(FINAL))).fetchall():
+        named = dict(zip(ROLES, people, strict=True))
+        roles = [role for role in ROLES if role in wanted[binding_id] and role not in erased]
+        if not roles:
+            continue
+        parties = orjson.loads(keys.open(sealed, context(binding_id)))
+        gone |= {named[role] for role in roles}
+        nobody = {role: f"erased:{role}:{binding_id}" for role in roles}
+        conn.execute(_PERSONS, (list(nobody.values()),))
+        conn.execute(_BLANK, {
+            "binding": binding_id, "erased": [*erased, *roles], **named, **nobody,
+            "sealed": keys.seal(orjson.dumps(_without(parties, roles)), context(binding_id)),
+        })  # fmt: skip
+        done.append(binding_id)
+    for statement in _BESIDE:
+        conn.execute(statement, (done,))
+    left = [row[0] for row in conn.execute(_IN_NOTHING, (sorted(gone),))]
+    for statement in _FORGET:
+        conn.execute(statement, (left,))
+    return done
+
+
+def _without(parties: dict[str, Any], roles: Collection[str]) -> dict[str, Any]:
+    """The same parties, of whom these are nobody: what document he had, and where he was insured, may be counted."""
+    for role in roles:
+        kept = {name: parties[role][name] for name in ("id_type", "insured_region")}
+        parties[role] = {"name": NOBODY, "id_number": None, "birth_date": None, "erased": True, **kept}
+    if "member" in roles:
+        parties.pop("mother", None)
+    return parties
