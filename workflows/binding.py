@@ -26,6 +26,7 @@ from workflows.case import (
     OFFLINE_FALLBACK,
     REJECTED,
     RETURNED,
+    REVERIFICATION,
     STATES,
     SUBMITTED,
     SUSPENDED,
@@ -349,7 +350,7 @@ def obey(cursor: Cursor, said: str, actor: Actor, facts: Mapping[str, Any]) -> M
 def next_said(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:
     """What is said next in the same commit, by whom and why; None when nothing follows."""
     if cursor.state in (ACTIVE, SUSPENDED):
-        return _overdue(cursor)
+        return _unseen(cursor) or _overdue(cursor)
     if cursor.state not in NOT_YET_IN_FORCE:
         return None
     found = next(((said, why) for holds, said, why in _FOLLOW_UPS_IN[cursor.state] if holds(cursor)), None)
@@ -360,6 +361,15 @@ def next_said(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:
         why = str(cursor.facts.get("reason"))
     note = sampling.rule(cursor.case) if why in ("automatic", "sampled") else None
     return said, SYSTEM, {"reason": why, "note": note}
+
+
+def _unseen(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:
+    """The agency has decided what was its to decide; who is said to be called otherwise has still to show himself."""
+    reported = cursor.progress.reported
+    if cursor.state != ACTIVE or reported is None:
+        return None
+    what = "id_number" if reported.person is not None else "name"
+    return "suspend", SYSTEM, {"suspended_for": REVERIFICATION, "reason": what}
 
 
 def _overdue(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:

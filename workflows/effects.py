@@ -334,10 +334,17 @@ def report_change(cursor: Cursor) -> None:
 
 
 def resume(cursor: Cursor) -> None:
-    """What it was suspended for is settled; that the member has moved stands with a supervisor's word."""
+    """What it was suspended for is settled; that the member has moved stands with a supervisor's word.
+
+    Where besides it is said that he is called otherwise, this is what the agency had to decide, and his face is asked
+    next (`binding.next_said`). Of what only a face was asked for, a supervisor who resumes lets nothing stand.
+    """
+    unseen = cursor.progress.reported if cursor.progress.suspended_for == "decision" else None
     if cursor.actor.kind == "supervisor" and only_moved(cursor.case):
         take_change(cursor)
+        unseen = None
     back_in_force(cursor)
+    cursor.progress.reported = unseen
 
 
 def back_in_force(cursor: Cursor) -> None:

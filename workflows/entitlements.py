@@ -16,7 +16,14 @@ from workflows.engine import Desk
 from workflows.views import cursors
 
 # Which reason helps most, where several bindings of the same two all say no.
-_TELLING = ("region_not_allowed", "not_own_code", "wrong_product", "purpose_not_allowed", "suspended")
+_TELLING = (
+    "region_not_allowed",
+    "not_own_code",
+    "wrong_product",
+    "purpose_not_allowed",
+    "sharing_not_active",
+    "suspended",
+)
 
 _BETWEEN = text("""
 select a.binding_id from applications a join bindings b on b.id = a.binding_id
@@ -79,7 +86,7 @@ def _refusal(case: Case, use: Use, in_force: set[str]) -> str | None:
     if not case.in_force:
         return SUSPENDED
     if case.plan.requires_active is not None and case.plan.requires_active not in in_force:
-        return "not_active"  # 展码代扣 stands on an approved sharing (F92): without that it shows nothing
+        return "sharing_not_active"  # 展码代扣 stands on an approved sharing (F92): without that it shows nothing
     return refusal(case.plan, use.purpose, use.patient, use.region)
 
 

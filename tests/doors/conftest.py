@@ -60,6 +60,13 @@ def _no_answer_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Paced, "_keep", lambda *_: None)
 
 
+@pytest.fixture(autouse=True)
+def _repairs_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is what a repair came to left to how busy the machine is."""
+    monkeypatch.setattr("api.repairs.PATIENCE", 60.0)
+    monkeypatch.setattr("console.pages.repairing.PATIENCE", 60.0)
+
+
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """The environment of a sandbox; a test may change it before it asks for `base_url`."""

@@ -213,10 +213,25 @@ def test_a_move_is_for_the_agency_to_decide(town: Town) -> None:
     assert town.seen("alipay", seen["id"])["member"] == view(resumed)["member"]
 
 
-def test_a_supervisor_believes_a_move_and_no_name(town: Town) -> None:
-    """Who was reported to be called otherwise must show his face: what was reported with it is dropped with it."""
+@pytest.mark.parametrize("order", [("insured_region", "name"), ("name", "insured_region")])
+def test_a_supervisor_believes_a_move_and_no_name(town: Town, order: tuple[str, str]) -> None:
+    """Who was reported to be called otherwise must show his face, and with it the place stands too."""
     seen, _ = town.active()
-    reported(town, seen, "insured_region", value="310100")
+    values = {"insured_region": "310100", "name": "李春"}
+    for what in order:
+        reported(town, seen, what, value=values[what])
+    resume = f"/v1/bindings/{seen['id']}/resume"
+    resumed = view(town.at("supervisor").post(resume, json={"reason": "cleared"}))
+    assert (resumed["state"], resumed["reason"], resumed["member"]) == ("suspended", "name", seen["member"])
+    assert resumed["waiting_on"]["for"] == "reverification"
+    assert town.seen("alipay", seen["id"])["counter_ticket"] is not None
+    town.face("alipay", resumed, "member")
+    shown = town.seen("alipay", seen["id"])
+    assert (shown["state"], shown["member"]["name"], shown["member"]["insured_region"]) == ("active", "李*", "310100")
+
+
+def test_a_supervisor_may_let_a_name_rest_that_nobody_shows(town: Town) -> None:
+    seen, _ = town.active()
     reported(town, seen, "name", value="李春")
     resumed = town.at("supervisor").post(f"/v1/bindings/{seen['id']}/resume", json={"reason": "cleared"})
     assert (view(resumed)["state"], view(resumed)["member"]) == ("active", seen["member"])
