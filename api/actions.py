@@ -112,7 +112,8 @@ def _as_consent(command: Command, case: Case) -> Command:
 async def report_change(binding_id: str, call: Either) -> Response:
     """Something has changed in a party's life; `value` is the member's new name or number, or the new insured place."""
     command = await call.prepare("report_change", binding_id, ReportChange, _fields("what", "value"))
-    command = await call.run(prepared, call.office, command)
+    async with call.at_a_window():
+        command = await call.run(prepared, call.office, command)
     return respond((await call.clerk.say(command)).unwrap().reply)
 
 
@@ -127,7 +128,8 @@ async def confirm_unbind(binding_id: str, call: Channel) -> Response:
     if command.malformed is not None or spoken.body is None:
         raise command.malformed or not_found()
     work = partial(_confirm, call, command, spoken.body.pay_password)
-    return await call.once(work, command.idempotency, window=True)
+    async with call.at_a_window():
+        return await call.once(work, command.idempotency, window=True)
 
 
 def _confirm(call: Call, command: Command, password: str, _: Idempotency | None) -> Reply:

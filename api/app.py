@@ -31,6 +31,7 @@ from api import sandbox as playing
 from api.auth import Keys
 from api.clerk import Clerk, SharedDesk
 from api.limits import limits_from_environment
+from api.slow import windows
 from models import logs
 from tasks.office import open_office, sandbox, seldom_collected
 from workflows.access import principals
@@ -68,6 +69,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.figures = health.Figures(office.ledger)
         app.state.limits = limits_from_environment(sandbox=in_sandbox)
         app.state.uploads, app.state.additions = materials.places(), endpoints.places()
+        app.state.asking = windows()
         clerk.start()
         with seldom_collected():
             try:

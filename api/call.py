@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -25,6 +26,7 @@ from api.idempotency import Work, freely, idempotency, once
 from api.meters import REPLAYS
 from api.reading import MAX_JSON, Shape, canonical, parse_json, read_body, shaped
 from api.shapes import ActingFor
+from api.slow import Places
 from api.texts import Language, language_of
 from policies.calendar import shanghai_day
 from tasks.office import Office
@@ -249,6 +251,11 @@ class Call:
                 if window or no.code != "idempotency_in_progress":
                     raise
             await asyncio.sleep(_GLANCE)
+
+    def at_a_window(self) -> AbstractAsyncContextManager[None]:
+        """A place for a question to an outside service, which may be slow. Raises `Refused` 429 `rate_limited`."""
+        asking: Places = self.request.app.state.asking
+        return asking.one(self.caller.id)
 
     async def freely(self, work: Work, key: Idempotency | None) -> Response:
         """Run `work` in a thread; copies may run beside each other, and all are given the answer kept first."""

@@ -40,7 +40,8 @@ async def start_face_check(binding_id: str, call: Channel) -> Response:
         raise not_found()
     if command.malformed is not None:
         raise command.malformed
-    return await call.once(partial(_start, call, command), command.idempotency, window=True)
+    async with call.at_a_window():
+        return await call.once(partial(_start, call, command), command.idempotency, window=True)
 
 
 def _start(call: Call, command: Command, _: Idempotency | None) -> Reply:

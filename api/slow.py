@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from workflows.errors import Refused
 
+QUEUE, PATIENCE = 48, 10.0  # at the windows
+
 
 @dataclass(slots=True)
 class Places:
@@ -59,6 +61,11 @@ class Places:
 
     def _refused(self) -> Refused:
         return Refused(self.code, 429, retry_after=self.retry_after)
+
+
+def windows() -> Places:
+    """The places of a process for questions to outside services: face providers, registries, passwords."""
+    return Places(24, 12, 5, queue=QUEUE, patience=PATIENCE)
 
 
 def _less(counted: Counter[str], caller: str) -> None:

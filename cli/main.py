@@ -26,7 +26,7 @@ from embedded.lock import AlreadyRunning
 from embedded.postgres import FolderInUse
 from gateways.windows import NotConfigured
 from models import logs
-from models.keyring import KeyringBrokenError, KeyUnknownError, SealBrokenError
+from models.keyring import KeyringBrokenError, KeyringMissingError, KeyUnknownError, SealBrokenError
 from models.ledger import AWAY
 from policies.loader import PackError
 from policies.refusals import NotAllowed
@@ -42,6 +42,7 @@ SAID_SO: dict[type[Exception], str] = {
     SandboxInProductionError: "the sandbox is never for production: KINBIND_ENV=production is set",
     KeyUnknownError: "the ledger was sealed with a key that this keyring does not hold; restore the backup of its keys",
     SealBrokenError: "the ledger was sealed with other keys than this keyring's; is KINBIND_VAR the service's own?",
+    KeyringMissingError: "production has no keyring here: one is made once, kept, and copied to every host",
     psycopg.errors.UndefinedTable: "the database has no schema of ours yet; `kinbind migrate` makes it",
     **dict.fromkeys(AWAY, "the database does not answer; `kinbind doctor` tells more"),
 }

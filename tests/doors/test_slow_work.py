@@ -13,6 +13,9 @@ import pytest
 from api.materials import BESIDE_OF_ONE
 from api.slow import Places
 from gateways.inspection import at_once, inspect
+from tasks.faces import start_face_check
+from tasks.office import Office
+from tests import life
 from tests.doors.conftest import Caller
 from tests.doors.family import submitted, uploaded, view
 from workflows.errors import Refused
@@ -97,6 +100,37 @@ def test_a_few_uploads_too_many_wait_without_a_thread(settings: pytest.MonkeyPat
         hold.let_go()
         assert [one.result().status_code for one in all_of_them] == [201] * (SHARE + 4)
     assert hold.most <= SHARE
+
+
+def test_a_provider_that_is_slow_leaves_the_doors_open(settings: pytest.MonkeyPatch,
+                                                       request: pytest.FixtureRequest) -> None:  # fmt: skip
+    settings.setattr("api.slow.QUEUE", 0)
+    office: Office = request.getfixturevalue("office")
+    as_: Caller = request.getfixturevalue("as_")
+    alipay, mine = as_("alipay"), life.to_state(office, "face_check", seed=1)
+    wechat, theirs = as_("wechat"), life.submit(office, life.a_request(office.desk.book, seed=2), "wechat")
+    life.hand_in(office, theirs)
+    life.registries_say_yes(office, theirs)
+
+    def begins(client: httpx.Client, binding_id: str) -> httpx.Response:
+        return client.post(f"/v1/bindings/{binding_id}/face-checks", json={"subject": "member"})
+
+    with ThreadPoolExecutor(50) as pool, held(settings, "tasks.faces.start_face_check", start_face_check) as hold:
+        mob = [pool.submit(begins, alipay, mine) for _ in range(45)]
+        hold.comes(12)
+        other = pool.submit(begins, wechat, theirs)
+        hold.comes(1)
+        assert alipay.get(f"/v1/bindings/{mine}").status_code == 200
+        soon = as_completed(mob, LONG)
+        refused = [next(soon).result() for _ in range(45 - 12)]
+        hold.let_go()
+        begun = [one.result().status_code for one in soon]
+        assert (other.result().status_code, 201 in begun) == (201, True)
+    assert {(one.status_code, view(one)["code"], one.headers["Retry-After"]) for one in refused} == {
+        (429, "rate_limited", "5")
+    }
+    assert hold.most == 12 + 1
+    assert begins(alipay, mine).status_code == 201
 
 
 def test_new_endpoints_two_at_a_time(settings: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
