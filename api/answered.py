@@ -17,7 +17,7 @@ from workflows.case import STATES
 from workflows.views import reason_words
 from workflows.views.stuck import CAUSES
 
-Event = Annotated[str, OneOf(tuple(sorted({move.event for move in MOVES} | {"repaired"})))]
+Event = Annotated[str, OneOf(tuple(sorted({move.event for move in MOVES})))]
 Reason = Annotated[str, Field(description="one of the words of `Reason`, of the pack's own lists, or what staff wrote")]
 Step = Literal["face_check", "authorisation", "agency_review"]
 Credential = Literal["member", "holder"]
@@ -257,7 +257,7 @@ def words() -> dict[str, Any]:
     """The table of all words, as schemas: what a state, an event, a reason, a kind can be."""
     lists: dict[str, tuple[str, ...]] = {
         "State": STATES,
-        "Event": tuple(sorted({move.event for move in MOVES} | {"repaired"})),
+        "Event": tuple(sorted({move.event for move in MOVES})),
         "Product": get_args(Product),
         "Method": get_args(Method),
         "Channel": get_args(ChannelName),

@@ -110,7 +110,7 @@ class EndpointPage(Answer):
     """The channel's endpoints."""
 
     items: list[EndpointView]
-    next_cursor: None
+    next_cursor: str | None
 
 
 class EndpointMade(Answer):

@@ -47,8 +47,7 @@ class Limits:
         bucket.at = now
         if bucket.left < 1:
             wait = math.ceil((1 - bucket.left) * self.window / self.quota)
-            headers = self._headers(0, wait) | {"Retry-After": str(wait)}
-            raise Refused("rate_limited", 429, headers=headers, retry_after=wait)
+            raise Refused("rate_limited", 429, headers=self._headers(0, wait), retry_after=wait)
         bucket.left -= 1
         full_in = math.ceil((self.quota - bucket.left) * self.window / self.quota)
         return self._headers(int(bucket.left), full_in)

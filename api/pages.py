@@ -11,7 +11,6 @@ from api.answered import words
 from api.texts import TEXTS
 
 Told = dict[str, Any]
-_COMPONENTS = "#/components/"
 _CODE = re.compile(r"`([^`]+)`")
 _STYLE = """
 body{font:15px/1.5 "Noto Sans SC","PingFang SC","Microsoft YaHei","WenQuanYi Micro Hei",sans-serif;max-width:60rem;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -281,6 +280,3 @@ def every_shape(root: type[BaseModel] = Body) -> list[type[BaseModel]]:
     for shape in root.__subclasses__():
         found += [shape, *every_shape(shape)]
     return found
-
-
-Facts = Callable[[Any], dict[str, Any]]

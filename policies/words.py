@@ -39,21 +39,18 @@ ChannelName = Literal[
 Capability = Literal["bind", "bind_and_show", "unknown"]
 AgencyLevel = Literal["county", "prefecture", "province"]
 Condition = Literal["always", "face", "materials", "under_14"]
-# `materials_to_offline` is the whole time that the watch `materials_to_checked` may take.
-# `first_attempt_to_pass` is not here: it is `face.window_hours`, said once.
+# `first_attempt_to_pass` is not here: it is `face.window_hours`, said once. Nor is what no region may lengthen: how
+# often registries and providers are asked, and the day on which a child reaches the face age.
 DEADLINES = (
     "submitted_to_materials",
-    "materials_to_checked",
     "materials_to_offline",
     "record_to_confirmed",
     "passed_to_authorised",
     "face_to_first_attempt",
-    "session_to_answer",
     "review_to_decision",
     "returned_to_corrected",
     "offline_to_counter",
     "unbind_to_confirmed",
-    "member_to_age",
     "reverification_to_done",
     "insurance_to_rechecked",
     "suspended_to_ended",

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from types import TracebackType
@@ -212,16 +211,10 @@ def _read(answer: httpx.Response, timestamp: int) -> Answer:
     if after.isdecimal():
         seconds = float(after)
     elif after:
-        try:
-            seconds = _stamp(parsedate_to_datetime(after)) - timestamp
-        except (ValueError, OverflowError):
-            seconds = None
+        with suppress(ValueError, OverflowError):
+            seconds = parsedate_to_datetime(after).timestamp() - timestamp
     error = None if answer.is_success else f"http_{answer.status_code}"
     return Answer(answer.status_code, error, seconds)
-
-
-def _stamp(moment: datetime) -> float:
-    return moment.timestamp()
 
 
 @cache

@@ -9,7 +9,6 @@ digest of all before and its signature.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -259,7 +258,7 @@ def _head(told: dict[str, Any]) -> dict[str, Any]:
 def _read(raw: bytes) -> dict[str, Any]:
     try:
         told = orjson.loads(raw)
-    except (orjson.JSONDecodeError, binascii.Error) as broken:
+    except orjson.JSONDecodeError as broken:
         raise ValueError("it holds a line that is no JSON") from broken
     if not isinstance(told, dict):
         raise ValueError("it holds a line that is none of ours")  # noqa: TRY004  of the file, not of a type

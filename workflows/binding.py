@@ -99,7 +99,7 @@ MOVES = (
          "face_check_started", guards=(facing.may_start_face,), checks=(facing.right_subject, facing.same_question),
          effect=effects.start_face, when=facing.face_asked),
     Move("face_failed", (FACE_CHECK, *BESIDE), SAME, _by("system"),
-         "face_check_failed", checks=(facing.right_subject,), effect=effects.fail_face),
+         "face_check_failed", checks=(facing.as_begun,), effect=effects.fail_face),
     Move("face_passed", (FACE_CHECK, OFFLINE_FALLBACK), FACE_NEXT, _by("system"),
          "face_check_passed", checks=(facing.pass_counts,), effect=effects.pass_face),
     Move("face_passed", (ACTIVE, SUSPENDED), ACTIVE, _by("system"),

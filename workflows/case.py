@@ -108,6 +108,7 @@ class Progress(msgspec.Struct, omit_defaults=True, kw_only=True):
     turn_since: datetime | None = None  # since when the next subject may begin; then, the authorisation be given
     grown: bool = False  # the child reached the face age on the way: its face is asked besides
     registry_answered: bool = False
+    registry_by_hand: bool = False  # it has not: a clerk has said that he asked himself
     record: dict[str, Any] | None = None  # the birth registry's record, masked
     record_confirmed: bool = False
     authorised: bool = False
@@ -204,11 +205,7 @@ class Case(msgspec.Struct):
     @property
     def next_subject(self) -> str | None:
         """The first subject whose face is not settled."""
-        passed = self.progress.passed
-        for who in self.plan.face.subjects if not self.progress.grown else self.subjects:
-            if who not in passed:
-                return who
-        return None
+        return next((who for who in self.subjects if who not in self.progress.passed), None)
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -219,10 +216,7 @@ class Case(msgspec.Struct):
     @property
     def open_step(self) -> str | None:
         """The first step of the plan that is not done yet."""
-        for step in self.steps:
-            if not self._done(step):
-                return step
-        return None
+        return next((step for step in self.steps if not self._done(step)), None)
 
     def _done(self, step: str) -> bool:
         if step == "face_check":

@@ -109,7 +109,7 @@ def _lengths(plan: Plan) -> Iterator[Wrong]:
             yield "", f"deadline {deadline.name} has no length"
         elif not math.isfinite(given := length.hours or length.working_days or 0):
             yield "", f"deadline {deadline.name} has no end"
-        elif given <= 0 and deadline.name != "member_to_age":
+        elif given <= 0:
             yield "", f"deadline {deadline.name} leaves no time"
     review = plan.deadlines.get("review_to_decision")
     if review is not None and review.working_days is None:

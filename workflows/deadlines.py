@@ -201,7 +201,8 @@ DEADLINES = (
 )  # fmt: skip
 BY_NAME = {deadline.name: deadline for deadline in DEADLINES}
 BY_STATE = {state: tuple(one for one in DEADLINES if state in one.while_) for state in STATES}
-WITHOUT_LENGTH = ("suspended_to_warned", "active_to_term")  # by the plan's `warning_days` and `term_days`
+# By the plan's `warning_days` and `term_days`, on a birthday, or as often as the hands ask.
+WITHOUT_LENGTH = ("suspended_to_warned", "active_to_term", "member_to_age", "materials_to_checked")
 
 
 def armed(case: Case) -> dict[str, Due]:

@@ -33,7 +33,7 @@ Effect = Callable[[Cursor], None]
 def hand_in(cursor: Cursor) -> None:
     """The materials are in: the registries are asked, also again after a correction."""
     progress = cursor.progress
-    progress.registry_answered = False
+    progress.registry_answered = progress.registry_by_hand = False
     progress.record_confirmed = False
     progress.correction = None
     progress.offline_since = None
@@ -114,11 +114,9 @@ def fail_face(cursor: Cursor) -> None:
 def pass_face(cursor: Cursor) -> None:
     """A face passed: the next subject's turn."""
     _settle_session(cursor, "passed")
-    if cursor.facts["purpose"] == "binding":
-        cursor.progress.passed = [*cursor.progress.passed, cursor.facts["subject"]]
-        your_turn(cursor)
-        if cursor.progress.offline is not None:
-            cursor.progress.offline = None
+    cursor.progress.passed = [*cursor.progress.passed, cursor.facts["subject"]]
+    cursor.progress.offline = None
+    your_turn(cursor)
 
 
 def verified_again(cursor: Cursor) -> None:
@@ -188,6 +186,7 @@ def decide_at_counter(cursor: Cursor) -> None:
     progress.counter_decided = True
     _seen_at_counter(cursor)
     progress.passed = [*progress.passed, *(who for who in cursor.case.subjects if who not in progress.passed)]
+    progress.registry_by_hand = not progress.registry_answered
     progress.registry_answered = True
     progress.record_confirmed = True
     progress.offline = None
@@ -200,9 +199,10 @@ def _seen_at_counter(cursor: Cursor) -> None:
 
 
 def refuse_at_counter(cursor: Cursor) -> None:
-    """The clerk refuses; for a suspended binding only the ticket is settled."""
-    cursor.progress.counter_decided = cursor.case.state != SUSPENDED
-    cursor.progress.offline = None if cursor.case.state != SUSPENDED else cursor.progress.offline
+    """The clerk refuses; a suspended binding keeps its ticket (0024)."""
+    if cursor.case.state != SUSPENDED:
+        cursor.progress.counter_decided = True
+        cursor.progress.offline = None
     take_reason(cursor)
 
 

@@ -124,6 +124,12 @@ def same_question(cursor: Cursor) -> None:
         raise Refused("busy")
 
 
+def as_begun(cursor: Cursor) -> None:
+    """A failure counts for what its session was begun for; any other is noted on the session only."""
+    if (cursor.facts["purpose"], cursor.facts["subject"]) != question(cursor)[:2]:
+        raise out_of_turn()
+
+
 def pass_counts(cursor: Cursor) -> None:
     """A pass counts by the provider's finish time: in the window, or in its grace of a session begun inside.
 

@@ -13,12 +13,7 @@ from policies.ages import age_on
 from policies.calendar import next_midnight, shanghai_day
 from policies.eligibility import REGISTRY_REASONS
 from policies.planning import ADULT_AT_LAW
-from workflows.case import (
-    MATERIALS_UPLOADED,
-    Case,
-    Cursor,
-    Notice,
-)
+from workflows.case import Case, Cursor, Notice
 from workflows.deadlines import BY_NAME, confirming, due
 from workflows.errors import Refused, out_of_turn
 from workflows.facing import may_start_face, readable, too_young
@@ -196,8 +191,6 @@ def reason_listed(name: str) -> Guard:
     """The reason is one of the list that the plan gives for this decision."""
 
     def check(cursor: Cursor) -> None:
-        if cursor.actor.kind in ("system", "clock"):
-            return
         owner = cursor.case.plan.counter if name == "refuse_reasons" else cursor.case.plan.review
         listed = getattr(owner, name)
         if cursor.facts.get("reason") not in listed:
@@ -296,5 +289,5 @@ def suspicion_only_by_supervisor(cursor: Cursor) -> None:
 
 def registries_being_asked(cursor: Cursor) -> None:
     """The registries answer once for each hand-in."""
-    if cursor.state == MATERIALS_UPLOADED and cursor.progress.registry_answered:
+    if cursor.progress.registry_answered:
         raise out_of_turn()

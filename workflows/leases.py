@@ -42,12 +42,13 @@ where r.binding_id = (
   order by w.due_at, w.binding_id limit 1 for update of w skip locked)
 returning r.binding_id
 """
-# What one gives back one no longer decides: a decision of his that waits is taken back with it.
+# What one gives back one no longer decides: a decision of his that waits is taken back with it. It is counted, so that
+# it is locked before the lease, as by whoever sends it.
 _RELEASE = """
 with taken_back as (
-  delete from held_decisions where binding_id = %(binding)s and staff = %(staff)s and settled_at is null)
+  delete from held_decisions where binding_id = %(binding)s and staff = %(staff)s and settled_at is null returning 1)
 update review_cases set claimed_by = null, lease_until = null, epoch = epoch + 1
-where binding_id = %(binding)s and claimed_by = %(staff)s
+where binding_id = %(binding)s and claimed_by = %(staff)s and (select count(*) from taken_back) >= 0
 """
 _KEEP = """
 update review_cases r set lease_until = clock.now + make_interval(secs => %(seconds)s)

@@ -124,7 +124,6 @@ def test_the_window_is_said_once_and_terms_have_their_units():
     found = plan()
     assert found.deadlines["first_attempt_to_pass"] == Span(hours=24) == Span(hours=found.face.window_hours)
     assert found.deadlines["review_to_decision"] == Span(working_days=2)
-    assert found.deadlines["materials_to_checked"] == Span(hours=0.25)
     assert found.deadlines["materials_to_offline"] == Span(working_days=3)
     assert found.deadlines["suspended_to_ended"] == Span(hours=180 * 24)
 

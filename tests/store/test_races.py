@@ -16,6 +16,7 @@ from tests import life
 from tests.store.invariants import check, rows
 from tests.store.test_limits import apply
 from tests.store.test_window import begin, passes
+from workflows import holding, leases
 from workflows.case import SYSTEM, Actor
 from workflows.commands import Command, Idempotency, show_created
 from workflows.engine import Desk
@@ -102,6 +103,23 @@ def test_a_lease_that_changed_hands_meanwhile_is_fenced(office: Office) -> None:
     ])  # fmt: skip
     assert results[1] == "done"
     assert life.look(office, binding_id).state == "returned"
+
+
+def test_who_gives_a_case_back_and_who_sends_its_decision_lock_in_one_order(office: Office) -> None:
+    """The decision first, then the lease: the other way round each would wait for the other."""
+    binding_id, reviewer = life.to_state(office, "agency_review"), life.REVIEWER
+    case, _ = leases.claim(office.desk, binding_id, reviewer)
+    holding.hold(office.desk, binding_id, reviewer, "approve", {}, case.version)
+    with ThreadPoolExecutor(1) as pool, office.ledger.transaction() as conn:
+        conn.execute("select from held_decisions where binding_id = %s for update", (binding_id,))
+        given_back = pool.submit(leases.release, office.desk, binding_id, reviewer)
+        while not rows(office, "select from pg_stat_activity where wait_event_type = 'Lock'"
+                               " and datname = current_database()"):  # fmt: skip
+            assert not given_back.done()
+        conn.execute("select from review_cases where binding_id = %s for update nowait", (binding_id,))
+    given_back.result()
+    assert rows(office, "select claimed_by from review_cases") == [{"claimed_by": None}]
+    assert rows(office, "select * from held_decisions") == []
 
 
 def test_a_reviewer_against_the_clock(office: Office) -> None:

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from models.ids import new_id
+from tasks.faces import start_face_check
 from tasks.office import Office
 from tests import life
 from tests.store.invariants import check, rows
@@ -58,7 +59,7 @@ def passes(office: Office, session: dict[str, Any], finished_at: datetime) -> Ca
 
 
 def fails(office: Office, session: dict[str, Any], **facts: Any) -> Case:
-    told = {"subject": session["subject"], "session": session, "reason": "face_no_match",
+    told = {"subject": session["subject"], "purpose": session["purpose"], "session": session, "reason": "face_no_match",
             "finished_at": office.ledger.now()}  # fmt: skip
     return life.say(office, "face_failed", session["binding_id"], SYSTEM, **told, **facts)
 
@@ -233,6 +234,21 @@ def test_back_online_when_the_window_never_began(office: Office) -> None:
     stop_clock(office, office.ledger.now() + timedelta(days=20))
     assert life.say(office, "resume_online", binding_id).state == "face_check"
     assert passes(office, begin(office, binding_id), office.ledger.now()).state == "active"
+
+
+def test_a_failure_counts_for_the_question_of_its_session_and_no_other(office: Office) -> None:
+    """An attempt of the application, answered only when the member's face is asked for an unbinding."""
+    binding_id = life.to_state(office, "face_check")
+    old = life.start_face(office, binding_id)
+    life.pass_face(office, binding_id)
+    member = life.channel(acting_for=life.look(office, binding_id).application.member)
+    life.say(office, "request_unbind", binding_id, member, initiator="member", method="face")
+    start_face_check(office, Command("face_started", binding_id, member, {"subject": "member"}))
+    events = life.events(office, binding_id)
+    life.end_face(office, old, "no_match")
+    assert life.events(office, binding_id) == events
+    assert life.look(office, binding_id).progress.windows["unbinding"].used == 0
+    assert {one["id"]: one["status"] for one in life.sessions(office, binding_id)}[old["id"]] == "failed"
 
 
 def test_an_outage_moves_the_window_by_its_overlap(office: Office) -> None:

@@ -16,6 +16,7 @@ from tests.store.invariants import check, rows
 from workflows import calendars, recounting
 from workflows.deadlines import armed
 from workflows.engine import Desk
+from workflows.views import reviewing
 
 
 @pytest.fixture
@@ -47,6 +48,17 @@ def test_another_process_counts_by_a_loaded_year_at_its_next_reading(office: Off
     assert review_due(another, binding_id) > before + timedelta(days=20)
     # a new case is counted by it too, at submission as at entry
     assert review_due(another, life.to_state(office, "agency_review", seed=2)) > before + timedelta(days=20)
+
+
+def test_the_reviewers_page_counts_by_a_loaded_year(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calendars, "seed_year", lambda _: None)
+    binding_id = life.to_state(office, "agency_review")
+    before = armed(life.look(office, binding_id))["review_to_decision"].at
+    first = shanghai_day(before - timedelta(seconds=1))
+    off = frozenset(first + timedelta(days=ahead) for ahead in range(10))
+    calendars.load(office.ledger, Year(first.year, off, frozenset()), "test")
+    page = reviewing.case_page(office.desk, binding_id, life.REVIEWER)
+    assert page["review"]["due_at"] == page["waiting_on"]["until"] > before
 
 
 def test_what_died_between_load_and_recount_is_made_good_by_the_hands(

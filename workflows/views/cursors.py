@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +22,7 @@ def decode(cursor: str, *kinds: type) -> tuple[Any, ...]:
     """The sorting values of a cursor that `encode` made, of these kinds. Raises `Refused` with `cursor_invalid`."""
     try:
         return tuple(_one(value, kind) for value, kind in zip(_values(cursor), kinds, strict=True))
-    except (binascii.Error, ValueError, TypeError):
+    except (ValueError, TypeError):
         raise invalid() from None
 
 

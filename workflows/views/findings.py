@@ -37,10 +37,9 @@ def _materials(case: Case) -> dict[str, Any]:
 
 
 def _registries(case: Case) -> dict[str, Any]:
-    if case.progress.registry_answered:
-        return _finding("registries", "good")
-    by_hand = case.progress.counter_decided
-    return _finding("registries_by_hand", "watch") if by_hand else _finding("registries", "open")
+    if case.progress.registry_by_hand:
+        return _finding("registries_by_hand", "watch")
+    return _finding("registries", "good" if case.progress.registry_answered else "open")
 
 
 def _faces(case: Case) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from policies.calendar import shanghai_day, start_of_day
 from workflows import leases
 from workflows.access import scopes
 from workflows.case import RETURNED, Actor, Case
+from workflows.deadlines import due
 from workflows.engine import Desk
 from workflows.errors import not_found
 from workflows.views import explaining, findings, public, reason_words, worklists
@@ -153,14 +154,14 @@ def case_page(desk: Desk, binding_id: str, actor: Actor, *, working: bool = True
         raise not_found()
     shown = worklists.review_details(desk, case, actor, now)
     sentence = explaining.explain(case, now, desk.book)
-    review, holding = case.progress.review, held(desk, actor)
+    review, ends, holding = case.progress.review, due(case, "review_to_decision"), held(desk, actor)
     shown["materials"] = in_order(shown)
     shown["similar"] = similar(desk, case, actor)
     return shown | {
         "now": now, "sentence": (sentence.zh, sentence.en), "findings": findings.of(case, now),
-        "review": {"entered_at": review.entered, "due_at": review.missed or review.due,
-                   "escalations": review.escalations, "provisional": review.provisional,
-                   } if review and shown["waiting_on"] else None,
+        "review": {"entered_at": review.entered, "due_at": review.missed or ends.at,
+                   "escalations": review.escalations, "provisional": ends.provisional,
+                   } if review and ends else None,
         "by": holder_name(desk.ledger, shown["lease"]), "notes": notes(desk.ledger, case.id),
         "holding": holding, "held": next((one for one in holding if one["binding_id"] == case.id), None),
         "reason_words": _reason_words(desk, case, shown),

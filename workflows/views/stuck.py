@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from msgspec import DecodeError, ValidationError
+from msgspec import DecodeError
 from sqlalchemy import RowMapping, text
 
 from models.ledger import Ledger
@@ -303,7 +303,7 @@ def _now_and_impossible(ledger: Ledger) -> tuple[datetime, tuple[str, ...]]:
 def _possible(body: str) -> bool:
     try:
         return not impossible(plan_from_json(body))
-    except (ValidationError, DecodeError):
+    except DecodeError:
         return False
 
 
