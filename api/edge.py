@@ -12,7 +12,7 @@ import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,13 +20,15 @@ from api.clerk import ClerkGone
 from api.meters import REFUSALS, REQUESTS, SECONDS
 from api.reading import found_at
 from api.texts import Language, language_of, text
+from gateways.documents import DocumentsAway
 from models.ledger import AWAY
 from policies.refusals import NotAllowed
 from workflows.errors import Refused
 from workflows.views.public import dumps
 
 PROBLEM = "application/problem+json"
-_AWAY = (*AWAY, ClerkGone)
+CLIENT_GONE = 499  # in log and figures: nobody is there to be answered
+_AWAY = (*AWAY, ClerkGone, DocumentsAway)
 _RESERVED = {"type", "title", "status", "detail", "instance", "code", "errors"}
 
 log = structlog.get_logger()
@@ -146,6 +148,8 @@ class Edge:
                 await problem(request, unfit)(scope, receive, sending)
             else:
                 await self._app(scope, receive, sending)
+        except ClientDisconnect:
+            status = CLIENT_GONE
         except Exception as fault:
             log.exception("request_failed")
             if status == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +26,7 @@ from workflows.views.public import dumps
 
 router = APIRouter(tags=["health"])
 _BROKER_SECONDS = 2
+_ANSWER_SECONDS = 5.0  # half of what Prometheus waits for a scrape
 _FRESH_SECONDS = 30.0  # how long figures of the ledger are given again: they read every binding's state
 
 
@@ -77,6 +79,8 @@ class Figures(Collector):
         """Keep a registry of its own: a process may serve several ledgers, as tests do."""
         self._ledger = ledger
         self._kept: tuple[float, list[GaugeMetricFamily]] = (float("-inf"), [])
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="figures")
+        self._reading: Future[list[GaugeMetricFamily]] | None = None
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
 
@@ -88,19 +92,32 @@ class Figures(Collector):
         """Give the figures, at most half a minute old."""
         read_at, families = self._kept
         if time.monotonic() - read_at > _FRESH_SECONDS:
-            families = self._read()
+            families = self._read_in_time()
             self._kept = (time.monotonic(), families)
         return iter(families)
 
+    def _read_in_time(self) -> list[GaugeMetricFamily]:
+        """A server that stands still neither answers nor refuses: a scrape does not wait for it, nor does the next."""
+        self._reading = self._reading or self._reader.submit(self._read)
+        try:
+            families = self._reading.result(_ANSWER_SECONDS)
+        except TimeoutError:
+            return [_up(0)]
+        self._reading = None
+        return families
+
     def _read(self) -> list[GaugeMetricFamily]:
-        up = GaugeMetricFamily("kinbind_database_up", "Whether the database answers.")
         try:
             seen, found = overview(self._ledger, EVERYTHING), stuck.counts(self._ledger)
         except SQLAlchemyError:
-            up.add_metric([], 0)
-            return [up]
-        up.add_metric([], 1)
-        return [up, *_of_states(seen), *_of_deadlines(seen), *_of_work(seen), _of_workers(seen), *_of_stuck(found)]
+            return [_up(0)]
+        return [_up(1), *_of_states(seen), *_of_deadlines(seen), *_of_work(seen), _of_workers(seen), *_of_stuck(found)]
+
+
+def _up(answers: int) -> GaugeMetricFamily:
+    family = GaugeMetricFamily("kinbind_database_up", "Whether the database answers.")
+    family.add_metric([], answers)
+    return family
 
 
 def _gauge(name: str, text: str, label: str | None, values: dict[str, float]) -> GaugeMetricFamily:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import psycopg
@@ -20,6 +21,7 @@ from cli.screen import Trouble, fail, say
 from embedded import addresses as known
 from embedded.addresses import noted_sandbox, running, var_folder
 from embedded.binaries import ServerMissing, postgres_installation, valkey_server
+from gateways.documents import documents_folder
 from models import keyring
 from policies.book import places
 from policies.check import check_folders
@@ -108,12 +110,16 @@ def _database() -> Iterator[Found]:
 
 
 def _reader() -> Iterator[Found]:
-    """Only how its address is written, where there is one: whether it answers, `/readyz` says."""
+    """Where lists and counts are read, if that has an address of its own."""
+    if not (url := known.given(known.READER)):
+        return
     try:
-        if url := known.given(known.READER):
-            readable(known.READER, url)
+        with psycopg.connect(readable(known.READER, url), connect_timeout=PATIENCE):
+            yield Found("ok", "reader", "answers")
     except Trouble as wrong:
         yield Found("bad", "reader", str(wrong))
+    except psycopg.Error as fault:
+        yield Found("bad", "reader", f"{type(fault).__name__}: {_first_line(fault)}; is {known.READER} right?")
 
 
 def _ledger(conn: psycopg.Connection[Any], url: str) -> Iterator[Found]:
@@ -186,11 +192,24 @@ def _policy(client: Any) -> Iterator[Found]:
 
 
 def _disk() -> Iterator[Found]:
-    folder = next(path for path in (var_folder(), *var_folder().parents) if path.exists())
+    yield _room("disk", var_folder())
+
+
+def _documents() -> Iterator[Found]:
+    """Where they lie in a place of their own, or are there already."""
+    folder = documents_folder()
+    if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+        yield Found("bad", "documents", f"{folder} cannot be written; nobody can hand in a document")
+    elif known.given("KINBIND_DOCUMENTS"):
+        yield _room("documents", folder)
+
+
+def _room(what: str, wanted: Path) -> Found:
+    folder = next(path for path in (wanted, *wanted.parents) if path.exists())
     free = shutil.disk_usage(folder).free
     good = free >= ROOM
-    yield Found(
-        "ok" if good else "bad", "disk", f"{free / 1e9:.1f} GB free under {var_folder()}{'' if good else '; make room'}"
+    return Found(
+        "ok" if good else "bad", what, f"{free / 1e9:.1f} GB free under {wanted}{'' if good else '; make room'}"
     )
 
 
@@ -202,11 +221,8 @@ def _keyring() -> Iterator[Found]:
     mode = stat.S_IMODE(path.stat().st_mode)
     try:
         ids = keyring.read(path).key_ids
-    except keyring.KeyringBrokenError as broken:
+    except (keyring.KeyringBrokenError, keyring.KeyringUnreadableError) as broken:
         yield Found("bad", "keyring", str(broken))
-        return
-    except OSError as fault:
-        yield Found("bad", "keyring", f"{path} cannot be read ({type(fault).__name__})")
         return
     if mode & _NOT_THEIRS and os.name == "posix":
         yield Found("bad", "keyring", f"{path} has mode {mode:o}; others can read or change it: chmod 600")
@@ -224,4 +240,4 @@ def _first_line(fault: BaseException) -> str:
     return str(fault).strip().partition("\n")[0]
 
 
-LOOKS = (_python, _mode, _servers, _database, _reader, _broker, _disk, _keyring, _packs)
+LOOKS = (_python, _mode, _servers, _database, _reader, _broker, _disk, _documents, _keyring, _packs)

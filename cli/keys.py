@@ -69,6 +69,16 @@ def revoke(principal_id: Annotated[str, typer.Argument(metavar="ID", help="As `k
     say(f"{principal_id} is revoked")
 
 
+@app.command("make")
+def make() -> None:
+    """Make the keyring, where a first start has not: before keys of staff, or a Secret, are made from it."""
+    path = keyring.keys_file()
+    if path.exists():
+        raise Trouble(f"{path} is there; it is never made anew, for nothing that was sealed would open")
+    keyring.make(path)
+    say(f"{path} is made; `kinbind keys backup` copies it, and every process needs the same")
+
+
 @app.command("backup")
 def backup(
     target: Annotated[Path, typer.Argument(help="A file that does not exist yet, away from the database.")],

@@ -26,7 +26,13 @@ from embedded.lock import AlreadyRunning
 from embedded.postgres import FolderInUse
 from gateways.windows import NotConfigured
 from models import logs
-from models.keyring import KeyringBrokenError, KeyringMissingError, KeyUnknownError, SealBrokenError
+from models.keyring import (
+    KeyringBrokenError,
+    KeyringMissingError,
+    KeyringUnreadableError,
+    KeyUnknownError,
+    SealBrokenError,
+)
 from models.ledger import AWAY
 from policies.loader import PackError
 from policies.refusals import NotAllowed
@@ -35,7 +41,8 @@ from workflows.errors import Refused
 
 # What may happen to anybody and says in its own words what to do about it.
 SPEAKS_FOR_ITSELF = (
-    AlreadyRunning, BackupFailed, FolderInUse, KeyringBrokenError, NoAccount, NotConfigured, ServerMissing, StartFailed,
+    AlreadyRunning, BackupFailed, FolderInUse, KeyringBrokenError, KeyringUnreadableError, NoAccount, NotConfigured,
+    ServerMissing, StartFailed,
 )  # fmt: skip
 # What may happen to anybody, and is said in ours.
 SAID_SO: dict[type[Exception], str] = {

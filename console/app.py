@@ -34,6 +34,7 @@ from console.pages import (
 from console.rooms import nearest
 from console.settling import Settling
 from console.visit import COOKIE, ROOT, House, Say, Visit, sign_in_path
+from gateways.documents import DocumentsAway
 from models.ledger import AWAY
 from policies.refusals import NotAllowed
 from tasks.office import Office
@@ -153,4 +154,4 @@ def _translated(fault: Exception) -> Refused:
     if isinstance(fault, HTTPException):
         codes = {404: "not_found", 405: "http_method_not_allowed"}
         return Refused(codes.get(fault.status_code, "request_unreadable"), fault.status_code)
-    return Refused("unavailable", 503) if isinstance(fault, AWAY) else Refused("internal_error", 500)
+    return Refused("unavailable", 503) if isinstance(fault, (*AWAY, DocumentsAway)) else Refused("internal_error", 500)

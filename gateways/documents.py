@@ -21,11 +21,15 @@ class DocumentMissing(LookupError):
     """There is no document of this id: never put, or deleted."""
 
 
+class DocumentsAway(OSError):
+    """The store cannot be reached, or takes nothing: full, read-only, gone. To try again helps once it is mended."""
+
+
 class DocumentStore(Protocol):
     """Sealed bytes by our own id; what the family called the file is never part of a path."""
 
     def put(self, document_id: str, content: bytes) -> None:
-        """Keep `content`, durable when this returns; put again, it replaces."""
+        """Keep `content`, durable when this returns; put again, it replaces. Raises `DocumentsAway`, as do all."""
 
     def get(self, document_id: str) -> bytes:
         """The content, unsealed. Raises `DocumentMissing`, `SealBrokenError`, `KeyUnknownError`."""
@@ -52,6 +56,10 @@ class FolderStore:
         """Write beside, then rename: a reader sees all of it or nothing, also after a loss of power."""
         target = self._path(document_id)
         sealed = self._keys.seal(content, _context(document_id))
+        with _reached():
+            self._write(target, sealed)
+
+    def _write(self, target: Path, sealed: bytes) -> None:
         target.parent.mkdir(mode=0o700, exist_ok=True)
         handle, beside = tempfile.mkstemp(dir=self._incoming)  # 0600
         try:
@@ -68,18 +76,23 @@ class FolderStore:
 
     def get(self, document_id: str) -> bytes:
         """Read and unseal."""
-        try:
-            sealed = self._path(document_id).read_bytes()
-        except FileNotFoundError as missing:
-            raise DocumentMissing(document_id) from missing
+        path = self._path(document_id)
+        with _reached():
+            try:
+                sealed = path.read_bytes()
+            except FileNotFoundError as missing:
+                if not self._root.exists():
+                    raise
+                raise DocumentMissing(document_id) from missing
         return self._keys.open(sealed, _context(document_id))
 
     def delete(self, document_id: str) -> None:
         """Unlink, durable when this returns."""
         path = self._path(document_id)
-        path.unlink(missing_ok=True)
-        if path.parent.exists():
-            _sync_folder(path.parent)
+        with _reached():
+            path.unlink(missing_ok=True)
+            if path.parent.exists():
+                _sync_folder(path.parent)
 
     def older_than(self, seconds: float) -> Iterator[str]:
         """Go through all shards; a file's own time says when it was put."""
@@ -115,6 +128,14 @@ def documents_folder() -> Path:
     """Where documents lie: `KINBIND_DOCUMENTS`, else `documents` in `KINBIND_VAR`."""
     given = os.environ.get("KINBIND_DOCUMENTS")
     return Path(given) if given else Path(os.environ.get("KINBIND_VAR", "var")) / "documents"
+
+
+@contextlib.contextmanager
+def _reached() -> Iterator[None]:
+    try:
+        yield
+    except OSError as fault:
+        raise DocumentsAway(*fault.args) from fault
 
 
 def _context(document_id: str) -> str:

@@ -47,6 +47,14 @@ class KeyringBrokenError(RuntimeError):
         super().__init__(f"{path} is no keyring; restore it from its backup")
 
 
+class KeyringUnreadableError(RuntimeError):
+    """The keyring's file is there, and this process may not read it, or cannot."""
+
+    def __init__(self, path: Path, fault: OSError) -> None:
+        """Say which file it is, and why."""
+        super().__init__(f"{path} cannot be read: {fault.strerror}")
+
+
 class Keyring:
     """Sealing keys by id, the current one among them, and the index key."""
 
@@ -128,8 +136,16 @@ def make(path: Path) -> None:
 
 
 def read(path: Path) -> Keyring:
-    """Read a keyring file made by `make`. Raises `KeyringBrokenError` for one that does not hold all it should."""
-    content = path.read_bytes()
+    """Read a keyring file made by `make`.
+
+    Raises `KeyringBrokenError` for one that does not hold all it should, and `KeyringUnreadableError`.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as fault:
+        raise KeyringUnreadableError(path, fault) from fault
     try:
         body = json.loads(content)
         keys = {key_id: base64.b64decode(key) for key_id, key in body["keys"].items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -50,6 +51,18 @@ AWAY: tuple[type[Exception], ...] = (
 )  # fmt: skip
 
 
+def not_hung_up(conn: Connection[Any]) -> None:
+    """Whether a connection of a pool is still one: for `ConnectionPool(check=…)`.
+
+    A server that has gone away said so, or hung up: there is something to be read though nothing was asked. Nothing is
+    sent where nothing is there. Raises what psycopg raises of a connection that is lost.
+    """
+    heard = select.poll()
+    heard.register(conn.fileno(), select.POLLIN)
+    if heard.poll(0):
+        ConnectionPool.check_connection(conn)
+
+
 class LedgerNotSetError(RuntimeError):
     """`KINBIND_DATABASE_URL` is not set."""
 
@@ -84,6 +97,7 @@ class Ledger:
             max_size=size,
             open=True,
             timeout=5,  # seconds until whoever waits for a connection is told that there is none
+            check=not_hung_up,
             kwargs={"autocommit": True, "prepare_threshold": 0, "options": _DESK_OPTIONS, **PATIENCE},
         )
         reader_url = reader_url or os.environ.get("KINBIND_READER_URL") or url

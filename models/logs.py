@@ -6,11 +6,14 @@ and the places it came through: no message, no locals.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import logging
 import sys
 import traceback
+from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 import structlog
@@ -38,7 +41,7 @@ def set_up(level: int = logging.INFO) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer(serializer=_json)],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=partial(_Lines, sys.stderr),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -54,6 +57,19 @@ def set_up(level: int = logging.INFO) -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _Lines(structlog.PrintLogger):
+    """Lines on standard error. One that cannot be written, as where the disk of the log is full, stops no work."""
+
+    def __init__(self, file: TextIO, *_named: object) -> None:
+        super().__init__(file)
+
+    def msg(self, message: str) -> None:
+        with contextlib.suppress(OSError, ValueError):  # the latter of a stream that is closed
+            super().msg(message)
+
+    debug = info = warning = error = critical = exception = msg
 
 
 class _Foreign(logging.Formatter):
@@ -80,6 +96,8 @@ def fault(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     if isinstance(given, tuple) and given[1] is not None:
         event["fault"] = type(given[1]).__qualname__
         event["places"] = places(given[2])
+        if isinstance(given[1], OSError) and given[1].errno:
+            event["errno"] = errno.errorcode.get(given[1].errno)  # full, forbidden and gone are different errands
     return event
 
 

@@ -12,7 +12,7 @@ from psycopg_pool import ConnectionPool
 
 from gateways.windows import Windows, open_windows
 from models.keyring import keyring
-from models.ledger import PATIENCE, Ledger, database_url
+from models.ledger import PATIENCE, Ledger, database_url, not_hung_up
 from policies.book import lawbook
 from workflows.engine import Desk
 
@@ -45,7 +45,8 @@ def open_office(url: str | None = None, size: int = 4) -> Iterator[Office]:
     url = url or database_url()
     ledger = Ledger(url, size=size)
     # the windows have connections of their own: they are never used inside a transaction of the desk
-    pool = ConnectionPool(url, min_size=1, max_size=size, open=True, kwargs={"autocommit": True, **PATIENCE})
+    asks = {"autocommit": True, **PATIENCE}
+    pool = ConnectionPool(url, min_size=1, max_size=size, open=True, check=not_hung_up, kwargs=asks)
     try:
         yield Office(ledger, Desk(ledger, lawbook(), keyring()), open_windows(pool))
     finally:

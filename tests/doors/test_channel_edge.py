@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+import socket
 import time
 from html.parser import HTMLParser
 from pathlib import Path
@@ -298,3 +299,22 @@ def test_the_document_is_made_once(base_url: str) -> None:
 
     app = create_app()
     assert document(app) is document(app)
+
+
+def test_who_hangs_up_is_no_failure_of_ours(base_url: str) -> None:
+    where = httpx.URL(base_url)
+    head = ("POST /v1/bindings HTTP/1.1", f"Host: {where.host}", "Authorization: Bearer sandbox-alipay",
+            "Content-Type: application/json", "Content-Length: 100", "", "{")  # fmt: skip
+
+    def counted(status: int) -> bool:
+        return f'route="/v1/bindings",status="{status}"' in httpx.get(f"{base_url}/metrics").text
+
+    failed = counted(500)
+    with logged(edge) as lines:
+        with socket.create_connection((where.host, where.port or 80)) as caller:
+            caller.sendall("\r\n".join(head).encode())
+            time.sleep(0.2)  # or the server may never begin to read
+        while not counted(edge.CLIENT_GONE):
+            time.sleep(0.01)
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == []
+    assert counted(500) is failed

@@ -126,3 +126,14 @@ def test_documents_come_by_the_channel_that_applied(alipay: httpx.Client, wechat
     assert "withdraw" in seen["available_actions"]
     assert "upload_material" not in seen["available_actions"]
     assert "upload_material" in view(alipay.get(f"/v1/bindings/{made['id']}"))["available_actions"]
+
+
+def test_where_documents_cannot_be_kept_the_channel_is_told_to_come_again(alipay: httpx.Client, tmp_path: Path) -> None:
+    made = submitted(alipay)
+    documents = tmp_path / "documents"
+    documents.rename(tmp_path / "elsewhere")
+    away = uploaded(alipay, made["id"], "commitment_letter")
+    assert (away.status_code, view(away)["code"]) == (503, "unavailable")
+    assert int(away.headers["Retry-After"]) > 0
+    (tmp_path / "elsewhere").rename(documents)
+    assert uploaded(alipay, made["id"], "commitment_letter").status_code == 201

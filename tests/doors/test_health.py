@@ -116,3 +116,14 @@ def test_the_figures_are_those_of_the_ledger(base_url: str, office: Office) -> N
     assert seen['kinbind_refusals_total{code="key_required"}'] >= 1
     assert any(name.startswith("kinbind_http_requests_total") for name in seen)
     assert not any("bnd_" in name for name in seen)
+
+
+def test_a_database_that_stands_still_is_told_of_and_keeps_no_scrape(base_url: str, office: Office,
+                                                                     monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setattr("api.health._FRESH_SECONDS", 0.0)
+    with office.ledger.transaction() as conn:
+        conn.execute("lock table bindings in access exclusive mode")  # whoever reads waits, as for a disk that hangs
+        monkeypatch.setattr("api.health._ANSWER_SECONDS", 0.1)
+        assert [figures(base_url)["kinbind_database_up"] for _ in range(3)] == [0, 0, 0]
+    monkeypatch.setattr("api.health._ANSWER_SECONDS", 30.0)
+    assert figures(base_url)["kinbind_database_up"] == 1

@@ -108,5 +108,5 @@ def test_where_there_is_no_worker_somebody_hears_of_it():
     told = yaml.safe_load((ROOT / "deploy" / "alerts.yml").read_text())
     (alert,) = [rule for group in told["groups"] for rule in group["rules"] if rule["alert"] == "KinbindNoWorker"]
     ways = [way.strip() for way in alert["expr"].split(" or ")]
-    heartbeat = "kinbind_worker_heartbeat_timestamp_seconds"
+    heartbeat = 'kinbind_worker_heartbeat_timestamp_seconds{worker=~"worker.*"}'
     assert ways == [f"time() - max({heartbeat}) > 60", f"absent({heartbeat})"]

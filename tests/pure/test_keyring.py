@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from cli import doctor
+from cli.main import app
 from models import keyring
 
 
@@ -28,6 +30,12 @@ def test_a_keyring_that_lacks_something_is_none(tmp_path, change):
     path.write_text(json.dumps(body))
     with pytest.raises(keyring.KeyringBrokenError):
         keyring.read(path)
+
+
+def test_a_keyring_that_cannot_be_read_says_why(tmp_path):
+    (tmp_path / "keys.json").mkdir()
+    with pytest.raises(keyring.KeyringUnreadableError, match=r"keys.json cannot be read: Is a directory"):
+        keyring.read(tmp_path / "keys.json")
 
 
 @pytest.fixture
@@ -53,3 +61,13 @@ def test_a_keyring_as_kubernetes_mounts_it_is_well(found, mode):
 @pytest.mark.parametrize("mode", [0o604, 0o644, 0o601, 0o602, 0o660, 0o460, 0o444])
 def test_a_keyring_that_others_read_or_a_group_writes_is_not(found, mode):
     assert found(mode) == "bad"
+
+
+def test_a_keyring_is_made_once_by_hand(tmp_path, monkeypatch):
+    monkeypatch.setenv("KINBIND_KEYS_FILE", str(tmp_path / "keys.json"))
+    assert CliRunner().invoke(app, ["keys", "make"]).exit_code == 0
+    made = (tmp_path / "keys.json").read_bytes()
+    again = CliRunner().invoke(app, ["keys", "make"])
+    assert (again.exit_code, "never made anew" in again.stderr) == (1, True)
+    assert (tmp_path / "keys.json").read_bytes() == made
+    assert (tmp_path / "keys.json").stat().st_mode & 0o777 == 0o600

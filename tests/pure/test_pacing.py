@@ -10,7 +10,7 @@ import pytest
 
 from models.ledger import Ledger
 from workflows.views import pacing
-from workflows.views.pacing import AFTER, COOLS, OLDEST, PAGE, REMEMBERED, STANDS_FOR, WARM, Paced, keep_warm
+from workflows.views.pacing import AFTER, COOLS, LONGEST, OLDEST, PAGE, REMEMBERED, STANDS_FOR, WARM, Paced, keep_warm
 
 
 class Clock:
@@ -61,6 +61,16 @@ def test_what_is_slow_stands_for_many_times_what_it_took(clock: Clock) -> None:
     _, paced = counting(clock, 2)
     assert paced(ledger, "all") == 1
     clock.now += STANDS_FOR * 2 - 1
+    assert paced(ledger, "all") == 1
+    clock.now += 1
+    assert paced(ledger, "all") == 2
+
+
+def test_what_a_server_that_stood_still_has_answered_stands_no_longer_than_a_minute(clock: Clock) -> None:
+    ledger = a_ledger()
+    _, paced = counting(clock, 180)
+    assert paced(ledger, "all") == 1
+    clock.now += LONGEST - 1
     assert paced(ledger, "all") == 1
     clock.now += 1
     assert paced(ledger, "all") == 2

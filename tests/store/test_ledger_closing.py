@@ -1,4 +1,4 @@
-"""A ledger that closes while somebody still reads: nothing is left open, and nobody begins to read."""
+"""A ledger that closes, or whose server hangs up: nothing is left open, nobody begins to read, no request pays."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -32,3 +32,18 @@ def test_who_still_reads_is_the_last(database_url: str, *, fails: bool) -> None:
             ledger.read(_SLOWLY)
         while beside.execute(_READING).fetchone() != (0,):  # a limit of the test's own ends it
             pass
+
+
+def test_nobody_is_given_a_connection_that_the_server_has_closed(database_url: str) -> None:
+    ledger = Ledger(database_url, size=2)
+    try:
+        with ledger.desk(), ledger.desk():
+            pass  # two are open
+        with psycopg.connect(database_url, autocommit=True) as beside:
+            others = "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+            assert beside.execute(f"select pg_terminate_backend(pid) {others}").rowcount >= 2
+            while beside.execute(f"select {others}").rowcount:
+                pass
+        assert [ledger.now() <= ledger.now() for _ in range(4)] == [True] * 4
+    finally:
+        ledger.close()

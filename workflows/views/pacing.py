@@ -20,6 +20,7 @@ from models.ledger import Ledger, LedgerClosedError
 
 QUICK = 0.25  # seconds
 STANDS_FOR = 20  # times what it took: a twentieth of the time is spent on looking
+LONGEST = 60.0  # seconds for which an answer stands at most: a look may have been slow because the server stood still
 PAGE = 0.05  # seconds: what is quick where a page waits for it
 OLDEST = 15.0  # seconds: no answer is given that is older, and was renewed behind somebody's back
 AFTER = 0.3  # seconds: a page that is given the old answer is made before its renewal takes the processor
@@ -141,7 +142,7 @@ class Paced(Generic[_Asked, _Answer]):
             del kept[old]
         kept.pop(asked, None)
         if now - begun > self._quick:
-            until = now + STANDS_FOR * (now - begun)
+            until = now + min(LONGEST, STANDS_FOR * (now - begun))
             kept[asked] = _Kept(answer, begun, until, max(until, begun + OLDEST) if self._behind else until)
 
 

@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from gateways.documents import DocumentMissing, FolderStore, open_documents
+from gateways.documents import DocumentMissing, DocumentsAway, FolderStore, open_documents
 from gateways.sandbox import Pool
 from gateways.windows import NotConfigured, open_windows
 from models.keyring import Keyring, SealBrokenError
@@ -70,6 +70,18 @@ def test_a_write_that_fails_leaves_the_old_one_whole(store, tmp_path, monkeypatc
             store.put(ONE, b"two")
     assert store.get(ONE) == b"one"
     assert len(files(tmp_path)) == 1
+
+
+def test_a_folder_that_is_gone_is_away_and_no_document_missing(store, tmp_path):
+    store.put(ONE, b"one")
+    (tmp_path / "documents").rename(tmp_path / "elsewhere")
+    for asked in (lambda: store.put(ONE, b"two"), lambda: store.get(ONE)):
+        with pytest.raises(DocumentsAway):
+            asked()
+    (tmp_path / "elsewhere").rename(tmp_path / "documents")
+    assert store.get(ONE) == b"one"
+    with pytest.raises(DocumentMissing):
+        store.get(ONE[:-1] + "x")
 
 
 def test_what_a_killed_process_left_is_dropped_after_an_hour(tmp_path):

@@ -1,0 +1,24 @@
+"""A log that cannot be written stops no work."""
+
+from pathlib import Path
+
+import pytest
+
+from models import logs
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is Linux's")
+def test_the_disk_of_the_log_is_full() -> None:
+    full = Path("/dev/full").open("w", buffering=1)  # noqa: SIM115  its close fails as its writes do
+    log = logs._Lines(full)
+    for level in (log.debug, log.info, log.warning, log.error, log.exception, log.critical):
+        level("a line")
+    with pytest.raises(OSError, match="space"):
+        full.write("what is no log fails\n")
+
+
+def test_a_fault_of_the_system_says_which() -> None:
+    fault = FileNotFoundError(2, "No such file", "/of/a/family")
+    told = logs.fault(None, "error", {"event": "x", "exc_info": fault})
+    assert (told["fault"], told["errno"]) == ("FileNotFoundError", "ENOENT")
+    assert "family" not in str(told)
