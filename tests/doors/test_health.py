@@ -118,8 +118,9 @@ def test_the_figures_are_those_of_the_ledger(base_url: str, office: Office) -> N
     assert not any("bnd_" in name for name in seen)
 
 
-def test_a_database_that_stands_still_is_told_of_and_keeps_no_scrape(base_url: str, office: Office,
-                                                                     monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_a_database_that_stands_still_is_told_of_and_keeps_no_scrape(
+    base_url: str, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("api.health._FRESH_SECONDS", 0.0)
     with office.ledger.transaction() as conn:
         conn.execute("lock table bindings in access exclusive mode")  # whoever reads waits, as for a disk that hangs
