@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from api.answered import Answer, Credential, EventView, Fund, PlanView, Policy, Reason
+from api.answered import Answer, Credential, Event, EventView, Fund, PlanView, Policy, Reason
 from api.shapes import OneOf
 from policies.words import ChannelName, Product, Purpose
 from workflows.endpoints import EVENTS
@@ -73,10 +73,12 @@ class ConsentPage(Answer):
 
 
 class EventData(Answer):
-    """Which line, and the binding as of it; a party notice says for whom this channel hears of it."""
+    """Which line, and the binding as of it; a party notice says what it was, and for whom this channel hears of it."""
 
     sequence: int
     binding: EventView
+    event: Event | None = None
+    reason: Reason | None = None
     parties: list[Literal["holder", "member"]] | None = None
 
 

@@ -20,13 +20,14 @@ from sqlalchemy import text
 
 from models.ids import new_id
 from models.ledger import Ledger
-from tasks.feed import PARTY_NOTICE, fan_out
+from tasks.feed import fan_out
 from tasks.office import Office
 from tasks.webhooks import Answer, Letter, post
 from workflows.endpoints import signing
 from workflows.errors import Refused, not_found
 from workflows.views import public
 from workflows.views.asof import case_as_of
+from workflows.views.feed import PARTY_NOTICE, notice_of, said_of
 
 __all__ = ["deliver", "fan_out", "put_aside", "send_again", "tell", "test_delivery"]
 
@@ -107,11 +108,6 @@ where d.state = 'parked' order by d.settled_at desc, d.id desc limit :limit
 """)
 _ENDPOINT = """
 select url, secrets, kinbind_now(), extract(epoch from clock_timestamp())::float8 from webhook_endpoints where id = %s
-"""
-_PARTIES = """
-select a.holder, a.member, array(select person from person_channels p where p.channel = %s
-  and p.person in (a.holder, a.member))
-from applications a where a.binding_id = %s
 """
 log = structlog.get_logger()
 
@@ -225,23 +221,15 @@ def _bring(office: Office, letter: Claimed, claimed_at: float) -> None:
 
 def _freeze(office: Office, letter: Claimed) -> str:
     """Build the body as of its line and keep it: the same bytes at every retry."""
+    notice = None
+    if letter.type == PARTY_NOTICE:
+        notice = notice_of(office.ledger, letter.channel, letter.binding_id, letter.sequence)
     with office.ledger.desk() as conn:
         case, at = case_as_of(conn, office.desk.reader, letter.binding_id, letter.sequence)
-        notice = letter.type == PARTY_NOTICE
-        view = public.view_elsewhere(case, at) if notice else public.public_view(case, at)
-        data = {"sequence": letter.sequence, "binding": view}
-        if notice:
-            data["parties"] = _parties(conn, letter)
+        data = said_of(case, at, notice)
         body = public.dumps({"type": letter.type, "timestamp": at, "data": data}).decode()
         conn.execute(_FREEZE, (body, letter.id))
     return body
-
-
-def _parties(conn: Connection[Any], letter: Claimed) -> list[str]:
-    """Which of the two this channel has acted for: whom it may tell."""
-    row = conn.execute(_PARTIES, (letter.channel, letter.binding_id)).fetchone()
-    holder, member, known = row or (None, None, [])
-    return [role for role, person in (("holder", holder), ("member", member)) if person in known]
 
 
 def _note(conn: Connection[Any], letter: Claimed, answer: Answer) -> None:

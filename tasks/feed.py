@@ -16,9 +16,9 @@ from psycopg import Connection
 from models.ids import new_id
 from policies.words import ChannelName
 from tasks.office import Office
+from workflows.views.feed import PARTY_NOTICE
 
 BATCH = 500  # lines of one channel in one commit
-PARTY_NOTICE = "binding.party_notice"
 
 _NEWS = """
 select c from unnest(%s::text[]) as c left join feed_cursors f on f.channel = c

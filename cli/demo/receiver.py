@@ -12,8 +12,8 @@ from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from tasks.feed import PARTY_NOTICE
 from tasks.stuck import RECOVERED, STUCK
+from workflows.views.feed import PARTY_NOTICE
 
 # What stands at a line and is no event of the binding's own.
 BESIDE = (PARTY_NOTICE, STUCK, RECOVERED)

@@ -92,6 +92,7 @@ def test_a_party_learns_of_it_in_every_channel_that_acts_for_him(
     notice = page["items"][0]
     assert [(one["type"], one["data"]["sequence"]) for one in page["items"]] == [("binding.party_notice", 1)]
     assert (notice["data"]["binding"]["id"], notice["data"]["parties"]) == (made["id"], ["holder"])
+    assert (notice["data"]["event"], notice["data"]["reason"]) == ("submitted", None)
     own = submitted(wechat, seed=83)
     fan_out(office)
     rest = pulled(wechat, page["next_cursor"])

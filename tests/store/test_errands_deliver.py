@@ -111,7 +111,7 @@ def test_a_party_learns_of_it_in_every_channel_that_has_acted_for_him(office: Of
     post_all(office)
     notices = [one for one in receiver.letters if one.type == "binding.party_notice"]
     assert [one.place for one in notices] == [(theirs, 1)]
-    assert notices[0].data["parties"] == ["holder"]
+    assert [notices[0].data[name] for name in ("event", "reason", "parties")] == ["submitted", None, ["holder"]]
 
 
 def test_both_secrets_sign_while_one_is_rotated(office: Office, receiver: Receiver) -> None:

@@ -6,19 +6,30 @@ late. The page ends before the oldest transaction that is still running, so that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
 
+from models.ledger import Ledger
 from workflows.case import Case
 from workflows.engine import Desk
 from workflows.views import cursors, public
 from workflows.views.asof import cases_as_of
 
+# What a channel is told of a line of another's: what it was, and for which of the two it hears of it.
+_NOTICED = """
+  h.event, h.reason,
+  array(select role from unnest(array['holder', 'member'], array[a.holder, a.member]) as party(role, person)
+        where exists (select from person_channels c where c.person = party.person and c.channel = :channel)) as parties
+"""
+_NOTICE = f"""
+select {_NOTICED} from history h join applications a on a.binding_id = h.binding_id
+where h.binding_id = :binding and h.sequence = :sequence
+"""  # noqa: S608  a text of ours
 # Two streams in one order: the channel's own lines (kind 0), and what it is told of the persons it has acted for (1).
-_AFTER = text("""
+_AFTER = text(f"""
 with page as (
   (select h.xid, 0 as kind, h.id, h.binding_id, h.sequence from history h
    where h.channel = :channel and (h.xid, h.id) > (cast(cast(:xid as text) as xid8), :own)
@@ -30,14 +41,13 @@ with page as (
      and n.xid < pg_snapshot_xmin(pg_current_snapshot())
    order by n.xid, n.id limit :limit)
   order by 1, 2, 3 limit :limit)
-select p.xid::text as xid, p.kind, p.id, p.binding_id, p.sequence, h.event,
-  array(select role from unnest(array['holder', 'member'], array[a.holder, a.member]) as party(role, person)
-        where exists (select from person_channels c where c.person = party.person and c.channel = :channel)) as parties
+select p.xid::text as xid, p.kind, p.id, p.binding_id, p.sequence, {_NOTICED}
 from page p
 join history h on h.binding_id = p.binding_id and h.sequence = p.sequence
 join applications a on a.binding_id = p.binding_id
 order by p.xid, p.kind, p.id
-""")
+""")  # noqa: S608  a text of ours
+PARTY_NOTICE = "binding.party_notice"
 BEGINNING = cursors.encode("0", 0, 0)
 _ALL = 2**63 - 1
 
@@ -68,12 +78,29 @@ def _items(desk: Desk, rows: Sequence[Any]) -> list[dict[str, Any]]:
 
 def _event(row: Any, case: Case, at: datetime) -> dict[str, Any]:
     own = row["kind"] == 0
-    view = public.public_view(case, at) if own else public.view_elsewhere(case, at)
-    data = {"sequence": row["sequence"], "binding": view}
     return {
-        "id": f"{case.id}:{row['sequence']}", "type": f"binding.{row['event']}" if own else "binding.party_notice",
-        "timestamp": at, "data": data if own else data | {"parties": row["parties"]},
+        "id": f"{case.id}:{row['sequence']}", "type": f"binding.{row['event']}" if own else PARTY_NOTICE,
+        "timestamp": at, "data": said_of(case, at, None if own else row),
     }  # fmt: skip
+
+
+def said_of(case: Case, at: datetime, notice: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What a letter and the feed say of a line, the case being as it left it: `{sequence, binding}`.
+
+    A `notice`, to a channel that did not apply but has acted for a party, besides has `event`, `reason` and `parties`.
+    """
+    if notice is None:
+        return {"sequence": case.version, "binding": public.public_view(case, at)}
+    return {
+        "sequence": case.version, "binding": public.view_elsewhere(case, at),
+        **{name: notice[name] for name in ("event", "reason", "parties")},
+    }  # fmt: skip
+
+
+def notice_of(ledger: Ledger, channel: str, binding_id: str, sequence: int) -> Mapping[str, Any]:
+    """The notice of this line to this channel, for `said_of`."""
+    named = {"channel": channel, "binding": binding_id, "sequence": sequence}
+    return dict(ledger.read(text(_NOTICE), named, fresh=True)[0])
 
 
 def _behind(row: Any) -> str:
