@@ -65,11 +65,10 @@ def problem(request: Request, refused: Refused) -> Response:
 
 
 def _detail(code: str, said: str, errors: Sequence[Mapping[str, Any]] | None, language: Language) -> str:
-    """What is said, then where; and what is wrong there, unless that has been said."""
-    if not errors:
-        return said
-    places = [(one["pointer"] or "/", text(one["code"], language) if one["code"] != code else "") for one in errors[:5]]
-    return f"{said}: {'; '.join(f'{pointer} {what}'.rstrip() for pointer, what in places)}"
+    """What is said, then where, unless it is of the whole; and what is wrong there, unless that has been said."""
+    found = ((one["pointer"], text(one["code"], language) if one["code"] != code else "") for one in errors or ())
+    places = [told for pointer, what in found if (told := f"{pointer} {what}".strip())]
+    return f"{said}: {'; '.join(places[:5])}" if places else said
 
 
 def translate(fault: Exception) -> Refused:

@@ -157,6 +157,13 @@ def test_a_list_is_named_and_nothing_is_said_twice(document: dict[str, Any], ali
     assert refused["detail"] == "This relationship may not be bound: /relationship"
 
 
+def test_what_is_wrong_with_the_whole_has_no_place(document: dict[str, Any], as_: Caller) -> None:
+    body = application(seed=76)
+    refused = problem(document, as_("jiangsu_yibaoyun").post("/v1/bindings", json=body, headers=key()))
+    assert (refused["code"], refused["errors"][0]["pointer"]) == ("channel_not_open", "")
+    assert refused["detail"] == "This channel is not open at the insured place"
+
+
 def test_a_product_that_nobody_offers_there_is_told_apart(document: dict[str, Any], as_: Caller) -> None:
     outline = {
         "product": "account_sharing", "method": "id_number", "relationship": "PARENT",
