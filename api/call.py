@@ -24,7 +24,7 @@ from starlette.responses import Response
 from api.clerk import Clerk
 from api.idempotency import Work, freely, idempotency, once
 from api.meters import REPLAYS
-from api.reading import MAX_JSON, Shape, canonical, parse_json, read_body, shaped
+from api.reading import MAX_ERRORS, MAX_JSON, Shape, canonical, parse_json, pointer_to, read_body, shaped
 from api.shapes import ActingFor
 from api.slow import Places
 from api.texts import Language, language_of
@@ -297,6 +297,18 @@ def asks(*roles: str) -> Callable[[Request], Awaitable[Call]]:
         found = tuple(one for one in roles if one in has)
         if not found:
             raise Refused("role_required", 403)
+        _no_other_parameters(request)
         return Call(request, state.office, state.clerk, caller, found)
 
     return dependency
+
+
+def _no_other_parameters(request: Request) -> None:
+    """A parameter that the call does not have would be let be, and the feed begin anew for a `cursor`.
+
+    Raises `Malformed`.
+    """
+    known = {one.alias for one in request.scope["route"].dependant.query_params}
+    unknown = sorted(request.query_params.keys() - known)[:MAX_ERRORS]
+    if unknown:
+        raise Malformed([{"pointer": pointer_to(name), "code": "unknown_field"} for name in unknown])

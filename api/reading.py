@@ -14,7 +14,7 @@ from starlette.requests import Request
 from workflows.errors import Malformed, Refused
 
 MAX_JSON = 64 * 1024  # bytes
-_MAX_ERRORS = 50
+MAX_ERRORS = 50
 _MAX_DEPTH = 32  # of objects and lists within each other: ours have four
 _MAX_DRAIN = 4  # times the limit: read and thrown away, so that the client hears the answer
 _QUOTED = re.compile("'([^']*)'")
@@ -85,7 +85,7 @@ def parse_json(raw: bytes, content_type: str = "") -> Any:
         raise Refused("request_unreadable", 400, doubled[0])
     errors = [{"pointer": pointer, "code": code} for pointer, one in all_of_it if (code := _unfit(one))]
     if errors:
-        raise Malformed(errors[:_MAX_ERRORS])
+        raise Malformed(errors[:MAX_ERRORS])
     return value
 
 
@@ -104,7 +104,7 @@ def shaped(shape: type[Shape], value: Any) -> Shape:
 
 def faults(fault: ValidationError, shape: type[BaseModel] | None = None) -> list[dict[str, Any]]:
     """Pydantic's findings in our words, with the words of `shape` that a missing field may have; never the input."""
-    found = fault.errors(include_url=False, include_input=False)[:_MAX_ERRORS]
+    found = fault.errors(include_url=False, include_input=False)[:MAX_ERRORS]
     told = [found_at(one["loc"], one) for one in found]
     for error, one in zip(told, found, strict=True):
         if error["code"] == "required" and (words := _words(shape, one["loc"])):

@@ -224,3 +224,16 @@ def test_a_consent_of_tomorrow(alipay: httpx.Client) -> None:
     body["consents"][0]["accepted_at"] = "2999-01-01T00:00:00Z"
     said = refused(alipay.post("/v1/bindings", json=body, headers=key()), 422, "consent_time_invalid")
     assert said["errors"][0]["pointer"] == "/consents/0/accepted_at"
+
+
+def test_a_parameter_that_the_call_does_not_have(alipay: httpx.Client) -> None:
+    """To let it be would begin the feed anew, and answer the first page of a list again and again."""
+    refused = alipay.get("/v1/events", params={"cursor": "x", "limit": 1})
+    (fault,) = refused.json()["errors"]
+    assert (refused.status_code, fault["pointer"], fault["code"]) == (422, "/cursor", "unknown_field")
+    refused = alipay.get("/v1/bindings/bnd_none", params={"a/b": "1", "z": "2"})
+    assert [one["pointer"] for one in refused.json()["errors"]] == ["/a~1b", "/z"]
+    assert alipay.get("/v1/webhook-endpoints", params={"limit": 1}).status_code == 200
+    assert [alipay.get(path, params={"x": "1"}).status_code for path in ("/docs", "/openapi.json", "/healthz")] == [
+        200
+    ] * 3
