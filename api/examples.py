@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -146,3 +147,9 @@ def tells(shape: type[BaseModel], status: int = 200, description: str = "Done") 
     """The same without an example."""
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{shape.__name__}"}}}
     return {"responses": {status: {"description": description, "content": content}}}
+
+
+def is_of(kinds: Mapping[str, dict[str, Any]], description: str) -> dict[str, Any]:
+    """The same of what is no JSON, by its media types."""
+    content = {kind: {"schema": schema} for kind, schema in kinds.items()}
+    return {"responses": {200: {"description": description, "content": content}}}

@@ -17,6 +17,8 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
+from api import examples
+from api.answered import Answer
 from models.ledger import Ledger
 from workflows.readiness import readiness
 from workflows.views import stuck
@@ -30,14 +32,33 @@ _ANSWER_SECONDS = 5.0  # half of what Prometheus waits for a scrape
 _FRESH_SECONDS = 30.0  # how long figures of the ledger are given again: they read every binding's state
 
 
-@router.get("/healthz", summary="Alive")
+class Alive(Answer):
+    """Whether the process can work."""
+
+    alive: bool
+
+
+class Ready(Answer):
+    """Whether everything is there, and what is."""
+
+    ready: bool
+    checks: dict[str, bool]
+
+
+def _either_way(shape: type[Answer]) -> dict[str, Any]:
+    """It says the same of itself with 200 and with 503."""
+    yes, no = examples.tells(shape, 200, "Yes"), examples.tells(shape, 503, "No")
+    return {"responses": yes["responses"] | no["responses"]}
+
+
+@router.get("/healthz", summary="Alive", **_either_way(Alive))
 async def healthz(request: Request) -> Response:
     """Answer 200 as long as the process can work: without its clerk it keeps all waiting, and wants a new start."""
     alive = request.app.state.clerk.here()
     return _json({"alive": alive}, 200 if alive else 503)
 
 
-@router.get("/readyz", summary="Ready: database, broker, migrations, clerk, a worker seen lately")
+@router.get("/readyz", summary="Ready: database, broker, migrations, clerk, a worker seen lately", **_either_way(Ready))
 async def readyz(request: Request) -> Response:
     """Answer 200 when everything that the service needs is there, else 503 and what is not."""
     state = request.app.state
@@ -46,7 +67,8 @@ async def readyz(request: Request) -> Response:
     return _json({"ready": ready, "checks": checks}, 200 if ready else 503)
 
 
-@router.get("/metrics", summary="Figures for Prometheus")
+@router.get("/metrics", summary="Figures for Prometheus", response_class=Response,
+            **examples.is_of({"text/plain": {"type": "string"}}, "In the text format of Prometheus"))  # fmt: skip
 async def metrics(request: Request) -> Response:
     """What this process counted, and how the ledger stands."""
     figures = request.app.state.figures.registry

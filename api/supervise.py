@@ -59,7 +59,12 @@ async def reveal(call: Looker, binding_id: str) -> Response:
     return answer(await call.run(opening.reveal, desk, binding_id, actor, asked.field, asked.purpose))
 
 
-@router.get("/v1/bindings/{binding_id}/materials/{material_id}/content", summary="The document; logged")
+@router.get(
+    "/v1/bindings/{binding_id}/materials/{material_id}/content",
+    summary="The document; logged",
+    response_class=Response,
+    **examples.is_of({kind: {"type": "string", "format": "binary"} for kind in _SUFFIXES}, "The document"),
+)
 async def content(call: Looker, binding_id: str, material_id: str) -> Response:
     """The bytes as they were uploaded, for this look only."""
     await call.look(binding_id, scopes.staff)  # in that role of several which may see it
