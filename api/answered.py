@@ -8,26 +8,41 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from api.shapes import OneOf, Relationship, State
+from api.texts import FIELDS
 from policies.words import ChannelName, IdType, Initiator, Kind, Method, Product, Purpose, Subject
 from workflows.binding import MOVES
 from workflows.case import STATES
 from workflows.views import reason_words
+from workflows.views.public import ACTIONS
 from workflows.views.stuck import CAUSES
 
-Event = Annotated[str, OneOf(tuple(sorted({move.event for move in MOVES})))]
-Reason = Annotated[str, Field(description="one of the words of `Reason`, of the pack's own lists, or what staff wrote")]
+EVENTS = tuple(sorted({move.event for move in MOVES} | {"repaired"}))
+_BESIDE = {"upload_material", "withdraw_consent", "claim", "release"}  # offered, and no move of the law
+ACTS = tuple(sorted({name for acts in ACTIONS.values() for name, _ in acts} | _BESIDE))
+Event = Annotated[str, OneOf(EVENTS)]
+OF_WORDS = "x-words"  # in a schema: the name of the list in `words()` that the document is to refer to
+Reason = Annotated[str, WithJsonSchema({OF_WORDS: "Reason"})]
+Action = Annotated[str, OneOf(ACTS)]
 Step = Literal["face_check", "authorisation", "agency_review"]
+WhyNot = Literal["not_active", "suspended", "purpose_not_allowed", "wrong_product", "not_own_code",
+                 "region_not_allowed"]  # fmt: skip
 Credential = Literal["member", "holder"]
 Fund = Literal["member_own", "holder_personal_account"]
 
 
-class Answer(BaseModel):
-    """What every answer of ours is: these fields and no others, all of them there."""
+def without_defaults(schema: dict[str, Any]) -> None:
+    """What may be left out of an answer has no value then: a default is for what is sent."""
+    for one in schema["properties"].values():
+        one.pop("default", None)
 
-    model_config = ConfigDict(extra="forbid", serialize_by_alias=True)
+
+class Answer(BaseModel):
+    """What every answer of ours is: all of these fields are there; one day others may be, too."""
+
+    model_config = ConfigDict(serialize_by_alias=True, json_schema_extra=without_defaults)
 
 
 class PartyView(Answer):
@@ -143,7 +158,7 @@ class EventView(Answer):
 class BindingView(EventView):
     """The binding view; `available_actions` is what this caller may do now."""
 
-    available_actions: list[str]
+    available_actions: list[Action]
 
 
 class BindingPage(Answer):
@@ -224,30 +239,9 @@ class FaceCheckCompleted(FaceCheck):
     binding_id: str
 
 
-class Fault(Answer):
-    """What is wrong with one field; `allowed` where there is a list of values."""
-
-    pointer: Annotated[str, Field(description="a JSON pointer, RFC 6901")]
-    code: str
-    message: str
-    allowed: list[str] | None = None
-
-
-class Problem(BaseModel):
-    """RFC 9457; more members by code, e.g. `state`, `available_actions`, `missing`, `attempts_left`, `reasons`."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    code: str
-    errors: list[Fault] | None = None
-
-
-def every_answer(root: type[BaseModel] = Answer) -> list[type[BaseModel]]:
-    """All shapes of answers, and that of problems."""
-    found: list[type[BaseModel]] = [Problem] if root is Answer else []
+def every_answer(root: type[Answer] = Answer) -> list[type[Answer]]:
+    """All shapes of answers."""
+    found: list[type[Answer]] = []
     for shape in root.__subclasses__():
         found += [shape, *every_answer(shape)]
     return found
@@ -257,17 +251,26 @@ def words() -> dict[str, Any]:
     """The table of all words, as schemas: what a state, an event, a reason, a kind can be."""
     lists: dict[str, tuple[str, ...]] = {
         "State": STATES,
-        "Event": tuple(sorted({move.event for move in MOVES})),
+        "Event": EVENTS,
+        "Action": ACTS,
         "Product": get_args(Product),
         "Method": get_args(Method),
         "Channel": get_args(ChannelName),
         "Relationship": get_args(Relationship),
         "Initiator": get_args(Initiator),
+        "Subject": get_args(Subject),
         "IdType": get_args(IdType),
         "MaterialKind": get_args(Kind),
         "Purpose": get_args(Purpose),
+        "Credential": get_args(Credential),
+        "FundSource": get_args(Fund),
+        "EntitlementReason": get_args(WhyNot),
         "StuckCause": tuple(CAUSES),
+        "FieldCode": tuple(FIELDS),
     }
     known = {name: {"type": "string", "enum": list(values)} for name, values in lists.items()}
     listed = {"type": "string", "examples": sorted(reason_words.known())}
-    return known | {"Reason": listed | {"description": "Reasons that are the same everywhere; packs add their own."}}
+    return known | {
+        "Reason": listed
+        | {"description": "These are the same everywhere; packs add their own, and staff may write one."}
+    }

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from api.answered import Answer, BindingView, FaceChecks, Line, PartyView, Reason, Ticket
+from api.answered import Action, Answer, BindingView, FaceChecks, Line, PartyView, Reason, Ticket
 from api.shapes import OneOf, Relationship, State
 from policies.words import ChannelName, Method, Product
 from workflows.views.stuck import CAUSES
@@ -112,7 +112,7 @@ class TicketItem(WorkItem):
     counter_ticket: Ticket | None
     materials_complete: bool
     registry_answered: bool
-    available_actions: list[str]
+    available_actions: list[Action]
 
 
 class TicketPage(Answer):

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
-from api.answered import Answer, Credential, Event, EventView, Fund, PlanView, Policy, Reason
-from api.shapes import OneOf
+from api.answered import Answer, Credential, Fund, PlanView, Policy, WhyNot
 from policies.words import ChannelName, Product, Purpose
-from workflows.endpoints import EVENTS
-
-EventType = Annotated[str, OneOf(tuple(sorted(EVENTS)))]
 
 
 class Notice(Answer):
@@ -72,32 +68,6 @@ class ConsentPage(Answer):
     next_cursor: None
 
 
-class EventData(Answer):
-    """Which line, and the binding as of it; a party notice says what it was, and for whom this channel hears of it."""
-
-    sequence: int
-    binding: EventView
-    event: Event | None = None
-    reason: Reason | None = None
-    parties: list[Literal["holder", "member"]] | None = None
-
-
-class FeedEvent(Answer):
-    """What a webhook would say of the line; `id` is the same in every page."""
-
-    id: str
-    type: EventType
-    timestamp: datetime
-    data: EventData
-
-
-class EventPage(Answer):
-    """Events in order; an empty page returns the cursor that it was asked with."""
-
-    items: list[FeedEvent]
-    next_cursor: str
-
-
 class EndpointView(Answer):
     """An endpoint without its secret; `events` null is all, `disabled_at` since when it is off because of a 410."""
 
@@ -143,10 +113,10 @@ class TestSent(Answer):
 
 
 class Entitlement(Answer):
-    """Whether it may be used so, now."""
+    """Whether it may be used so, now; `binding_id` is null with `not_active`."""
 
     allowed: bool
-    reason: Reason | None
+    reason: WhyNot | None
     binding_id: str | None
 
 

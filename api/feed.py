@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from api import examples
-from api.answered_uses import EventPage
+from api.answered_events import EventPage
 from api.call import Call, answer, asks
 from workflows.views.cursors import MOST
 from workflows.views.feed import events

@@ -7,12 +7,15 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import iter_route_contexts
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from api import pages
-from api.answered import every_answer, words
+from api import headers, pages, refusing
+from api.answered import OF_WORDS, every_answer, words
+from api.answered_events import webhooks
+from api.answered_problems import Problem
 from api.shapes import every_shape
 from workflows.views.public import dumps
 
@@ -66,29 +69,6 @@ _PROBLEM = {
     "code": "holder_limit",
 }
 _KEY_NEEDED = {"/v1/bindings", "/v1/counter/tickets"}  # where an application is made
-_HEADERS = {
-    "IdempotencyKey": {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "description": "The same key and the same request give the first answer again, for 7 days.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-        "example": '"8e03978e-40d5-43e8-bc93-6894a57f9324"',
-    },
-    "IfMatch": {
-        "name": "If-Match",
-        "in": "header",
-        "description": "The version in mind, from `ETag`; 412 `stale_version` when it has moved.",
-        "schema": {"type": "string"},
-        "example": '"5"',
-    },
-    "AcceptLanguage": {
-        "name": "Accept-Language",
-        "in": "header",
-        "description": "The language of texts: `zh-CN` or `en`.",
-        "schema": {"type": "string", "default": "zh-CN"},
-        "example": "en",
-    },
-}
 
 
 def document(app: FastAPI) -> dict[str, Any]:
@@ -100,39 +80,65 @@ def document(app: FastAPI) -> dict[str, Any]:
         )  # fmt: skip
         components = made.setdefault("components", {})
         components["schemas"] = _schemas()  # FastAPI's own are of faults that never leave us in its form
-        components["parameters"] = _HEADERS | {"IdempotencyKeyNeeded": _HEADERS["IdempotencyKey"] | {"required": True}}
+        needed = headers.SENT["IdempotencyKey"] | {"required": True}
+        components["parameters"] = headers.SENT | {"IdempotencyKeyNeeded": needed}
+        components["headers"] = headers.ANSWERED
+        components["responses"] = refusing.shared()
         components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         for path, operations in made["paths"].items():
             for method, operation in operations.items():
                 _complete(path, method, operation)
+        lists = {tuple(one["enum"]): name for name, one in words().items() if "enum" in one}
+        made["webhooks"] = webhooks()
+        made["paths"] = _by_name(made["paths"], lists)
+        components["schemas"] = _by_name(components["schemas"], lists) | words()
         _examples_whole(app, made["paths"])
         app.openapi_schema = made
     return app.openapi_schema
 
 
 def _schemas() -> dict[str, Any]:
-    """What is sent, what is answered, and the table of words."""
+    """What is sent, and what is answered."""
     template = "#/components/schemas/{model}"
+    answers: list[type[BaseModel]] = [*every_answer(), Problem]
     _, sent = models_json_schema([(shape, "validation") for shape in every_shape()], ref_template=template)
-    _, told = models_json_schema([(shape, "validation") for shape in every_answer()], ref_template=template)
+    _, told = models_json_schema([(shape, "validation") for shape in answers], ref_template=template)
     told["$defs"]["Problem"]["examples"] = [_PROBLEM]
-    return {**sent["$defs"], **told["$defs"], **words()}
+    return {**sent["$defs"], **told["$defs"]}
+
+
+def _by_name(value: Any, lists: dict[tuple[str, ...], str]) -> Any:
+    """The same with each list of words that has a name as a reference to it."""
+    if isinstance(value, list):
+        return [_by_name(one, lists) for one in value]
+    if not isinstance(value, dict):
+        return value
+    listed = value.get("enum")
+    name = lists.get(tuple(listed)) if isinstance(listed, list) else value.get(OF_WORDS)
+    if name is None:
+        return {key: _by_name(one, lists) for key, one in value.items()}
+    rest = {key: one for key, one in value.items() if key not in {"enum", "type", "title", OF_WORDS}}
+    return {"$ref": f"#/components/schemas/{name}", **rest}
 
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     """Add what every operation has: its key, its headers, its problems."""
     operation["responses"].pop("422", None)
-    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    operation["responses"]["default"] = {"description": "A problem", "content": problem}
     for one in operation.get("parameters", []):
         one.setdefault("description", _ELSEWHERE.get(one["name"], ""))
-    if not path.startswith("/v1/") or path.startswith("/v1/callbacks"):
+    with_key, kept = refusing.with_key(path), refusing.kept(path, method)
+    for status, told in operation["responses"].items():
+        schema = told.get("content", {}).get("application/json", {}).get("schema", {})
+        shape = schema.get("$ref", "").rpartition("/")[2]
+        if found := headers.of_success(status, shape, with_key=with_key, kept=kept):
+            told["headers"] = found
+    operation["responses"] = refusing.responses(path, method, operation) | operation["responses"]
+    if not with_key:
         return
     operation["security"] = [{"key": []}]
     named = ["AcceptLanguage"]
-    if method == "post":
-        named.append("IdempotencyKeyNeeded" if path in _KEY_NEEDED else "IdempotencyKey")
-        named += ["IfMatch"] if "{binding_id}" in path else []
+    named += ["IdempotencyKeyNeeded" if path in _KEY_NEEDED else "IdempotencyKey"] if kept else []
+    named += ["IfMatch"] if refusing.at_version(path, method) else []
     refs = [{"$ref": f"#/components/parameters/{name}"} for name in named]
     operation["parameters"] = operation.get("parameters", []) + refs
 

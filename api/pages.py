@@ -8,9 +8,11 @@ from html import escape
 from typing import Any
 
 from api.answered import words
-from api.texts import TEXTS
+from api.refusing import MEANINGS
+from api.texts import FIELDS, TEXTS
 
 Told = dict[str, Any]
+_PROBLEM = "application/problem+json"
 _CODE = re.compile(r"`([^`]+)`")
 _STYLE = """
 body{font:15px/1.5 "Noto Sans SC","PingFang SC","Microsoft YaHei","WenQuanYi Micro Hei",sans-serif;max-width:60rem;
@@ -23,28 +25,13 @@ ul{margin:.2rem 0 .6rem;padding:0;list-style:none}li{overflow-wrap:anywhere}li p
 li>code:first-child{font-weight:bold}nav ul{columns:14rem}
 """
 _BOUNDS = {("minLength", "maxLength"): " signs", ("minItems", "maxItems"): " of them", ("minimum", "maximum"): ""}
-_STATUSES = {
-    "400": "the request cannot be read, or lacks a header that it needs",
-    "401": "no key, or one that opens nothing",
-    "403": "the key is not of those whom this call is for",
-    "404": "not there, or not for this caller to know",
-    "405": "this address takes other methods",
-    "409": "not in this state, or against a limit",
-    "412": "`If-Match` names a version that has moved on",
-    "413": "too large",
-    "415": "a `Content-Type` that is not read here",
-    "422": "it can never be granted as it stands; `errors` says which field",
-    "429": "too many requests: after `Retry-After`",
-    "500": "a fault of ours: the same again, with the same `Idempotency-Key`",
-    "503": "something is away: the same again, after `Retry-After`",
-}
 
 
 def page(made: Told) -> str:
     """The page: an introduction with contents, headers and problems, then the calls, the shapes, the words."""
     shapes = {name: shape for name, shape in made["components"]["schemas"].items() if name not in words()}
     calls = "".join(_tag(tag, made) for tag in made["tags"] if _of(tag, made))
-    body = f"{_headers(made)}{_problems(made)}{calls}{_shapes(shapes)}{_words()}"
+    body = f"{_headers(made)}{_problems(made)}{calls}{_sent(made)}{_shapes(shapes)}{_words()}"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>kinbind · API</title><style>{_STYLE}</style></head><body><h1>kinbind · API</h1>"
@@ -55,7 +42,14 @@ def page(made: Told) -> str:
 
 def _contents(made: Told) -> str:
     tags = [(_anchor("tag", tag["name"]), tag["name"]) for tag in made["tags"] if _of(tag, made)]
-    listed = [("headers", "Headers"), ("problems", "Problems"), *tags, ("shapes", "Shapes"), ("words", "Words")]
+    listed = [
+        ("headers", "Headers"),
+        ("problems", "Problems"),
+        *tags,
+        ("sent", "What is sent to endpoints"),
+        ("shapes", "Shapes"),
+        ("words", "Words"),
+    ]
     rows = "".join(f'<li><a href="#{anchor}">{escape(title.capitalize())}</a></li>' for anchor, title in listed)
     return f"<nav><ul>{rows}</ul></nav><p>A field or a parameter that is not said to be optional is always there.</p>"
 
@@ -79,13 +73,17 @@ def _example(shown: str) -> str:
 def _problems(made: Told) -> str:
     """The one document of all refusals, what each status means, and the texts of the codes."""
     shape = made["components"]["schemas"]["Problem"]
-    statuses = "".join(f"<li>{status}<p>{_inline(said)}</p></li>" for status, said in _STATUSES.items())
-    codes = "".join(f"<li><code>{code}</code><p>{escape(en)}</p></li>" for code, (_, en) in sorted(TEXTS.items()))
+    statuses = "".join(f"<li>{status}<p>{_inline(said)}</p></li>" for status, said in MEANINGS.items())
+    codes, fields = (
+        "".join(f"<li><code>{code}</code><p>{escape(en)}</p></li>" for code, (_, en) in listed)
+        for listed in (sorted(TEXTS.items()), FIELDS.items())
+    )
     return (
         '<h2 id="problems">Problems</h2><p>Whatever a call refuses, it answers with '
         f'<a href="#{_anchor("shape", "Problem")}">Problem</a>.</p><ul>{statuses}</ul>'
         f"{_block(shape['examples'][0])}"
         f"<details><summary>Every code, and every <code>reason</code></summary><ul>{codes}</ul></details>"
+        f"<details><summary>What is wrong with a field</summary><ul>{fields}</ul></details>"
     )
 
 
@@ -112,7 +110,9 @@ def _call(path: str, method: str, operation: Told, made: Told) -> str:
     parts = [_prose(operation["description"]), _parameters(operation, made)]
     for media, content in operation.get("requestBody", {}).get("content", {}).items():
         parts.append(_body(media, content["schema"], made))
-    parts += [_answer(status, told) for status, told in operation["responses"].items()]
+    answers = {status: _resolved(told, made) for status, told in operation["responses"].items()}
+    parts += [_answer(status, told) for status, told in answers.items() if _PROBLEM not in told.get("content", {})]
+    parts.append(_refusals({status: told for status, told in answers.items() if _PROBLEM in told.get("content", {})}))
     head = f"<b>{method.upper()}</b> <code>{escape(path)}</code> {_inline(operation.get('summary', ''))}"
     anchor = _anchor("call", f"{method} {path}")
     return f'<details id="{anchor}"><summary>{head}</summary>{"".join(parts)}</details>'
@@ -143,13 +143,24 @@ def _body(media: str, schema: Told, made: Told) -> str:
 
 
 def _answer(status: str, told: Told) -> str:
-    if status == "default":
-        return '<h4>Else</h4><p><a href="#problems">A problem</a></p>'
     parts = [f"<h4>{status} {escape(told['description'])}</h4>"]
+    if names := ", ".join(f"<code>{name}</code>" for name in told.get("headers", {})):
+        parts.append(f"<p>Headers: {names}</p>")
     for media, content in told.get("content", {}).items():
         shown = _block(content["example"]) if "example" in content else ""
         parts.append(f"<p>{escape(media)} {_kind(content.get('schema', {}))}</p>{shown}")
     return "".join(parts)
+
+
+def _refusals(told: Told) -> str:
+    """The codes of each status; what a status means is said once, with the problems."""
+    rows = "".join(f"<li>{status} {_codes(one)}</li>" for status, one in told.items())
+    return f'<h4>Refusals</h4><p><a href="#problems">Problems</a></p><ul>{rows}</ul>' if rows else ""
+
+
+def _codes(told: Told) -> str:
+    listed = told["content"][_PROBLEM]["schema"]["properties"]["code"]["enum"]
+    return " ".join(f"<code>{code}</code>" for code in listed)
 
 
 def _resolved(one: Told, made: Told) -> Told:
@@ -160,6 +171,18 @@ def _resolved(one: Told, made: Told) -> Told:
         for part in one["$ref"].removeprefix("#/").split("/"):
             found = found[part]
     return found
+
+
+def _sent(made: Told) -> str:
+    """What endpoints are sent: the bodies, and the headers, which are the same of all."""
+    letters = [one["post"] for one in made["webhooks"].values()]
+    rows = "".join(
+        f"<li>{_kind(one['requestBody']['content']['application/json']['schema'])}"
+        f"<p>{_inline(one['description'])}</p></li>"
+        for one in letters
+    )
+    named = "".join(_field(one["name"], one, needed=True, place=one["in"]) for one in letters[0]["parameters"])
+    return f'<h2 id="sent">What is sent to endpoints</h2><ul>{rows}</ul><h4>Headers</h4><ul>{named}</ul>'
 
 
 # -- shapes ------------------------------------------------------------------------------------------------------
@@ -193,7 +216,7 @@ def _kind(schema: Told) -> str:
     """What a value may be, in words and links."""
     if "$ref" in schema:
         name = schema["$ref"].rsplit("/", 1)[-1]
-        return f'<a href="#{_anchor("shape", name)}">{name}</a>'
+        return f'<a href="#{_anchor("shape", name)}">{name}</a>{_limits(schema)}'
     if "anyOf" in schema:
         kinds = " or ".join(_kind(one) for one in schema["anyOf"])
     elif "enum" in schema or "const" in schema:

@@ -149,6 +149,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "state_not_allowed": ("该业务的办理方案不允许转到此状态", "The plan does not allow this state: see allowed"),
     "policy_unknown": ("没有该政策包版本", "No pack has this version"),
     "plan_impossible": ("按该版本无法继续办理", "Under this version the case could not come to an end: see wrong"),
+    # why a binding does not allow a use
+    "not_active": ("没有有效的绑定", "No binding between the two is in force"),
+    "suspended": ("绑定已暂停", "The binding is suspended"),
+    "purpose_not_allowed": ("该绑定不支持此用途", "The binding is not for this use"),
+    "not_own_code": ("只能出示就诊人本人的医保码", "Only the patient's own code may be shown"),
     # webhooks, and the sandbox
     "url_not_allowed": ("推送地址不可用：须为 HTTPS 公网地址", "The address must be HTTPS and public"),
     "too_many_endpoints": ("推送地址数量已达上限", "The channel has as many endpoints as allowed"),

@@ -24,6 +24,7 @@ from gateways.inspection import inspect
 from service.app import create_app
 from tasks.office import Office, open_office
 from tests.conftest import _address, _database
+from tests.doors import hearing
 from tests.doors.town import Town
 from tests.doors.visitor import Visitor
 from tests.wire import NO_AUTHORITIES
@@ -52,6 +53,23 @@ def _read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("console.app.templates", functools.cache(templates))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _overheard() -> Iterator[None]:
+    """Each answer is held against the OpenAPI document before it leaves."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("api.edge.problem", hearing.problem)
+        patched.setattr("api.edge._add_headers", hearing.add_headers)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _nothing_unsaid(_overheard: None) -> Iterator[None]:
+    """The OpenAPI document has said whatever was answered in a test."""
+    yield
+    heard, hearing.unsaid[:] = sorted(set(hearing.unsaid)), []
+    assert heard == []
 
 
 @pytest.fixture(autouse=True)
