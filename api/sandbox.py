@@ -74,9 +74,14 @@ class Person(Body):
     insured: Insured | None = None
     credential_active: bool | None = None
     pay_password: Annotated[str, Field(min_length=1, max_length=64)] | None = None
-    birth_date: Day | None = None
-    birth_certificates: Annotated[list[Certificate], Field(max_length=20)] | None = None
-    prior_filings: Annotated[list[Number], Field(max_length=20)] | None = None
+    birth_date: Annotated[Day | None, Field(description="of whoever has a document that carries no date")] = None
+    birth_certificates: Annotated[
+        list[Certificate] | None, Field(max_length=20, description="of this mother's children; replaced by number")
+    ] = None
+    prior_filings: Annotated[
+        list[Number] | None,
+        Field(max_length=20, description="numbers of members with whom this holder has filed beforehand; added"),
+    ] = None
 
 
 @router.get("/v1/sandbox/clock", summary="The time that the whole service goes by", **examples.tells(Clock))
