@@ -19,7 +19,7 @@ from workflows.views import reason_words
 from workflows.views.public import ACTIONS
 from workflows.views.stuck import CAUSES
 
-EVENTS = tuple(sorted({move.event for move in MOVES} | {"repaired"}))
+EVENTS = tuple(sorted({move.event for move in MOVES}))
 _BESIDE = {"upload_material", "withdraw_consent", "claim", "release"}  # offered, and no move of the law
 ACTS = tuple(sorted({name for acts in ACTIONS.values() for name, _ in acts} | _BESIDE))
 Event = Annotated[str, OneOf(EVENTS)]
@@ -27,8 +27,8 @@ OF_WORDS = "x-words"  # in a schema: the name of the list in `words()` that the 
 Reason = Annotated[str, WithJsonSchema({OF_WORDS: "Reason"})]
 Action = Annotated[str, OneOf(ACTS)]
 Step = Literal["face_check", "authorisation", "agency_review"]
-WhyNot = Literal["not_active", "suspended", "purpose_not_allowed", "wrong_product", "not_own_code",
-                 "region_not_allowed"]  # fmt: skip
+WhyNot = Literal["not_active", "sharing_not_active", "suspended", "purpose_not_allowed", "wrong_product",
+                 "not_own_code", "region_not_allowed"]  # fmt: skip
 Credential = Literal["member", "holder"]
 Fund = Literal["member_own", "holder_personal_account"]
 

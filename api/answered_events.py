@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import SkipJsonSchema
 
-from api.answered import EVENTS, Answer, EventView
+from api.answered import EVENTS, Answer, Event, EventView, Reason
 from api.answered_staff import Cause
 from api.shapes import OneOf, State
 
@@ -27,14 +27,18 @@ class LineData(Answer):
 
 
 class NoticeData(LineData):
-    """The same, with the parties for whom this channel hears of it."""
+    """The same, with what the line was, and the parties for whom this channel hears of it."""
 
+    event: Event
+    reason: Reason | None
     parties: list[Party]
 
 
 class EventData(LineData):
-    """The same; a party notice says for whom this channel hears of it."""
+    """The same; a party notice says what the line was, and for whom this channel hears of it."""
 
+    event: Event | SkipJsonSchema[None] = None
+    reason: Reason | None = None
     parties: list[Party] | SkipJsonSchema[None] = None
 
 

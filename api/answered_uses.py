@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from api.answered import Answer, Credential, Fund, PlanView, Policy, WhyNot
+from api.answered import Answer, Credential, Fund, PlanView, Policy, Reason, WhyNot
 from policies.words import ChannelName, Product, Purpose
 
 
@@ -38,12 +38,24 @@ class Entry(Answer):
     as_of: str | None
 
 
+class CounterAhead(Answer):
+    """Where the application will have to be verified, and why; the ticket's code comes with the case."""
+
+    reason: Reason
+    service: str | None
+    agency: str
+    agency_name: str
+    address: str
+    bring: list[str]
+
+
 class Requirements(Answer):
-    """The plan that an application would get now, and what to show with it."""
+    """The plan that an application would get now, and what to show with it; `counter` where no camera will do."""
 
     policy: Policy
     plan: PlanView
     notices: list[Notice]
+    counter: CounterAhead | None
     boundaries: Boundaries
     care_warning: str | None
     help: dict[str, str]

@@ -87,6 +87,7 @@ REQUIREMENTS = {
     "policy": VIEW["policy"],
     "plan": VIEW["plan"],
     "notices": [{"notice": "adding_member", "version": "2026-11-01", "title": "家庭成员添加告知书", "text": "……"}],
+    "counter": None,
     "boundaries": {
         "title": "医保亲情账户",
         "shown_credential": "member",

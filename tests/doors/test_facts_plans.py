@@ -84,6 +84,22 @@ def test_whose_face(town: Town, asked: dict[str, str], faces: list[str]) -> None
 
 
 @pytest.mark.parametrize(
+    ("asked", "ahead"),
+    [
+        pytest.param({}, False, id="resident"),
+        pytest.param({"method": "other_document", "id_type": "passport"}, True, id="passport"),
+        pytest.param({"method": "other_document", "id_type": "passport", **CHILD}, False, id="child, no face"),
+    ],
+)
+def test_who_will_have_to_come_to_a_counter_is_told_beforehand(town: Town, asked: dict[str, str], ahead: bool) -> None:
+    told = town.told(**asked)
+    counter = told["counter"]
+    assert (counter is not None) is ahead
+    if counter is not None:
+        assert (counter["reason"], bool(counter["agency_name"] and counter["bring"])) == ("document_not_readable", True)
+
+
+@pytest.mark.parametrize(
     ("asked", "steps"),
     [
         pytest.param({}, ["face_check"], id="national"),

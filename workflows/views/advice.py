@@ -34,7 +34,10 @@ class Outline:
 
 
 def requirements(book: LawBook, outline: Outline, now: datetime, language: str) -> dict[str, Any]:
-    """The policy, the plan and the notices to show ("zh" or "en"). Raises `NotAllowed` as a submission would."""
+    """The policy, the plan, the notices to show ("zh" or "en"), and the counter where the way leads there for certain.
+
+    Raises `NotAllowed` as a submission would.
+    """
     today = shanghai_day(now)
     born = outline.member_birth_date
     if outline.member_id_number is not None:
@@ -50,7 +53,17 @@ def requirements(book: LawBook, outline: Outline, now: datetime, language: str) 
         "policy": {"pack": plan.pack, "version": plan.version},
         "plan": _plan_view(plan),
         "notices": book.notices(plan.notices, language),
+        "counter": _counter(plan, outline.member_id_type),
     }
+
+
+def _counter(plan: Plan, id_type: str) -> dict[str, Any] | None:
+    """Where a member goes whose face is asked and whose kind of document no camera can compare (W1)."""
+    if "member" not in plan.face.subjects or id_type in plan.face.document_types:
+        return None
+    counter = plan.counter
+    return {"reason": "document_not_readable", "service": counter.service or None, "agency": counter.agency,
+            "agency_name": counter.agency_name, "address": counter.address, "bring": counter.bring}  # fmt: skip
 
 
 def _plan_view(plan: Plan) -> dict[str, Any]:
