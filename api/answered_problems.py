@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from api.answered import OF_WORDS, Action, Answer, CorrectionItem, Group, without_defaults
-from policies.words import Method, Subject
+from policies.words import ChannelName, Method, Subject
 
 _Absent = SkipJsonSchema[None]  # left out where it says nothing, and never null
 
@@ -59,6 +59,9 @@ class Problem(BaseModel):
     ] = None
     methods: Annotated[list[Method] | _Absent, Field(description="those that would fit the member")] = None
     reasons: Annotated[list[str] | _Absent, Field(description="those of the plan for this decision")] = None
+    channels: Annotated[
+        list[ChannelName] | _Absent, Field(description="those that are open at the holder's insured place")
+    ] = None
     notices: Annotated[list[str] | _Absent, Field(description="those that the plan has")] = None
     allowed: Annotated[list[str] | _Absent, Field(description="what could be said here now")] = None
     subject: Annotated[Subject | _Absent, Field(description="whose face it is now")] = None

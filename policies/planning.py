@@ -10,7 +10,7 @@ from typing import Any
 from policies.ages import age_on, face_age_day
 from policies.book import LawBook
 from policies.methods import check_relation, group_under, method_rule
-from policies.pack import Branch, InsuredRule, MethodRule, Pack
+from policies.pack import Branch, Channel, InsuredRule, MethodRule, Pack
 from policies.plan import (
     AgeGroup,
     CounterPlan,
@@ -27,7 +27,7 @@ from policies.plan import (
 )
 from policies.refusals import NotAllowed
 from policies.regions import agency_of, area_of, city_of, is_region
-from policies.words import Condition
+from policies.words import Capability, Condition
 
 __all__ = [
     "ApplicationFacts",
@@ -140,19 +140,29 @@ def _check_channel(pack: Pack, facts: ApplicationFacts) -> None:
     """Channels are open by city (F100-F103); `counter` always is, and nobody asks while `channel` is None."""
     if facts.channel in (None, "counter"):
         return
+    city = city_of(facts.holder.insured_region)
+    elsewhere = {"channels": [name for name, said in pack.channels.open.items() if _is_open(pack, said, city)]}
     channel = next((said for name, said in pack.channels.open.items() if name == facts.channel), None)
     if channel is None:
-        raise NotAllowed("channel_not_open", "")
+        raise NotAllowed("channel_not_open", "", extra=elsewhere)
     if channel.refuses is not None:
         raise NotAllowed(channel.refuses, "/product")
-    city = city_of(facts.holder.insured_region)
-    can = channel.everywhere or (channel.cities or {}).get(city)
+    can = _capability(channel, city)
     # No source lists the city on any channel: that is "we do not know", not "no" (C14).
     listed = any(city in (other.cities or {}) for other in pack.channels.open.values())
     if can == "unknown" or (can is None and not listed):
         raise NotAllowed("channel_unknown", "/holder/insured_region", 409)
-    if can is None or (pack.channels.needs == "bind_and_show" and can == "bind"):
-        raise NotAllowed("channel_not_open", "/holder/insured_region")
+    if not _is_open(pack, channel, city):
+        raise NotAllowed("channel_not_open", "/holder/insured_region", extra=elsewhere)
+
+
+def _capability(channel: Channel, city: str) -> Capability | None:
+    return channel.everywhere or (channel.cities or {}).get(city)
+
+
+def _is_open(pack: Pack, channel: Channel, city: str) -> bool:
+    """Whether an application of a city comes in here; "unknown" is not open, though it is not closed either."""
+    return _capability(channel, city) in ("bind_and_show", *(["bind"] if pack.channels.needs == "bind" else []))
 
 
 def _member_born(facts: ApplicationFacts, day: date) -> date:

@@ -66,6 +66,21 @@ def test_guangdong_channels_city_by_city(city):
     assert outcome("account_sharing", "counter", city) == open_
 
 
+@pytest.mark.parametrize(
+    ("product", "channel", "region", "open_there"),
+    [
+        ("account_sharing", "national_app", GUANGZHOU, {"yueyibao_alipay"}),
+        ("code_display", "yueyibao_wechat", GUANGZHOU, {"alipay", "yueyibao_alipay"}),
+        ("account_sharing", "alipay", NANJING, {"jiangsu_yibaoyun"}),
+    ],
+)
+def test_whoever_comes_to_a_closed_door_is_told_the_open_ones(product, channel, region, open_there):
+    with pytest.raises(NotAllowed, match="channel_not_open") as refused:
+        plan(product, region=region, channel=channel)
+    assert set(refused.value.extra["channels"]) == open_there
+    assert {plan(product, region=region, channel=name).product for name in open_there} == {product}
+
+
 def test_the_lists_name_seventeen_cities():
     assert len({*ALIPAY, *WECHAT}) == 17
     assert len(set(ALIPAY)) == 16
