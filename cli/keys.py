@@ -79,20 +79,49 @@ def make() -> None:
     say(f"{path} is made; `kinbind keys backup` copies it, and every process needs the same")
 
 
+@app.command("add")
+def add() -> None:
+    """Add a sealing key. It opens and does not seal yet: `use` it once every process has the new file."""
+    with _there() as path:
+        fresh = keyring.add(path)
+        say(f"{fresh} is in {path}; copy it to every process, restart them, then `kinbind keys use {fresh}`")
+
+
+@app.command("use")
+def use(key_id: Annotated[str, typer.Argument(metavar="ID", help="As `keys add` named it.")]) -> None:
+    """Seal with this key from now on. The older ones stay: what they have sealed is opened with them."""
+    with _there() as path:
+        try:
+            keyring.use(path, key_id)
+        except keyring.KeyUnknownError:
+            raise Trouble(f"{path} has no key {key_id}; it has {', '.join(keyring.read(path).key_ids)}") from None
+        say(f"{key_id} seals once a process has read {path} anew; copy it to every process, and restart them")
+
+
 @app.command("backup")
 def backup(
     target: Annotated[Path, typer.Argument(help="A file that does not exist yet, away from the database.")],
 ) -> None:
     """Copy the keyring, without which a backup of the database cannot be read, to a file for its owner alone."""
-    source = keyring.keys_file()
-    if not source.exists():
-        raise Trouble(f"there is no keyring at {source}; set KINBIND_VAR or KINBIND_KEYS_FILE")
-    ids = keyring.read(source).key_ids  # read first: a broken file is not worth a backup
+    with _there() as source:
+        ids = keyring.read(source).key_ids  # read first: a broken file is not worth a backup
     with places.new_file(target) as file:
         file.write(source.read_bytes())
         file.flush()
         os.fsync(file.fileno())
     say(f"{target} holds the sealing keys {', '.join(ids)} and the key of the blind index; keep it apart from the data")
+
+
+@contextmanager
+def _there() -> Iterator[Path]:
+    """The keyring's file. Raises `Trouble` where there is none, or the system refuses."""
+    path = keyring.keys_file()
+    if not path.exists():
+        raise Trouble(f"there is no keyring at {path}; set KINBIND_VAR or KINBIND_KEYS_FILE")
+    try:
+        yield path
+    except OSError as fault:
+        raise Trouble(f"{path}: {fault.strerror}") from fault
 
 
 def own_person(keys: keyring.Keyring, number: str) -> str:

@@ -12,10 +12,13 @@ import hmac
 import json
 import os
 import secrets
+import stat
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -68,6 +71,11 @@ class Keyring:
     def key_ids(self) -> list[str]:
         """Ids of the sealing keys held, for backups to name."""
         return sorted(key_id.decode() for key_id in self._keys)
+
+    @property
+    def current(self) -> str:
+        """The id of the key that seals now."""
+        return self._current.decode()
 
     def seal(self, text: bytes, context: str) -> bytes:
         """Encrypt `text`, bound to `context` (row and field), so that it opens nowhere else."""
@@ -123,16 +131,51 @@ def make(path: Path) -> None:
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     # Beside its place and then linked there: processes that start together never read half a file, nor two keys.
-    handle, beside = tempfile.mkstemp(dir=path.parent)  # 0600
+    with _beside(path, body) as whole, suppress(FileExistsError):
+        os.link(whole, path)
+
+
+def add(path: Path) -> str:
+    """Add a sealing key that opens and does not seal yet; its id. Every process must have it before one `use`s it.
+
+    Raises what `read` does, and `OSError` where the file cannot be written.
+    """
+    ids = read(path).key_ids
+    fresh = f"k{1 + max(int(one[1:]) for one in ids):03}"
+    body = json.loads(path.read_bytes())
+    body["keys"][fresh] = base64.b64encode(secrets.token_bytes(_KEY)).decode()
+    _rewrite(path, body)
+    return fresh
+
+
+def use(path: Path, key_id: str) -> None:
+    """Seal with this key from now on; what was sealed before is opened with the keys that it names.
+
+    Raises `KeyUnknownError`, what `read` does, and `OSError` where the file cannot be written.
+    """
+    if key_id not in read(path).key_ids:
+        raise KeyUnknownError(key_id)
+    _rewrite(path, json.loads(path.read_bytes()) | {"current": key_id})
+
+
+def _rewrite(path: Path, body: dict[str, Any]) -> None:
+    with _beside(path, body) as whole:
+        whole.chmod(stat.S_IMODE(path.stat().st_mode))
+        whole.replace(path)
+
+
+@contextmanager
+def _beside(path: Path, body: dict[str, Any]) -> Iterator[Path]:
+    """The whole file beside its place, durable, for its owner alone; gone in the end, unless it took the place."""
+    handle, name = tempfile.mkstemp(dir=path.parent)  # 0600
     try:
         with os.fdopen(handle, "w") as file:
             json.dump(body, file, indent=2)
             file.flush()
             os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(beside, path)
+        yield Path(name)
     finally:
-        Path(beside).unlink()
+        Path(name).unlink(missing_ok=True)
 
 
 def read(path: Path) -> Keyring:

@@ -30,9 +30,9 @@ def known_relations(names: Iterable[str]) -> None:
 
 
 class Part(BaseModel):
-    """A part of a pack: unknown keys are errors, nothing is converted, nothing changes."""
+    """A part of a pack: unknown keys are errors, and nothing changes once it is read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 # YAML folds a line break into a space, which Chinese does not have.

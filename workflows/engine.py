@@ -186,7 +186,7 @@ class Desk:
     # -- writing ---------------------------------------------------------------------------------------------
 
     def _write(self, conn: Connection[Any], steps: list[Step]) -> dict[str, str | Exception]:
-        """Write a batch; where it fails as a whole, again, then one by one, so that a bad step fails alone."""
+        """Write a batch; where it fails as a whole, one by one, so that a bad step fails alone."""
         plans = {
             step.cursor.case.plan.hash: step.cursor.case.plan
             for step in steps

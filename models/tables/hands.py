@@ -56,7 +56,7 @@ repairs = Table(
     id_(primary_key=True),
     Column("verb", Text, nullable=False),
     Column("args", JSONB, nullable=False),
-    Column("filter", JSONB),  # null: of one binding
+    Column("filter", JSONB),  # of one binding, too: its id
     Column("reason", Text, nullable=False),
     Column("dry_run", Boolean, nullable=False),
     Column("state", Text, nullable=False),

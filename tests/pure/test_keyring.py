@@ -71,3 +71,26 @@ def test_a_keyring_is_made_once_by_hand(tmp_path, monkeypatch):
     assert (again.exit_code, "never made anew" in again.stderr) == (1, True)
     assert (tmp_path / "keys.json").read_bytes() == made
     assert (tmp_path / "keys.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_is_added_before_it_seals_and_the_older_ones_still_open(tmp_path, monkeypatch):
+    path = tmp_path / "keys.json"
+    monkeypatch.setenv("KINBIND_KEYS_FILE", str(path))
+    keyring.make(path)
+    path.chmod(0o640)  # as a Secret is mounted for a group
+    first = keyring.read(path)
+    sealed = first.seal(b"a name", "here")
+    assert "k002 is in" in CliRunner().invoke(app, ["keys", "add"]).stdout
+    added = keyring.read(path)
+    assert (added.key_ids, added.current) == (["k001", "k002"], "k001")
+    assert CliRunner().invoke(app, ["keys", "use", "k002"]).exit_code == 0
+    rotated = keyring.read(path)
+    assert (rotated.current, rotated.open(sealed, "here")) == ("k002", b"a name")
+    assert added.open(rotated.seal(b"another", "here"), "here") == b"another"  # a process that has not begun to use it
+    with pytest.raises(keyring.KeyUnknownError):
+        first.open(rotated.seal(b"another", "here"), "here")
+    assert rotated.person("citizen18", "x") == first.person("citizen18", "x")
+    refused = CliRunner().invoke(app, ["keys", "use", "k009"])
+    assert (refused.exit_code, "it has k001, k002" in refused.stderr) == (1, True)
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert [one.name for one in tmp_path.iterdir()] == ["keys.json"]
