@@ -87,7 +87,11 @@ class Visit:
     @property
     def by_itself(self) -> bool:
         """Whether a page asks this by itself: nobody has done anything."""
-        return self.request.headers.get("x-live") == "1" or self.request.scope["path"].endswith("/live")
+        return self.request.headers.get("x-live") == "1" or self.request.scope["path"].endswith(("/live", "/beat"))
+
+    def worked(self) -> None:
+        """What a page has asked by itself tells that somebody sits before it: that keeps him signed in."""
+        sessions.find(self.office.ledger, self.token)
 
     @property
     def here(self) -> str:

@@ -142,9 +142,10 @@ def release(visit: Reviewer, binding_id: str) -> Response:
 
 @router.post("/{binding_id}/beat")
 def beat(visit: Reviewer, binding_id: str) -> Response:
-    """The page is still open: who else looks, and how long the lease lasts. Only work prolongs it."""
+    """The page is still open: who else looks, and how long the lease lasts. Only work prolongs it, and the session."""
     desk, actor = visit.office.desk, visit.actor()
     if visit.form.raw("worked") == "1":
+        visit.worked()
         leases.keep_alive(desk, binding_id, actor)
     case, now = leases.seen(desk, binding_id, actor)
     lease = leases.lease_view(case, actor, now)
