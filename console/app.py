@@ -127,14 +127,13 @@ class Headers:
 
 
 def _refuse(request: Request, fault: Exception) -> Response:
-    """A refusal as a page; whoever is not signed in is brought to where he can."""
+    """A refusal as a page; whoever is not signed in is told where he can, or brought there."""
     refused = _translated(fault)
     request.state.refused = refused.code
-    path = sign_in_path(request) if refused.code == "sign_in_required" else f"{ROOT}/set-up"
-    if refused.code in ("sign_in_required", "set_up_required"):
-        if request.headers.get("hx-request"):
-            return Response(status_code=refused.status, headers={"HX-Redirect": path})
-        return RedirectResponse(path, 303)
+    if refused.code == "sign_in_required":
+        return _signed_out(request)
+    if refused.code == "set_up_required":
+        return _brought(request, refused.status, f"{ROOT}/set-up")
     if refused.status >= 500 and not isinstance(fault, Refused):
         log.error("page_failed", exc_info=fault)
     visit: Visit | None = getattr(request.state, "visit", None)
@@ -142,6 +141,21 @@ def _refuse(request: Request, fault: Exception) -> Response:
         visit = Visit(request, request.app.state.house, request.cookies.get(COOKIE, ""))
     name = "parts/refused.html" if request.headers.get("hx-request") else "error.html"
     return visit.page(name, refused.status, refused=refused)
+
+
+def _signed_out(request: Request) -> Response:
+    """To where one signs in; a page stays that asks by itself, for what is typed in it, and a form that was sent."""
+    if request.headers.get("hx-request"):
+        return Response(status_code=401)  # session.js says so
+    path = sign_in_path(request)
+    visit: Visit = request.state.visit
+    return RedirectResponse(path, 303) if request.method == "GET" else visit.page("signed_out.html", 401, path=path)
+
+
+def _brought(request: Request, status: int, path: str) -> Response:
+    if request.headers.get("hx-request"):
+        return Response(status_code=status, headers={"HX-Redirect": path})
+    return RedirectResponse(path, 303)
 
 
 def _translated(fault: Exception) -> Refused:

@@ -93,9 +93,9 @@ class Form:
             raise wrong(f"/{name}", "required")
         return content
 
-    def kept(self) -> list[tuple[str, str]]:
-        """All that was written, to be sent once more with another form (no password, no code, no token, no version)."""
-        left = {*_SECRET, "version"}
+    def kept(self, *, version: bool = False) -> list[tuple[str, str]]:
+        """All that was written, to be sent once more (no password, no code, no token); with the version it was for."""
+        left = _SECRET if version else {*_SECRET, "version"}
         return [(name, value) for name, values in self._fields.items() if name not in left for value in values]
 
     def filled(self) -> dict[str, str]:

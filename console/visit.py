@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from jinja2 import Environment
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Match
 
 from console import forms, rooms, shown, words
 from console.forms import Form
@@ -149,6 +151,7 @@ def asks(*roles: str) -> Asked:
     async def dependency(request: Request) -> Visit:
         visit = await _known(request)
         if visit.session is None:
+            await _left(visit)
             raise Refused("sign_in_required", 401)
         if visit.session.setup is not None:
             raise Refused("set_up_required", 403)
@@ -188,6 +191,18 @@ async def _told(visit: Visit) -> Visit:
     return visit
 
 
+async def _left(visit: Visit) -> None:
+    """What was sent after a session had ended: kept for the page that says so, if the form is one of ours.
+
+    Another site's form would be sent by whoever signs in because he is told to. A file is too large to be kept.
+    """
+    if visit.request.headers.get("content-type", "").startswith("multipart/"):
+        return
+    with suppress(Refused):
+        sent = await _told(replace(visit))
+        visit.form = sent.form
+
+
 def _ours(request: Request, visit: Visit) -> None:
     """Whether a form is one of ours: it knows the digest of the cookie, which no other site can read."""
     sent = request.headers.get("x-csrf") or visit.form.raw("csrf")
@@ -196,9 +211,23 @@ def _ours(request: Request, visit: Visit) -> None:
 
 
 def sign_in_path(request: Request) -> str:
-    """Where somebody signs in who wanted this page, so that he comes to it afterwards."""
-    wanted = _address(request)
-    return f"{ROOT}/sign-in?next={quote(wanted)}" if request.method == "GET" and wanted != "/" else f"{ROOT}/sign-in"
+    """Where somebody signs in who wanted this page, or has sent its form, so that he comes to it afterwards."""
+    wanted = _address(request) if request.method == "GET" else _page_of_form(request)
+    return f"{ROOT}/sign-in?next={quote(wanted)}" if wanted not in ("", "/") else f"{ROOT}/sign-in"
+
+
+def _page_of_form(request: Request) -> str:
+    """The page from which a form was sent; where that was itself an answer to a form, the one above it."""
+    path = urlsplit(request.headers.get("referer", "")).path
+    while path.startswith(f"{ROOT}/") and not _read(request, path):
+        path = path.rpartition("/")[0]
+    return path.removeprefix(ROOT) if path.startswith(f"{ROOT}/") else ""
+
+
+def _read(request: Request, path: str) -> bool:
+    """Whether there is a page at this path to be read."""
+    asked = {**request.scope, "method": "GET", "path": path}
+    return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
 
 
 def _address(request: Request) -> str:

@@ -39,6 +39,20 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "sign_in": ("登录", "Sign in"),
     "login": ("用户名", "User name"),
     "password": ("密码", "Password"),
+    "signed_out": ("登录已失效", "You are signed out"),
+    "signed_out_here": (
+        "登录已失效（长时间未操作，或已在别处退出）。本页填写的内容仍在，重新登录后可继续提交。",
+        "Your session has ended. What you have typed here stays, and can be sent once you have signed in again.",
+    ),
+    "signed_out_sent": (
+        "登录已失效，刚才提交的内容未受理，也未保存。",
+        "Your session had ended: what you sent was not taken, and nothing was changed.",
+    ),
+    "sign_in_elsewhere": ("在新标签页重新登录", "Sign in again in another tab"),
+    "then_send_again": ("登录后回到本页，重新提交", "Come back to this page, and send it again"),
+    "send_again": ("重新提交", "Send it again"),
+    "signed_in_again": ("已重新登录，可继续提交。", "You are signed in again, and can send what you have typed."),
+    "back_to_form": ("返回上一页", "Back to the form"),
     "code": ("动态码（6 位）", "Code (6 digits)"),
     "code_hint": (
         "身份验证器中显示的 6 位数字；首次登录时留空。",

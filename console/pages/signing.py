@@ -30,7 +30,7 @@ def home(visit: Staff) -> Response:
 def sign_in_page(visit: Anybody) -> Response:
     """The form; a cookie of nobody's comes with it, so that it too can show that it is ours."""
     if visit.session is not None:
-        return visit.go("/")
+        return visit.go(_wanted(visit.request.query_params.get("next", "")))
     visit.house.settling.begin()
     if visit.token:
         return _form(visit)

@@ -34,6 +34,7 @@ function show(id) {
   const dialog = document.getElementById(id);
   if (!dialog || dialog.open) return;
   dialog.showModal();
+  inSight();
   dialog.querySelector("[role=alert]")?.focus(); // why it is open again
 }
 

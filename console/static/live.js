@@ -79,8 +79,8 @@ document.addEventListener("DOMContentLoaded", () => {
 });
 
 function heard(word) {
-  document.documentElement.dataset.stream = word.kind === "lost" ? "lost" : "on";
-  if (word.kind !== "lost" && word.kind !== "here") renew(word.ids);
+  document.documentElement.dataset.stream = ["lost", "over"].includes(word.kind) ? "lost" : "on";
+  if (word.kind !== "lost" && word.kind !== "here") renew(word.ids); // of a stream that is over it tells why
 }
 
 function say(word) {
@@ -91,22 +91,32 @@ if (channel) channel.onmessage = (event) => heard(event.data);
 
 // -- the stream: held by one tab, told to the others ----------------------------------------------------------------------
 
+let listening = false;
+
 function listen() {
-  return new Promise(() => {
+  return new Promise((over) => {
     const stream = new EventSource(document.body.dataset.stream);
     stream.onopen = () => say({ kind: "here" });
-    stream.onerror = () => say({ kind: "lost" });
+    stream.onerror = () => {
+      if (stream.readyState !== EventSource.CLOSED) return say({ kind: "lost" });
+      say({ kind: "over", ids: null }); // as it is once a session has ended
+      listening = false;
+      over();
+    };
     stream.addEventListener("moved", (event) => say({ kind: "moved", ids: JSON.parse(event.data).ids }));
     stream.addEventListener("tick", () => say({ kind: "tick", ids: null }));
   });
 }
 
-document.addEventListener("DOMContentLoaded", () => {
-  if (!document.body.dataset.stream || !document.querySelector("[data-live], #rooms")) return;
+function start() {
+  if (listening || !document.body.dataset.stream || !document.querySelector("[data-live], #rooms")) return;
+  listening = true;
   // whoever holds the lock listens; when that tab is closed the next one does. Without locks each listens for itself
   if (navigator.locks) navigator.locks.request("kinbind-live", listen);
   else listen();
-});
+}
+document.addEventListener("DOMContentLoaded", start);
+document.addEventListener("kinbind-entered", start);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) renew(null); });
 
 // -- links that are copied ------------------------------------------------------------------------------------------------

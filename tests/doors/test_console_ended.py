@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.office import Office
-from tests.doors.visitor import Comes, Visitor, in_review
+from tests.doors.visitor import Comes, Visitor, fields_of, in_review, text_of
 
 
 @pytest.fixture
@@ -32,3 +32,43 @@ def test_an_open_page_keeps_nobody_signed_in(reviewer: Visitor, binding_id: str,
         idle_for(office, 50)
         assert reviewer.post(f"/reviews/{binding_id}/beat", worked=worked).status_code == 200
         assert seen_just_now(office) == (worked == "1")
+
+
+def test_what_a_page_asks_by_itself_leads_nowhere_else(reviewer: Visitor, binding_id: str, office: Office) -> None:
+    idle_for(office, 61)
+    asked = reviewer.http.post(f"/reviews/{binding_id}/beat", headers={"HX-Request": "true", "X-CSRF": reviewer.csrf})
+    assert (asked.status_code, "hx-redirect" in asked.headers) == (401, False)
+
+
+def test_what_was_sent_too_late_is_said_and_can_be_sent_again(
+    comes: Comes, reviewer: Visitor, binding_id: str, office: Office
+) -> None:
+    page = str(reviewer.http.base_url.join(f"/console/reviews/{binding_id}"))
+    idle_for(office, 61)
+    reviewer.http.headers["Referer"] = page
+    late = reviewer.post(f"/reviews/{binding_id}/note", action="note", body="已电话\n核实")
+    assert (late.status_code, "未受理" in text_of(late)) == (401, True)
+    assert f'href="/console/sign-in?next=/reviews/{binding_id}"' in late.text
+    sent = fields_of(late, "/note")
+    assert (sent["action"], sent["body"]) == ("note", "已电话\n核实")
+    again = comes("reviewer")
+    assert again.post(f"/reviews/{binding_id}/note", fields=sent | {"csrf": again.csrf}).status_code == 303
+    assert "已电话 核实" in text_of(again.get(f"/reviews/{binding_id}"))
+
+
+def test_where_there_is_no_page_one_comes_to_the_one_above(reviewer: Visitor, binding_id: str, office: Office) -> None:
+    idle_for(office, 61)
+    for at, next_page in (
+        (f"/console/reviews/{binding_id}/decide", f"?next=/reviews/{binding_id}"),  # an answer to a form
+        ("/elsewhere", ""),
+        ("", ""),
+    ):
+        late = reviewer.http.post("/reviews/next", data={"csrf": reviewer.csrf}, headers={"Referer": f"http://x{at}"})
+        assert f'href="/console/sign-in{next_page}"' in late.text, at
+
+
+def test_a_form_of_another_site_is_not_sent_again(reviewer: Visitor, binding_id: str, office: Office) -> None:
+    idle_for(office, 61)
+    for csrf in ("", "0" * 64):
+        late = reviewer.post(f"/reviews/{binding_id}/note", csrf=csrf, body="不是我写的")
+        assert (late.status_code, "不是我写的" in late.text, "send-again" in late.text) == (401, False, False)
