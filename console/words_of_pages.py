@@ -102,6 +102,10 @@ PAGES: Mapping[str, tuple[str, str]] = {
         "证件号码有误：校验码、地区或出生日期不符，请核对。",
         "No such number: its check digit, place or date is wrong.",
     ),
+    "search_over": (
+        "查询结果已超过 15 分钟，不再显示，请重新查询。",
+        "This search is more than 15 minutes old: please search again.",
+    ),
     "search_logged": ("按证件号码的查询已留痕。", "This search by number has been logged."),
     "all": ("全部", "All"),
     "token_overdue": ("已超期", "overdue"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, get_args
+from urllib.parse import urlencode
 
 import segno
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from console import seeking
+from console import finding, seeking
 from console.forms import wrong
 from console.pages.reviews import revealed
 from console.visit import Visit, asks
@@ -51,7 +52,8 @@ def tickets(visit: Clerk, cursor: Annotated[str | None, Query(max_length=MOST)] 
     """The open tickets of the clerk's agencies, nearest due first."""
     desk = visit.office.desk
     page = worklists.tickets(desk, visit.actor(), Wanted(cursor=cursor))
-    return visit.page("tickets.html", page=page, sought="", others=[], now=desk.ledger.now())
+    return visit.page("tickets.html", page=page, sought="", others=[], searched=False, over=False,
+                      now=desk.ledger.now())  # fmt: skip
 
 
 @router.post("/find")
@@ -65,19 +67,29 @@ def find(visit: Clerk) -> Response:
     if text is None:
         return visit.go("/counter")
     page = worklists.tickets(desk, actor, Wanted(), text)
-    if len(page["items"]) == 1:
+    if page["items"]:  # a code is one ticket's
         return visit.go(f"/counter/{page['items'][0]['binding_id']}")
-    others: list[dict[str, Any]] = []
+    persons: Sequence[str] = ()
     if sum(sign.isalnum() for sign in text) != _CODE:  # a code that was misread is nobody's number
         asked = seeking.sought(desk, text)
         if asked.binding_id is not None and _served(visit, asked.binding_id):
             return visit.go(f"/counter/{asked.binding_id}")
-        if asked.persons is not None:
-            searching.note(desk.ledger, actor, asked.persons, "counter")
-            others = reviewing.of_persons(desk, actor, asked.persons)
+        persons = asked.persons or ()
+        searching.note(desk.ledger, actor, persons, "counter")
     # a number is not written back into the page
-    sought = text if not others and not seeking.has_number(text) else ""
-    return visit.page("tickets.html", 200 if others else 404, page=page, sought=sought, others=others,
+    facts = {"persons": persons, "sought": "" if persons or seeking.has_number(text) else text}
+    return visit.go(f"/counter/find?{urlencode(finding.at(visit, 'counter', facts))}")
+
+
+@router.get("/find")
+def found(visit: Clerk, found: Annotated[str, Query(max_length=finding.MOST)] = "") -> Response:
+    """What it led to, where that was not one case."""
+    if not found:
+        return visit.go("/counter")
+    desk, told = visit.office.desk, finding.told(visit, "counter", found)
+    others = reviewing.of_persons(desk, visit.actor(), told["persons"]) if told and told["persons"] else []
+    return visit.page("tickets.html", finding.status(told, others), page={"items": [], "next_cursor": None},
+                      sought=told["sought"] if told else "", others=others, searched=True, over=told is None,
                       now=desk.ledger.now())  # fmt: skip
 
 

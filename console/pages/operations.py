@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from console import drawing, seeking
+from console import drawing, finding, seeking
 from console.repair_fields import choices
 from console.visit import Visit, asks
 from policies.words import ChannelName, Product
@@ -67,16 +67,19 @@ def find(visit: Operator) -> Response:
     asked = seeking.sought(desk, visit.form.text("q", seeking.LONGEST) or "")
     if asked.binding_id is not None:
         return visit.go(f"/ops/bindings/{asked.binding_id}")
-    if asked.persons is None:
-        return visit.page("ops_found.html", 404, items=[])
-    searching.note(desk.ledger, actor, asked.persons, "operation")
-    return visit.page("ops_found.html", items=reviewing.of_persons(desk, actor, asked.persons))
+    persons = asked.persons or ()
+    searching.note(desk.ledger, actor, persons, "operation")
+    return visit.go(f"/ops/find?{urlencode(finding.at(visit, 'operation', {'persons': persons}))}")
 
 
 @router.get("/find")
-def found_nothing(visit: Operator) -> Response:
-    """What was found is at no address: whoever reloads it begins anew."""
-    return visit.go("/ops")
+def found(visit: Operator, found: Annotated[str, Query(max_length=finding.MOST)] = "") -> Response:
+    """Whom the number has led to."""
+    if not found:
+        return visit.go("/ops")
+    desk, told = visit.office.desk, finding.told(visit, "operation", found)
+    items = reviewing.of_persons(desk, visit.actor(), told["persons"]) if told and told["persons"] else []
+    return visit.page("ops_found.html", finding.status(told, items), items=items, over=told is None)
 
 
 @router.get("/stuck")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from console import canned, seeking
+from console import canned, finding, seeking
 from console.visit import Visit, asks
 from console.words_of_codes import CODES
 from workflows import beside, leases
@@ -28,31 +30,54 @@ def queue(
     cursor: Annotated[str | None, Query(max_length=MOST)] = None,
 ) -> Response:
     """The queue of the reviewer's agencies, nearest due first, or that part of it which was asked for."""
-    return _found(visit, "" if seeking.has_number(q) else q, cursor)
+    asked = seeking.sought(visit.office.desk, text := "" if seeking.has_number(q) else q)
+    if asked.binding_id is not None:
+        return visit.go(f"/reviews/{asked.binding_id}")
+    return _listed(visit, asked, q=text, cursor=cursor)
 
 
 @router.post("/search")
 def search(visit: Reviewer) -> Response:
-    """The search box. Posted, because a number never travels in an address."""
-    text = visit.form.text("q", seeking.LONGEST) or ""
-    return _found(visit, text, None)
-
-
-def _found(visit: Visit, text: str, cursor: str | None) -> Response:
-    desk, actor = visit.office.desk, visit.actor()
+    """The search box. Posted, because a number never travels in an address; what it finds is at one."""
+    desk, text = visit.office.desk, visit.form.text("q", seeking.LONGEST) or ""
     asked = seeking.sought(desk, text)
     if asked.binding_id is not None:
         return visit.go(f"/reviews/{asked.binding_id}")
+    if asked.understood and asked.persons is None:
+        return visit.go(f"/reviews?{urlencode({'q': text})}" if text else "/reviews")
+    if asked.understood:
+        searching.note(desk.ledger, visit.actor(), asked.persons or (), "review")
+    # what is not understood may be a name, or a number that was mistyped
+    facts = {"asked": asdict(asked), "q": "" if seeking.has_number(text) else text}
+    return visit.go(f"/reviews/search?{urlencode(finding.at(visit, 'review', facts))}")
+
+
+@router.get("/search")
+def searched(visit: Reviewer, found: Annotated[str, Query(max_length=finding.MOST)] = "") -> Response:
+    """What the box has found by a number, or has not understood."""
+    if not found:
+        return visit.go("/reviews")
+    told = finding.told(visit, "review", found)
+    if told is None:
+        return _listed(visit, seeking.Sought(), sealed=True, over=True)
+    return _listed(visit, seeking.Sought(**told["asked"]), told["q"], sealed=True)
+
+
+def _listed(
+    visit: Visit, asked: seeking.Sought, q: str = "", cursor: str | None = None, *, sealed: bool = False,
+    over: bool = False,
+) -> Response:  # fmt: skip
+    """The queue, or what was sought in it: at a `sealed` address, and `over` where that was too long ago."""
+    desk, actor = visit.office.desk, visit.actor()
     others: list[dict[str, Any]] = []
     page: dict[str, Any] = {"items": [], "next_cursor": None}  # of what was not understood, nothing
-    if asked.understood:
+    if asked.understood and not over:
         if asked.persons is not None:
-            searching.note(desk.ledger, actor, asked.persons, "review")
             found = reviewing.of_persons(desk, actor, asked.persons)
             others = [one for one in found if one["state"] != "agency_review"]
         page = reviewing.queue(desk, actor, asked.wanted(cursor), asked.status)
-    return visit.page("queue.html", page=page, q="" if seeking.has_number(text) else text, asked=asked, others=others,
-                      now=desk.ledger.now(), tokens=seeking.TOKENS)  # fmt: skip
+    return visit.page("queue.html", 410 if over else 200, page=page, q=q, asked=asked, others=others, over=over,
+                      sealed=sealed, now=desk.ledger.now(), tokens=seeking.TOKENS)  # fmt: skip
 
 
 @router.get("/mine")

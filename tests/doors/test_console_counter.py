@@ -38,7 +38,7 @@ def test_a_ticket_is_found_by_its_code_however_written(clerk: Visitor, ticket: s
     page = text_of(clerk.follow(found))
     assert "请家庭成员本人到场" in page
     assert "核对已上传的 3 份材料" in page
-    assert "没有找到" in text_of(clerk.post("/counter/find", code="NOTHING1"))
+    assert "没有找到" in text_of(clerk.follow(clerk.post("/counter/find", code="NOTHING1")))
     assert clerk.post("/counter/find", code=" ").headers["location"] == "/console/counter"
 
 
@@ -49,18 +49,18 @@ def test_what_was_taken_at_the_window_is_found_again_by_its_slip_or_by_the_perso
     assert clerk.get("/counter").text.count("data-row") == 0
     assert clerk.post("/counter/find", code=binding_id).headers["location"] == f"/console/counter/{binding_id}"
     number = life.number(date(1985, 6, 1), 7)
-    found = clerk.post("/counter/find", code=number)
+    found = clerk.follow(clerk.post("/counter/find", code=number))
     assert (found.status_code, f'href="/console/counter/{binding_id}"' in found.text) == (200, True)
     assert number not in found.text
     for nothing in ("bnd_" + "0" * 26, life.number(date(1985, 6, 1), 9), "?"):
-        missed = clerk.post("/counter/find", code=nothing)
+        missed = clerk.follow(clerk.post("/counter/find", code=nothing))
         assert (missed.status_code, "没有找到" in text_of(missed)) == (404, True), nothing
     with office.ledger.desk() as conn:
         conn.execute("update principals set regions = '{320500}' where id = 'sandbox-counter'")
         looks = conn.execute("select act, purpose from access_log where principal = 'sandbox-counter'").fetchall()
     assert looks == [("search", "counter")] * 2
     for elsewhere in (binding_id, number):  # another agency's is not there
-        assert clerk.post("/counter/find", code=elsewhere).status_code == 404
+        assert clerk.follow(clerk.post("/counter/find", code=elsewhere)).status_code == 404
 
 
 def test_verified_it_goes_on(clerk: Visitor, ticket: str, office: Office) -> None:

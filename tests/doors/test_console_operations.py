@@ -132,9 +132,9 @@ def test_a_list_goes_on_where_it_ended(operator: Visitor, office: Office):
 def test_somebody_is_found_by_id_and_by_number_and_the_look_is_logged(operator: Visitor, office: Office):
     binding_id = life.to_state(office, "active", seed=7)
     assert operator.post("/ops/find", q=binding_id).headers["location"].endswith(f"/ops/bindings/{binding_id}")
-    found = operator.post("/ops/find", q=life.number(date(1985, 6, 1), 7))
+    found = operator.follow(operator.post("/ops/find", q=life.number(date(1985, 6, 1), 7)))
     assert binding_id in found.text
-    missed = operator.post("/ops/find", q="张伟")
+    missed = operator.follow(operator.post("/ops/find", q="张伟"))
     assert (missed.status_code, missed.text.count('action="/console/ops/find"')) == (404, 1)  # and one may try again
     with office.ledger.desk() as conn:
         looks = conn.execute("select act, purpose from access_log where principal = 'sandbox-operator'").fetchall()

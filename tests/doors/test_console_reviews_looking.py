@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 
@@ -97,7 +98,7 @@ def test_the_search_box(reviewer: Visitor, office: Office) -> None:
     fresh = in_review(office, seed=4)
 
     def found(q: str) -> set[str]:
-        page = reviewer.post("/reviews/search", q=q)
+        page = reviewer.follow(reviewer.post("/reviews/search", q=q))
         return set(re.findall(r'row-main" href="/console/reviews/(\w+)"', page.text))
 
     assert len(found("")) == 3
@@ -108,11 +109,13 @@ def test_the_search_box(reviewer: Visitor, office: Office) -> None:
     number = life.look(office, here).application.parties["holder"]["id_number"]
     assert found(number) == {here, done}
     assert found(f"{number} is:overdue") == {here, done}
-    assert "无法识别： is:nonsense 4401" in text_of(reviewer.post("/reviews/search", q="is:nonsense 4401"))
+    assert "无法识别： is:nonsense 4401" in text_of(
+        reviewer.follow(reviewer.post("/reviews/search", q="is:nonsense 4401"))
+    )
     jump = reviewer.post("/reviews/search", q=here)
     assert jump.headers["location"] == f"/console/reviews/{here}"
     searched = reviewer.post("/reviews/search", q=number)
-    assert number not in searched.text
+    assert number not in searched.headers["location"] + reviewer.follow(searched).text
     with office.ledger.desk() as conn:
         rows = conn.execute("select distinct principal, purpose from access_log where act = 'search'").fetchall()
     assert rows == [("sandbox-reviewer", "review")]
@@ -148,7 +151,9 @@ def test_a_long_queue_is_paged(reviewer: Visitor, office: Office) -> None:
 @pytest.mark.parametrize("q", ["region:广州", "张伟", "is:overdue 张伟", "440103198001010011"])
 def test_what_is_not_understood_lists_nobody(reviewer: Visitor, binding_id: str, office: Office, q: str) -> None:
     assert binding_id in reviewer.get("/reviews").text
-    answer = reviewer.post("/reviews/search", q=q)
+    sent = reviewer.post("/reviews/search", q=q)
+    assert q not in unquote_plus(sent.headers["location"])
+    answer = reviewer.follow(sent)
     assert binding_id not in answer.text
     said = "证件号码有误" if q.isdigit() else "无法识别"
     assert (said in text_of(answer), "没有符合条件" in text_of(answer)) == (True, False)
