@@ -39,9 +39,12 @@ on conflict (binding_id) where settled_at is null do nothing
 returning send_at
 """
 _TAKE_BACK = """
-delete from held_decisions where binding_id = %s and staff = %s and settled_at is null returning binding_id
+update held_decisions set settled_at = kinbind_now(), outcome = 'taken_back'
+where binding_id = %s and staff = %s and settled_at is null returning binding_id
 """
-_LAST = "select outcome from held_decisions where binding_id = %s and staff = %s order by held_at desc limit 1"
+_LAST = """
+select outcome, said, facts from held_decisions where binding_id = %s and staff = %s order by held_at desc limit 1
+"""
 # A principal that was revoked meanwhile decides nothing; nor does a lease that has changed hands. An escalation changes
 # nothing of what the reviewer saw: a case that fell due in these seconds is decided all the same.
 _DUE = """
@@ -107,8 +110,19 @@ def take_back(desk: Desk, binding_id: str, actor: Actor) -> bool:
 
 def was_sent(desk: Desk, binding_id: str, actor: Actor) -> bool:
     """Whether the last decision that he made of this case has been said."""
+    last = _last(desk, binding_id, actor)
+    return last is not None and last[0] == "sent"
+
+
+def taken_back(desk: Desk, binding_id: str, actor: Actor) -> tuple[str, dict[str, Any]] | None:
+    """What he said, and its facts, where he has taken the last decision back that he made of this case."""
+    last = _last(desk, binding_id, actor)
+    return (last[1], last[2]) if last is not None and last[0] == "taken_back" else None
+
+
+def _last(desk: Desk, binding_id: str, actor: Actor) -> tuple[Any, ...] | None:
     with desk.ledger.desk() as conn:
-        return conn.execute(_LAST, (binding_id, actor.id)).fetchone() == ("sent",)
+        return conn.execute(_LAST, (binding_id, actor.id)).fetchone()
 
 
 def send_due(desk: Desk, limit: int = 100) -> int:

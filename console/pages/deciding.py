@@ -6,7 +6,8 @@ from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Depends, Response
 
-from console import canned
+from console import drafts
+from console.drafts import ACTIONS
 from console.forms import Form, wrong
 from console.pages.reviews import case_page, to_next
 from console.visit import Visit, asks
@@ -15,11 +16,9 @@ from workflows import beside, holding, leases
 from workflows.access import scopes
 from workflows.commands import Command
 from workflows.errors import Malformed, Refused
-from workflows.views import reason_words, reviewing
 
 router = APIRouter(prefix="/reviews/{binding_id}")
 Reviewer = Annotated[Visit, Depends(asks("reviewer"))]
-_SAID = {"approve": "approve", "reject": "reject", "return": "return_for_correction"}
 _NOTE = 2000  # characters
 _MADE = 20_000  # of what was made from ticks: more than anybody may send
 _ITEM_NOTE = 200
@@ -30,9 +29,9 @@ def decide(visit: Reviewer, binding_id: str) -> Response:
     """Hold a decision, and open the next case. A refusal shows the case again, with what was typed."""
     desk, actor = visit.office.desk, visit.actor()
     try:
-        action = visit.form.one_of("action", tuple(_SAID))
+        action = visit.form.one_of("action", tuple(ACTIONS))
         facts = _facts(visit, binding_id, action)
-        holding.hold(desk, binding_id, actor, _SAID[action], facts, visit.form.number("version"))
+        holding.hold(desk, binding_id, actor, ACTIONS[action], facts, visit.form.number("version"))
     except Refused as no:
         if no.code == "not_found":
             raise
@@ -69,7 +68,7 @@ def escalate(visit: Reviewer, binding_id: str) -> Response:
 @router.post("/message")
 def message(visit: Reviewer, binding_id: str) -> Response:
     """What the applicant would be told, from what has been ticked so far."""
-    message = _message(visit, binding_id, _items(visit.form))
+    message = drafts.message(visit, binding_id, _items(visit.form))
     return visit.page("parts/message.html", message=message, made=message)
 
 
@@ -90,7 +89,7 @@ def _facts(visit: Visit, binding_id: str, action: str) -> dict[str, Any]:
         facts |= {"reason": items[0]["reason"], "items": items}
         # what nobody has changed since it was made is made again: of the ticks that are sent, not of those before
         if facts.get("note") == form.text("made", _MADE) or "note" not in facts:
-            facts["note"] = _message(visit, binding_id, items)
+            facts["note"] = drafts.message(visit, binding_id, items)
     return facts
 
 
@@ -105,11 +104,3 @@ def _items(form: Form) -> list[dict[str, str]]:
             item["note"] = note
         items.append(item)
     return items
-
-
-def _message(visit: Visit, binding_id: str, items: list[dict[str, str]]) -> str:
-    desk, actor = visit.office.desk, visit.actor()
-    case, _ = leases.seen(desk, binding_id, actor)
-    meant = {item["reason"]: reason_words.say(item["reason"], case.plan, desk.book).zh for item in items}
-    facts = reviewing.brief(case) | {"correction_days": case.plan.deadlines["returned_to_corrected"].working_days}
-    return canned.message(facts, items, meant)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from console import canned, finding, seeking
+from console import canned, drafts, finding, seeking
 from console.visit import Visit, asks
 from console.words_of_codes import CODES
 from workflows import beside, leases
@@ -121,7 +121,9 @@ def to_next(visit: Visit, *not_these: str) -> Response:
 def case(
     visit: Reviewer, binding_id: str, noted: bool = False, taken_back: bool = False  # noqa: FBT001, FBT002 - as above
 ) -> Response:  # fmt: skip
-    """The case: everything that is needed to decide it."""
+    """The case: everything that is needed to decide it; of a decision that was taken back, what he had written."""
+    if taken_back:
+        visit.form = drafts.taken_back(visit, binding_id)
     return case_page(visit, binding_id, just="note_kept" if noted else "taken_back" if taken_back else None)
 
 

@@ -128,7 +128,7 @@ held_decisions = Table(
     time_("held_at"),
     time_("send_at"),
     time_("settled_at", nullable=True),
-    Column("outcome", Text),  # `sent`, or the code of the desk's refusal
+    Column("outcome", Text),  # `sent`, `taken_back`, or the code of the desk's refusal
     Index("held_decisions_open_idx", "binding_id", unique=True, postgresql_where=text("settled_at is null")),
     Index("held_decisions_due_idx", "send_at", postgresql_where=text("settled_at is null")),
     Index("held_decisions_staff_idx", "staff", "held_at"),

@@ -113,3 +113,39 @@ def test_the_end_of_a_working_day_is_its_24_hours_everywhere(
     assert len(until) == 1
     year, month, day = (int(part) for part in until[0].split("-"))
     assert f"期限{year}年{month}月{day}日24:00" in text_of(reviewer.get(f"/reviews/{binding_id}"))
+
+
+def dialog_of(page: str, kind: str) -> str:
+    found = re.search(rf'<dialog id="{kind}"[^>]*>(.*?)</dialog>', page, re.DOTALL)
+    assert found
+    return unescape(found[1])
+
+
+@pytest.mark.parametrize("own", ["", "请补签承诺书，谢谢。"], ids=["made from the ticks", "edited"])
+def test_what_was_taken_back_is_in_the_form_again(reviewer: Visitor, binding_id: str, office: Office, own: str) -> None:
+    claimed(reviewer, binding_id)
+    decide(reviewer, office, binding_id, "return", **TICKED, note=own, made="")
+    back = reviewer.post(f"/reviews/{binding_id}/take-back")
+    for _ in range(2):  # and after it was loaded anew
+        page = reviewer.follow(back).text
+        dialog = dialog_of(page, "return")
+        assert re.search(r'value="commitment_letter"[^>]* checked', dialog)
+        assert re.search(r'value="letter_unsigned" selected', dialog)
+        assert 'name="note.commitment_letter"' in dialog
+        assert 'value="第二页"' in dialog
+        assert (own or "1. 个人承诺书：承诺书未签名或签名人不符（第二页）") in dialog
+        assert bool(re.search("data-frozen hidden", dialog)) is not bool(own)
+        assert "data-reopen" not in page
+    assert 'value="第二页"' not in reviewer.get(f"/reviews/{binding_id}").text
+    assert decide(reviewer, office, binding_id, "reject", reason="relation_unproven", sure="yes").status_code == 303
+    life.advance(office, seconds=8)
+    assert 'value="第二页"' not in reviewer.follow(back).text  # it was another that was sent
+
+
+def test_a_reason_and_a_note_come_back_too(reviewer: Visitor, binding_id: str, office: Office) -> None:
+    claimed(reviewer, binding_id)
+    decide(reviewer, office, binding_id, "reject", reason="relation_unproven", note="两页户号不一致", sure="yes")
+    dialog = dialog_of(reviewer.follow(reviewer.post(f"/reviews/{binding_id}/take-back")).text, "reject")
+    assert 'value="relation_unproven" selected' in dialog
+    assert "两页户号不一致" in dialog
+    assert not re.search(r'name="sure"[^>]* checked', dialog)  # a second thought is thought again

@@ -45,7 +45,7 @@ where h.staff = :staff and h.settled_at is null order by h.held_at desc
 """)
 _DECIDED = text("""
 select h.binding_id, h.said, h.facts ->> 'reason' as reason, h.settled_at, h.outcome from held_decisions h
-where h.staff = :staff and h.settled_at >= :today order by h.settled_at desc limit :limit
+where h.staff = :staff and h.settled_at >= :today and h.outcome <> 'taken_back' order by h.settled_at desc limit :limit
 """)
 _SENT_BACK = text("""
 select h.binding_id, max(h.settled_at) as at from held_decisions h join bindings b on b.id = h.binding_id
