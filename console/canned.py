@@ -31,16 +31,14 @@ _RETURN: Sequence[tuple[Words, str]] = (
     ),
     (("可到窗口办理", "The counter helps"), "如线上补正有困难，可携带材料原件到{agency}窗口办理，工作人员会协助您。"),
 )
+# What is noted of a rejection or an approval stays in the house: the applicant is told the reason that was chosen.
 _REJECT: Sequence[tuple[Words, str]] = (
     (
         ("关系不能证明", "Relation not proven"),
-        "所交材料不能证明双方为“{relationship}”关系，本次申请不予通过；取得证明后可重新申请。",
+        "已逐份核对，所交材料均不能证明双方为“{relationship}”关系。",
     ),
-    (("材料不一致", "Materials disagree"), "所交材料之间内容不一致，本次申请不予通过；核实后可重新申请。"),
-    (
-        ("涉嫌冒用", "Suspected misuse"),
-        "经核查，申请信息存在疑点，本次申请不予通过；如有异议请携带证件原件到{agency}窗口说明。",
-    ),
+    (("材料不一致", "Materials disagree"), "所交材料相互矛盾，与登记信息核对后仍不能认定。"),
+    (("涉嫌冒用", "Suspected misuse"), "申请信息存在冒用疑点；如再次申请，建议由{agency}窗口当面核验。"),
 )
 _APPROVE: Sequence[tuple[Words, str]] = (
     (("材料齐全", "Complete"), "材料齐全，双方关系清楚，符合办理条件。"),

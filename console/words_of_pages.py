@@ -189,7 +189,10 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "escalate": ("督办", "Escalate"),
     "release": ("放回队列", "Release"),
     "approve_note": ("审核意见（选填，内部留存）", "Note (optional, internal)"),
-    "reject_note": ("审核意见（内部留存）", "Note (internal)"),
+    "reject_note": (
+        "审核意见（内部留存，申请人只会看到上面所选的原因）",
+        "Note (internal: the applicant is told the reason above, and not this)",
+    ),
     "escalate_note": ("请说明督办原因", "Why it should be escalated"),
     "note_hint": ("仅供同事查看，不会发给申请人", "For colleagues only; no applicant reads it"),
     "keep_note": ("保存备注", "Keep the note"),

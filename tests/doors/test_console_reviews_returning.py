@@ -77,6 +77,19 @@ def test_a_dialog_that_is_open_again_says_why(reviewer: Visitor, binding_id: str
     assert re.search(r'<dialog id="note"[^>]* data-reopen>', empty.text)
 
 
+def test_the_note_of_a_rejection_stays_in_the_house(
+    as_: Any, reviewer: Visitor, binding_id: str, office: Office
+) -> None:
+    claimed(reviewer, binding_id)
+    assert "申请人只会看到上面所选的原因" in text_of(reviewer.get(f"/reviews/{binding_id}"))
+    decide(reviewer, office, binding_id, "reject", reason="relation_unproven", note="两页户号不一致", sure="yes")
+    life.advance(office, seconds=8)
+    for path in ("", "/timeline"):
+        told = as_("yueyibao_alipay").get(f"/v1/bindings/{binding_id}{path}").text
+        assert ("relation_unproven" in told, "两页户号" in told) == (True, False), path
+    assert "两页户号不一致" in text_of(reviewer.get(f"/reviews/{binding_id}"))
+
+
 @pytest.mark.parametrize("other", [False, True], ids=["nobody has it", "a colleague has it"])
 def test_what_was_written_under_a_lease_that_ran_out_is_not_lost(
     reviewer: Visitor, comes: Comes, binding_id: str, office: Office, other: bool

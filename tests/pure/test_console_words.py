@@ -88,6 +88,13 @@ def test_a_family_that_shares_is_written_to_in_its_words():
     assert ("授权人本人签名" in texts, "绑定人" in texts, "家庭成员" in texts) == (True, False, False)
 
 
+def test_what_stays_in_the_house_speaks_to_no_applicant():
+    case = {"product": "family_account", "relationship": "PARENT", "correction_days": 10}
+    texts = canned.texts(case, "zh")
+    said = [one.text for kind in ("reject", "approve") for one in texts[kind]]
+    assert [text for text in said if re.search("您|请|可重新|异议", text.replace("申请", ""))] == []
+
+
 def test_why_it_ended_is_said_in_the_words_of_its_product():
     codes = ("by_holder", "member_elsewhere", "holder_limit")
     said = {kind: reason_words.every(codes, plan(kind), lawbook()) for kind in ("family_account", "account_sharing")}
