@@ -142,7 +142,7 @@ def test_documents_are_turned_and_enlarged(sits_down: SitsDown, album: Album, ca
     pane.get_by_role("button", name="还原").click()
     assert image.get_attribute("style") in (None, "")
     assert image.evaluate("image => image.getBoundingClientRect().width") > before  # the whole row still
-    page.locator(".reveal select").first.select_option("compare_document")
+    page.get_by_label("查看授权人证件号码的用途").select_option("compare_document")
     page.get_by_role("button", name="查看证件号码 （授权人）", exact=True).first.click()
     expect(page.locator(".reveal .clear")).to_have_text(re.compile(r"^\d{17}[\dX]$"))
     album(page, "documents", whole=False)

@@ -66,6 +66,19 @@ def test_a_number_in_clear_is_logged(reviewer: Visitor, binding_id: str, office:
         assert reviewer.post(f"/reviews/{binding_id}/reveal", fields=asked).status_code == 422
 
 
+def test_a_reviewer_sees_a_name_in_clear_too(reviewer: Visitor, binding_id: str, office: Office) -> None:
+    page = reviewer.get(f"/reviews/{binding_id}")
+    assert "李秀英" not in page.text
+    for who in ("授权人", "使用人"):
+        for what in ("姓名", "证件号码"):
+            assert page.text.count(f'aria-label="查看{who}{what}的用途"') == 1
+    shown = reviewer.post(f"/reviews/{binding_id}/reveal", field="member.name", purpose="compare_document")
+    assert "李秀英" in shown.text
+    with office.ledger.desk() as conn:
+        rows = conn.execute("select principal, act, purpose from access_log where act like 'reveal%'").fetchall()
+    assert rows == [("sandbox-reviewer", "reveal:member.name", "compare_document")]
+
+
 def test_notes_stay_among_colleagues(as_: Any, comes: Comes, binding_id: str) -> None:
     one, two = comes("reviewer"), comes("reviewer-2")
     one.post(f"/reviews/{binding_id}/note", body="<b>已致电</b>申请人")
