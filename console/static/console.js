@@ -194,12 +194,41 @@ function picked() {
 }
 for (const kind of ["change", "pageshow", "htmx:afterSwap"]) window.addEventListener(kind, picked);
 
+// -- what is half filled in beside a file that is sent: it is there again on the page that answers ----------------------------------
+
+const HALF = "kinbind-half-filled";
+const written = ([name, value]) => value !== "" && !["csrf", "version"].includes(name);
+
+function putAside() {
+  const kept = $$("form[data-half]").map((form) => [form.getAttribute("action"), [...new FormData(form)].filter(written)]);
+  sessionStorage.setItem(HALF, JSON.stringify(kept));
+}
+
+function putBack() {
+  const forms = $$("form[data-half]");
+  if (!forms.length) return;
+  const kept = new Map(JSON.parse(sessionStorage.getItem(HALF) ?? "[]"));
+  sessionStorage.removeItem(HALF);
+  for (const form of forms) {
+    for (const [name, value] of kept.get(form.getAttribute("action")) ?? []) fill(form, name, value);
+  }
+}
+
+function fill(form, name, value) {
+  for (const field of [...form.elements].filter((one) => one.name === name)) {
+    if (!field.matches("[type=checkbox], [type=radio]")) field.value = value;
+    else if (field.value === value) field.checked = true;
+  }
+  form.closest("details")?.setAttribute("open", "");
+}
+
 // -- a form is sent once ---------------------------------------------------------------------------------------------------------------------
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.hasAttribute("hx-post") || event.defaultPrevented) return;
   if (form.dataset.sent) event.preventDefault();
+  if ("beside" in form.dataset) putAside();
   form.dataset.sent = "yes";
 });
 window.addEventListener("pageshow", () => $$("form").forEach((form) => delete form.dataset.sent));
@@ -207,6 +236,7 @@ window.addEventListener("pageshow", () => $$("form").forEach((form) => delete fo
 document.addEventListener("htmx:afterSwap", () => { count(document); tick(); });
 document.addEventListener("DOMContentLoaded", () => {
   keys(localStorage.getItem(KEYS) === "off");
+  putBack();
   count(document);
   tick();
   setInterval(tick, 250);

@@ -4,6 +4,7 @@ import re
 from datetime import date
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tasks.office import Office
@@ -83,6 +84,34 @@ def test_a_family_applies_in_person(sits_down: SitsDown, album: Album, office: O
     page.reload()
     expect(page.locator(".chip-active")).to_be_visible()
     assert life.look(office, binding_id).state == ACTIVE
+
+
+@pytest.mark.parametrize("content", [paper("other"), b"no picture"], ids=["taken", "refused"])
+def test_a_scan_empties_no_form_beside_it(
+    sits_down: SitsDown, base_url: str, office: Office, tmp_path: Path, content: bytes
+) -> None:
+    page, scan = sits_down("counter"), tmp_path / "scan.jpg"
+    scan.write_bytes(content)
+    binding_id = life.to_state(office, OFFLINE_FALLBACK)
+    page.goto(f"{base_url}/console/counter/{binding_id}")
+    page.get_by_label("人工比对").check()
+    page.get_by_role("checkbox", name="家庭成员").check()
+    page.get_by_label("备注（选填）").first.fill("证件已核对")
+    page.locator("summary", has_text="应申请人要求撤回").click()
+    page.locator("form[action$=withdraw] textarea").fill("本人来电")
+    page.get_by_label("扫描件或照片").set_input_files(scan)
+    with page.expect_navigation():
+        page.get_by_role("button", name="上传").click()
+    expect(page.get_by_label("人工比对")).to_be_checked()
+    expect(page.get_by_role("checkbox", name="家庭成员")).to_be_checked()
+    expect(page.get_by_label("备注（选填）").first).to_have_value("证件已核对")
+    expect(page.locator("form[action$=withdraw] textarea")).to_have_value("本人来电")
+    page.goto(f"{base_url}/console/counter/{binding_id}")  # anew, it is empty
+    expect(page.get_by_label("备注（选填）").first).to_have_value("")
+    page.get_by_label("人工比对").check()
+    page.get_by_role("checkbox", name="家庭成员").check()
+    page.get_by_role("button", name="核验通过").click()
+    expect(page.locator(".chip-active")).to_be_visible()
 
 
 def fill(page: Page, role: str, person: dict[str, str]) -> None:
