@@ -7,7 +7,7 @@ from tasks.office import Office
 from tests import life
 from tests.browser.conftest import Album, SitsDown
 from tests.doors.visitor import in_review
-from workflows.case import AGENCY_REVIEW, Actor
+from workflows.case import AGENCY_REVIEW, OFFLINE_FALLBACK, Actor
 
 SIZES: list[ViewportSize] = [
     {"width": 1280, "height": 800}, {"width": 1024, "height": 768}, {"width": 820, "height": 1180},
@@ -140,3 +140,32 @@ def test_on_a_phone_one_sees_where_one_is(sits_down: SitsDown, album: Album, bas
         assert page.locator(".rooms").evaluate(IN_SIGHT), path
         assert page.evaluate("scrollY") == 0
     album(page, "packs-390", whole=False)
+
+
+# what stands out of the page, but for what is hidden or scrolls in a box of its own
+OUTSIDE = """() => [...document.querySelectorAll("body *")].filter((one) => {
+  const box = one.getBoundingClientRect(), boxed = one.closest(".rooms, .scroll, .life-box, svg, dialog:not([open])");
+  return box.width > 1 && box.right > innerWidth + 1 && !boxed;
+}).map((one) => `${one.tagName}.${one.className} ${Math.round(one.getBoundingClientRect().right)}`)"""
+PAGES_OF = {
+    "reviewer": ("reviews", "reviews/{case}", "reviews/{case}/sheet"),
+    "counter": ("counter", "counter/{ticket}", "counter/{ticket}/slip"),
+    "operator": ("ops/bindings/{case}", "ops/life/agency_review"),
+    "supervisor": ("ops/bindings/{case}",),
+}
+
+
+@pytest.mark.parametrize("role", PAGES_OF)
+def test_a_long_name_breaks_no_page(
+    sits_down: SitsDown, album: Album, base_url: str, office: Office, role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflows.views.public.mask_name", lambda _: "M" + "*" * 79)
+    ids = {"case": in_review(office, seed=1), "ticket": life.to_state(office, OFFLINE_FALLBACK, seed=2)}
+    page = sits_down(role)
+    for path in PAGES_OF[role]:
+        page.goto(f"{base_url}/console/{path.format(**ids)}")
+        for width in (390, 820):
+            page.set_viewport_size({"width": width, "height": 844})
+            assert page.evaluate(OUTSIDE) == [], (path, width)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (path, width)
+            album(page, f"long-name-{role}-{path.rpartition('/')[2].strip('{}')}-{width}")
