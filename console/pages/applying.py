@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, get_args
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, TypeVar, get_args
 
 import orjson
 from fastapi import APIRouter, Depends, Response
 
-from console.forms import Form
+from console.forms import Form, wrong
 from console.visit import Visit, asks
 from models.ids import new_id
 from policies.calendar import shanghai_day
@@ -15,6 +16,7 @@ from policies.guidance import guidance
 from policies.people import ID_TYPES
 from policies.planning import NOT_AT_COUNTER
 from policies.refusals import NotAllowed
+from policies.regions import is_region
 from policies.relations import RELATIONSHIPS
 from policies.words import Initiator, Method, Product
 from workflows import submission
@@ -27,6 +29,7 @@ router = APIRouter(prefix="/counter/new")
 Clerk = Annotated[Visit, Depends(asks("counter"))]
 PRODUCTS, METHODS, INITIATORS = get_args(Product), get_args(Method), get_args(Initiator)
 _NAME, _NUMBER = 100, 40  # characters
+_Read = TypeVar("_Read")
 
 
 @router.get("")
@@ -39,12 +42,12 @@ def begin(visit: Clerk) -> Response:
 def outlined(visit: Clerk) -> Response:
     """What goes with it: the notices to be read out and accepted, the materials to be scanned."""
     try:
-        asked = request_of(visit.form)
-        # what is wrong with the people is told before anything is read out to them
-        _served_here(visit, asked)
-        today = shanghai_day(visit.office.ledger.now())
-        if faults := submission.faults_of_documents(asked, today):
-            raise Malformed(faults)
+        reading = _Reading()
+        asked, today = reading.request(visit.form), shanghai_day(visit.office.ledger.now())
+        # what is wrong with the people is told before anything is read out to them, and all at once
+        reading.add(submission.faults_of_documents(asked, today))
+        reading.add(_faults_of_places(visit, asked))
+        reading.done()
         submission.people(asked, today)
         return _notices(visit, asked)
     except (Refused, NotAllowed) as no:
@@ -69,8 +72,10 @@ def submit(visit: Clerk) -> Response:
     """Submit what was accepted; sent twice, it is one application."""
     form, office = visit.form, visit.office
     try:
-        asked = request_of(form, _consents(visit))
-        _served_here(visit, asked)
+        reading = _Reading()
+        asked = reading.request(form, _consents(visit))
+        reading.add(_faults_of_places(visit, asked))
+        reading.done()
         key = Idempotency(visit.principal.id, form.needed("once", 64), office.desk.keys.fingerprint(_said(form)))
         made = Command("submit", new_id("bnd", office.ledger.now()), visit.actor(),
                        {"request": asked, "channel": "counter"}, idempotency=key, answering=show_created)  # fmt: skip
@@ -81,43 +86,84 @@ def submit(visit: Clerk) -> Response:
     return visit.go(f"/counter/{orjson.loads(reply.body)['id']}")
 
 
-def _served_here(visit: Visit, asked: submission.Request) -> None:
-    if not scopes.serves(visit.actor(), (asked.holder.insured_region, asked.member.insured_region)):
-        raise Refused("region_not_allowed", 422, "/holder/insured_region")
+def _faults_of_places(visit: Visit, asked: submission.Request) -> list[dict[str, Any]]:
+    places = {role: person.insured_region for role, person in (("holder", asked.holder), ("member", asked.member))}
+    nowhere = [role for role, place in places.items() if not is_region(place)]
+    if not nowhere and not scopes.serves(visit.actor(), places.values()):
+        nowhere = ["holder"]
+    return [{"pointer": f"/{role}/insured_region", "code": "region_not_allowed"} for role in nowhere]
 
 
-def request_of(form: Form, consents: list[dict[str, Any]] | None = None) -> submission.Request:
-    """The application of a form. Raises `Malformed`; what the law says of it is the desk's business."""
-    method = form.one_of("method", METHODS)
-    return submission.Request(
-        product=form.one_of("product", PRODUCTS),
-        method=method,
-        holder=_person(form, "holder"),
-        member=_person(form, "member", newborn=method == "birth_certificate"),
-        relationship=form.one_of("relationship", RELATIONSHIPS),
-        initiator=form.one_of("initiator", INITIATORS),
-        consents=consents or [],
-        birth_certificate=_certificate(form) if method == "birth_certificate" else None,
-    )
+class _Reading:
+    """Goes on behind a fault, so that all are told at once; what stands in for a faulty field is seen by nobody."""
+
+    def __init__(self) -> None:
+        self._faults: dict[str, dict[str, Any]] = {}
+
+    def add(self, faults: Iterable[dict[str, Any]]) -> None:
+        """Of each field the first fault is told."""
+        for one in faults:
+            self._faults.setdefault(one["pointer"], one)
+
+    def done(self) -> None:
+        """Raises `Malformed` with all faults, where there are any."""
+        if self._faults:
+            raise Malformed(list(self._faults.values()))
+
+    def request(self, form: Form, consents: list[dict[str, Any]] | None = None) -> submission.Request:
+        """The application of a form; what the law says of it is the desk's business."""
+        method = self._one_of(form, "method", METHODS)
+        newborn = method == "birth_certificate"
+        member = self._person(form, "member", newborn=newborn)
+        if newborn and not (member.id_number or member.birth_date):
+            self.add([{"pointer": "/member/birth_date", "code": "birth_date_required"}])
+        return submission.Request(
+            product=self._one_of(form, "product", PRODUCTS),
+            method=method,
+            holder=self._person(form, "holder"),
+            member=member,
+            relationship=self._one_of(form, "relationship", RELATIONSHIPS),
+            initiator=self._one_of(form, "initiator", INITIATORS),
+            consents=consents or [],
+            birth_certificate=self._certificate(form) if newborn else None,
+        )
+
+    def _person(self, form: Form, role: str, *, newborn: bool = False) -> submission.Person:
+        number, born = f"/{role}/id_number", f"/{role}/birth_date"
+        needed = form.text if newborn else form.needed
+        return submission.Person(
+            self._needed(form, f"{role}.name", _NAME, f"/{role}/name"),
+            self._one_of(form, f"{role}.id_type", ID_TYPES),
+            self._tried(lambda: needed(f"{role}.id_number", _NUMBER, number), None),
+            self._tried(lambda: _region(form, role), ""),
+            self._tried(lambda: form.day(f"{role}.birth_date", born), None),
+        )
+
+    def _certificate(self, form: Form) -> submission.BirthCertificate:
+        said = {name: self._needed(form, f"certificate.{name}", _NAME, f"/birth_certificate/{name}")
+                for name in ("number", "mother_name", "mother_id_number")}  # fmt: skip
+        return submission.BirthCertificate(**said)
+
+    def _needed(self, form: Form, name: str, most: int, pointer: str) -> str:
+        return self._tried(lambda: form.needed(name, most, pointer), "")
+
+    def _one_of(self, form: Form, name: str, words: Sequence[Any]) -> Any:
+        return self._tried(lambda: form.one_of(name, words), words[0])
+
+    def _tried(self, read: Callable[[], _Read], instead: _Read) -> _Read:
+        try:
+            return read()
+        except Malformed as no:
+            self.add(no.extra["errors"])
+            return instead
 
 
-def _person(form: Form, role: str, *, newborn: bool = False) -> submission.Person:
-    number = form.text(f"{role}.id_number", _NUMBER, f"/{role}/id_number")
-    if number is None and not newborn:
-        form.needed(f"{role}.id_number", _NUMBER, f"/{role}/id_number")
-    region = form.needed(f"{role}.insured_region", 6, f"/{role}/insured_region")
+def _region(form: Form, role: str) -> str:
+    pointer = f"/{role}/insured_region"
+    region = form.needed(f"{role}.insured_region", 6, pointer)
     if not (len(region) == 6 and region.isascii() and region.isdigit()):
-        raise Malformed([{"pointer": f"/{role}/insured_region", "code": "wrong_form"}])
-    return submission.Person(
-        form.needed(f"{role}.name", _NAME, f"/{role}/name"), form.one_of(f"{role}.id_type", ID_TYPES), number, region,
-        form.day(f"{role}.birth_date", f"/{role}/birth_date"),
-    )  # fmt: skip
-
-
-def _certificate(form: Form) -> submission.BirthCertificate:
-    said = {name: form.needed(f"certificate.{name}", _NAME, f"/birth_certificate/{name}")
-            for name in ("number", "mother_name", "mother_id_number")}  # fmt: skip
-    return submission.BirthCertificate(**said)
+        raise wrong(pointer, "wrong_form")
+    return region
 
 
 def _notices(visit: Visit, asked: submission.Request) -> Response:

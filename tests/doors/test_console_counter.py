@@ -4,6 +4,7 @@ import re
 from datetime import date
 from typing import Any
 
+import httpx
 import pytest
 
 from tasks.office import Office
@@ -256,6 +257,25 @@ def test_both_documents_are_looked_at_before_anything_is_said(clerk: Visitor) ->
     wrong = {"holder.id_number": "440106198503072317", "member.id_number": "440106198503072317"}
     page = clerk.post("/counter/new", fields=filled(application()) | wrong)
     assert text_of(page).count("证件号码格式或校验码错误") == 2
+
+
+def marked(answer: httpx.Response) -> list[str]:
+    """Which fields of the form have a fault beside them."""
+    return re.findall(r'class="field-error" id="e-([^"]+)"', answer.text)
+
+
+def test_all_that_is_wrong_is_told_at_once(clerk: Visitor) -> None:
+    wrong = {"holder.name": " ", "holder.id_number": "440106198503072317", "holder.insured_region": "999999",
+             "member.insured_region": "44", "member.birth_date": "1999-13-40"}  # fmt: skip
+    page = clerk.post("/counter/new", fields=filled(application()) | wrong)
+    assert marked(page) == [
+        "holder-name", "holder-id_number", "holder-insured_region", "member-insured_region", "member-birth_date",
+    ]  # fmt: skip
+    newborn = {"method": "birth_certificate", "member.id_number": "", "member.birth_date": ""}
+    page = clerk.post("/counter/new", fields=filled(application()) | newborn)
+    assert marked(page) == ["member-birth_date", *(
+        f"birth_certificate-{name}" for name in ("number", "mother_name", "mother_id_number")
+    )]  # fmt: skip
 
 
 def test_an_application_of_another_region(clerk: Visitor, office: Office) -> None:
