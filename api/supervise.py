@@ -23,7 +23,7 @@ _SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "ima
 
 
 class Why(Body):
-    """A supervisor always says why."""
+    """A supervisor always says why: the family reads the reason, and staff alone the note."""
 
     model_config = example(reason="suspected_fraud", note="接到举报，核查中")
     reason: Reason

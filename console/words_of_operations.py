@@ -136,7 +136,11 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     "arg_agency": ("经办机构区划代码", "Agency's region code"),
     "arg_staff": ("交给", "To whom"),
     "nobody": ("不指定", "nobody"),
-    "why": ("理由（留痕）", "Why (it is kept)"),
+    "why": ("原因（留痕，家庭不可见）", "Why (it is kept; no family reads it)"),
+    "why_hint": (
+        "暂停、终止时，家庭看到的原因是“经办机构决定”。",
+        "Where it suspends or ends, the family reads that the agency has decided so.",
+    ),
     "dry_run": ("试算", "Dry run"),
     "supervise": ("督办处置", "Supervisor's word"),
     "sup_suspend": ("暂停", "Suspend"),
@@ -155,7 +159,8 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     "looked_at": ("{who} {at} 已复看", "looked at by {who}, {at}"),
     "looked_not": ("未复看", "not looked at"),
     "sup_hint": ("立即生效，双方都会得到通知。", "At once; both sides are told."),
-    "note_head": ("备注", "Note"),
+    "sup_why": ("原因（家庭可见）", "Why (the family reads it)"),
+    "sup_note": ("内部备注（选填，家庭不可见）", "Note (optional; no family reads it)"),
     # many
     "bulk": ("批量修复", "Repair many"),
     "pick_first": ("请先勾选业务，或选择全部。", "Tick some rows first, or choose all of them."),
@@ -245,7 +250,7 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     "key_name": ("用途说明", "What it is for"),
     "key_make": ("开立密钥", "Make a key"),
     "key_revoke": ("吊销", "Revoke"),
-    "key_revoke_why": ("吊销理由（留痕）", "Why (it is kept)"),
+    "key_revoke_why": ("吊销原因（留痕）", "Why (it is kept)"),
     "key_none": ("没有密钥", "no key"),
     "endpoints_n": ("{n} 个推送地址", "{n} endpoints"),
     "keys_elsewhere": (

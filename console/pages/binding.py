@@ -15,12 +15,12 @@ from workflows import beside
 from workflows.access import scopes
 from workflows.commands import Command
 from workflows.errors import Refused
-from workflows.views import operating, reviewing
+from workflows.views import operating, reason_words, reviewing
 
 router = APIRouter(prefix="/ops/bindings/{binding_id}")
 Either = Annotated[Visit, Depends(asks("operator", "supervisor"))]
 Supervisor = Annotated[Visit, Depends(asks("supervisor"))]
-_REASON, _NOTE = 200, 2000  # characters
+_NOTE = 2000  # characters
 # A supervisor's words that stand on this page: the action that the view offers, and what is said for it.
 WORDS: Mapping[str, str] = {"suspend": "suspend", "resume": "resume", "unbind": "end"}
 
@@ -37,7 +37,8 @@ def decide(visit: Supervisor, binding_id: str) -> Response:
     desk, actor, form = visit.office.desk, visit.actor("supervisor"), visit.form
     try:
         said = WORDS[form.one_of("action", tuple(WORDS))]
-        facts = {"reason": form.needed("reason", _REASON), "note": form.text("note", _NOTE)}
+        # the family reads why: a code with words for it; what is noted besides, staff alone
+        facts = {"reason": form.one_of("reason", reason_words.SUPERVISED[said]), "note": form.text("note", _NOTE)}
         told = {name: value for name, value in facts.items() if value is not None}
         if form.raw("sure") != "yes":
             raise wrong("/sure", "not_confirmed")
@@ -69,7 +70,8 @@ def _page(visit: Visit, binding_id: str, no: Refused | None = None) -> Response:
         found["view"]["materials"] = reviewing.in_order(found["view"])
     return visit.page("binding.html", no.status if no else 200, found=found, refused=no, drawing=drawing,
                       pieces=drawing.pieces(found["stretches"]), choices=choices(visit.office, visit.principal),
-                      words=[one for one in WORDS if one in found["available_actions"]], supervises=supervises,
+                      words={one: reason_words.SUPERVISED[said] for one, said in WORDS.items()
+                             if one in found["available_actions"]}, supervises=supervises,
                       stuck=_folded(found["stuck"]), notes=notes,
                       repairs="operator" in visit.roles, typed=visit.form.filled())  # fmt: skip
 

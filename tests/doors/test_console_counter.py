@@ -9,7 +9,9 @@ import pytest
 
 from tasks.office import Office
 from tests import life
+from tests.doors.conftest import Caller
 from tests.doors.family import application, picture
+from tests.doors.repairing import approved, repaired
 from tests.doors.visitor import Comes, Visitor, fields_of, text_of
 from workflows.case import ACTIVE, OFFLINE_FALLBACK, REJECTED, SUSPENDED, WITHDRAWN
 
@@ -315,6 +317,14 @@ def test_the_slip_shows_the_code_and_no_number(clerk: Visitor, ticket: str, offi
     assert "双方有效身份证件原件" in page
     assert "<svg" in answer.text
     assert case.application.parties["member"]["id_number"] not in answer.text
+
+
+def test_the_slip_has_no_word_that_staff_wrote_for_each_other(clerk: Visitor, as_: Caller, office: Office) -> None:
+    binding_id = life.to_state(office, "face_check")
+    approved(as_, repaired(as_("operator"), binding_id, "move", to="offline_fallback", reason="供应商停机，勿外传"))
+    assert "供应商停机" in text_of(clerk.get(f"/counter/{binding_id}"))
+    slip = text_of(clerk.get(f"/counter/{binding_id}/slip"))
+    assert ("正在等待" in slip, "供应商停机" in slip) == (True, False)
 
 
 def test_each_way_to_see_something_in_clear_says_what_and_whose(clerk: Visitor, ticket: str) -> None:

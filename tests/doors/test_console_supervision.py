@@ -10,6 +10,7 @@ from models.keyring import Keyring
 from tasks.office import Office
 from tests import life
 from tests.browser.scenes import SANDBOX
+from tests.doors.conftest import Caller
 from tests.doors.visitor import Comes, Visitor, fields_of, in_review, somebody, text_of, with_pictures
 from tests.store.invariants import check
 from workflows import beside
@@ -133,15 +134,43 @@ def test_a_suspension_is_seen_and_lifted(supervisor: Visitor, office: Office):
     assert hidden.status_code == 409
     unsaid = supervisor.post(f"{path}/decide", action="resume", fields=sure)
     assert unsaid.status_code == 422
-    rash = supervisor.post(f"{path}/decide", action="resume", version=version, reason="已核实")
-    assert (rash.status_code, "请勾选确认" in text_of(rash), 'value="已核实"' in rash.text) == (422, True, True)
-    stale = supervisor.post(f"{path}/decide", action="resume", reason="已核实", fields=sure | {"version": "1"})
+    rash = supervisor.post(f"{path}/decide", action="resume", version=version, reason="cleared")
+    assert (rash.status_code, "请勾选确认" in text_of(rash), 'value="cleared" selected' in rash.text) == (
+        422,
+        True,
+        True,
+    )
+    stale = supervisor.post(f"{path}/decide", action="resume", reason="cleared", fields=sure | {"version": "1"})
     assert (stale.status_code, "已有新的进展" in text_of(stale)) == (412, True)
     assert life.look(office, binding_id).state == "suspended"
-    assert supervisor.post(f"{path}/decide", action="resume", reason="已核实", fields=sure).status_code == 303
+    assert supervisor.post(f"{path}/decide", action="resume", reason="cleared", fields=sure).status_code == 303
     assert life.look(office, binding_id).state == "active"
     assert binding_id not in supervisor.get("/supervision/suspended").text
     check(office)
+
+
+def test_the_family_reads_a_code_and_staff_what_was_noted(supervisor: Visitor, as_: Caller, office: Office):
+    binding_id = life.to_state(office, "active")
+    path = f"/ops/bindings/{binding_id}"
+    page = supervisor.get(path)
+    assert ("原因（家庭可见）" in text_of(page), "涉嫌冒用，转人工核查" in text_of(page)) == (True, True)
+    said = {
+        "action": "suspend",
+        "sure": "yes",
+        "version": fields_of(page, "/decide")["version"],
+        "note": "邻居王某举报",
+    }
+    free = supervisor.post(f"{path}/decide", fields=said | {"reason": "王某举报"})
+    assert (free.status_code, "不在可选值之内" in text_of(free), "邻居王某举报" in free.text) == (422, True, True)
+    assert (
+        supervisor.post(f"{path}/decide", fields=said | {"reason": "cleared"}).status_code == 422
+    )  # a word of resuming
+    assert supervisor.post(f"{path}/decide", fields=said | {"reason": "suspected_fraud"}).status_code == 303
+    assert "邻居王某举报" in text_of(supervisor.get(path))
+    alipay = as_("alipay")
+    assert alipay.get(f"/v1/bindings/{binding_id}").json()["reason"] == "suspected_fraud"
+    lines = alipay.get(f"/v1/bindings/{binding_id}/timeline")
+    assert ("举报" in lines.text, lines.json()["items"][-1]["reason"]) == (False, "suspected_fraud")
 
 
 def test_an_operator_says_no_supervisors_word(comes: Comes, office: Office):

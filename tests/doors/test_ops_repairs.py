@@ -209,6 +209,20 @@ def test_a_suspension_is_lifted_by_a_supervisor_only(as_: Caller, office: Office
     check(office)
 
 
+@pytest.mark.parametrize(("verb", "state"), [("suspend", "active"), ("end", "active"), ("end", "agency_review")])
+def test_what_an_operator_writes_is_for_staff_alone(as_: Caller, office: Office, verb: str, state: str):
+    reasons = {"内部核查单 17": "agency_decision", "suspected_fraud": "suspected_fraud"}
+    for seed, (reason, code) in enumerate(reasons.items()):
+        binding_id = life.to_state(office, state, seed=seed * 7 + 1)
+        only(approved(as_, repaired(as_("operator"), binding_id, verb, reason=reason)))
+        channel = as_(life.look(office, binding_id).application.channel)
+        lines = channel.get(f"/v1/bindings/{binding_id}/timeline")
+        assert (lines.json()["items"][-1]["reason"], "内部核查单" in lines.text) == (code, False)
+        assert channel.get(f"/v1/bindings/{binding_id}").json()["reason"] == code
+        assert reason in (last_line(office, binding_id)[3] or "")
+    check(office)
+
+
 def test_a_review_goes_to_another_agency_and_its_lease_with_it(as_: Caller, office: Office):
     binding_id = life.to_state(office, "agency_review")
     reviewer = as_("reviewer")
@@ -282,7 +296,7 @@ def test_an_open_application_is_ended_with_its_places_given_back(as_: Caller, of
     binding_id = life.to_state(office, "agency_review")
     only(approved(as_, repaired(as_("operator"), binding_id, "end")))
     ended = life.look(office, binding_id)
-    assert (ended.state, ended.progress.reason) == ("rejected", "看过日志，确认可行")
+    assert (ended.state, ended.progress.reason) == ("rejected", "agency_decision")
     check(office)
 
 

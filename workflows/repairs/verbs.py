@@ -22,6 +22,7 @@ from workflows.deadlines import BY_NAME, armed
 from workflows.errors import Refused
 from workflows.repairs import mending
 from workflows.repairs.versions import EVERY, plan_of
+from workflows.views import reason_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,13 +262,18 @@ def _supervised(order: Order) -> Actor:
 
 
 def _suspend(order: Order, _: Looked, __: LawBook) -> Said:
-    return "suspend", _supervised(order), {"reason": order.reason}
+    return "suspend", _supervised(order), {"reason": _cause(order)}
 
 
 def _end(order: Order, looked: Looked, _: LawBook) -> Said:
     if looked.case.state in NOT_YET_IN_FORCE:
-        return "close", operator(order), {"reason": order.reason}
-    return "end", _supervised(order), {"reason": order.reason}
+        return "close", operator(order), {"reason": _cause(order)}
+    return "end", _supervised(order), {"reason": _cause(order)}
+
+
+def _cause(order: Order) -> str:
+    """What the family reads: the operator's reason where it is a code. His own words are the note's, for staff."""
+    return order.reason if order.reason in reason_words.SUPERVISED[order.verb] else reason_words.BY_AGENCY
 
 
 def _replan(order: Order, looked: Looked, book: LawBook) -> Said:

@@ -103,10 +103,13 @@ class Sentence:
     en: str
 
 
-def explain(case: Case, now: datetime, book: LawBook) -> Sentence:
-    """Say in one sentence where the case is, whom it is waiting on, until when, and what happens then."""
+def explain(case: Case, now: datetime, book: LawBook, *, to_family: bool = False) -> Sentence:
+    """Say in one sentence where the case is, whom it is waiting on, until when, and what happens then.
+
+    `to_family`: without the words that staff have written for each other.
+    """
     zh, en = STATES[case.state]
-    why_zh, why_en = _because(case, book)
+    why_zh, why_en = _because(case, book, to_family=to_family)
     since_zh, since_en = spoken(case.since)
     where = Sentence(
         f"该绑定{_STANDS.get(case.state, zh)}{why_zh}（自{since_zh}）",
@@ -178,9 +181,9 @@ def _at_rest(case: Case) -> Sentence:
     return Sentence(zh, en)
 
 
-def _because(case: Case, book: LawBook) -> Words:
+def _because(case: Case, book: LawBook, *, to_family: bool) -> Words:
     offline = case.progress.offline
-    if case.state == OFFLINE_FALLBACK and offline is not None and offline.note is not None:
+    if case.state == OFFLINE_FALLBACK and offline is not None and offline.note is not None and not to_family:
         return f"，原因：{offline.note}", f" because: {offline.note}"
     reason = _reason(case)
     if reason is None:

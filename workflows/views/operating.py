@@ -130,5 +130,5 @@ def _told(
 
 
 def _words(desk: Desk, case: Case | None, lines: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
-    codes = {line["reason"] for line in lines if line["reason"]}
+    codes = {line["reason"] for line in lines if line["reason"]}.union(*reason_words.SUPERVISED.values())
     return reason_words.every(codes, case.plan, desk.book) if case is not None else {}

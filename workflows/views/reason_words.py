@@ -52,10 +52,20 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "by_member": ("{member}解绑", "{member} ended it"),
     "by_guardian": ("监护人解绑", "the guardian ended it"),
     "by_counter": ("窗口解绑", "it was ended at the counter"),
+    "agency_decision": ("经办机构决定", "the agency has decided so"),
+    "suspected_fraud": ("涉嫌冒用，转人工核查", "a misuse is suspected"),
+    "cleared": ("经核实无误", "it was looked into and found in order"),
     "refused_by_member": ("{member}拒绝", "{member} refused"),
     "consent_withdrawn": ("撤回同意", "a consent was withdrawn"),
     "other": ("其他", "another reason"),
 }  # fmt: skip
+BY_AGENCY = "agency_decision"
+# Why a supervisor suspends, resumes or ends, by what he says: the family reads it. What he knows besides is a note.
+SUPERVISED: Mapping[str, tuple[str, ...]] = {
+    "suspend": ("suspected_fraud", "relationship_ended", BY_AGENCY),
+    "resume": ("cleared", BY_AGENCY),
+    "end": ("suspected_fraud", "relationship_ended", "insurance_ended", "death", BY_AGENCY),
+}
 
 
 def known() -> frozenset[str]:

@@ -21,11 +21,13 @@ def window_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
     if not scopes.at_counter(case, actor):
         raise not_found()
     sentence, cursor = explaining.explain(case, now, desk.book), Cursor(case, now)
+    told = explaining.explain(case, now, desk.book, to_family=True)
     still_open = faces_open(cursor)
     lines, refusals = listing.timeline(desk.ledger, case.id, actor), case.plan.counter.refuse_reasons
     codes = {*refusals, *(line["reason"] for line in lines if line["reason"])}
     return public.binding_view(case, actor, now) | {
-        "now": now, "sentence": (sentence.zh, sentence.en), "checks": checks(case, still_open),
+        "now": now, "sentence": (sentence.zh, sentence.en), "told": (told.zh, told.en),
+        "checks": checks(case, still_open),
         "subjects_open": still_open, "guardians": attending.guardians(cursor),
         "registry_answered": case.progress.registry_answered,
         "missing": case.missing, "reasons": {"refuse": refusals},
