@@ -37,6 +37,8 @@ class RepairOrder(Answer):
     approved_by: str | None
     undone_by: str | None
     undone_because: str | None
+    withdrawn_by: Annotated[str | None, Field(description="null in one that nobody applied within seven days")]
+    withdrawn_because: str | None
     created_at: datetime
     approved_at: datetime | None
     paused_at: datetime | None

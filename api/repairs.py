@@ -80,6 +80,13 @@ class Repairs(Repair):
     pace: Annotated[int, Field(ge=1, le=FASTEST)] = PACE
 
 
+class Withdrawal(Body):
+    """Why it is not to be."""
+
+    model_config = example(reason="范围有误")
+    reason: Reason
+
+
 class Undo(Body):
     """Why it is taken back."""
 
@@ -134,6 +141,15 @@ async def approve(call: Supervisor, repair_id: str) -> Response:
     await _sees(call, repair_id)
     await call.body(Nothing)
     return await _told(call, repair_id, orders.approve)
+
+
+@router.post("/v1/ops/repairs/{repair_id}/withdraw", summary="Let it be, before anything is done",
+             **takes(Withdrawal, **examples.tells(RepairView)))  # fmt: skip
+async def withdraw(call: Either, repair_id: str) -> Response:
+    """By who asked for it, or by the supervisor who does not approve; while it is planned, or awaits approval."""
+    await _sees(call, repair_id)
+    body = await call.body(Withdrawal)
+    return await _told(call, repair_id, lambda ledger, caller, one: orders.withdraw(ledger, caller, one, body.reason))
 
 
 @router.post("/v1/ops/repairs/{repair_id}/apply", summary="Carry out what the dry run has shown",

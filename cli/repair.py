@@ -95,6 +95,12 @@ def approve(repair_id: RepairId, key: Key) -> None:
     _tell(repair_id, key, orders.approve, "supervisor")
 
 
+@app.command("withdraw")
+def withdraw(repair_id: RepairId, reason: Why, key: Key) -> None:
+    """Let it be, before anything of it is done; as a supervisor: do not approve it."""
+    _tell(repair_id, key, lambda ledger, caller, one: orders.withdraw(ledger, caller, one, reason))
+
+
 @app.command("pause")
 def pause(repair_id: RepairId, key: Key) -> None:
     """Stop after the batch under way."""

@@ -62,6 +62,7 @@ RUNNING: Mapping[str, Mapping[str, Words]] = {
         "undoing": ("撤销中", "being undone"),
         "undone": ("已撤销", "undone"),
         "failed": ("试算失败", "could not be planned"),
+        "withdrawn": ("已撤回", "withdrawn"),
     },
     "item_state": {
         "planned": ("可执行", "can be done"),

@@ -32,6 +32,10 @@ _OUTDATED = {
     "answers": "delete from idempotency where created_at < kinbind_now() - interval '7 days'",
     "orders": """update repairs set asked_under = null
        where asked_under is not null and created_at < kinbind_now() - interval '7 days'""",
+    # what a dry run has seen is old by then: whoever wants it still tries it anew
+    "unapplied": """update repairs
+       set state = 'withdrawn', withdrawn_because = 'not_applied', paused_at = null, finished_at = kinbind_now()
+       where state = 'planned' and created_at < kinbind_now() - interval '7 days'""",
     "failures": "delete from password_failures where day < (kinbind_now() at time zone 'Asia/Shanghai')::date - 7",
     # a worker that ends takes its own away; after a rollout those that died stand there under names of yesterday
     "signs": "delete from heartbeats where name like 'worker%' and seen_at < clock_timestamp() - interval '1 hour'",

@@ -65,7 +65,7 @@ def repair(visit: Either, order_id: str, cursor: Behind = None) -> Response:
 
 @router.post("/repairs/{order_id}/{said}")
 def tell(visit: Either, order_id: str, said: str) -> Response:
-    """Apply, approve, pause, resume or undo it; what may not be said now is refused by the order itself."""
+    """Apply, approve, withdraw, pause, resume or undo it; what may not be said now is refused by the order itself."""
     known = _SAID.get(said)
     if known is None:
         raise Refused("not_found", 404)
@@ -83,6 +83,11 @@ def tell(visit: Either, order_id: str, said: str) -> Response:
     return visit.go(f"/ops/repairs/{order_id}")
 
 
+def _withdraw(visit: Visit) -> Told:
+    reason = visit.form.needed("reason", _REASON)
+    return lambda ledger, caller, order_id: orders.withdraw(ledger, caller, order_id, reason)
+
+
 def _undo(visit: Visit) -> Told:
     reason = visit.form.needed("reason", _REASON)
     return lambda ledger, caller, order_id: orders.undo(ledger, caller, order_id, reason)
@@ -91,6 +96,7 @@ def _undo(visit: Visit) -> Told:
 _SAID: Mapping[str, tuple[str | None, Callable[[Visit], Told]]] = {
     "apply": ("operator", lambda _: orders.apply),
     "approve": ("supervisor", lambda _: orders.approve),
+    "withdraw": (None, _withdraw),
     "pause": (None, lambda _: orders.pause),
     "resume": (None, lambda _: orders.resume),
     "undo": (None, _undo),
@@ -142,6 +148,7 @@ def _view(visit: Visit, order_id: str, cursor: str | None = None) -> dict[str, A
 
 
 def _names(ledger: Ledger, found: list[dict[str, Any]]) -> dict[str, str]:
-    """Who asked, applied, approved and undid, by name."""
-    ids = {one[role] for one in found for role in ("asked_by", "applied_by", "approved_by", "undone_by") if one[role]}
+    """Who asked, applied, approved, withdrew and undid, by name."""
+    roles = ("asked_by", "applied_by", "approved_by", "withdrawn_by", "undone_by")
+    ids = {one[role] for one in found for role in roles if one[role]}
     return reviewing.staff_names(ledger, ids)

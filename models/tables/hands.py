@@ -49,7 +49,7 @@ stuck_findings = Table(
 
 # What operators order: one verb for one binding or for all that a filter finds, why, and who else said yes.
 REPAIR_STATES = ("planning", "planned", "awaiting_approval", "running", "done", "undoing", "undone",
-                 "failed")  # fmt: skip
+                 "failed", "withdrawn")  # fmt: skip
 repairs = Table(
     "repairs",
     metadata,
@@ -72,6 +72,8 @@ repairs = Table(
     Column("undone_by", Text(collation="C")),
     Column("undone_person", Text(collation="C")),
     Column("undone_because", Text),
+    Column("withdrawn_by", Text(collation="C")),  # null in one that nobody applied: the hands closed it
+    Column("withdrawn_because", Text),
     time_("created_at"),
     time_("approved_at", nullable=True),
     time_("paused_at", nullable=True),

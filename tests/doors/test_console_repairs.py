@@ -7,6 +7,7 @@ import pytest
 
 from tasks.office import Office
 from tasks.repairs import carry_repairs
+from tasks.upkeep import keep_up
 from tests import life
 from tests.browser.scenes import parked_letters, with_endpoint
 from tests.doors.test_console_operations import lose_deadlines
@@ -119,6 +120,31 @@ def test_a_risky_repair_needs_another_person(comes: Comes, operator: Visitor, of
     assert supervisor.post(f"{path}/undo", reason="误操作").status_code == 303
     assert life.look(office, binding_id).state == "active"
     check(office)
+
+
+def test_a_repair_that_nobody_approves_is_declined_or_withdrawn(comes: Comes, operator: Visitor, office: Office):
+    binding_id = life.to_state(office, "active")
+    supervisor = comes("supervisor")
+    for visitor, word in ((supervisor, "不予批准"), (operator, "撤回修复单")):
+        operator.get("/ops")
+        path = ordered(operator, f"/ops/bindings/{binding_id}/repair", repair="suspend")
+        operator.post(f"{path}/apply")
+        page = visitor.get(path)
+        assert word in text_of(page)
+        assert "修复单 1" in text_of(supervisor.get("/supervision"))
+        visitor.get(path)
+        assert visitor.post(f"{path}/withdraw", reason=" ").status_code == 422
+        assert visitor.post(f"{path}/withdraw", reason="证据不足").status_code == 303
+        gone = visitor.get(path)
+        assert ("已撤回" in text_of(gone), "：证据不足" in text_of(gone)) == (True, True)
+        assert (f"{path}/withdraw" in gone.text, f"{path}/approve" in gone.text) == (False, False)
+        assert visitor.post(f"{path}/withdraw", reason="再次").status_code == 409
+        assert "修复单 0" in text_of(supervisor.get("/supervision"))
+    assert life.look(office, binding_id).state == "active"
+    tried = ordered(operator, f"/ops/bindings/{binding_id}/repair", repair="suspend")
+    life.skip(office, days=8)
+    keep_up(office)
+    assert "系统已自动撤回" in text_of(operator.get(tried))
 
 
 def test_many_are_repaired_by_ticks_or_by_what_the_list_asks_for(operator: Visitor, office: Office):

@@ -32,6 +32,15 @@ def test_a_repair_is_tried_applied_approved_and_undone(kinbind: Run, office: Off
     assert "1\tundone" in kinbind("repair", "show", repair_id, key="operator").stdout
 
 
+def test_a_repair_is_withdrawn_by_who_asked_for_it(kinbind: Run, office: Office):
+    binding_id = life.to_state(office, "active")
+    asked = ("repair", "run", "suspend", "--binding", binding_id, "--reason", "误报")
+    repair_id = kinbind(*asked, key="operator").stdout.split()[0]
+    assert "withdrawn" in kinbind("repair", "withdraw", repair_id, "--reason", "误报", key="operator").stdout
+    assert kinbind("repair", "approve", repair_id, key="supervisor").exit_code == 1
+    assert life.look(office, binding_id).state == "active"
+
+
 def test_what_is_stuck_is_repaired_by_its_fingerprint(kinbind: Run, office: Office):
     made = [life.to_state(office, "submitted", seed=seed) for seed in (1, 2)]
     with office.ledger.desk() as conn:

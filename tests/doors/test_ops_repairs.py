@@ -283,6 +283,12 @@ def test_the_answers_have_the_shapes_of_the_document(as_: Caller, alipay: httpx.
     told(document, operator.get(path), "/v1/ops/repairs/{repair_id}")
     for said in ("pause", "resume", "apply"):
         told(document, operator.post(f"{path}/{said}", json={}), f"/v1/ops/repairs/{{repair_id}}/{said}")
+    let_be = repaired(operator, binding_id, "rearm", dry_run=True)
+    answer = told_to(operator, let_be, "withdraw", reason="范围有误")
+    gone = told(document, answer, "/v1/ops/repairs/{repair_id}/withdraw")
+    assert (gone["state"], gone["withdrawn_by"], gone["withdrawn_because"]) \
+        == ("withdrawn", "sandbox-operator", "范围有误")  # fmt: skip
+    assert told_to(operator, let_be, "apply").json()["code"] == "repair_not_available"
     overdue = "update deadlines set due_at = kinbind_now() - interval '1 hour'"
     with office.ledger.desk() as conn:
         conn.execute(overdue)

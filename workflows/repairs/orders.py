@@ -1,7 +1,8 @@
-"""Orders of repairs as rows: made, approved, paused, resumed, applied after a dry run, undone.
+"""Orders of repairs as rows: made, approved, withdrawn, paused, resumed, applied after a dry run, undone.
 
 An order goes planning → planned (a dry run ends here) → awaiting_approval (risky verbs) → running → done; and from
 done, where its verb can be undone, → undoing → undone; from planning, where that breaks again and again, → failed.
+Before it runs it may be withdrawn, and a dry run that nobody applies is so in the end (`tasks.upkeep`).
 The hands carry it on (`carrying`); here it is only told to.
 """
 
@@ -30,7 +31,9 @@ from workflows.repairs.verbs import VERBS, Order, Verb
 from workflows.repairs.versions import EVERY
 from workflows.views.stuck import CAUSES
 
-ENDED = ("done", "undone", "failed")
+WAITING = ("planning", "planned", "awaiting_approval")  # nothing has been done yet
+ENDED = ("done", "undone", "failed", "withdrawn")
+UNAPPLIED = "not_applied"  # why the hands have withdrawn it
 PACE, FASTEST = 100, 1000  # bindings a second; the usual, and the most that may be asked for
 
 _MAKE = """
@@ -52,6 +55,11 @@ update repairs set state = 'running', approved_by = %s, approved_person = %s, ap
 _PAUSE = "update repairs set paused_at = kinbind_now() where id = %s and paused_at is null"
 _RESUME = "update repairs set paused_at = null where id = %s"
 _APPLY = "update repairs set dry_run = false, state = %s, applied_by = %s, applied_person = %s where id = %s"
+_WITHDRAW = """
+update repairs set state = 'withdrawn', withdrawn_by = %s, withdrawn_because = %s, paused_at = null,
+  finished_at = kinbind_now()
+where id = %s
+"""
 _UNDO = """
 update repairs set state = 'undoing', undone_by = %s, undone_person = %s, undone_because = %s, finished_at = null
 where id = %s
@@ -216,6 +224,19 @@ def apply(ledger: Ledger, caller: Principal, order_id: str) -> None:
         if row.state != "planned":
             raise _not_now(row)
         conn.execute(_APPLY, ("awaiting_approval" if row.verb.risky else "running", caller.id, caller.person, order_id))
+
+
+def withdraw(ledger: Ledger, caller: Principal, order_id: str, reason: str) -> None:
+    """Let an order be, before anything of it is done: as who asked for it, or as the supervisor who does not approve.
+
+    Raises `Refused`: 404 `not_found`, 409 `repair_not_available`, 422 `argument_invalid`.
+    """
+    _right_reason(reason)
+    with ledger.transaction() as conn:
+        row = _locked(conn, order_id, caller)
+        if row.state not in WAITING:
+            raise _not_now(row)
+        conn.execute(_WITHDRAW, (caller.id, reason, order_id))
 
 
 def pause(ledger: Ledger, caller: Principal, order_id: str) -> None:

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from workflows.access.principals import Principal
-from workflows.repairs.orders import ENDED
+from workflows.repairs.orders import ENDED, WAITING
 from workflows.repairs.verbs import VERBS
 
 CARRIED = ("planning", "running", "undoing")  # while the hands have something to do
 
 
 def said_to(order: Mapping[str, Any], caller: Principal) -> list[str]:
-    """Of `apply`, `approve`, `pause`, `resume`, `undo`: those that this caller may say to this order now."""
+    """Of `apply`, `approve`, `withdraw`, `pause`, `resume`, `undo`: what this caller may say to this order now."""
     state, paused = order["state"], order["paused_at"] is not None
     operator, supervisor = "operator" in caller.roles, "supervisor" in caller.roles
     undoable = VERBS[order["repair"]].undoable and (order["repair"] != "suspend" or supervisor)
@@ -25,6 +25,7 @@ def said_to(order: Mapping[str, Any], caller: Principal) -> list[str]:
     may = {
         "apply": operator and state == "planned",
         "approve": supervisor and state == "awaiting_approval" and another,
+        "withdraw": (operator or supervisor) and state in WAITING,
         "pause": (operator or supervisor) and not paused and state in CARRIED,
         "resume": (operator or supervisor) and paused and state not in ENDED,
         "undo": (operator or supervisor) and undoable and (state == "done" or (state == "running" and paused)),

@@ -36,7 +36,8 @@ where repair_id = :id and binding_id > :after and (cast(:state as text) is null 
 order by binding_id limit :limit
 """)
 _SHOWN = ("id", "filter", "args", "reason", "dry_run", "state", "pace", "asked_by", "applied_by", "approved_by",
-          "undone_by", "undone_because", "created_at", "approved_at", "paused_at", "finished_at", "fault")  # fmt: skip
+          "undone_by", "undone_because", "withdrawn_by", "withdrawn_because", "created_at", "approved_at", "paused_at",
+          "finished_at", "fault")  # fmt: skip
 
 
 def known(ledger: Ledger, caller: Principal, order_id: str) -> RowMapping:
