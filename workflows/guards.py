@@ -203,9 +203,12 @@ def reason_listed(name: str) -> Guard:
 
 
 def old_enough(cursor: Cursor) -> None:
-    """Some packs let nobody end a binding in its first days; a counter may at any time."""
+    """Some packs let nobody end a binding in its first days; a counter may at any time.
+
+    Where a pack names no days nothing is compared: a machine's clock that is set back makes no binding too young.
+    """
     since, days = cursor.progress.active_since, cursor.case.plan.unbind.min_age_days
-    if cursor.actor.kind == "channel" and since is not None and cursor.now < since + timedelta(days=days):
+    if days and cursor.actor.kind == "channel" and since is not None and cursor.now < since + timedelta(days=days):
         raise Refused("unbind_too_early", not_before=since + timedelta(days=days))
 
 

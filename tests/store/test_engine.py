@@ -1,6 +1,7 @@
 """The desk on a real ledger: one commit a batch, a verdict a step, and nothing of what was refused."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from workflows.commands import Command, Idempotency, Outcome, show_created
 from workflows.engine import Desk
 from workflows.errors import Refused
 from workflows.sweeping import ATTEMPTS, sweep
+from workflows.views.public import available_actions
 
 
 @pytest.fixture
@@ -45,6 +47,13 @@ def test_a_whole_life(office: Office) -> None:
         "submitted", "materials_submitted", "registry_answered", "face_check_started", "face_check_passed",
         "activated", "unbind_requested", "unbound",
     ]  # fmt: skip
+
+
+def test_a_clock_that_is_set_back_makes_no_binding_too_young(office: Office) -> None:
+    case = life.look(office, life.to_state(office, "active"))
+    assert case.progress.active_since is not None
+    earlier = case.progress.active_since - timedelta(seconds=1)
+    assert "request_unbind" in available_actions(case, life.channel(), earlier)
 
 
 def test_a_batch_is_one_commit_and_each_has_its_own_verdict(office: Office) -> None:
