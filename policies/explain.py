@@ -14,6 +14,7 @@ from policies.pack import MethodRule, Pack
 from policies.parties import Words, named
 from policies.plan import Plan
 from policies.planning import ApplicationFacts, plan_for
+from policies.regions import place_name
 from policies.words import Condition
 
 # Lines of a plan whose key in the pack has another name, the longest first; the others are called alike in both.
@@ -73,8 +74,8 @@ def explain_plan(book: LawBook, facts: ApplicationFacts, day: date) -> tuple[Pla
 
 def _choices(law: Law, plan: Plan, facts: ApplicationFacts, day: date) -> Iterator[Because]:
     pack, place = law.pack, facts.holder.insured_region
-    whole = (pack.region or "全国", pack.region or "all of China")
-    zh = f"{{holder}}参保地为 {place}；{day} 施行的政策包中提供该业务的，以适用于{whole[0]}的最近"
+    whole = (place_name(pack.region.ljust(6, "0")) if pack.region else "全国", pack.region or "all of China")
+    zh = f"{{holder}}参保地为{place_name(place)}；{day} 施行且办理该业务的政策包中，适用于{whole[0]}的一份最为具体"
     en = f"{{holder}} is insured in {place}; of the packs in force on {day} that offer this product, the one for"
     why = named((zh, f"{en} {whole[1]} is the nearest"), plan.product)
     yield _because(law, "policy", f"{plan.pack} {plan.version}", "pack", why)
@@ -91,7 +92,7 @@ def _channel(law: Law, channel: str, place: str) -> Because:
         every = ("经办窗口受理所有申请", "the agency's counter takes every application")
         return _because(law, "channel", channel, "counter", every)
     said = next(said for name, said in law.pack.channels.open.items() if name == channel)
-    where = ("全国", "everywhere") if said.everywhere else (f"在 {place[:4]} ", f"in {place[:4]}")
+    where = ("全国", "everywhere") if said.everywhere else (f"在{place_name(place)}", f"in {place[:4]}")
     return _because(law, "channel", channel, f"channels.open.{channel}",
                     (f"{where[0]}开通，据其来源 {said.as_of} 所载",
                      f"open {where[1]}, as its source said on {said.as_of}"))  # fmt: skip
