@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Match
 
-from console import forms, rooms, shown, words
+from console import forms, noted, rooms, shown, words
 from console.forms import Form
 from console.rooms import Shown
 from console.settling import Settling
@@ -113,7 +113,8 @@ class Visit:
         tongue = words.Tongue(self.language, self.house.say)
         around = {
             "visit": self, "at": ROOT, "csrf": sessions.csrf_of(self.token), "t": tongue, "shown": shown,
-            "rooms": self.rooms() if not name.startswith("parts/") else [], "sandbox": self.house.sandbox,
+            "noted": noted, "rooms": self.rooms() if not name.startswith("parts/") else [],
+            "sandbox": self.house.sandbox,
         }  # fmt: skip
         return HTMLResponse(self.house.pages.get_template(name).render(around | facts), status)
 

@@ -66,6 +66,8 @@ class Tongue:
             return self.pair(meant)
         if code in CODES["deadline"]:
             return self("deadline_over", what=self.of("deadline", code))
+        if code in CODES["verb"]:  # a repair's line
+            return self.of("verb", code)
         return self.reason(code)
 
     def undelivered(self, error: str) -> str:
@@ -77,12 +79,12 @@ class Tongue:
         """What a reason means, in the desk's words."""
         return self._say(code, self.language) if code else ""
 
-    def actor(self, actor: str) -> str:
-        """Who is named in a line of the history: a channel by its name, staff by their role and id."""
+    def actor(self, actor: str, names: Mapping[str, str]) -> str:
+        """Who is named in a line of the history: a channel by its name, staff by their role and theirs."""
         kind, _, name = actor.partition(":")
         if kind == "channel":
             return self.of("channel", name)
-        return " ".join(filter(None, (self.of("actor", kind), name)))
+        return " ".join(filter(None, (self.of("actor", kind), names.get(name, name))))
 
     def pair(self, texts: tuple[str, str]) -> str:
         """That one of two texts which is in this language, as it is: people may have written in it."""

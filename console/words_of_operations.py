@@ -174,6 +174,7 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     "applied_by": ("执行：{who}", "applied by {who}"),
     "approved_by": ("批准：{who}", "approved by {who}"),
     "undone_by": ("撤销：{who}", "undone by {who}"),
+    "note_repair": ("修复单 {id}（{what}）。{who}。原因：{why}", "Repair {id} ({what}), {who}: {why}"),
     "reach_filter": ("范围：{what}", "reach: {what}"),
     "reach_ids": ("{n} 件业务", "{n} bindings"),
     "difference": ("会发生的变化", "What would change"),

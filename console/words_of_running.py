@@ -52,6 +52,7 @@ RUNNING: Mapping[str, Mapping[str, Words]] = {
         "reassign": ("改派", "Reassign"),
         "suspend": ("暂停", "Suspend"),
         "end": ("终止", "End"),
+        "undo": ("撤销", "Undo"),
     },
     "order_state": {
         "planning": ("试算中", "being planned"),
@@ -71,6 +72,14 @@ RUNNING: Mapping[str, Mapping[str, Words]] = {
         "done": ("已完成", "done"),
         "undone": ("已撤销", "undone"),
         "kept": ("未能撤销", "kept"),
+    },
+    # what becomes of a deadline, as `trial.summary` has it
+    "deadline_change": {
+        "armed": ("新设定", "armed"),
+        "disarmed": ("取消", "disarmed"),
+        "later": ("推迟", "later"),
+        "earlier": ("提前", "earlier"),
+        "unparked": ("恢复处理", "no longer parked"),
     },
     "letter_state": {
         "pending": ("待送达", "pending"),

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
 
-from console import drawing
+from console import drawing, noted
 from console.forms import wrong
 from console.repair_fields import choices
 from console.visit import Visit, asks
@@ -73,6 +73,7 @@ def _page(visit: Visit, binding_id: str, no: Refused | None = None) -> Response:
                       words={one: reason_words.SUPERVISED[said] for one, said in WORDS.items()
                              if one in found["available_actions"]}, supervises=supervises,
                       stuck=_folded(found["stuck"]), notes=notes,
+                      names=noted.names(visit.office.ledger, found["timeline"]),
                       repairs="operator" in visit.roles, typed=visit.form.filled())  # fmt: skip
 
 

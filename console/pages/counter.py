@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import segno
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from console import finding, seeking
+from console import finding, noted, seeking
 from console.forms import wrong
 from console.pages.reviews import revealed
 from console.visit import Visit, asks
@@ -112,7 +112,8 @@ def ticket_page(visit: Visit, binding_id: str, refused: Refused | None = None) -
     """The page of a case at the window; with a refusal on top, and what was typed kept."""
     shown = window.window_case(visit.office.desk, binding_id, visit.actor())
     return visit.page("ticket.html", refused.status if refused else 200, case=shown, refused=refused,
-                      typed=visit.form.filled(), methods=METHODS, kinds=KINDS)  # fmt: skip
+                      typed=visit.form.filled(), methods=METHODS, kinds=KINDS,
+                      names=noted.names(visit.office.ledger, shown["timeline"]))  # fmt: skip
 
 
 @router.get("/{binding_id}/slip")

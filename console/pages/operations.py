@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from console import drawing, finding, seeking
+from console import drawing, finding, noted, seeking
 from console.repair_fields import choices
 from console.visit import Visit, asks
 from policies.words import ChannelName, Product
@@ -131,7 +131,8 @@ def moves(
     ledger = visit.office.ledger
     over = flow.stretch(span, ledger.now())
     found = flow.lines(ledger, part(visit), state, way, over, PAGE, cursor)
-    return _list(visit, "ops_moves.html", found, {}, state=state, way=way, span=span)
+    names = noted.names(ledger, found["items"])
+    return _list(visit, "ops_moves.html", found, {}, state=state, way=way, span=span, names=names)
 
 
 @router.get("/life")

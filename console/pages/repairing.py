@@ -148,7 +148,8 @@ def _view(visit: Visit, order_id: str, cursor: str | None = None) -> dict[str, A
 
 
 def _names(ledger: Ledger, found: list[dict[str, Any]]) -> dict[str, str]:
-    """Who asked, applied, approved, withdrew and undid, by name."""
+    """Who asked, applied, approved, withdrew and undid, and who is to have it, by name."""
     roles = ("asked_by", "applied_by", "approved_by", "withdrawn_by", "undone_by")
     ids = {one[role] for one in found for role in roles if one[role]}
+    ids |= {one["args"]["staff"] for one in found if "staff" in one["args"]}
     return reviewing.staff_names(ledger, ids)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from console import canned, drafts, finding, seeking
+from console import canned, drafts, finding, noted, seeking
 from console.visit import Visit, asks
 from console.words_of_codes import CODES
 from workflows import beside, leases
@@ -134,13 +134,15 @@ def case_page(visit: Visit, binding_id: str, refused: Refused | None = None, *, 
     looking = beside.looking(desk, binding_id, actor)
     return visit.page("case.html", refused.status if refused else 200, case=shown, looking=looking,
                       held=shown["holding"], refused=refused, typed=visit.form.filled(), kinds=_kinds(shown),
-                      just=just, canned=canned.texts(shown, visit.language))  # fmt: skip
+                      just=just, canned=canned.texts(shown, visit.language),
+                      names=noted.names(desk.ledger, shown["timeline"]))  # fmt: skip
 
 
 @router.get("/{binding_id}/sheet")
 def sheet(visit: Reviewer, binding_id: str) -> Response:
     """The case on paper, masked."""
-    return visit.page("sheet.html", case=reviewing.case_page(visit.office.desk, binding_id, visit.actor()))
+    shown = reviewing.case_page(visit.office.desk, binding_id, visit.actor())
+    return visit.page("sheet.html", case=shown, names=noted.names(visit.office.ledger, shown["timeline"]))
 
 
 @router.post("/{binding_id}/claim")

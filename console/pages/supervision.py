@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from console import explained
+from console import explained, noted
 from console.pages.operations import PAGE, Behind, Narrow
 from console.visit import Visit, asks
 from policies.calendar import shanghai_day
@@ -44,12 +44,10 @@ def sampling(visit: Supervisor) -> Response:
     now = office.ledger.now()
     found = supervising.sampling(office.desk, visit.principal, now)
     laws = office.desk.book.laws_on(shanghai_day(now))
-    people = {row["actor"].partition(":")[2] for row in found["drawn"]}
     return visit.page(
         "sup_sampling.html", found=found, drawn=population.with_briefs(office.desk, found["drawn"]),
         looked=supervising.looked_at(office.ledger, found["drawn"]),
-        names={one["id"]: one["name"] for one in supervising.staff(office.ledger, visit.principal)
-               if one["id"] in people},
+        names=noted.names(office.ledger, found["drawn"]),
         rules=[law.pack for law in laws if law.pack.review.mode == "auto_then_sample"],
     )  # fmt: skip
 

@@ -80,6 +80,14 @@ def test_verified_it_goes_on(clerk: Visitor, ticket: str, office: Office) -> Non
     assert "没有待办理" in text_of(clerk.get("/counter"))
 
 
+def test_who_verified_is_named(clerk: Visitor, ticket: str, office: Office) -> None:
+    with office.ledger.desk() as conn:
+        conn.execute("update principals set name = '何静' where id = 'sandbox-counter'")
+    assert say(clerk, office, ticket, "verify", method="document_reader", subjects="member").status_code == 303
+    page = text_of(clerk.get(f"/counter/{ticket}"))
+    assert (page.count("窗口 何静"), "sandbox-counter" in page) == (2, False)  # the notice and the history
+
+
 def test_verifying_waits_for_the_registries_or_the_clerks_own_check(clerk: Visitor, office: Office) -> None:
     binding_id = life.to_state(office, "materials_uploaded")
     life.say(office, "route_offline", binding_id, reason="declines_face")

@@ -84,6 +84,21 @@ def test_no_sentence_speaks_of_a_deadline_that_nobody_has_armed(operator: Visito
         assert "定时已丢失" not in text_of(operator.get(f"/ops/bindings/{binding_id}")), state
 
 
+def test_a_history_has_people_and_words(comes: Comes, operator: Visitor, office: Office):
+    somebody(comes, office, ["reviewer"], ["000000"])
+    with office.ledger.desk() as conn:
+        conn.execute("update principals set name = '周敏' where id = 'sandbox-operator'")
+    binding_id = life.to_state(office, "agency_review")
+    path = ordered(operator, f"/ops/bindings/{binding_id}/repair", repair="reassign", staff="sandbox-reviewer-2")
+    operator.get(path)
+    operator.post(f"{path}/apply")
+    page = text_of(operator.get(f"/ops/bindings/{binding_id}"))
+    assert "运维修复 · 改派 运维 周敏" in page
+    assert f"修复单 {path.rpartition('/')[2]}（改派）。提出：周敏。原因：看过记录" in page
+    assert "asked by" not in page
+    assert "运维 周敏" in text_of(comes("reviewer").get(f"/reviews/{binding_id}/sheet"))
+
+
 def test_what_is_stuck_alike_has_its_name(operator: Visitor, office: Office):
     with_endpoint(office)
     lost, letters = life.to_state(office, "face_check", seed=1), life.to_state(office, "active", seed=2)

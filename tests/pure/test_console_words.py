@@ -7,7 +7,7 @@ from string import Formatter
 
 import pytest
 
-from console import canned
+from console import canned, noted
 from console.words import PAGES, Tongue
 from console.words_of_codes import CODES
 from policies.book import lawbook
@@ -15,6 +15,8 @@ from policies.relations import RELATIONSHIPS
 from policies.words import Kind, Method, Product
 from tests.pure.policy_cases import DAY, plan
 from workflows.case import STATES
+from workflows.repairs.trial import NOTHING, summary
+from workflows.repairs.verbs import Order
 from workflows.views import reason_words
 
 CONSOLE = Path(__file__).parents[2] / "console"
@@ -140,3 +142,34 @@ def test_nothing_is_inline():
         for path in TEMPLATES
     }
     assert {name: what for name, what in found.items() if what} == {}
+
+
+ZH, EN = (Tongue(language, lambda code, _: code) for language in ("zh", "en"))
+
+
+def test_a_repairs_note_is_said_in_the_language_of_the_page():
+    order = Order("rep_1", "move", {}, "供应商故障：\n恢复", (), "prn_1", approved_by="prn_2", applied_by="prn_3")
+    named = {"prn_1": "李娜", "prn_2": "王强"}
+    said = "修复单 rep_1（移至其他环节）。提出：李娜，执行：prn_3，批准：王强。原因：供应商故障：\n恢复"
+    assert noted.note(ZH, order.note(plan()), named) == noted.note(ZH, order.note(None), named) == said
+    undone = "rep_1 undone to plan abc, asked by prn_1: 误操作"
+    assert noted.note(EN, undone, named) == "Repair rep_1 (Undo), asked by 李娜: 误操作"
+    assert noted.note(EN, "he asked by telephone: later", named) == "he asked by telephone: later"
+
+
+def test_what_a_repair_changes_is_said_in_the_language_of_the_page():
+    assert noted.summary(ZH, summary({})) == noted.summary(ZH, NOTHING) == "只写入一条记录"
+    found = {"state": ["active", "unbound"], "agency": ["440100", "320500"],
+             "policy": ["CN-national 1", "CN-national 2"],
+             "deadlines": {"insurance_to_rechecked": ["2026-11-22T00:00:00Z", None]}}  # fmt: skip
+    assert noted.summary(ZH, summary(found)) == (
+        "状态：已生效 → 已解绑；适用政策：CN-national 1 → CN-national 2；经办机构：广州市 → 苏州市；复核参保状态：取消"
+    )
+    for group, ends in (
+        ("later", ["1", "2"]),
+        ("earlier", ["2", "1"]),
+        ("unparked", ["1", "1"]),
+        ("armed", [None, "1"]),
+    ):
+        told = summary({"deadlines": {"review_to_decision": ends}})
+        assert noted.summary(EN, told) == f"review decided: {EN.of('deadline_change', group)}"

@@ -18,6 +18,7 @@ from workflows.repairs.verbs import Looked
 from workflows.writing import instant
 
 Change = dict[str, Any]
+NOTHING = "no difference but the line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def summary(found: Change) -> str:
     """The difference in one line, the same for all bindings to which the same would happen."""
     parts = [f"{name} {found[name][0]} → {found[name][1]}" for name in ("state", "policy", "agency") if name in found]
     moved = [f"{name} {_how(*ends)}" for name, ends in found.get("deadlines", {}).items()]
-    return "; ".join((*parts, *moved)) or "no difference but the line"
+    return "; ".join((*parts, *moved)) or NOTHING
 
 
 def _how(old: str | None, new: str | None) -> str:

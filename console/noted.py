@@ -1,0 +1,64 @@
+"""Texts of the desk that stand in rows for good, said again in the language of the page; and who is meant in them.
+
+A repair's note in the history and the line that its difference is counted by are written once, in the words that the
+auditor reads. Here they are only shown otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from console import shown
+from console.words import Tongue
+from models.ledger import Ledger
+from workflows.repairs.trial import NOTHING
+from workflows.views import reviewing
+
+Names = Mapping[str, str]
+# As `verbs.Order.note` and `carrying` write it.
+_REPAIR = re.compile(
+    r"(?P<id>rep_\w+) (?P<verb>\w+)(?: to plan \w+)?, asked by (?P<asked>[^\s,:]+)"
+    r"(?:, applied by (?P<applied>[^\s,:]+))?(?:, approved by (?P<approved>[^\s,:]+))?: (?P<why>.*)",
+    re.DOTALL,
+)
+_HANDS = ("asked", "applied", "approved")
+
+
+def names(ledger: Ledger, lines: Iterable[Mapping[str, Any]]) -> Names:
+    """The names of the staff of whom these lines of histories tell, by their ids."""
+    told = list(lines)
+    ids = {line["actor"].partition(":")[2] for line in told}
+    for line in told:
+        if said := _REPAIR.fullmatch(line.get("note") or ""):
+            ids |= {said[hand] for hand in _HANDS if said[hand]}
+    return reviewing.staff_names(ledger, ids - {""})
+
+
+def note(t: Tongue, text: str, named: Names) -> str:
+    """A note of the history: a repair's in words, all others as somebody wrote them."""
+    said = _REPAIR.fullmatch(text)
+    if said is None:
+        return text
+    what = t.of("verb", {"undone": "undo"}.get(said["verb"], said["verb"]))
+    hands = [t(f"{hand}_by", who=named.get(said[hand], said[hand])) for hand in _HANDS if said[hand]]
+    return t("note_repair", id=said["id"], what=what, who=t("comma").join(hands), why=said["why"])
+
+
+def summary(t: Tongue, text: str) -> str:
+    """The difference that a repair makes, in one line, as `trial.summary` has it."""
+    if text == NOTHING:
+        return t("only_line")
+    return t("semicolon").join(_part(t, one) for one in text.split("; "))
+
+
+def _part(t: Tongue, text: str) -> str:
+    name, _, change = text.partition(" ")
+    old, arrow, new = change.partition(" → ")
+    if not arrow:
+        return f"{t.of('deadline', name)}{t('colon')}{t.of('deadline_change', change)}"
+    ends = [
+        {"state": lambda code: t.of("state", code), "agency": shown.place}.get(name, str)(one) for one in (old, new)
+    ]
+    return f"{t(name)}{t('colon')}{ends[0]} → {ends[1]}"
