@@ -241,6 +241,10 @@ CODES: Mapping[str, Mapping[str, Words]] = {
             "应到场的人员没有全部勾选：请按实际到场情况勾选",
             "Not everybody who must be present is ticked: tick who is there",
         ),
+        "not_served_here": (
+            "两人的参保地都不在本窗口的服务地区：请核对参保地，或请申请人到任一方参保地的经办窗口办理",
+            "Neither is insured where this window serves: check both places, or send them to the agency of one of them",
+        ),
         "too_late": ("已超过可撤回的时间，决定已发出", "Too late: the decision has been sent"),
         "not_confirmed": ("请勾选确认", "please confirm"),
         "stale_version": (

@@ -46,8 +46,9 @@ def outlined(visit: Clerk) -> Response:
         asked, today = reading.request(visit.form), shanghai_day(visit.office.ledger.now())
         # what is wrong with the people is told before anything is read out to them, and all at once
         reading.add(submission.faults_of_documents(asked, today))
-        reading.add(_faults_of_places(visit, asked))
+        reading.add(_faults_of_places(asked))
         reading.done()
+        _served_here(visit, asked)
         submission.people(asked, today)
         return _notices(visit, asked)
     except (Refused, NotAllowed) as no:
@@ -74,8 +75,9 @@ def submit(visit: Clerk) -> Response:
     try:
         reading = _Reading()
         asked = reading.request(form, _consents(visit))
-        reading.add(_faults_of_places(visit, asked))
+        reading.add(_faults_of_places(asked))
         reading.done()
+        _served_here(visit, asked)
         key = Idempotency(visit.principal.id, form.needed("once", 64), office.desk.keys.fingerprint(_said(form)))
         made = Command("submit", new_id("bnd", office.ledger.now()), visit.actor(),
                        {"request": asked, "channel": "counter"}, idempotency=key, answering=show_created)  # fmt: skip
@@ -86,12 +88,15 @@ def submit(visit: Clerk) -> Response:
     return visit.go(f"/counter/{orjson.loads(reply.body)['id']}")
 
 
-def _faults_of_places(visit: Visit, asked: submission.Request) -> list[dict[str, Any]]:
+def _faults_of_places(asked: submission.Request) -> list[dict[str, Any]]:
     places = {role: person.insured_region for role, person in (("holder", asked.holder), ("member", asked.member))}
-    nowhere = [role for role, place in places.items() if not is_region(place)]
-    if not nowhere and not scopes.serves(visit.actor(), places.values()):
-        nowhere = ["holder"]
-    return [{"pointer": f"/{role}/insured_region", "code": "region_not_allowed"} for role in nowhere]
+    return [{"pointer": f"/{role}/insured_region", "code": "region_not_allowed"}
+            for role, place in places.items() if not is_region(place)]  # fmt: skip
+
+
+def _served_here(visit: Visit, asked: submission.Request) -> None:
+    if not scopes.serves(visit.actor(), (asked.holder.insured_region, asked.member.insured_region)):
+        raise Refused("not_served_here", 422)  # of the places nothing is wrong: it is this window
 
 
 class _Reading:
