@@ -5,19 +5,20 @@ The same functions as the API's and the command line's: the console only asks an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
 from console.forms import Form, wrong
+from console.repair_fields import choices
 from console.visit import Visit, asks
 from models.ledger import Ledger
 from workflows.access.principals import Principal
 from workflows.errors import Refused
 from workflows.repairs import carrying, orders
 from workflows.repairs.orders import Wish
-from workflows.repairs.verbs import VERBS
+from workflows.repairs.verbs import VERBS, of_state
 from workflows.repairs.versions import EVERY
 from workflows.views import operating, ordering, reviewing
 from workflows.views import repairs as shown
@@ -53,8 +54,8 @@ def order(visit: Operator) -> Response:
 @router.post("/bindings/{binding_id}/repair")
 def order_one(visit: Operator, binding_id: str) -> Response:
     """A dry run for one binding: its difference is there when the page is."""
-    operating.seen(visit.office.desk, binding_id, visit.actor())
-    return _ordered(visit, {"binding_ids": [binding_id]}, patience=PATIENCE)
+    row, _ = operating.seen(visit.office.desk, binding_id, visit.actor())
+    return _ordered(visit, {"binding_ids": [binding_id]}, patience=PATIENCE, verbs=of_state(row["state"]))
 
 
 @router.get("/repairs/{order_id}")
@@ -103,11 +104,16 @@ _SAID: Mapping[str, tuple[str | None, Callable[[Visit], Told]]] = {
 }
 
 
-def _ordered(visit: Visit, wanted: Mapping[str, Any], patience: float) -> Response:
+def _ordered(visit: Visit, wanted: Mapping[str, Any], patience: float, verbs: Iterable[str] = VERBS) -> Response:
     form = visit.form
-    verb = form.one_of("repair", tuple(VERBS))
-    wish = Wish(verb, form.needed("reason", _REASON), wanted, _args(form, verb), dry_run=True)
-    order_id = orders.make(visit.office.ledger, visit.principal, wish)
+    try:
+        verb = form.one_of("repair", tuple(VERBS))
+        wish = Wish(verb, form.needed("reason", _REASON), wanted, _args(form, verb), dry_run=True)
+        order_id = orders.make(visit.office.ledger, visit.principal, wish)
+    except Refused as no:
+        return visit.page("repair_again.html", no.status, refused=no, typed=form.filled(), verbs=verbs,
+                          choices=choices(visit.office, visit.principal), ids=form.every("binding_ids"),
+                          asked={f"f.{name}": form.raw(f"f.{name}") for name in _FILTER})  # fmt: skip
     if patience:
         carrying.to_its_end(visit.office.desk, order_id, patience)
     return visit.go(f"/ops/repairs/{order_id}")

@@ -164,7 +164,12 @@ def claim(visit: Reviewer, binding_id: str) -> Response:
 @router.post("/{binding_id}/release")
 def release(visit: Reviewer, binding_id: str) -> Response:
     """Give the case back to the queue."""
-    leases.release(visit.office.desk, binding_id, visit.actor())
+    try:
+        leases.release(visit.office.desk, binding_id, visit.actor())
+    except Refused as no:
+        if no.code == "not_found":
+            raise
+        return case_page(visit, binding_id, no)
     beside.left(visit.office.desk, binding_id, visit.actor())
     return visit.go("/reviews/mine")
 

@@ -99,6 +99,17 @@ def test_a_history_has_people_and_words(comes: Comes, operator: Visitor, office:
     assert "运维 周敏" in text_of(comes("reviewer").get(f"/reviews/{binding_id}/sheet"))
 
 
+def test_a_repair_that_is_refused_is_open_again_with_why(operator: Visitor, office: Office):
+    binding_id = life.to_state(office, "agency_review")
+    operator.get(f"/ops/bindings/{binding_id}")
+    path = f"/ops/bindings/{binding_id}/repair"
+    nowhere = operator.post(path, repair="reassign", agency="999999", staff="", reason="改到苏州")
+    assert (nowhere.status_code, "经办机构：该修复操作的参数无效" in text_of(nowhere)) == (422, True)
+    assert ('value="999999"' in nowhere.text, ">改到苏州</textarea>" in nowhere.text) == (True, True)
+    assert '<option value="reassign" selected>' in nowhere.text
+    assert operator.post(path, repair="reassign", agency="320500", staff="", reason="改到苏州").status_code == 303
+
+
 def test_what_is_stuck_alike_has_its_name(operator: Visitor, office: Office):
     with_endpoint(office)
     lost, letters = life.to_state(office, "face_check", seed=1), life.to_state(office, "active", seed=2)
@@ -167,6 +178,12 @@ def test_many_are_repaired_by_ticks_or_by_what_the_list_asks_for(operator: Visit
     lose_deadlines(office, *ids)
     page = operator.get("/ops/stuck?cause=no_deadline")
     assert fields_of(page, "/ops/repairs") | {"csrf": ""} == {"csrf": "", "f.cause": "no_deadline"}
+    unsaid = operator.post("/ops/repairs", reach="ticked", repair="rearm", reason=" ", binding_ids=ids[:2])
+    assert (unsaid.status_code, "原因：必填" in text_of(unsaid), "2 件业务" in text_of(unsaid)) == (422, True, True)
+    assert re.findall(r'name="binding_ids" value="(bnd_\w+)"', unsaid.text) == ids[:2]  # and may be sent again
+    unsaid = operator.post("/ops/repairs", reach="all", repair="rearm", reason="", fields={"f.cause": "no_deadline"})
+    again = fields_of(unsaid, "/ops/repairs")
+    assert (again["reach"], again["f.cause"], again["f.region"]) == ("all", "no_deadline", "")
     bogus = operator.post("/ops/repairs", reach="all", repair="rearm", reason="看过", **{"f.cause": "bogus"})
     assert bogus.status_code == 422
     nothing = operator.post("/ops/repairs", reach="ticked", repair="rearm", reason="看过")

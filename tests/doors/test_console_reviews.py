@@ -227,6 +227,15 @@ def test_who_gives_the_lease_back_takes_his_decision_back(comes: Comes, binding_
     assert life.look(office, binding_id).state == REJECTED
 
 
+def test_a_case_that_a_colleague_has_by_now_is_not_given_back(comes: Comes, binding_id: str, office: Office) -> None:
+    one, two = comes("reviewer"), comes("reviewer-2")
+    claimed(one, binding_id)
+    life.skip(office, seconds=16 * 60)
+    claimed(two, binding_id)
+    late = one.post(f"/reviews/{binding_id}/release")
+    assert (late.status_code, "已被其他审核人领取" in text_of(late), "内部备注" in text_of(late)) == (409, True, True)
+
+
 def test_many_hands_send_it_once(reviewer: Visitor, office: Office) -> None:
     ids = [in_review(office, seed=seed) for seed in range(4)]
     for binding_id in ids:
