@@ -169,7 +169,7 @@ class BindingPage(Answer):
 
 
 class Line(Answer):
-    """One line of the history; staff see the note, too."""
+    """One line of the history; staff see the note, too, and to which agency it was handed over."""
 
     sequence: int
     event: Event
@@ -179,6 +179,7 @@ class Line(Answer):
     actor: str
     reason: Reason | None
     note: str | None = None
+    agency: str | None = None
 
 
 class Timeline(Answer):

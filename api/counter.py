@@ -122,7 +122,10 @@ open_doors(router, "/v1/counter/tickets/{binding_id}", "counter", (
     **takes(HandOver, **examples.tells(BindingView)),
 )
 async def hand_over(call: Clerk, binding_id: str) -> Response:
-    """The ticket and its code stay, and so does its due time; 409 `agency_unserved` where nobody would find it."""
+    """The ticket and its code stay, and so does its due time; 409 `agency_unserved` where nobody would find it.
+
+    409 `agency_unchanged` where that agency has it already.
+    """
     command = await call.prepare("hand_over", binding_id, HandOver, facts)
     if command.malformed is None:
         found = await call.run(agencies.taking_over, call.office.desk, command.facts["agency"], binding_id)

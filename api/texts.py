@@ -129,6 +129,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "claimed_by_other": ("该业务已被其他审核人领取", "Another reviewer works on it"),
     "lease_required": ("请先领取该业务", "Claim the case first, or again: the lease is over"),
     "own_case": ("不能办理本人为当事人的业务", "Nobody decides a case in which he is a party"),
+    "agency_unchanged": ("该业务已由该机构办理，无须转交", "That agency has it already"),
     "agency_unserved": (
         "该机构不存在或没有窗口人员受理，不能转交",
         "There is no such agency, or nobody at a counter there would find the ticket",

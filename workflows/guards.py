@@ -112,7 +112,9 @@ def _overlooked(notice: Notice, item: dict[str, str]) -> bool:
 
 
 def agency_serves(cursor: Cursor) -> None:
-    """A ticket goes only where somebody will find it: whoever says it has looked (`workflows/agencies.py`)."""
+    """A ticket goes elsewhere, and only where somebody will find it: whoever says it has looked (`agencies`)."""
+    if cursor.facts.get("agency") == cursor.case.counter_agency:
+        raise Refused("agency_unchanged", 409, "/agency")
     if not cursor.facts.get("served"):
         raise Refused("agency_unserved")
 

@@ -26,6 +26,7 @@ from workflows.views.cursors import MOST
 from workflows.views.worklists import Wanted
 
 router = APIRouter(prefix="/counter")
+Handed = Annotated[str, Query(pattern="^([0-9]{6})?$")]
 _clerk = asks("counter")
 Clerk = Annotated[Visit, Depends(_clerk)]
 METHODS = ("document_reader", "compared_by_eye", "home_visit", "video_call")
@@ -48,11 +49,13 @@ Scanned = Annotated[tuple[Visit, Refused | None], Depends(_scanned)]
 
 
 @router.get("")
-def tickets(visit: Clerk, cursor: Annotated[str | None, Query(max_length=MOST)] = None) -> Response:
+def tickets(
+    visit: Clerk, cursor: Annotated[str | None, Query(max_length=MOST)] = None, handed: Handed = ""
+) -> Response:
     """The open tickets of the clerk's agencies, nearest due first."""
     desk = visit.office.desk
     page = worklists.tickets(desk, visit.actor(), Wanted(cursor=cursor))
-    return visit.page("tickets.html", page=page, sought="", others=[], searched=False, over=False,
+    return visit.page("tickets.html", page=page, sought="", others=[], searched=False, over=False, handed=handed,
                       now=desk.ledger.now())  # fmt: skip
 
 
@@ -89,7 +92,7 @@ def found(visit: Clerk, found: Annotated[str, Query(max_length=finding.MOST)] = 
     desk, told = visit.office.desk, finding.told(visit, "counter", found)
     others = reviewing.of_persons(desk, visit.actor(), told["persons"]) if told and told["persons"] else []
     return visit.page("tickets.html", finding.status(told, others), page={"items": [], "next_cursor": None},
-                      sought=told["sought"] if told else "", others=others, searched=True, over=told is None,
+                      sought=told["sought"] if told else "", others=others, searched=True, over=told is None, handed="",
                       now=desk.ledger.now())  # fmt: skip
 
 
@@ -103,16 +106,19 @@ def _served(visit: Visit, binding_id: str) -> bool:
 
 
 @router.get("/{binding_id}")
-def ticket(visit: Clerk, binding_id: str) -> Response:
+def ticket(visit: Clerk, binding_id: str, handed: Handed = "") -> Response:
     """One case at the window."""
-    return ticket_page(visit, binding_id)
+    return ticket_page(visit, binding_id, handed=handed)
 
 
-def ticket_page(visit: Visit, binding_id: str, refused: Refused | None = None) -> Response:
-    """The page of a case at the window; with a refusal on top, and what was typed kept."""
+def ticket_page(visit: Visit, binding_id: str, refused: Refused | None = None, *, handed: str = "") -> Response:
+    """The page of a case at the window; with a refusal on top, and what was typed kept.
+
+    `handed`: to which agency it has just been handed over.
+    """
     shown = window.window_case(visit.office.desk, binding_id, visit.actor())
     return visit.page("ticket.html", refused.status if refused else 200, case=shown, refused=refused,
-                      typed=visit.form.filled(), methods=METHODS, kinds=KINDS,
+                      typed=visit.form.filled(), methods=METHODS, kinds=KINDS, handed=handed,
                       names=noted.names(visit.office.ledger, shown["timeline"]))  # fmt: skip
 
 
@@ -161,8 +167,14 @@ def hand_over(visit: Clerk, binding_id: str) -> Response:
 
 @router.post("/{binding_id}/withdraw")
 def withdraw(visit: Clerk, binding_id: str) -> Response:
-    """At the family's wish."""
-    return _say(visit, binding_id, "withdraw", lambda: _without_gaps({"note": _note(visit)}))
+    """At the family's wish; it ends the application, so that a second thought is asked."""
+
+    def facts() -> dict[str, Any]:
+        if visit.form.raw("sure") != "yes":
+            raise wrong("/sure", "not_confirmed")
+        return _without_gaps({"note": _note(visit)})
+
+    return _say(visit, binding_id, "withdraw", facts)
 
 
 @router.post("/{binding_id}/hand-in")
@@ -202,7 +214,8 @@ def _say(visit: Visit, binding_id: str, said: str, facts: Any) -> Response:
         return _again(visit, binding_id, no)
     # handed over to an agency of others, it is out of this window's sight
     case, _ = visit.office.desk.look(binding_id)
-    return visit.go(f"/counter/{binding_id}" if scopes.at_counter(case, visit.actor()) else "/counter")
+    told = f"?handed={asked['agency']}" if said == "hand_over" else ""
+    return visit.go(f"/counter/{binding_id}{told}" if scopes.at_counter(case, visit.actor()) else f"/counter{told}")
 
 
 def _again(visit: Visit, binding_id: str, no: Refused) -> Response:

@@ -22,7 +22,11 @@ DECISIONS = {
     ),
     "reject": ("decide", {"action": "reject", "reason": "relation_unproven", "sure": "yes"}),
 }
-AT_THE_WINDOW = {"verify": {"method": "compared_by_eye"}, "refuse": {"reason": "relation_unproven"}, "withdraw": {}}
+AT_THE_WINDOW = {
+    "verify": {"method": "compared_by_eye"},
+    "refuse": {"reason": "relation_unproven"},
+    "withdraw": {"sure": "yes"},
+}
 
 
 def forged(page: Page, office: Office, binding_id: str, path: str, fields: dict[str, str]) -> int:

@@ -13,6 +13,7 @@ from tests.doors.conftest import Caller
 from tests.doors.family import application, picture
 from tests.doors.repairing import approved, repaired
 from tests.doors.visitor import Comes, Visitor, fields_of, text_of
+from workflows.access import principals
 from workflows.case import ACTIVE, OFFLINE_FALLBACK, REJECTED, SUSPENDED, WITHDRAWN
 
 
@@ -123,10 +124,25 @@ def test_handed_over_and_withdrawn(clerk: Visitor, ticket: str, office: Office) 
     assert refused.text.count("迁往外地") == 1
     assert '<option value="440300">深圳市</option>' in refused.text
     assert f'name="back" value="/counter/{ticket}"' in refused.text  # the other language leads to the page, not to 405
-    say(clerk, office, ticket, "hand-over", agency="440300")
+    own = say(clerk, office, ticket, "hand-over", agency="440100")
+    assert (own.status_code, "经办机构：该业务已由该机构办理" in text_of(own)) == (409, True)
+    done = text_of(clerk.follow(say(clerk, office, ticket, "hand-over", agency="440300")))
+    assert ("已转交深圳市的经办机构" in done, "转交深圳市" in done.partition("办理过程")[2]) == (True, True)
     assert "经办机构 深圳" in text_of(clerk.get(f"/counter/{ticket}/slip"))
-    say(clerk, office, ticket, "withdraw", note="家属要求")
+    rash = say(clerk, office, ticket, "withdraw", note="家属要求")
+    assert (rash.status_code, "请勾选确认" in text_of(rash), ">家属要求</textarea>" in rash.text) == (422, True, True)
+    say(clerk, office, ticket, "withdraw", note="家属要求", sure="yes")
     assert life.look(office, ticket).state == WITHDRAWN
+
+
+def test_what_was_handed_over_out_of_sight_is_said_on_the_list(clerk: Visitor, ticket: str, office: Office) -> None:
+    with office.ledger.desk() as conn:
+        conn.execute("update principals set regions = '{440100}' where id = 'sandbox-counter'")
+    principals.create_staff(office.ledger, "深圳窗口", ["counter"], ["440300"])
+    done = say(clerk, office, ticket, "hand-over", agency="440300")
+    assert done.headers["location"] == "/console/counter?handed=440300"
+    assert "已转交深圳市的经办机构" in text_of(clerk.follow(done))
+    assert clerk.get("/counter?handed=nowhere").status_code == 422
 
 
 def test_a_page_that_is_out_of_date_decides_nothing(clerk: Visitor, ticket: str, office: Office) -> None:
@@ -141,7 +157,7 @@ BUTTONS = {
     "verify": {"method": "compared_by_eye"},
     "refuse": {"reason": "relation_unproven"},
     "hand-over": {"agency": "440300"},
-    "withdraw": {},
+    "withdraw": {"sure": "yes"},
     "hand-in": {},
 }  # fmt: skip
 

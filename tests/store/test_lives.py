@@ -47,7 +47,8 @@ KNOWN_REFUSALS = {
     "action_not_available", "material_incomplete", "registry_unanswered", "lease_required", "deadline_gone",
     "reason_not_listed", "initiator_not_allowed", "method_not_allowed", "face_subject_not_next", "face_rate_limited",
     "duplicate_binding", "holder_limit", "member_binder_limit", "sharing_not_active", "state_not_allowed",
-    "policy_unknown", "plan_impossible", "not_undoable", "agency_unserved", "supervisor_required", "nothing_to_repair",
+    "policy_unknown", "plan_impossible", "not_undoable", "agency_unserved", "agency_unchanged", "supervisor_required",
+    "nothing_to_repair",
 }  # fmt: skip
 
 

@@ -30,7 +30,10 @@ order by a.binding_id desc
 limit :limit
 """)
 _TIMELINE = text("""
-select sequence, event, from_state, to_state, at, actor, reason, note from history
+select sequence, event, from_state, to_state, at, actor, reason, note,
+  case when (event = 'routed_offline' and from_state = to_state) or reason = 'reassign' then
+    coalesce(after #>> '{progress,offline,agency}', after #>> '{progress,review_agency}') end as agency
+from history
 where binding_id = :binding and sequence > :after order by sequence limit :limit
 """)
 _FACES = text("""
@@ -90,13 +93,16 @@ def _list(values: Sequence[str] | None) -> list[str] | None:
 def timeline(
     ledger: Ledger, binding_id: str, actor: Actor, after: int = 0, limit: int | None = None
 ) -> list[dict[str, Any]]:
-    """The lines of the history behind sequence `after`; staff see who, and the notes, channels only which desk."""
+    """The lines of the history behind sequence `after`; channels see only which desk.
+
+    Staff see who, the notes, and to which agency it was handed over.
+    """
     staff = actor.kind != "channel"
     rows = ledger.read(_TIMELINE, {"binding": binding_id, "after": after, "limit": limit}, fresh=True)
     return [
         {"sequence": row["sequence"], "event": row["event"], "from": row["from_state"], "to": row["to_state"],
          "at": row["at"], "actor": row["actor"] if staff else _shown(row["actor"]), "reason": row["reason"],
-         **({"note": row["note"]} if staff else {})}
+         **({"note": row["note"], "agency": row["agency"]} if staff else {})}
         for row in rows
     ]  # fmt: skip
 
