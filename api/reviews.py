@@ -68,7 +68,7 @@ class Return(Body):
 class Escalate(Body):
     """To a supervisor, with a word why."""
 
-    model_config = example(note="疑似冒用，请督办")
+    model_config = example(note="疑似冒用，提请督办")
     note: Note
 
 

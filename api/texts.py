@@ -135,7 +135,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "There is no such agency, or nobody at a counter there would find the ticket",
     ),
     "supervisor_required": (
-        "该问题首次退回时即可发现，再次退回须由督办人员作出",
+        "该问题首次退回时即可发现，再次退回须由主管作出",
         "This fault could be seen when it was first returned: a supervisor returns it, see overlooked",
     ),
     "field_unknown": ("该业务没有此字段", "This binding has no such field"),

@@ -107,7 +107,7 @@ CODES: Mapping[str, Mapping[str, Words]] = {
         "counter_verified": ("窗口核验通过", "Verified at the counter"),
         "counter_refused": ("窗口未予办理", "Refused at the counter"),
         "review_begun": ("进入经办审核", "Review begun"),
-        "review_escalated": ("升级督办", "Escalated"),
+        "review_escalated": ("提请督办", "Escalated"),
         "approved": ("审核通过", "Approved"),
         "rejected": ("不予通过", "Rejected"),
         "returned": ("退回补正", "Returned"),
@@ -175,7 +175,7 @@ CODES: Mapping[str, Mapping[str, Words]] = {
         "reviewer": ("审核", "Review"),
         "counter": ("窗口", "Counter"),
         "operator": ("运维", "Operations"),
-        "supervisor": ("督办", "Supervision"),
+        "supervisor": ("主管", "Supervision"),
     },
     "actor": {
         "system": ("系统", "system"),
@@ -183,7 +183,7 @@ CODES: Mapping[str, Mapping[str, Words]] = {
         "reviewer": ("审核员", "reviewer"),
         "counter": ("窗口", "counter"),
         "operator": ("运维", "operator"),
-        "supervisor": ("督办", "supervisor"),
+        "supervisor": ("主管", "supervisor"),
     },
     "field": {  # of forms, by the last name in a fault's pointer
         "action": ("决定", "decision"),

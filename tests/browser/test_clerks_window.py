@@ -22,7 +22,7 @@ def test_somebody_comes_with_a_code(sits_down: SitsDown, album: Album, office: O
     assert offline is not None
     page = sits_down("counter")
     album(page, "tickets")
-    page.get_by_label("取号码").fill(f"{offline.code[:4]}-{offline.code[4:]}".lower())
+    page.get_by_label("办事凭号").fill(f"{offline.code[:4]}-{offline.code[4:]}".lower())
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/counter/{binding_id}")
     expect(page.locator(".checks li")).to_have_count(2)
@@ -65,7 +65,7 @@ def test_a_family_applies_in_person(sits_down: SitsDown, album: Album, office: O
     expect(last).to_have_attribute("aria-current", "step")
     binding_id = page.url.rpartition("/")[2]
     page.get_by_role("link", name="窗口办理").first.click()
-    page.get_by_label("取号码").fill(binding_id)  # as the slip has it: it stands in no list yet
+    page.get_by_label("办事凭号").fill(binding_id)  # as the slip has it: it stands in no list yet
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/counter/{binding_id}")
     for kind in [kind for group in life.look(office, binding_id).plan.materials for kind in group.any_of[0]]:

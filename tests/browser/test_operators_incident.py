@@ -75,7 +75,7 @@ def test_an_incident(town: dict[str, list[str]], sits_down: SitsDown, album: Alb
     # the page says so by itself
     expect(operator.get_by_role("button", name="执行", exact=True)).to_be_visible(timeout=20_000)
     operator.get_by_role("button", name="执行", exact=True).click()
-    expect(operator.get_by_text("此项须由督办人员批准，且不能是提出人本人")).to_be_visible()
+    expect(operator.get_by_text("此项须由主管批准，且不能是提出人本人")).to_be_visible()
     expect(operator.get_by_role("button", name="批准并执行")).to_have_count(0)
     supervisor.get_by_role("link", name=re.compile("修复单")).first.click()
     supervisor.get_by_role("link", name=re.compile("移至其他环节")).click()

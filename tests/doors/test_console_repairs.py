@@ -125,7 +125,7 @@ def test_a_risky_repair_needs_another_person(comes: Comes, operator: Visitor, of
     path = ordered(operator, f"/ops/bindings/{binding_id}/repair", repair="suspend")
     operator.post(f"{path}/apply")
     page = operator.get(path)
-    assert "此项须由督办人员批准，且不能是提出人本人" in text_of(page)
+    assert "此项须由主管批准，且不能是提出人本人" in text_of(page)
     assert f"{path}/approve" not in page.text
     assert operator.post(f"{path}/approve").status_code == 403
     both = somebody(comes, office, ["operator", "supervisor"], ["000000"])

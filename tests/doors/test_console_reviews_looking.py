@@ -92,7 +92,7 @@ def test_escalated_it_stays_with_the_reviewer(reviewer: Visitor, binding_id: str
     claimed(reviewer, binding_id)
     assert reviewer.post(f"/reviews/{binding_id}/escalate", note="疑似冒用").status_code == 303
     assert life.events(office, binding_id)[-1] == "review_escalated"
-    assert "已督办 1 次" in text_of(reviewer.get("/reviews?q=is:escalated"))
+    assert "已提请督办 1 次" in text_of(reviewer.get("/reviews?q=is:escalated"))
 
 
 def test_the_history_has_no_code_in_it(reviewer: Visitor, binding_id: str, office: Office) -> None:
@@ -100,7 +100,7 @@ def test_the_history_has_no_code_in_it(reviewer: Visitor, binding_id: str, offic
     assert life.events(office, binding_id)[-1] == "review_escalated"
     for path in ("", "/sheet"):
         page = text_of(reviewer.get(f"/reviews/{binding_id}{path}"))
-        assert ("升级督办 · 期限已到：审核决定" in page, "review_to_decision" in page) == (True, False)
+        assert ("提请督办 · 期限已到：审核决定" in page, "review_to_decision" in page) == (True, False)
 
 
 def test_the_search_box(reviewer: Visitor, office: Office) -> None:

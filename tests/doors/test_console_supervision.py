@@ -208,7 +208,7 @@ def test_a_key_is_shown_once_and_taken_back(supervisor: Visitor, office: Office,
 def test_keys_are_no_matter_of_one_city(comes: Comes, office: Office):
     suzhou = somebody(comes, office, ["supervisor"], ["320500"])
     page = suzhou.get("/supervision/channels")
-    assert "由全国督办人员开立与吊销" in text_of(page)
+    assert "由全国主管开立与吊销" in text_of(page)
     assert 'action="/console/supervision/channels' not in page.text
     assert suzhou.post("/supervision/channels", channel="wechat", name="x").status_code == 403
     assert suzhou.post("/supervision/channels/sandbox-alipay/revoke", reason="x").status_code == 403

@@ -88,7 +88,7 @@ def test_a_review_that_was_not_decided_in_time_says_since_when_and_when_it_is_to
     life.advance(office, seconds=int((missed - office.ledger.now()).total_seconds()) + 60)
     again, late = spoken(until(office, binding_id)), sentence(office, binding_id)
     assert f"期限{spoken(missed)[0]}，逾期" in before.zh
-    assert f"期限{spoken(missed)[0]}已过，{again[0]}将再次督办" in late.zh
+    assert f"期限{spoken(missed)[0]}已过，{again[0]}将再次提请督办" in late.zh
     assert f"by {spoken(missed)[1]}, which is over; on {again[1]} it is escalated again" in late.en
 
 

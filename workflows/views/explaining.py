@@ -71,7 +71,7 @@ THEN: Mapping[str, Words] = {  # by `waiting_on.then`
     "expired": ("申请将过期", "it expires"),
     "asked_again": ("将再次核对", "the registries are asked again"),
     "offline_fallback": ("将转线下窗口办理", "it goes to the agency's counter"),
-    "escalated": ("将升级督办", "it is escalated, and goes on waiting"),
+    "escalated": ("将提请督办", "it is escalated, and goes on waiting"),
     "unbound": ("绑定将解除", "the binding ends"),
     "active": ("解绑申请将取消，绑定继续有效", "the unbinding is dropped and the binding stays in force"),
     "suspended": ("解绑申请将取消，绑定仍为暂停", "the unbinding is dropped and the binding stays suspended"),
@@ -142,7 +142,7 @@ def _waiting(case: Case, now: datetime) -> Sentence:
     if (missed := _missed(case)) is not None and missed <= now:
         (by_zh, by_en), (again_zh, again_en) = spoken(missed), spoken(waiting["until"])
         return Sentence(
-            f"正在等待{party[0]}{deed[0]}，期限{by_zh}已过，{again_zh}将再次督办",
+            f"正在等待{party[0]}{deed[0]}，期限{by_zh}已过，{again_zh}将再次提请督办",
             f"waiting for {party[1]} {deed[1]} by {by_en}, which is over; on {again_en} it is escalated again",
         )
     asked_again = waiting["then"] == "asked_again"  # no term that somebody could miss: just the next question
