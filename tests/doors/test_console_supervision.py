@@ -7,6 +7,7 @@ import pytest
 
 from models import keyring
 from models.keyring import Keyring
+from policies.calendar import shanghai_day
 from tasks.office import Office
 from tests import life
 from tests.browser.scenes import SANDBOX
@@ -64,8 +65,15 @@ def test_the_draw_is_the_same_all_day_and_another_the_next(supervisor: Visitor, 
     def drawn() -> list[str]:
         return re.findall(r'/ops/bindings/(bnd_\w+)"', supervisor.get("/supervision/sampling").text)
 
+    assert drawn() == []  # what is decided today may be drawn from tomorrow on
+    life.skip(office, days=1)
     first = drawn()
     assert len(first) == 12
+    for seed in range(31, 35):
+        decided(office, SANDBOX[0], "approve", seed)
+    found = supervising._look_for_samples(office.ledger, (("000000",), shanghai_day(office.ledger.now()), "salt"))
+    assert len(found["drawn"]) == 12
+    assert not {row["at"] for row in found["drawn"] if shanghai_day(row["at"]) == shanghai_day(office.ledger.now())}
     assert drawn() == first
     life.skip(office, days=1)
     assert len(drawn()) == 12
@@ -76,6 +84,7 @@ def test_the_draw_is_the_same_all_day_and_another_the_next(supervisor: Visitor, 
 def test_the_draw_is_foreseen_by_nobody_without_the_keyring(office: Office):
     for seed in range(1, 31):
         decided(office, SANDBOX[0], "approve", seed)
+    life.skip(office, days=1)
     looker = principals.Principal("sup", "staff", "主管", roles=("supervisor",), regions=("000000",))
     keyrings = [office.desk.keys, keyring.read(keyring.keys_file())]
     keyrings += [Keyring({"k001": bytes(32)}, "k001", bytes([index]) * 32) for index in range(2)]
@@ -90,6 +99,7 @@ def test_a_sample_is_looked_at_with_its_documents_and_marked(supervisor: Visitor
     binding_id = decided(office, SANDBOX[0], "approve", 1)
     with_pictures(office, binding_id)
     beside.note(office.desk, binding_id, Actor("reviewer", SANDBOX[1], regions=("000000",)), "同事的话")
+    life.skip(office, days=1)
     assert "未复看" in text_of(supervisor.get("/supervision/sampling"))  # a colleague's word is no second look
     path = f"/ops/bindings/{binding_id}"
     page = supervisor.get(path)
@@ -116,6 +126,7 @@ def test_nobody_marks_his_own_decision_as_looked_at(comes: Comes, office: Office
         own = conn.execute("select id from principals where name = '某人'").fetchone()
     assert own is not None
     binding_id = decided(office, own[0], "approve", 1)
+    life.skip(office, days=1)
     assert both.post(f"/ops/bindings/{binding_id}/look", body="很好").status_code == 303
     assert "未复看" in text_of(both.get("/supervision/sampling"))
 

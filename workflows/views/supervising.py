@@ -50,12 +50,14 @@ select count(*) as open, count(*) filter (where w.due_at <= clock.now) as overdu
   count(*) filter (where w.lease_until > clock.now) as claimed
 from review_cases w cross join clock where w.agency like any(:granted)
 """)
-# The same all day long, another every day. Whoever decides knows the ids of his decisions: only the day's salt, drawn
+# The same all day long, another every day: of what was decided before the day began, since a decision that came into it
+# later would take another's place. Whoever decides knows the ids of his decisions: only the day's salt, drawn
 # from the keyring, keeps him from telling beforehand which of them will be looked at.
 _DRAW = text("""
 select h.binding_id, h.event, h.at, h.actor, h.reason from history h
 join applications a on a.binding_id = h.binding_id
-where h.at >= :since and h.event in ('approved', 'rejected', 'returned') and a.region like any(:granted)
+where h.at >= :since and h.at < :until and h.event in ('approved', 'rejected', 'returned')
+  and a.region like any(:granted)
 order by sha256(convert_to(concat_ws(':', cast(:salt as text), h.binding_id, h.sequence), 'UTF8')) limit :limit
 """)
 _AUTOMATIC = text("""
@@ -118,7 +120,8 @@ def _look_for_samples(ledger: Ledger, asked: tuple[tuple[str, ...], date, str]) 
     regions, today, salt = asked
     of = {"granted": patterns(regions), "since": _since(today)}
     counted = {row["automatic"]: row["count"] for row in ledger.read(_AUTOMATIC, of)}
-    drawn = ledger.read(_DRAW, of | {"salt": salt, "limit": DRAWN})
+    before = {"since": start_of_day(today - timedelta(days=DAYS)), "until": start_of_day(today)}
+    drawn = ledger.read(_DRAW, of | before | {"salt": salt, "limit": DRAWN})
     return {"automatic": counted.get(True, 0), "by_people": counted.get(False, 0),
             "drawn": [dict(row) for row in drawn]}  # fmt: skip
 
