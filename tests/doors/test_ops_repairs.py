@@ -257,6 +257,16 @@ def test_work_is_reassigned_only_to_somebody(as_: Caller, office: Office):
     assert unserved.json()["code"] == "agency_unserved"
 
 
+def test_work_that_stays_where_it_is_is_not_reassigned(as_: Caller, office: Office):
+    review, ticket = life.to_state(office, "agency_review"), life.to_state(office, "offline_fallback", seed=9)
+    for binding_id in (review, ticket):
+        only(repaired(as_("operator"), binding_id, "reassign", dry_run=True), "refused", "nothing_to_repair")
+    only(repaired(as_("operator"), ticket, "reassign", agency="440100"), "refused", "nothing_to_repair")
+    assert as_("reviewer").post(f"/v1/reviews/{review}/claim", json={}).status_code == 200
+    only(repaired(as_("operator"), review, "reassign"))  # the lease is taken away
+    assert as_("reviewer-2").post(f"/v1/reviews/{review}/claim", json={}).status_code == 200
+
+
 def test_a_ticket_goes_to_another_agency(as_: Caller, office: Office):
     binding_id = life.to_state(office, "offline_fallback")
     before = life.look(office, binding_id)

@@ -220,7 +220,9 @@ def _move(order: Order, _: Looked, __: LawBook) -> Said:
 
 def _reassign(order: Order, looked: Looked, _: LawBook) -> Said:
     case, agency, staff = looked.case, order.args.get("agency"), order.args.get("staff")
-    asked_for = "reviewer" if case.state == AGENCY_REVIEW else "counter"
+    asked_for, there = "counter", case.counter_agency
+    if case.state == AGENCY_REVIEW:
+        asked_for, there = "reviewer", case.review_agency
     if agency is not None and asked_for not in order.agency_roles:
         raise Refused("agency_unserved")
     if staff is not None and case.state == AGENCY_REVIEW:  # a lease of one who may not decide only keeps others away
@@ -229,6 +231,9 @@ def _reassign(order: Order, looked: Looked, _: LawBook) -> Said:
             raise Refused("agency_unserved")
         if case.is_party(order.staff_person):
             raise Refused("own_case")
+    leased = case.lease is not None and case.lease.claimed_by is not None
+    if agency in (None, there) and not (case.state == AGENCY_REVIEW and (staff is not None or leased)):
+        raise Refused("nothing_to_repair")
     return "reassign", operator(order), {"reason": "reassign", "agency": agency}
 
 
