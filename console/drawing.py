@@ -153,6 +153,7 @@ def _bar(n: int, high: float, wide: float, half: float, way: int) -> Bar:
 
 LIFE = (1200, 92)  # of a life drawn: wide, high
 LEAST = 92  # the narrowest piece that holds its words
+LETTER = 9  # how wide a Latin letter of them is
 
 
 def pieces(stretches: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -171,3 +172,9 @@ def pieces(stretches: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         found.append(dict(one) | {"x": round(x, 1), "wide": round(wide, 1)})
         x += wide
     return found
+
+
+def lines(words: str, wide: float) -> tuple[str, ...]:
+    """The words of a piece: on two lines where one would be too long for it."""
+    first, _, last = words.rpartition(" ")
+    return (first, last) if first and len(words) * LETTER > wide else (words,)

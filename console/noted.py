@@ -41,7 +41,7 @@ def note(t: Tongue, text: str, named: Names) -> str:
     said = _REPAIR.fullmatch(text)
     if said is None:
         return text
-    what = t.of("verb", {"undone": "undo"}.get(said["verb"], said["verb"]))
+    what = t("order_undo") if said["verb"] == "undone" else t.of("verb", said["verb"])
     hands = [t(f"{hand}_by", who=named.get(said[hand], said[hand])) for hand in _HANDS if said[hand]]
     return t("note_repair", id=said["id"], what=what, who=t("comma").join(hands), why=said["why"])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from console import words_of_codes, words_of_operations, words_of_pages, words_of_running
@@ -68,6 +68,8 @@ class Tongue:
             return self("deadline_over", what=self.of("deadline", code))
         if code in CODES["verb"]:  # a repair's line
             return self.of("verb", code)
+        if code == "undo":
+            return self("order_undo")
         return self.reason(code)
 
     def undelivered(self, error: str) -> str:
@@ -85,6 +87,17 @@ class Tongue:
         if kind == "channel":
             return self.of("channel", name)
         return " ".join(filter(None, (self.of("actor", kind), names.get(name, name))))
+
+    def papers(self, label: str, any_of: Iterable[Iterable[str]]) -> str:
+        """A group of a plan's materials: as its pack calls it, which is Chinese; in English, what it may be made of."""
+        if self.language == "zh":
+            return label
+        return self("plan_or").join(" + ".join(self.of("kind", kind) for kind in some) for some in any_of)
+
+    def brought(self, what: str, groups: Iterable[Mapping[str, Any]]) -> str:
+        """Something to bring: one of the plan's groups of materials, by its label, or what a pack asks for besides."""
+        found = next((group["any_of"] for group in groups if group["label"] == what), None)
+        return self.papers(what, found) if found is not None else self.of("bring", what)
 
     def pair(self, texts: tuple[str, str]) -> str:
         """That one of two texts which is in this language, as it is: people may have written in it."""

@@ -72,6 +72,10 @@ CODES: Mapping[str, Mapping[str, Words]] = {
         "member_id_back": ("{member}证件（国徽面）", "ID of {member}, back"),
         "other": ("其他材料", "Other"),
     },
+    # what packs ask people to bring besides the materials: they say it in Chinese
+    "bring": {
+        "双方有效身份证件原件": ("双方有效身份证件原件", "Originals of the valid identity documents of both"),
+    },
     # what a number or name in clear was looked at for: the codes stand in the log
     "purpose": {
         "compare_document": ("与证件、材料比对", "compare with a document"),

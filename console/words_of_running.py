@@ -52,7 +52,6 @@ RUNNING: Mapping[str, Mapping[str, Words]] = {
         "reassign": ("改派", "Reassign"),
         "suspend": ("暂停", "Suspend"),
         "end": ("终止", "End"),
-        "undo": ("撤销", "Undo"),
     },
     "order_state": {
         "planning": ("试算中", "being planned"),

@@ -354,6 +354,21 @@ def test_the_slip_has_no_word_that_staff_wrote_for_each_other(clerk: Visitor, as
     assert ("正在等待" in slip, "供应商停机" in slip) == (True, False)
 
 
+def test_an_english_ticket_and_its_slip_are_english(clerk: Visitor, office: Office) -> None:
+    binding_id = life.to_state(office, OFFLINE_FALLBACK)
+    with office.ledger.desk() as conn:
+        conn.execute("update materials set removed_at = kinbind_now()")
+    clerk.get("/counter")
+    clerk.post("/language", to="en", back="/counter")
+    for path in ("", "/slip"):
+        answer = clerk.get(f"/counter/{binding_id}{path}")
+        page = text_of(answer).partition("History")[0].replace(" ,", ",")
+        assert "Missing: Commitment letter, Household register, first page + Household register, member's page" in page
+        assert "Originals of the valid identity documents of both, Commitment letter" in page
+        assert ("个人承诺书" in page, "双方有效" in page, "offline_fallback" in page) == (False, False, False)
+    assert "Scan what is missing: Commitment letter" in text_of(clerk.get(f"/counter/{binding_id}"))
+
+
 def test_each_way_to_see_something_in_clear_says_what_and_whose(clerk: Visitor, ticket: str) -> None:
     page = clerk.get(f"/counter/{ticket}")
     for who in ("绑定人", "家庭成员"):

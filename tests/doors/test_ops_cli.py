@@ -77,7 +77,7 @@ def test_a_move_is_explained_by_the_reason_that_was_given(kinbind: Run, office: 
     kinbind("repair", "approve", repair_id, key="supervisor")
     zh, en = kinbind("explain", binding_id).stdout.splitlines()
     assert zh.startswith("该绑定已转线下办理，原因：供应商停机（自")
-    assert "because: 供应商停机 (offline_fallback, since" in en
+    assert "because: 供应商停机 (since" in en
 
 
 def test_what_breaks_shows_places_and_nobodys_name(capsys: pytest.CaptureFixture[str]):

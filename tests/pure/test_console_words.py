@@ -173,3 +173,8 @@ def test_what_a_repair_changes_is_said_in_the_language_of_the_page():
     ):
         told = summary({"deadlines": {"review_to_decision": ends}})
         assert noted.summary(EN, told) == f"review decided: {EN.of('deadline_change', group)}"
+
+
+def test_what_packs_ask_to_bring_has_english_words():
+    every = {one for law in lawbook().laws_on(DAY) for one in law.pack.counter.bring}
+    assert every - CODES["bring"].keys() == set()

@@ -49,3 +49,10 @@ def test_every_code_of_the_machine_has_words():
     assert set(CODES["cause"]) == set(CAUSES)
     assert set(CODES["verb"]) == set(VERBS)
     assert {one.name for one in DEADLINES} - set(CODES["deadline"]) == set()
+
+
+def test_words_that_are_too_long_for_a_piece_stand_on_two_lines():
+    assert drawing.lines("face check", 92) == ("face check",)
+    assert drawing.lines("to be corrected", 92) == ("to be", "corrected")
+    assert drawing.lines("to be corrected", 200) == ("to be corrected",)
+    assert drawing.lines("转线下办理", 40) == ("转线下办理",)

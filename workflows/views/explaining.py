@@ -113,7 +113,7 @@ def explain(case: Case, now: datetime, book: LawBook, *, to_family: bool = False
     since_zh, since_en = spoken(case.since)
     where = Sentence(
         f"该绑定{_STANDS.get(case.state, zh)}{why_zh}（自{since_zh}）",
-        f"It is {en}{why_en} ({case.state}, since {since_en})",
+        f"It is {en}{why_en} (since {since_en})",
     )
     if case.state in FINAL:
         return Sentence(f"{where.zh}，已办结，不再等待任何人。", f"{where.en}; that is final, and nobody is waited on.")

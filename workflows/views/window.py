@@ -41,7 +41,7 @@ def window_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
 def checks(case: Case, still_open: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
     """What the clerk has to do, in order: `(name, facts)`."""
     told: list[tuple[str, dict[str, Any]]] = [("compare_person", {"subject": who}) for who in still_open]
-    told += [("scan_missing", {"label": group["label"]}) for group in case.missing]
+    told += [("scan_missing", group) for group in case.missing]
     if case.materials:
         told.append(("compare_originals", {"count": len(case.materials)}))
     if case.state == OFFLINE_FALLBACK and not case.progress.registry_answered:
