@@ -81,4 +81,4 @@ def code(text: str) -> str:
 
 def size(count: int) -> str:
     """Bytes for people."""
-    return f"{count / 1_048_576:.1f} MB" if count >= 1_048_576 else f"{max(1, count // 1024)} KB"
+    return f"{count / 1_048_576:.1f} MB".replace(".0 ", " ") if count >= 1_048_576 else f"{max(1, count // 1024)} KB"

@@ -197,7 +197,7 @@ async def _left(visit: Visit) -> None:
 
     Another site's form would be sent by whoever signs in because he is told to. A file is too large to be kept.
     """
-    if visit.request.headers.get("content-type", "").startswith("multipart/"):
+    if not visit.token or visit.request.headers.get("content-type", "").startswith("multipart/"):
         return
     with suppress(Refused):
         sent = await _told(replace(visit))

@@ -241,7 +241,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "key_z": ("撤回刚才的决定", "Take the last decision back"),
     "key_slash": ("搜索", "Search"),
     "key_send": ("发送对话框", "Send the dialog"),
-    "key_esc": ("取消、关闭", "Cancel, close"),
+    "key_esc": ("取消、关闭，离开输入框", "Cancel, close, leave a field"),
     "key_help": ("显示本帮助", "This help"),
     # on paper
     "printed_at": ("打印时间 {at}", "printed {at}"),
@@ -279,6 +279,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
         "点上框选取文件（JPG、PNG、WebP、HEIC、PDF），平板可直接拍照。",
         "JPG, PNG, WebP, HEIC or PDF; a tablet opens its camera.",
     ),
+    "file_most": ("每个文件不超过 {size}。", "At most {size} each."),
     "upload": ("上传", "Upload"),
     "hand_in": ("材料齐全，提交", "Complete: hand in"),
     "bring": ("须携带", "To bring"),

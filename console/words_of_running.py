@@ -133,6 +133,10 @@ RUNNING: Mapping[str, Mapping[str, Words]] = {
 }
 # Besides those of `words_of_codes`.
 REFUSALS: Mapping[str, Words] = {
+    "own_decision": (
+        "本件由您作出决定，须由其他主管复看",
+        "You decided this yourself: another supervisor must look at it again",
+    ),
     "pick_some": ("请至少勾选一项", "tick at least one"),
     "repair_not_available": ("修复单的状态已变化，请刷新后再试", "The repair has moved on: look again"),
 }

@@ -15,7 +15,7 @@ from workflows import beside
 from workflows.access import scopes
 from workflows.commands import Command
 from workflows.errors import Refused
-from workflows.views import operating, reason_words, reviewing
+from workflows.views import operating, reason_words, reviewing, supervising
 
 router = APIRouter(prefix="/ops/bindings/{binding_id}")
 Either = Annotated[Visit, Depends(asks("operator", "supervisor"))]
@@ -53,12 +53,22 @@ def decide(visit: Supervisor, binding_id: str) -> Response:
 @router.post("/look")
 def look(visit: Supervisor, binding_id: str) -> Response:
     """A supervisor has looked again, and says what he has seen: a note like any other, and the mark of a sample."""
+    desk, actor = visit.office.desk, visit.actor("supervisor")
     try:
         body = visit.form.needed("body", _NOTE)
+        _decided_by_another(operating.page(desk, binding_id, actor), actor.id)
     except Refused as no:
+        if no.code == "not_found":
+            raise
         return _page(visit, binding_id, no)
-    beside.note(visit.office.desk, binding_id, visit.actor("supervisor"), body)
+    beside.note(desk, binding_id, actor, body)
     return visit.go(f"/ops/bindings/{binding_id}#look")
+
+
+def _decided_by_another(found: Mapping[str, Any], staff: str) -> None:
+    """Raises `Refused` 409 `own_decision`: a second look is another's."""
+    if supervising.his_own(found["timeline"], staff):
+        raise Refused("own_decision")
 
 
 def _page(visit: Visit, binding_id: str, no: Refused | None = None) -> Response:
@@ -74,6 +84,7 @@ def _page(visit: Visit, binding_id: str, no: Refused | None = None) -> Response:
                              if one in found["available_actions"]}, supervises=supervises,
                       stuck=_folded(found["stuck"]), notes=notes,
                       names=noted.names(visit.office.ledger, found["timeline"]),
+                      his_own=supervising.his_own(found["timeline"], visit.principal.id),
                       repairs="operator" in visit.roles, typed=visit.form.filled())  # fmt: skip
 
 

@@ -242,4 +242,5 @@ document.addEventListener("DOMContentLoaded", () => {
   setInterval(tick, 250);
   const again = document.querySelector("dialog[data-reopen]");
   if (again) show(again.id);
+  else if (!document.querySelector("main [autofocus]")) document.querySelector("main [role=alert][tabindex]")?.focus(); // why one is here
 });

@@ -44,6 +44,25 @@ def test_who_wants_no_keys_has_none(sits_down: SitsDown, album: Album, base_url:
     expect(page.locator("#approve")).to_be_visible()
 
 
+def test_the_window_begins_in_the_box_for_codes(sits_down: SitsDown) -> None:
+    page = sits_down("counter")
+    expect(page.get_by_label("取号码")).to_be_focused()
+    expect(page.get_by_role("link", name="窗口受理新申请").last).to_have_text(re.compile(r"Esc\s*N$"))
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")
+    page.wait_for_url("**/counter/new")
+
+
+def test_why_a_page_is_refused_is_where_one_begins(sits_down: SitsDown, base_url: str, office: Office) -> None:
+    page, ticket = sits_down("counter"), life.to_state(office, OFFLINE_FALLBACK, seed=7)
+    page.goto(f"{base_url}/console/nowhere")
+    expect(page.get_by_role("alert")).to_be_focused()
+    page.goto(f"{base_url}/console/counter/{ticket}")
+    page.get_by_label("人工比对").check()
+    page.get_by_role("button", name="核验通过").click()  # nobody is there
+    expect(page.get_by_role("alert")).to_be_focused()
+
+
 def test_the_keys_are_explained_wherever_they_work(sits_down: SitsDown, office: Office) -> None:
     life.to_state(office, OFFLINE_FALLBACK, seed=7)
     for role in ("counter", "operator", "supervisor"):

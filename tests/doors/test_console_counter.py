@@ -332,6 +332,7 @@ def test_a_bad_scan_leaves_the_clerk_at_his_ticket(
     bad = clerk.post(f"/counter/{ticket}/upload", kind="notarised_relationship", files={"file": ("x.jpg", content)})
     assert (bad.status_code, said in text_of(bad)) == (status, True), text_of(bad)[:300]
     assert f'action="/console/counter/{ticket}/verify"' in bad.text
+    assert text_of(bad).count("每个文件不超过 10 MB") == 1 + (status == 413)
 
 
 def test_the_slip_shows_the_code_and_no_number(clerk: Visitor, ticket: str, office: Office) -> None:

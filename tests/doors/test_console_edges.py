@@ -190,7 +190,7 @@ def announced(base_url: str, path: str, cookie: str) -> str:
 
 def test_nothing_is_read_of_whoever_may_not_send(comes: Comes, base_url: str) -> None:
     reviewer = comes("reviewer").http.cookies["kinbind_session"]
-    assert " 303" in announced(base_url, "/counter/bnd_1/upload", "x" * 43)  # to where he can sign in
+    assert " 401" in announced(base_url, "/counter/bnd_1/upload", "x" * 43)  # and is told where he can sign in
     assert " 403" in announced(base_url, "/counter/bnd_1/upload", reviewer)
 
 

@@ -127,8 +127,14 @@ def test_nobody_marks_his_own_decision_as_looked_at(comes: Comes, office: Office
     assert own is not None
     binding_id = decided(office, own[0], "approve", 1)
     life.skip(office, days=1)
-    assert both.post(f"/ops/bindings/{binding_id}/look", body="很好").status_code == 303
+    path = f"/ops/bindings/{binding_id}"
+    page = both.get(path)
+    assert ("须由其他主管复看" in text_of(page), f'{path}/look"' in page.text) == (True, False)
+    refused = both.post(f"{path}/look", body="很好")
+    assert (refused.status_code, "须由其他主管复看" in text_of(refused)) == (409, True)
     assert "未复看" in text_of(both.get("/supervision/sampling"))
+    assert comes("supervisor").post(f"{path}/look", body="很好").status_code == 303
+    assert "未复看" not in text_of(both.get("/supervision/sampling"))
 
 
 def test_a_suspension_is_seen_and_lifted(supervisor: Visitor, office: Office):

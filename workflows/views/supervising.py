@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from workflows.views.waiting import waiting_on
 
 DAYS = 7  # how far back decisions are counted and drawn from
 DRAWN = 12  # decisions that are looked at again each day
+DECIDED = ("approved", "rejected", "returned")  # of which the sample is drawn
 
 _STAFF = text("""
 select p.id, p.name, p.roles, p.regions, p.created_at, a.login, a.totp is not null as set_up,
@@ -158,6 +159,12 @@ def looked_at(ledger: Ledger, drawn: Sequence[Mapping[str, Any]]) -> dict[tuple[
         and note["at"] >= row["at"]
         and note["staff"] != row["actor"].partition(":")[2]
     }
+
+
+def his_own(lines: Iterable[Mapping[str, Any]], staff: str) -> bool:
+    """Whether he has made every decision of this history himself: then another must look at them again."""
+    decided = {line["actor"].partition(":")[2] for line in lines if line["event"] in DECIDED}
+    return decided == {staff}
 
 
 def suspensions(desk: Desk, supervisor: Principal, limit: int, cursor: str | None = None) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def window_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
         "checks": checks(case, still_open),
         "subjects_open": still_open, "guardians": attending.guardians(cursor),
         "registry_answered": case.progress.registry_answered,
-        "missing": case.missing, "reasons": {"refuse": refusals},
+        "missing": case.missing, "max_file_bytes": case.plan.max_file_bytes, "reasons": {"refuse": refusals},
         "reason_words": reason_words.every(codes, case.plan, desk.book),
         "counter": public.ticket_view(case) or {"agency_name": case.plan.counter.agency_name,
                     "address": case.plan.counter.address, "bring": list(case.plan.counter.bring)},
