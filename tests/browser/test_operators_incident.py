@@ -51,7 +51,7 @@ def test_an_incident(town: dict[str, list[str]], sits_down: SitsDown, album: Alb
     album(operator, "ops_binding")
 
     operator.locator("[name=repair]:visible").select_option("rearm")
-    operator.get_by_label("理由（留痕）").fill("期限丢失，按方案重新设定")
+    operator.get_by_label("原因（留痕，家庭不可见）").fill("期限丢失，按方案重新设定")
     operator.get_by_role("button", name="试算").click()
     expect(operator.locator("ins")).to_have_count(1)  # the difference, while nothing has happened yet
     assert life.events(office, lost[0])[-1] != "repaired"
@@ -68,7 +68,7 @@ def test_an_incident(town: dict[str, list[str]], sits_down: SitsDown, album: Alb
     operator.get_by_label("符合本列表条件的全部业务").check()
     operator.locator("[name=repair]:visible").select_option("move")
     operator.locator("select[name=to]").select_option("offline_fallback")
-    operator.get_by_label("理由（留痕）").fill("家庭已同意到窗口办理")
+    operator.get_by_label("原因（留痕，家庭不可见）").fill("家庭已同意到窗口办理")
     operator.get_by_role("button", name="试算").click()
     while carry_repairs(office):
         pass
@@ -121,11 +121,9 @@ def test_a_supervisor_looks_again_and_thinks_twice(
     page = sits_down("supervisor")
     page.goto(f"{base_url}/console/ops/bindings/{binding_id}")
     expect(page.get_by_role("heading", name="材料")).to_be_visible()
-    page.get_by_label("理由（留痕）").fill("核查")
-    page.keyboard.press("Enter")  # a key alone does nothing: what is meant is chosen, and meant
-    assert life.look(office, binding_id).state == "active"
+    page.get_by_label("原因（家庭可见）").select_option("suspected_fraud")
     page.get_by_label("暂停", exact=True).check()
-    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")  # a key alone does nothing: what is meant is chosen, and meant
     assert life.look(office, binding_id).state == "active"
     album(page, "binding-supervisor")
     page.get_by_label("我已核实").check()

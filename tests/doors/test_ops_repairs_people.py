@@ -23,7 +23,7 @@ def test_nobody_approves_what_he_asked_for_himself(as_: Caller, office: Office):
     assert (refused.status_code, refused.json()["code"]) == (409, "second_person_required")
     only(approved(as_, made))
     ended = life.look(office, binding_id)
-    assert (ended.state, ended.progress.reason) == ("unbound", "看过日志，确认可行")
+    assert (ended.state, ended.progress.reason) == ("unbound", "agency_decision")
     event, actor, _, note = last_line(office, binding_id)
     assert (event, actor) == ("unbound", "supervisor:sandbox-supervisor")
     assert both.headers["Authorization"] != note
