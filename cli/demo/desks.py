@@ -72,7 +72,7 @@ def a_suspicion_lifted(town: Town) -> list[Ending]:
     town.supervisor.post(f"{path}/suspend", {"reason": "suspected_fraud"})
     asked = {"holder_id_number": father.id_number, "member_id_number": child.id_number, "purpose": "show_code"}
     require(not app.post("/v1/entitlements/check", asked | {"patient": "member"})["allowed"], "suspended, yet allowed")
-    town.supervisor.post(f"{path}/resume", {"reason": "checked"})
+    town.supervisor.post(f"{path}/resume", {"reason": "cleared"})
     require(app.view(view["id"])["state"] == "active", "the suspicion is lifted, but not the suspension")
     return [Ending("child, suspended and resumed", app, view["id"], "active")]
 
