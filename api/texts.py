@@ -99,7 +99,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "too_many_files": ("材料数量已达上限", "The case has as many files as allowed"),
     "material_incomplete": ("材料不齐全", "Materials are missing"),
     "material_handed_in": ("材料已提交，不能撤回", "The material has been handed in"),
-    "material_gone": ("材料已按规定删除", "The document has been deleted as retention demands"),
     "material_unreadable": ("照片模糊、反光或缺角", "Blurred, glaring or cut off"),
     "material_expired": ("证件已过有效期", "The document has expired"),
     "letter_unsigned": ("承诺书未签名或签名人不符", "The letter is not signed by the right person"),

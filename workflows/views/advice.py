@@ -14,6 +14,7 @@ from policies.plan import Plan
 from policies.planning import ApplicationFacts, PersonFacts, plan_for
 from workflows.case import FINAL, NOT_YET_IN_FORCE, Actor, Case
 from workflows.errors import Refused
+from workflows.views.public import plan_view
 
 FACE_NOTICE = "face"  # the packs' name for the separate consent to the face check (PIPL §29)
 
@@ -51,7 +52,7 @@ def requirements(book: LawBook, outline: Outline, now: datetime, language: str) 
     plan = plan_for(book, facts, today)
     return {
         "policy": {"pack": plan.pack, "version": plan.version},
-        "plan": _plan_view(plan),
+        "plan": plan_view(plan, plan.steps, plan.face.subjects),
         "notices": book.notices(plan.notices, language),
         "counter": _counter(plan, outline.member_id_type),
     }
@@ -64,15 +65,6 @@ def _counter(plan: Plan, id_type: str) -> dict[str, Any] | None:
     counter = plan.counter
     return {"reason": "document_not_readable", "service": counter.service or None, "agency": counter.agency,
             "agency_name": counter.agency_name, "address": counter.address, "bring": counter.bring}  # fmt: skip
-
-
-def _plan_view(plan: Plan) -> dict[str, Any]:
-    return {
-        "materials": [{"label": group.label, "any_of": group.any_of} for group in plan.materials],
-        "steps": plan.steps,
-        "face_subjects": plan.face.subjects,
-        "face_window_seconds": int(plan.face.window_hours * 3600),
-    }
 
 
 def consent_withdrawn(case: Case, actor: Actor, notice: str) -> tuple[str, Mapping[str, Any]]:

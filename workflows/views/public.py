@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import orjson
 
 from policies.people import mask_name, mask_number
+from policies.plan import Plan
 from policies.regions import AgencyName, agency_name
 from workflows import binding
 from workflows.case import (
@@ -119,7 +121,7 @@ def public_view(case: Case, now: datetime) -> dict[str, Any]:
         "holder": party_view(case, "holder"), "member": party_view(case, "member"),
         "relationship": application.relationship, "shown_credential": plan.shown_credential,
         "fund_source": plan.fund_source, "channel_reference": application.channel_reference,
-        "plan": plan_view(case), "materials": case.materials,
+        "plan": plan_view(plan, case.steps, case.subjects), "materials": case.materials,
         "correction": correction_view(case), "registry_record": progress.record if _to_confirm(case) else None,
         "counter_ticket": ticket_view(case), "waiting_on": waiting_on(case, now),
     }  # fmt: skip
@@ -143,13 +145,11 @@ def party_view(case: Case, role: str) -> dict[str, Any]:
             "insured_region": party["insured_region"]}  # fmt: skip
 
 
-def plan_view(case: Case) -> dict[str, Any]:
-    """The pinned plan as API.md shows it; a child who has grown meanwhile sees its face step."""
-    plan = case.plan
+def plan_view(plan: Plan, steps: Sequence[str], subjects: Sequence[str]) -> dict[str, Any]:
+    """A plan as API.md shows it; of a case, with the face step of a child who has grown meanwhile."""
     return {
         "materials": [{"label": group.label, "any_of": group.any_of} for group in plan.materials],
-        "steps": case.steps, "face_subjects": case.subjects,
-        "face_window_seconds": int(plan.face.window_hours * 3600),
+        "steps": steps, "face_subjects": subjects, "face_window_seconds": int(plan.face.window_hours * 3600),
     }  # fmt: skip
 
 
