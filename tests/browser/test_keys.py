@@ -46,7 +46,7 @@ def test_who_wants_no_keys_has_none(sits_down: SitsDown, album: Album, base_url:
 
 def test_the_window_begins_in_the_box_for_codes(sits_down: SitsDown) -> None:
     page = sits_down("counter")
-    expect(page.get_by_label("取号码")).to_be_focused()
+    expect(page.get_by_label("办事凭号")).to_be_focused()
     expect(page.get_by_role("link", name="窗口受理新申请").last).to_have_text(re.compile(r"Esc\s*N$"))
     page.keyboard.press("Escape")
     page.keyboard.press("n")

@@ -22,7 +22,7 @@ from api import edge
 from api.openapi import document
 from api.shapes import Application, every_shape
 from api.texts import FIELDS, TEXTS
-from console.words_of_codes import CODES as OF_THE_CONSOLE
+from console.words import CODES as OF_THE_CONSOLE
 from models import logs
 from tests.doors.conftest import Caller
 from tests.doors.family import application, key, submitted, view

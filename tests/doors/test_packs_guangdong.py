@@ -65,7 +65,7 @@ def test_the_code_goes_with_the_sharing(town: Town) -> None:
         assert town.use("alipay", body, use, patient="member") == (True, None)
     ended(town, sharing)
     for use in ("show_code", "pay_from_account"):
-        assert town.use("alipay", body, use, patient="member") == (False, "not_active")
+        assert town.use("alipay", body, use, patient="member") == (False, "sharing_not_active")
 
 
 def test_a_childs_holder_alone_shows_his_face(town: Town) -> None:
