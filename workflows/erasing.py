@@ -22,12 +22,14 @@ YEARS_KEPT = 3  # the people of a binding, after its end; who was looked for, af
 ROLES = ("holder", "member")
 NOBODY = "***"  # as every mask shows a name of which nothing is told
 
-# Whoever places a hold locks the same row: nothing is erased behind his back.
-_LOCK = """
+# Whoever places a hold locks the same rows: nothing is erased behind his back. What he has written is seen by the
+# statement after this one; one that waited for the lock itself still looks with the eyes it had before.
+LOCK = "select from applications where binding_id = any(%s) order by binding_id for update"
+_ENDED = """
 select a.binding_id, a.holder, a.member, a.sealed, a.erased from applications a join bindings b on b.id = a.binding_id
 where a.binding_id = any(%s) and b.state = any(%s)
   and not exists (select from legal_holds l where l.binding_id = a.binding_id)
-order by a.binding_id for update of a
+order by a.binding_id
 """
 _PERSONS = "insert into persons (key) select unnest(%s::text[]) on conflict do nothing"
 _BLANK = """
@@ -62,7 +64,8 @@ def erase(conn: Connection[Any], keys: Keyring, wanted: Mapping[str, Collection[
     newborn. To be called in a transaction. Raises `KeyUnknownError` and `SealBrokenError` for what cannot be read.
     """
     done, gone = [], set()
-    for binding_id, *people, sealed, erased in conn.execute(_LOCK, (list(wanted), list(FINAL))).fetchall():
+    conn.execute(LOCK, (list(wanted),))
+    for binding_id, *people, sealed, erased in conn.execute(_ENDED, (list(wanted), list(FINAL))).fetchall():
         named = dict(zip(ROLES, people, strict=True))
         roles = [role for role in ROLES if role in wanted[binding_id] and role not in erased]
         if not roles:

@@ -17,6 +17,7 @@ from tasks.office import Office
 from tasks.upkeep import keep_up
 from tests import life
 from tests.store.invariants import check
+from workflows import erasing
 from workflows.access import rights
 from workflows.access.principals import Principal
 from workflows.commands import Command
@@ -227,6 +228,22 @@ def test_a_hold_that_is_lifted_in_time_changes_nothing(office: Office) -> None:
     assert rights.release(office.desk, SUPERVISOR, [person], "撤诉") == [binding_id]
     assert life.look(office, binding_id).application.parties["holder"]["name"] == "张伟"
     assert len(life.look(office, binding_id).materials) > 0
+
+
+def test_a_hold_that_is_placed_while_the_hands_come_is_seen_by_them(office: Office) -> None:
+    binding_id = ended(office, seed=18)
+    person = people(office, binding_id)["member"]
+    life.skip(office, **YEARS)
+    with office.ledger.transaction() as conn:
+        conn.execute(erasing.LOCK, ([binding_id],))  # as `rights.hold` does, whose commit takes its time
+        forgetter = threading.Thread(target=forgetting.forget_people, args=(office,))
+        forgetter.start()
+        forgetter.join(timedelta(seconds=1).total_seconds())  # it waits for the row
+        hold = "insert into legal_holds (binding_id, reason, placed_by, placed_at) values (%s, '诉讼', 'stf', now())"
+        conn.execute(hold, (binding_id,))
+    forgetter.join()
+    assert people(office, binding_id)["member"] == person
+    assert life.look(office, binding_id).application.parties["member"]["name"] == "李秀英"
 
 
 def test_one_that_cannot_be_read_keeps_nobody_else(office: Office) -> None:

@@ -30,8 +30,6 @@ select kinbind_now(), %s, %s, person, %s from unnest(%s::text[]) as person
 """
 _PLACES = "select taken_at from month_seats where binding_id = %s and taken_at is not null"
 _HELD_BACK = "select binding_id, reason, placed_at from legal_holds where binding_id = any(%s)"
-# the row that erasing locks: whoever comes second sees what the first has done
-_LOCK = "select from applications where binding_id = any(%s) order by binding_id for update"
 _HOLD = """
 insert into legal_holds (binding_id, reason, placed_by, placed_at)
 select unnest(%s::text[]), %s, %s, kinbind_now() on conflict do nothing
@@ -91,7 +89,7 @@ def erase(desk: Desk, by: Principal, persons: Sequence[str], purpose: str) -> di
     cases = desk.look_many(ids)
     with desk.ledger.transaction() as conn:
         _note(conn, by, "person_erased", persons, purpose)
-        conn.execute(_LOCK, (ids,))
+        conn.execute(erasing.LOCK, (ids,))  # whoever comes second sees what the first has done
         under_hold = {row[0] for row in conn.execute(_HELD_BACK, (ids,))}
         said = {case.id: _why_not(conn, case, now, under_hold) or "erased" for case, now in cases}
         roles = {case.id: _roles(case, persons) for case, _ in cases if said[case.id] == "erased"}
@@ -108,7 +106,7 @@ def hold(desk: Desk, by: Principal, persons: Sequence[str], reason: str) -> list
     with desk.ledger.transaction() as conn:
         _note(conn, by, "hold_placed", persons, reason)
         ids = _bindings(conn, persons)
-        conn.execute(_LOCK, (ids,))
+        conn.execute(erasing.LOCK, (ids,))  # whoever comes second sees what the first has done
         conn.execute(_HOLD, (ids, reason, by.id))
     return ids
 
