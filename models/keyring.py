@@ -141,7 +141,7 @@ def add(path: Path) -> str:
     Raises what `read` does, and `OSError` where the file cannot be written.
     """
     ids = read(path).key_ids
-    fresh = f"k{1 + max(int(one[1:]) for one in ids):03}"
+    fresh = next(one for number in range(1, 1000) if (one := f"k{number:03}") not in ids)
     body = json.loads(path.read_bytes())
     body["keys"][fresh] = base64.b64encode(secrets.token_bytes(_KEY)).decode()
     _rewrite(path, body)
@@ -159,8 +159,12 @@ def use(path: Path, key_id: str) -> None:
 
 
 def _rewrite(path: Path, body: dict[str, Any]) -> None:
+    path = path.resolve()  # the file itself: a link that gives way to a file leaves the others with the old keys
     with _beside(path, body) as whole:
-        whole.chmod(stat.S_IMODE(path.stat().st_mode))
+        before = path.stat()
+        if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
+            os.chown(whole, before.st_uid, before.st_gid)  # done by root, and read by the service as before
+        whole.chmod(stat.S_IMODE(before.st_mode))
         whole.replace(path)
 
 
@@ -193,7 +197,8 @@ def read(path: Path) -> Keyring:
         body = json.loads(content)
         keys = {key_id: base64.b64decode(key) for key_id, key in body["keys"].items()}
         current, index_key = body["current"], base64.b64decode(body["index_key"])
-        if current not in keys or len(index_key) != _KEY:
+        whole = all(len(key_id.encode()) == _KEY_ID and len(key) == _KEY for key_id, key in keys.items())
+        if not whole or current not in keys or len(index_key) != _KEY:
             raise KeyringBrokenError(path)
         return Keyring(keys, current, index_key)
     except (ValueError, LookupError, TypeError, AttributeError):

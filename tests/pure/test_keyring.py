@@ -1,6 +1,8 @@
 """The keyring's file: what is none of ours, and who may read it."""
 
+import base64
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -18,10 +20,21 @@ from models import keyring
         lambda body: body.update(current="k002"),
         lambda body: body.update(keys=["k001"]),
         lambda body: body["keys"].update(k001="c2hvcnQ="),
+        lambda body: body["keys"].update(k001=base64.b64encode(bytes(16)).decode()),  # AES would take it
+        lambda body: body["keys"].update(k1000=base64.b64encode(bytes(32)).decode()),  # what it seals, nothing opens
         lambda body: body.update(index_key="c2hvcnQ="),
         lambda body: body.update(index_key=7),
     ],
-    ids=["no index key", "no current key", "a list", "a short key", "a short index key", "a number"],
+    ids=[
+        "no index key",
+        "no current key",
+        "a list",
+        "a short key",
+        "a key of half the size",
+        "a long name",
+        "a short index key",
+        "a number",
+    ],
 )
 def test_a_keyring_that_lacks_something_is_none(tmp_path, change):
     path = tmp_path / "keys.json"
@@ -94,3 +107,27 @@ def test_a_key_is_added_before_it_seals_and_the_older_ones_still_open(tmp_path, 
     assert (refused.exit_code, "it has k001, k002" in refused.stderr) == (1, True)
     assert path.stat().st_mode & 0o777 == 0o640
     assert [one.name for one in tmp_path.iterdir()] == ["keys.json"]
+
+
+def test_whoever_adds_a_key_leaves_the_file_where_it_lies_and_whose_it_is(tmp_path):
+    real, link = tmp_path / "real.json", tmp_path / "keys.json"
+    keyring.make(real)
+    link.symlink_to(real)
+    if os.geteuid() == 0:
+        os.chown(real, 65534, 65534)
+    owner = real.stat().st_uid
+    keyring.add(link)
+    assert link.is_symlink()
+    assert (keyring.read(real).key_ids, real.stat().st_uid, real.stat().st_mode & 0o777) == (
+        ["k001", "k002"],
+        owner,
+        0o600,
+    )
+
+
+def test_a_key_of_another_name_is_added_to(tmp_path):
+    path = tmp_path / "keys.json"
+    keyring.make(path)
+    body = json.loads(path.read_bytes())
+    path.write_text(json.dumps(body | {"current": "prod", "keys": {"prod": body["keys"]["k001"]}}))
+    assert (keyring.add(path), keyring.read(path).current) == ("k001", "prod")
