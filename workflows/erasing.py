@@ -61,7 +61,8 @@ def erase(conn: Connection[Any], keys: Keyring, wanted: Mapping[str, Collection[
     """Erase these roles (`holder`, `member`) of these bindings; return the ids of those where something was.
 
     Left as they are: bindings that have not ended, or are under a legal hold. With the member goes the mother of a
-    newborn. To be called in a transaction. Raises `KeyUnknownError` and `SealBrokenError` for what cannot be read.
+    newborn, and with the holder where she is the holder. To be called in a transaction. Raises `KeyUnknownError` and
+    `SealBrokenError` for what cannot be read.
     """
     done, gone = [], set()
     conn.execute(LOCK, (list(wanted),))
@@ -76,7 +77,7 @@ def erase(conn: Connection[Any], keys: Keyring, wanted: Mapping[str, Collection[
         conn.execute(_PERSONS, (list(nobody.values()),))
         conn.execute(_BLANK, {
             "binding": binding_id, "erased": [*erased, *roles], **named, **nobody,
-            "sealed": keys.seal(orjson.dumps(_without(parties, roles)), context(binding_id)),
+            "sealed": keys.seal(orjson.dumps(_without(parties, roles, gone)), context(binding_id)),
         })  # fmt: skip
         done.append(binding_id)
     for statement in _BESIDE:
@@ -87,11 +88,11 @@ def erase(conn: Connection[Any], keys: Keyring, wanted: Mapping[str, Collection[
     return done
 
 
-def _without(parties: dict[str, Any], roles: Collection[str]) -> dict[str, Any]:
+def _without(parties: dict[str, Any], roles: Collection[str], gone: Collection[str]) -> dict[str, Any]:
     """The same parties, of whom these are nobody: what document he had, and where he was insured, may be counted."""
     for role in roles:
         kept = {name: parties[role][name] for name in ("id_type", "insured_region")}
         parties[role] = {"name": NOBODY, "id_number": None, "birth_date": None, "erased": True, **kept}
-    if "member" in roles:
+    if "member" in roles or parties.get("mother", {}).get("person") in gone:
         parties.pop("mother", None)
     return parties

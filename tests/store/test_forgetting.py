@@ -3,6 +3,7 @@
 import base64
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -155,6 +156,19 @@ def test_who_asks_is_erased_from_what_is_over_and_nobody_else(office: Office) ->
     life.skip(office, **YEARS)  # the other one's time comes too
     keep_up(office)
     assert life.look(office, over).application.parties["holder"]["name"] == "***"
+
+
+def test_a_mother_who_is_the_holder_goes_with_the_holder(office: Office) -> None:
+    request = life.a_request(office.desk.book, method="birth_certificate", seed=19)
+    assert request.birth_certificate is not None
+    number = request.holder.id_number or ""
+    hers = replace(request.birth_certificate, mother_name=request.holder.name, mother_id_number=number)
+    newborn = life.submit(office, replace(request, birth_certificate=hers))
+    life.say(office, "withdraw", newborn)
+    rights.erase(office.desk, SUPERVISOR, [people(office, newborn)["holder"]], "申请")
+    parties = life.look(office, newborn).application.parties
+    assert (set(parties), parties["member"]["name"]) == ({"holder", "member"}, "李新生")
+    assert number not in str(parties)
 
 
 def test_nobody_erases_himself_out_of_a_limit(office: Office) -> None:
