@@ -11,7 +11,7 @@ from pathlib import Path
 
 from policies.loader import SHIPPED, Law, PackError, PackFile, Problem, join, read_place
 from policies.pack import Notice, Pack
-from policies.plan import NoticeRef, Plan
+from policies.plan import Limits, NoticeRef, Plan
 from policies.refusals import NotAllowed
 
 
@@ -81,6 +81,10 @@ class LawBook:
     def knows_notice(self, notice: str, version: str) -> bool:
         """Tell whether such a notice was ever published."""
         return (notice, version) in self._notices
+
+    def limits_of(self, product: str) -> list[Limits]:
+        """By what any pack of this product counts, those of before and of days to come among them."""
+        return [law.pack.limits.limits for law in self._laws.values() if law.pack.product == product]
 
     def laws_on(self, day: date) -> list[Law]:
         """Return every law in force on `day`, by name."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+from policies.book import LawBook
 from policies.calendar import month_of
 from policies.plan import LimitScope, LimitWindow
 from workflows.case import Case, Cursor
@@ -58,11 +59,18 @@ def count_binders(cursor: Cursor, member: str) -> None:
         cursor.also("counts", {"holder": holder, **limit, "member": member, "month": month})
 
 
-def still_counts(case: Case, taken_at: datetime, now: datetime) -> bool:
-    """Whether the place that an ended binding took then may still fill a window of somebody's limits."""
-    limits = case.plan.limits
-    counted = ((limits.holder_window, limits.holder_count_ended), (limits.member_window, limits.count_ended))
-    return any(ended and _within_window(window, taken_at, now) for window, ended in counted)
+def still_counts(case: Case, book: LawBook, taken_at: datetime, now: datetime) -> bool:
+    """Whether the place that an ended binding took then may still fill a window of somebody's limits.
+
+    Whoever applies next may do so where another pack counts, or under one that has come since.
+    """
+    return any(
+        ended and _within_window(window, taken_at, now)
+        for limits in (case.plan.limits, *book.limits_of(case.application.product))
+        for window, ended in (
+            (limits.holder_window, limits.holder_count_ended), (limits.member_window, limits.count_ended),
+        )
+    )  # fmt: skip
 
 
 def _within_window(window: LimitWindow, taken_at: datetime, now: datetime) -> bool:

@@ -17,11 +17,15 @@ from policies.loader import SHIPPED
 from tasks.office import Office
 from tests import life
 from tests.store.invariants import check, rows
+from workflows.access import rights
+from workflows.access.principals import Principal
 from workflows.case import FINAL, SYSTEM
 from workflows.commands import Command
 from workflows.engine import Desk
 from workflows.errors import Refused
 from workflows.sweeping import sweep
+
+COUNTRY = Principal("stf_country", "staff", "陈主任", None, ("supervisor",), ("000000",))
 
 
 @pytest.fixture
@@ -262,6 +266,22 @@ def test_a_pack_may_count_days_back_from_now(office: Office, tmp_path: Path) -> 
     # the first of the three is over thirty days back; who comes again is counted from when he came last
     again = apply(there, 2, 1, region="110100", day=day)
     assert activate(there, again) == "active"
+
+
+def test_nobody_erases_himself_out_of_the_longer_window_of_another_pack(office: Office, tmp_path: Path) -> None:
+    there = with_book(office, a_book(tmp_path, "{member_window: 90}"))
+    bindings = [apply(there, holder, 1) for holder in (1, 2)]
+    for binding_id in bindings:
+        assert activate(there, binding_id) == "active"
+        end(there, binding_id)
+    member = life.look(there, bindings[0]).application.member
+    for days, became in ((32, "still_counts"), (60, "erased")):
+        life.skip(office, days=days)
+        said = rights.erase(there.desk, COUNTRY, [member], "申请")
+        assert said == dict.fromkeys(bindings, became)
+        day = shanghai_day(office.ledger.now())
+        if became == "still_counts":
+            assert refused(there, 3, 1, region="110100", day=day) == (409, "member_binder_limit")
 
 
 @pytest.mark.parametrize("ended", [True, False])

@@ -91,7 +91,7 @@ def erase(desk: Desk, by: Principal, persons: Sequence[str], purpose: str) -> di
         _note(conn, by, "person_erased", persons, purpose)
         conn.execute(erasing.LOCK, (ids,))  # whoever comes second sees what the first has done
         under_hold = {row[0] for row in conn.execute(_HELD_BACK, (ids,))}
-        said = {case.id: _why_not(conn, case, now, under_hold) or "erased" for case, now in cases}
+        said = {case.id: _why_not(desk, conn, case, now, under_hold) or "erased" for case, now in cases}
         roles = {case.id: _roles(case, persons) for case, _ in cases if said[case.id] == "erased"}
         erasing.erase(conn, desk.keys, roles)
     return said
@@ -146,13 +146,13 @@ def _roles(case: Case, persons: Sequence[str]) -> list[str]:
     return [role for role, person in named.items() if person in persons]
 
 
-def _why_not(conn: Connection[Any], case: Case, now: datetime, under_hold: set[str]) -> str | None:
+def _why_not(desk: Desk, conn: Connection[Any], case: Case, now: datetime, under_hold: set[str]) -> str | None:
     if case.state not in FINAL:
         return "not_ended"
     if case.id in under_hold:
         return "under_hold"
     taken = [row[0] for row in conn.execute(_PLACES, (case.id,))]
-    return "still_counts" if any(limits.still_counts(case, at, now) for at in taken) else None
+    return "still_counts" if any(limits.still_counts(case, desk.book, at, now) for at in taken) else None
 
 
 def _binding(desk: Desk, conn: Connection[Any], case: Case, now: datetime, persons: Sequence[str]) -> dict[str, Any]:
