@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import Any
 
@@ -120,13 +120,12 @@ class Figures(Collector):
 
     def _read_in_time(self) -> list[GaugeMetricFamily]:
         """A server that stands still neither answers nor refuses: a scrape does not wait for it, nor does the next."""
-        self._reading = self._reading or self._reader.submit(self._read)
-        try:
-            families = self._reading.result(_ANSWER_SECONDS)
-        except TimeoutError:
+        reading = self._reading = self._reading or self._reader.submit(self._read)
+        wait([reading], _ANSWER_SECONDS)
+        if not reading.done():
             return [_up(0)]
-        self._reading = None
-        return families
+        self._reading = None  # also of one that broke: the next scrape reads anew
+        return reading.result()
 
     def _read(self) -> list[GaugeMetricFamily]:
         try:
