@@ -71,6 +71,7 @@ legal_holds = Table(
     Column("reason", Text, nullable=False),
     Column("placed_by", Text, nullable=False),
     time_("placed_at"),
+    Column("person", Text(collation="C"), primary_key=True, server_default=text("''")),  # for whom, by his blind index
 )
 
 # One year's notice of the State Council: weekdays off, and weekend days that are worked. Years that the package knows

@@ -244,6 +244,19 @@ def test_a_hold_that_is_lifted_in_time_changes_nothing(office: Office) -> None:
     assert len(life.look(office, binding_id).materials) > 0
 
 
+def test_who_lifts_his_hold_leaves_the_others(office: Office) -> None:
+    binding_id = ended(office, seed=20)
+    who = people(office, binding_id)
+    for person, reason in ((who["holder"], "(2026) 苏 05 号"), (who["member"], "投诉 7")):
+        assert rights.hold(office.desk, SUPERVISOR, [person], reason) == [binding_id]
+    life.skip(office, **YEARS)
+    assert rights.release(office.desk, SUPERVISOR, [who["member"]], "结案") == []
+    keep_up(office)
+    assert people(office, binding_id) == who
+    assert rights.release(office.desk, SUPERVISOR, [who["holder"]], "结案") == [binding_id]
+    assert life.look(office, binding_id).application.parties["holder"]["name"] == "***"
+
+
 def test_a_hold_that_is_placed_while_the_hands_come_is_seen_by_them(office: Office) -> None:
     binding_id = ended(office, seed=18)
     person = people(office, binding_id)["member"]

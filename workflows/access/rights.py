@@ -31,10 +31,16 @@ select kinbind_now(), %s, %s, person, %s from unnest(%s::text[]) as person
 _PLACES = "select taken_at from month_seats where binding_id = %s and taken_at is not null"
 _HELD_BACK = "select binding_id, reason, placed_at from legal_holds where binding_id = any(%s)"
 _HOLD = """
-insert into legal_holds (binding_id, reason, placed_by, placed_at)
-select unnest(%s::text[]), %s, %s, kinbind_now() on conflict do nothing
+insert into legal_holds (binding_id, person, reason, placed_by, placed_at)
+select a.binding_id, p.key, %(reason)s, %(by)s, kinbind_now()
+from applications a join unnest(%(persons)s::text[]) as p(key) on p.key in (a.holder, a.member)
+where a.binding_id = any(%(ids)s) on conflict do nothing
 """
-_RELEASE = "delete from legal_holds where binding_id = any(%s) returning binding_id"
+# What is held for the other party stays. A member may have had another number when he was held.
+_RELEASE = """
+delete from legal_holds
+where person = any(%(persons)s) or (person = '' and binding_id = any(%(ids)s)) returning binding_id
+"""
 # What is past its time has been passed over by the hands, who go through the endings once (tasks/): its people are
 # erased here, its documents are as if they had been taken back so long ago.
 _OVERDUE = """
@@ -107,19 +113,23 @@ def hold(desk: Desk, by: Principal, persons: Sequence[str], reason: str) -> list
         _note(conn, by, "hold_placed", persons, reason)
         ids = _bindings(conn, persons)
         conn.execute(erasing.LOCK, (ids,))  # whoever comes second sees what the first has done
-        conn.execute(_HOLD, (ids, reason, by.id))
+        conn.execute(_HOLD, {"ids": ids, "persons": list(persons), "reason": reason, "by": by.id})
     return ids
 
 
 def release(desk: Desk, by: Principal, persons: Sequence[str], reason: str) -> list[str]:
-    """Lift the holds on his bindings; return their ids. What is past its time is erased, documents within the hour.
+    """Lift the holds that are his; return the ids of the bindings that nobody holds now.
+
+    What is past its time is erased, documents within the hour.
 
     Raises `Refused` 403 `role_required`, 409 `own_case`.
     """
     _ask(by, persons)
     with desk.ledger.transaction() as conn:
         _note(conn, by, "hold_lifted", persons, reason)
-        lifted = sorted(row[0] for row in conn.execute(_RELEASE, (_bindings(conn, persons),)))
+        told = {"persons": list(persons), "ids": _bindings(conn, persons)}
+        freed = {row[0] for row in conn.execute(_RELEASE, told)}
+        lifted = sorted(freed - {row[0] for row in conn.execute(_HELD_BACK, (list(freed),))})
         overdue = conn.execute(_OVERDUE, (lifted, list(FINAL), erasing.YEARS_KEPT)).fetchall()
         erasing.erase(conn, desk.keys, {row[0]: erasing.ROLES for row in overdue})
         conn.execute(_TAKEN_BACK, (erasing.DOCUMENTS_KEPT, lifted, list(FINAL), erasing.DOCUMENTS_KEPT))
