@@ -40,6 +40,9 @@ _OUTDATED = {
     # a worker that ends takes its own away; after a rollout those that died stand there under names of yesterday
     "signs": "delete from heartbeats where name like 'worker%' and seen_at < clock_timestamp() - interval '1 hour'",
     "delivered": "delete from deliveries where state = 'delivered' and settled_at < kinbind_now() - interval '30 days'",
+    # put aside after its people were erased: what is sent again is written anew
+    "parked": """update deliveries d set body = null from applications a
+       where a.binding_id = d.binding_id and d.state = 'parked' and d.body is not null and a.erased <> '{}'""",
     "leases": "update review_cases set claimed_by = null, lease_until = null where lease_until < kinbind_now()",
     # of an endpoint that was disabled or forgotten while letters were being written
     "disabled": """update deliveries d

@@ -213,6 +213,23 @@ def test_what_is_held_of_him_is_told(office: Office) -> None:
     }  # fmt: skip
 
 
+def test_a_letter_that_is_put_aside_after_that_names_nobody(office: Office) -> None:
+    """One that is being tried keeps its words, the same at every try; nobody is there to have them afterwards."""
+    binding_id = life.to_state(office, "withdrawn", seed=21)
+    with office.ledger.desk() as conn:
+        conn.execute(
+            "insert into deliveries (id, endpoint_id, binding_id, sequence, type, body, state, next_at, created_at)"
+            " values ('dlv_1', 'whk_1', %s, 1, 'binding.submitted', '张*', 'pending', kinbind_now(), kinbind_now())",
+            (binding_id,),
+        )  # fmt: skip
+        rights.erase(office.desk, SUPERVISOR, list(people(office, binding_id).values()), "申请")
+        bodies = conn.execute("select body from deliveries").fetchall()
+        conn.execute("update deliveries set state = 'parked', settled_at = kinbind_now()")
+        keep_up(office)
+        bodies += conn.execute("select body from deliveries").fetchall()
+    assert bodies == [("张*",), (None,)]
+
+
 # -- kept all the same -----------------------------------------------------------------------------------------------
 
 
