@@ -36,6 +36,7 @@ select a.binding_id, p.key, %(reason)s, %(by)s, kinbind_now()
 from applications a join unnest(%(persons)s::text[]) as p(key) on p.key in (a.holder, a.member)
 where a.binding_id = any(%(ids)s) on conflict do nothing
 """
+_HELD = "select distinct binding_id from legal_holds where person = any(%s) order by 1"
 # What is held for the other party stays. A member may have had another number when he was held.
 _RELEASE = """
 delete from legal_holds
@@ -114,7 +115,7 @@ def hold(desk: Desk, by: Principal, persons: Sequence[str], reason: str) -> list
         ids = _bindings(conn, persons)
         conn.execute(erasing.LOCK, (ids,))  # whoever comes second sees what the first has done
         conn.execute(_HOLD, {"ids": ids, "persons": list(persons), "reason": reason, "by": by.id})
-    return ids
+        return [row[0] for row in conn.execute(_HELD, (list(persons),))]  # without what was erased just before
 
 
 def release(desk: Desk, by: Principal, persons: Sequence[str], reason: str) -> list[str]:
