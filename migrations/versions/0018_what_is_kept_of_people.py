@@ -1,6 +1,7 @@
 """Names and numbers of what has ended are erased in their time, or when the person asks; a legal hold stops that.
 
-The release before goes on with it: it reads an erased party like any other, without a name or a number.
+The release before goes on with it: it reads an erased party like any other, without a name or a number. Only what a
+member is called from now on is sealed with a key that it does not know (decision 0025).
 """
 
 import sqlalchemy as sa

@@ -227,7 +227,7 @@ def apply(ledger: Ledger, caller: Principal, order_id: str) -> None:
 
 
 def withdraw(ledger: Ledger, caller: Principal, order_id: str, reason: str) -> None:
-    """Let an order be, before anything of it is done: as who asked for it, or as the supervisor who does not approve.
+    """Let an order be, before anything of it is done: any operator or supervisor of its regions, as with undoing.
 
     Raises `Refused`: 404 `not_found`, 409 `repair_not_available`, 422 `argument_invalid`.
     """
