@@ -115,6 +115,7 @@ class Yardstick:
         ):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=seconds)
+            assert process.poll() is None, said.read_text()
             memory = psutil.Process(process.pid).memory_info().rss
         assert process.returncode == 0, said.read_text()
         done = [did for log in self.folder.glob(f"round{number}.*") for did in _logged(log)]
@@ -249,6 +250,8 @@ def _pairs(row: Row, life: Life) -> list[sql.Composed]:
 def _literal(value: Any, life: Life) -> sql.Composable:
     if isinstance(value, datetime):
         return sql.SQL("now() + interval {}").format(sql.Literal(f"{round((value - life.at).total_seconds())} s"))
+    if value == []:
+        return sql.SQL("'{{}}'").format()  # of words; what this life has in JSON is not empty
     if isinstance(value, (dict, list)):
         return _text(json.dumps(value), life) + sql.SQL("::jsonb")
     if isinstance(value, bytes):
