@@ -15,6 +15,7 @@ from api.texts import FIELDS
 from policies.words import ChannelName, IdType, Initiator, Kind, Method, Product, Purpose, Subject
 from workflows.binding import MOVES
 from workflows.case import STATES
+from workflows.entitlements import REASONS
 from workflows.views import reason_words
 from workflows.views.public import ACTIONS
 from workflows.views.stuck import CAUSES
@@ -27,8 +28,7 @@ OF_WORDS = "x-words"  # in a schema: the name of the list in `words()` that the 
 Reason = Annotated[str, WithJsonSchema({OF_WORDS: "Reason"})]
 Action = Annotated[str, OneOf(ACTS)]
 Step = Literal["face_check", "authorisation", "agency_review"]
-WhyNot = Literal["not_active", "sharing_not_active", "suspended", "purpose_not_allowed", "wrong_product",
-                 "not_own_code", "region_not_allowed"]  # fmt: skip
+WhyNot = Annotated[str, OneOf(REASONS)]
 Credential = Literal["member", "holder"]
 Fund = Literal["member_own", "holder_personal_account"]
 
@@ -265,7 +265,7 @@ def words() -> dict[str, Any]:
         "Purpose": get_args(Purpose),
         "Credential": get_args(Credential),
         "FundSource": get_args(Fund),
-        "EntitlementReason": get_args(WhyNot),
+        "EntitlementReason": REASONS,
         "StuckCause": tuple(CAUSES),
         "FieldCode": tuple(FIELDS),
     }

@@ -11,8 +11,8 @@ from pydantic.json_schema import SkipJsonSchema
 from api.answered import EVENTS, Answer, Event, EventView, Reason
 from api.answered_staff import Cause
 from api.shapes import OneOf, State
+from workflows.views.feed import PARTY_NOTICE
 
-PARTY_NOTICE, TEST = "binding.party_notice", "webhook.test"
 _LINES = tuple(f"binding.{event}" for event in EVENTS)
 Party = Literal["holder", "member"]
 BindingEventType = Annotated[str, OneOf(_LINES)]

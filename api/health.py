@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from datetime import datetime
 from typing import Any
 
@@ -101,7 +102,6 @@ class Figures(Collector):
         """Keep a registry of its own: a process may serve several ledgers, as tests do."""
         self._ledger = ledger
         self._kept: tuple[float, list[GaugeMetricFamily]] = (float("-inf"), [])
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="figures")
         self._reading: Future[list[GaugeMetricFamily]] | None = None
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
@@ -120,12 +120,25 @@ class Figures(Collector):
 
     def _read_in_time(self) -> list[GaugeMetricFamily]:
         """A server that stands still neither answers nor refuses: a scrape does not wait for it, nor does the next."""
-        reading = self._reading = self._reading or self._reader.submit(self._read)
+        reading = self._reading = self._reading or self._begin()
         wait([reading], _ANSWER_SECONDS)
         if not reading.done():
             return [_up(0)]
         self._reading = None  # also of one that broke: the next scrape reads anew
         return reading.result()
+
+    def _begin(self) -> Future[list[GaugeMetricFamily]]:
+        """Read in a thread that keeps no process from ending: a pool's would be waited for, as the server is."""
+        reading: Future[list[GaugeMetricFamily]] = Future()
+
+        def read() -> None:
+            try:
+                reading.set_result(self._read())
+            except BaseException as fault:  # noqa: BLE001  whoever asks is told
+                reading.set_exception(fault)
+
+        threading.Thread(target=read, name="figures", daemon=True).start()
+        return reading
 
     def _read(self) -> list[GaugeMetricFamily]:
         try:

@@ -14,6 +14,7 @@ import orjson
 
 from console.visit import Visit
 from models.keyring import KeyUnknownError, SealBrokenError
+from workflows.views import reviewing
 
 LASTS = timedelta(minutes=15)
 MOST = 2000  # characters of an address
@@ -35,6 +36,12 @@ def told(visit: Visit, room: str, found: str) -> dict[str, Any] | None:
         return None
     facts: dict[str, Any] = body["facts"]
     return facts if visit.office.ledger.now() < datetime.fromisoformat(body["until"]) else None
+
+
+def of_persons(visit: Visit, told: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """The bindings of those whom a number has led to, as far as this member of staff may see them."""
+    persons = told["persons"] if told else ()
+    return reviewing.of_persons(visit.office.desk, visit.actor(), persons) if persons else []
 
 
 def status(told: Mapping[str, Any] | None, items: Sequence[Any]) -> int:

@@ -17,13 +17,10 @@ from workflows.views import cursors
 
 # Which reason helps most, where several bindings of the same two all say no.
 _TELLING = (
-    "region_not_allowed",
-    "not_own_code",
-    "wrong_product",
-    "purpose_not_allowed",
-    "sharing_not_active",
-    "suspended",
-)
+    "region_not_allowed", "not_own_code", "wrong_product", "purpose_not_allowed", "sharing_not_active", "suspended",
+)  # fmt: skip
+NONE_ACTIVE = "not_active"
+REASONS = (*_TELLING, NONE_ACTIVE)
 
 _BETWEEN = text("""
 select a.binding_id from applications a join bindings b on b.id = a.binding_id
@@ -65,11 +62,11 @@ def check(desk: Desk, use: Use, now: datetime) -> dict[str, Any]:
         reason = _refusal(case, use, in_force)
         if reason is None and _recorded(desk, case, use, now):
             return {"allowed": True, "reason": None, "binding_id": case.id}
-        refusals.setdefault(reason or "not_active", case.id)
+        refusals.setdefault(reason or NONE_ACTIVE, case.id)
     for reason in _TELLING:
         if reason in refusals:
             return {"allowed": False, "reason": reason, "binding_id": refusals[reason]}
-    return {"allowed": False, "reason": "not_active", "binding_id": None}
+    return {"allowed": False, "reason": NONE_ACTIVE, "binding_id": None}
 
 
 def uses(desk: Desk, binding_id: str, limit: int, cursor: str | None) -> dict[str, Any]:

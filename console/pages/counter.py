@@ -21,7 +21,7 @@ from workflows import agencies
 from workflows.access import scopes, searching
 from workflows.commands import Command
 from workflows.errors import Refused
-from workflows.views import reviewing, window, worklists
+from workflows.views import window, worklists
 from workflows.views.cursors import MOST
 from workflows.views.worklists import Wanted
 
@@ -89,11 +89,11 @@ def found(visit: Clerk, found: Annotated[str, Query(max_length=finding.MOST)] = 
     """What it led to, where that was not one case."""
     if not found:
         return visit.go("/counter")
-    desk, told = visit.office.desk, finding.told(visit, "counter", found)
-    others = reviewing.of_persons(desk, visit.actor(), told["persons"]) if told and told["persons"] else []
+    told = finding.told(visit, "counter", found)
+    others = finding.of_persons(visit, told)
     return visit.page("tickets.html", finding.status(told, others), page={"items": [], "next_cursor": None},
                       sought=told["sought"] if told else "", others=others, searched=True, over=told is None, handed="",
-                      now=desk.ledger.now())  # fmt: skip
+                      now=visit.office.ledger.now())  # fmt: skip
 
 
 def _served(visit: Visit, binding_id: str) -> bool:

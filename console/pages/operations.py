@@ -14,7 +14,7 @@ from policies.words import ChannelName, Product
 from workflows.access import searching
 from workflows.case import STATES
 from workflows.errors import Malformed, not_found
-from workflows.views import flow, population, reviewing, stuck, watching
+from workflows.views import flow, population, stuck, watching
 from workflows.views.cursors import MOST
 from workflows.views.narrowing import Part
 from workflows.views.supervising import overlap
@@ -77,8 +77,8 @@ def found(visit: Operator, found: Annotated[str, Query(max_length=finding.MOST)]
     """Whom the number has led to."""
     if not found:
         return visit.go("/ops")
-    desk, told = visit.office.desk, finding.told(visit, "operation", found)
-    items = reviewing.of_persons(desk, visit.actor(), told["persons"]) if told and told["persons"] else []
+    told = finding.told(visit, "operation", found)
+    items = finding.of_persons(visit, told)
     return visit.page("ops_found.html", finding.status(told, items), items=items, over=told is None)
 
 

@@ -6,7 +6,7 @@ it, for what is held lies in all regions; it is noted who, about whom and why, i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,7 +28,7 @@ _NOTE = """
 insert into access_log (at, principal, act, person, purpose)
 select kinbind_now(), %s, %s, person, %s from unnest(%s::text[]) as person
 """
-_PLACES = "select taken_at from month_seats where binding_id = %s and taken_at is not null"
+_PLACES = "select binding_id, taken_at from month_seats where binding_id = any(%s) and taken_at is not null"
 _HELD_BACK = "select binding_id, reason, placed_at from legal_holds where binding_id = any(%s)"
 _HOLD = """
 insert into legal_holds (binding_id, person, reason, placed_by, placed_at)
@@ -98,7 +98,10 @@ def erase(desk: Desk, by: Principal, persons: Sequence[str], purpose: str) -> di
         _note(conn, by, "person_erased", persons, purpose)
         conn.execute(erasing.LOCK, (ids,))  # whoever comes second sees what the first has done
         under_hold = {row[0] for row in conn.execute(_HELD_BACK, (ids,))}
-        said = {case.id: _why_not(desk, conn, case, now, under_hold) or "erased" for case, now in cases}
+        places = conn.execute(_PLACES, (ids,)).fetchall()
+        counting = {case.id for case, now in cases for one, taken_at in places
+                    if one == case.id and limits.still_counts(case, desk.book, taken_at, now)}  # fmt: skip
+        said = {case.id: _why_not(case, under_hold, counting) or "erased" for case, _ in cases}
         roles = {case.id: _roles(case, persons) for case, _ in cases if said[case.id] == "erased"}
         erasing.erase(conn, desk.keys, roles)
     return said
@@ -157,13 +160,12 @@ def _roles(case: Case, persons: Sequence[str]) -> list[str]:
     return [role for role, person in named.items() if person in persons]
 
 
-def _why_not(desk: Desk, conn: Connection[Any], case: Case, now: datetime, under_hold: set[str]) -> str | None:
+def _why_not(case: Case, under_hold: Collection[str], counting: Collection[str]) -> str | None:
     if case.state not in FINAL:
         return "not_ended"
     if case.id in under_hold:
         return "under_hold"
-    taken = [row[0] for row in conn.execute(_PLACES, (case.id,))]
-    return "still_counts" if any(limits.still_counts(case, desk.book, at, now) for at in taken) else None
+    return "still_counts" if case.id in counting else None
 
 
 def _binding(desk: Desk, conn: Connection[Any], case: Case, now: datetime, persons: Sequence[str]) -> dict[str, Any]:

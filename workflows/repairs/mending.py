@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from workflows import effects
 from workflows.case import (
     AGENCY_REVIEW,
     FACE_CHECK,
@@ -24,6 +23,7 @@ from workflows.case import (
     Window,
 )
 from workflows.deadlines import BY_NAME, armed
+from workflows.effects import applying
 from workflows.errors import Refused, out_of_turn
 from workflows.facing import readable
 from workflows.guards import Condition, record_to_confirm
@@ -120,14 +120,14 @@ def move(cursor: Cursor) -> None:
     progress, to, subject = cursor.progress, cursor.facts["to"], cursor.case.next_subject
     progress.offline, progress.correction = None, None
     if to == MATERIALS_UPLOADED:
-        effects.hand_in(cursor)
+        applying.hand_in(cursor)
     elif to == FACE_CHECK:
         progress.windows = {key: window for key, window in progress.windows.items() if key != subject}
-        effects.your_turn(cursor)
+        applying.your_turn(cursor)
     elif to == OFFLINE_FALLBACK:
-        effects.open_ticket(cursor, "other", cursor.facts.get("because"))
+        applying.open_ticket(cursor, "other", cursor.facts.get("because"))
     else:
-        effects.begin_review(cursor)
+        applying.begin_review(cursor)
 
 
 def replan(cursor: Cursor) -> None:
@@ -155,7 +155,7 @@ def reassign(cursor: Cursor) -> None:
     if cursor.facts.get("agency") is None:
         return
     if cursor.progress.offline is not None:
-        effects.hand_over(cursor)
+        applying.hand_over(cursor)
     else:
         cursor.progress.review_agency = cursor.facts["agency"]
 

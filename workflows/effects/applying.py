@@ -1,0 +1,180 @@
+"""On the way to a binding: papers, registries, the counter, the review, and how an application ends."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from models.ids import short_code
+from policies.calendar import shanghai_day
+from workflows.case import SUSPENDED, Correction, Cursor, Notice, Offline, Review
+from workflows.deadlines import due
+from workflows.facing import faces_open
+
+
+def hand_in(cursor: Cursor) -> None:
+    """The materials are in: the registries are asked, also again after a correction."""
+    progress = cursor.progress
+    progress.registry_answered = progress.registry_by_hand = False
+    progress.record_confirmed = False
+    progress.correction = None
+    progress.offline_since = None
+    if progress.notice is not None:
+        progress.notice = msgspec.structs.replace(progress.notice, renewed=list(cursor.case.added_since))
+    # the write looks whether these are still there: a document may be taken back at the same moment
+    cursor.also("handed_in", {"materials": [material["id"] for material in cursor.case.materials]})
+
+
+def take_registry_answer(cursor: Cursor) -> None:
+    """The registries said yes; a birth record is shown to the applicant before it counts."""
+    cursor.progress.registry_answered = True
+    cursor.progress.record = cursor.facts.get("record")
+    your_turn(cursor)
+
+
+def confirm_record(cursor: Cursor) -> None:
+    """The applicant says that the record is his child's."""
+    cursor.progress.record_confirmed = True
+    your_turn(cursor)
+
+
+def your_turn(cursor: Cursor) -> None:
+    """Something is settled: the next one's time begins now, and a ticket of his own has all its days (0021).
+
+    A child who has grown meanwhile is asked first.
+    """
+    cursor.progress.turn_since = cursor.now
+    cursor.progress.offline_since = None
+    look_at_age(cursor)
+
+
+def look_at_age(cursor: Cursor) -> None:
+    """A child who has reached the face age on the way gets the face step."""
+    day = cursor.case.application.face_age_day
+    if day is not None and shanghai_day(cursor.now) >= day and "member" not in cursor.case.plan.face.subjects:
+        cursor.progress.grown = True
+
+
+def authorise(cursor: Cursor) -> None:
+    """The holder confirms the authorisation after all faces have passed."""
+    cursor.progress.authorised = True
+
+
+def go_offline(cursor: Cursor) -> None:
+    """To a counter, for the reason that was said: never a dead end, never a punishment."""
+    open_ticket(cursor, cursor.facts.get("reason") or "other")
+
+
+def open_ticket(cursor: Cursor, reason: str, note: str | None = None) -> None:
+    """A ticket is opened at the member's agency; `note` is why, in the words of whoever sends it there by a repair."""
+    progress = cursor.progress
+    progress.offline_since = progress.offline_since or cursor.now
+    progress.offline = Offline(reason, cursor.case.counter_agency, short_code(), progress.offline_since, note=note)
+
+
+def back_online(cursor: Cursor) -> None:
+    """Back to where the case was: an open window goes on, and so do the days of the counter, which end it all."""
+    cursor.progress.offline = None
+    if cursor.case.next_subject not in cursor.progress.windows:
+        cursor.progress.turn_since = cursor.now
+
+
+def decide_at_counter(cursor: Cursor) -> None:
+    """The clerk's word stands for every face still open."""
+    progress = cursor.progress
+    your_turn(cursor)
+    progress.counter_decided = True
+    seen_at_counter(cursor)
+    progress.passed = [*progress.passed, *(who for who in cursor.case.subjects if who not in progress.passed)]
+    progress.registry_by_hand = not progress.registry_answered
+    progress.registry_answered = True
+    progress.record_confirmed = True
+    progress.offline = None
+
+
+def seen_at_counter(cursor: Cursor) -> None:
+    cursor.progress.checked_how = cursor.facts.get("method")
+    named = cursor.facts.get("subjects")
+    cursor.progress.present = faces_open(cursor) if named is None else list(dict.fromkeys(named))
+
+
+def refuse_at_counter(cursor: Cursor) -> None:
+    """The clerk refuses; a suspended binding keeps its ticket (0024)."""
+    if cursor.case.state != SUSPENDED:
+        cursor.progress.counter_decided = True
+        cursor.progress.offline = None
+    take_reason(cursor)
+
+
+def begin_review(cursor: Cursor) -> None:
+    """The review clock starts, or goes on after a correction with what is left of it."""
+    before = cursor.progress.review
+    days = cursor.case.plan.deadlines["review_to_decision"].working_days or 1
+    left = max(1, before.days_left) if before else days
+    due = cursor.case.calendar.working_day_due(cursor.now, left)
+    cursor.progress.offline = None
+    cursor.progress.review = Review(
+        cursor.now, due.at, left, due.provisional, counted_from=cursor.now, counted_days=left
+    )
+
+
+def escalate(cursor: Cursor) -> None:
+    """Overdue or asked for: a supervisor sees it, and it is due again the next working day."""
+    review = cursor.progress.review
+    assert review is not None  # noqa: S101  the state has it
+    told: dict[str, Any] = {"escalations": review.escalations + 1}
+    if cursor.actor.kind == "clock":
+        # it fell due at 24:00, when the next day has just begun: if that is a working day, it is the next one
+        since = cursor.now - timedelta(days=1)
+        ends, again = due(cursor.case, "review_to_decision"), cursor.case.calendar.working_day_due(since, 1)
+        told |= {"due": again.at, "provisional": again.provisional, "counted_from": since, "counted_days": 1,
+                 "missed": review.missed or min(ends.at if ends else cursor.now, cursor.now)}  # fmt: skip
+    cursor.progress.review = msgspec.structs.replace(review, **told)
+
+
+def approve(cursor: Cursor) -> None:
+    """The agency says yes; a child who has grown during the review is asked for its face all the same."""
+    cursor.progress.reviewed = True
+    your_turn(cursor)
+
+
+def return_for_correction(cursor: Cursor) -> None:
+    """All faults in one notice; the review clock stops with the days used up to and including today."""
+    review = cursor.progress.review
+    assert review is not None  # noqa: S101  the state has it
+    used = cursor.case.calendar.working_days_between(shanghai_day(review.entered), shanghai_day(cursor.now))
+    cursor.progress.review = msgspec.structs.replace(review, days_left=review.days_left - used)
+    facts = cursor.facts
+    cursor.progress.correction = Correction(facts["reason"], list(facts["items"]), facts.get("note"))
+    faults = [(item["kind"], item["reason"]) for item in facts["items"]]
+    cursor.progress.notice = Notice(str(cursor.actor), faults, person=cursor.actor.person)
+
+
+def take_reason(cursor: Cursor) -> None:
+    """Keep why."""
+    cursor.progress.reason = cursor.facts.get("reason") or cursor.limit_met
+
+
+def end_application(cursor: Cursor) -> None:
+    """An application ends without ever being in force."""
+    take_reason(cursor)
+    cursor.progress.offline = None
+    cursor.progress.correction = None
+
+
+def withdraw(cursor: Cursor) -> None:
+    """Either party may step back; a member who did not apply himself refuses what others applied for."""
+    end_application(cursor)
+    by_member = cursor.actor.acting_for == cursor.case.application.member
+    if by_member and cursor.case.application.initiator != "member":
+        cursor.progress.reason = "refused_by_member"
+
+
+def hand_over(cursor: Cursor) -> None:
+    """Another agency takes the ticket; the due time stays."""
+    offline = cursor.progress.offline
+    assert offline is not None  # noqa: S101  the state has it
+    to = {name: cursor.facts.get(name) for name in ("agency", "agency_name", "address")}
+    cursor.progress.offline = msgspec.structs.replace(offline, **to)

@@ -1,0 +1,64 @@
+"""An attempt at the camera: begun, failed, passed; and the window of its subject."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+from typing import Any
+
+from workflows.case import Cursor, Window
+from workflows.effects import applying
+from workflows.facing import face_purpose, face_subject, window_key
+
+
+def start_face(cursor: Cursor) -> None:
+    """An attempt began at the provider; the first one opens the subject's window."""
+    key, purpose = window_key(cursor), face_purpose(cursor)
+    if key not in cursor.progress.windows:
+        length = timedelta(hours=cursor.case.plan.face.window_hours)
+        cursor.progress.windows = {**cursor.progress.windows, key: Window(cursor.now, cursor.now + length)}
+    session = cursor.facts["session"]
+    cursor.also("sessions", {
+        **session, "subject": face_subject(cursor), "purpose": purpose, "started_at": cursor.now,
+        "status": "pending", "uses_attempt": False, "poll_at": session["expires_at"],
+    })  # fmt: skip
+
+
+def settle_session(cursor: Cursor, status: str) -> None:
+    session: dict[str, Any] = dict(cursor.facts["session"])
+    uses_attempt = bool(cursor.facts.get("uses_attempt"))
+    reason = cursor.facts.get("reason")
+    cursor.also(
+        "sessions",
+        {**session, "status": status, "reason": reason, "uses_attempt": uses_attempt,
+         "finished_at": cursor.facts.get("finished_at"), "poll_at": None},
+    )  # fmt: skip
+
+
+def fail_face(cursor: Cursor) -> None:
+    """An attempt came to nothing; what it used up and when the next may begin is the provider's word."""
+    settle_session(cursor, cursor.facts.get("status", "failed"))
+    key = window_key(cursor)
+    window = cursor.progress.windows.get(key)
+    if window is None:
+        return
+    used = window.used + bool(cursor.facts.get("uses_attempt"))
+    later = cursor.facts.get("next_retry_at")
+    not_before = later.astimezone(UTC) if later else window.not_before  # providers tell midnight in Shanghai
+    fresh = Window(window.opened, window.closes, used, not_before)
+    cursor.progress.windows = {**cursor.progress.windows, key: fresh}
+
+
+def pass_face(cursor: Cursor) -> None:
+    """A face passed: the next subject's turn."""
+    settle_session(cursor, "passed")
+    cursor.progress.passed = [*cursor.progress.passed, cursor.facts["subject"]]
+    cursor.progress.offline = None
+    applying.your_turn(cursor)
+
+
+def extend_window(cursor: Cursor) -> None:
+    """The provider was down: the window moves by the overlap."""
+    subject = cursor.facts["subject"]
+    window = cursor.progress.windows[subject]
+    longer = Window(window.opened, window.closes + cursor.facts["by"], window.used, window.not_before)
+    cursor.progress.windows = {**cursor.progress.windows, subject: longer}
