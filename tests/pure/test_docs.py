@@ -6,17 +6,17 @@ import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
 
 from api import refusing
-from api.answered import WhyNot
 from api.app import create_app
 from api.openapi import document
 from api.texts import FIELDS
 from console.words import Tongue
+from workflows.entitlements import REASONS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -76,7 +76,7 @@ def test_the_codes_of_the_table_are_those_of_the_api(refused: set[tuple[int, str
     assert {code for _, code in told - refused} == OF_STAFF
 
 
-@pytest.mark.parametrize(("head", "known"), [("code | the field", FIELDS), ("`reason` | the use", get_args(WhyNot))])
+@pytest.mark.parametrize(("head", "known"), [("code | the field", FIELDS), ("`reason` | the use", REASONS)])
 def test_the_other_words_of_the_page_are_those_of_the_api(head: str, known: Iterable[str]):
     _, _, page = (DOCS / "integrating.md").read_text().partition(f"| {head}")
     rows = re.findall(r"^\| (`.+?`) \|", page.partition("\n\n")[0], re.MULTILINE)
