@@ -10,7 +10,8 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from multiprocessing.synchronize import Barrier
@@ -39,6 +40,16 @@ class Job:
     seconds: float
 
 
+@contextmanager
+def _awaited(barrier: threading.Barrier) -> Iterator[None]:
+    """Who fails on the way to a barrier lets nobody wait for him there: the figure would never come."""
+    try:
+        yield
+    except BaseException:
+        barrier.abort()
+        raise
+
+
 class Bench:
     """What one process has open, and the barrier at which all of them begin."""
 
@@ -51,32 +62,32 @@ class Bench:
 
     def work(self, job: Job) -> Figure:
         """Serve lives until the time is over."""
-        lay_papers(self.ledger, job.run, round((job.seconds + WARM_UP) * FASTEST))
-        families, done, ready = count(), list[Did](), threading.Barrier(job.threads + 1)
-        threads = [threading.Thread(target=self._serve, args=(job, families, done, ready)) for _ in range(job.threads)]
-        for thread in threads:
-            thread.start()
-        with seldom_collected():  # as in every process of the service
-            ready.wait()
-            begin = time.perf_counter() + WARM_UP
-            for thread in threads:
-                thread.join()
+        families, done, ready = count(), list[Did](), threading.Barrier(job.threads, self._begin)
+        with _awaited(self.together):
+            lay_papers(self.ledger, job.run, round((job.seconds + WARM_UP) * FASTEST))
+            with seldom_collected(), ThreadPoolExecutor(job.threads) as pool:  # as in every process of the service
+                serving = [pool.submit(self._serve, job, families, done, ready) for _ in range(job.threads)]
+            begin = max(one.result() for one in serving) + WARM_UP
         return figure(done, begin, job.seconds, own_memory())
 
-    def _serve(self, job: Job, families: count[int], done: list[Did], ready: threading.Barrier) -> None:
+    def _begin(self) -> None:
+        self.together.wait()
+
+    def _serve(self, job: Job, families: count[int], done: list[Did], ready: threading.Barrier) -> float:
+        """Return when it began, by this process's clock (s)."""
         places = [self._life(job.run, families) for _ in range(job.batch)]
-        for step in range(STEPS):  # bring the families to different places of their lives
-            self._say([next(life) for n, life in enumerate(places) if n % STEPS > step])
-        if ready.wait() == 0:
-            self.together.wait()
-        until = time.perf_counter() + WARM_UP + job.seconds
-        ended = 0.0
-        while ended < until:
+        with _awaited(ready):
+            for step in range(STEPS):  # bring the families to different places of their lives
+                self._say([next(life) for n, life in enumerate(places) if n % STEPS > step])
+            ready.wait()
+        begun = ended = time.perf_counter()
+        while ended < begun + WARM_UP + job.seconds:
             commands = [next(life) for life in places]
             started = time.perf_counter()
             self._say(commands)
             ended = time.perf_counter()
             done.append(Did(ended, ended - started, len(commands)))
+        return begun
 
     def _say(self, commands: list[Command]) -> None:
         for outcome in self.desk.serve(commands):
