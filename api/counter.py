@@ -34,6 +34,8 @@ Clerk = Annotated[Call, Depends(asks("counter"))]
 class Verify(Body):
     """How the clerk knew, and who stood before him; `registry_checked` where he has asked the registries himself.
 
+    Against a registry's no (409 `registry_objects`) it takes a `note`, and whoever gives it does not approve the case.
+
     `subjects` left out says that everybody was there whose face is still open.
     """
 

@@ -128,6 +128,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "claimed_by_other": ("该业务已被其他审核人领取", "Another reviewer works on it"),
     "lease_required": ("请先领取该业务", "Claim the case first, or again: the lease is over"),
     "own_case": ("不能办理本人为当事人的业务", "Nobody decides a case in which he is a party"),
+    "own_verification": (
+        "该业务由本人在窗口核实，须由他人审核",
+        "Who has looked into it at the counter does not approve it: another reviewer does",
+    ),
+    "registry_objects": (
+        "登记机构的答复与申请不符：核实后请勾选并说明",
+        "A registry says no: look into it, then say registry_checked and why",
+    ),
     "agency_unchanged": ("该业务已由该机构办理，无须转交", "That agency has it already"),
     "agency_unserved": (
         "该机构不存在或没有窗口人员受理，不能转交",

@@ -141,6 +141,14 @@ CODES: Mapping[str, Mapping[str, Words]] = {
         "materials": ("材料：{met}/{of} 项齐全", "Materials: {met} of {of} groups complete"),
         "registries": ("登记机构已核对：姓名、证件、参保状态一致", "Registries: names, numbers and insurance agree"),
         "registries_by_hand": ("登记机构未答复，由窗口人工核对", "Registries: checked by hand at the counter"),
+        "registries_object": (
+            "登记机构答复与申请不符，待窗口核实",
+            "Registries: they say no, the counter looks into it",
+        ),
+        "registries_overruled": (
+            "登记机构答复与申请不符，窗口核实后认为属实，理由见办理记录",
+            "Registries: they said no, the counter holds otherwise; why is in the history",
+        ),
         "faces": ("人脸核验：{passed}/{of} 人通过", "Faces: {passed} of {of} passed"),
         "faces_at_counter": ("本人已在窗口当面核验", "Verified in person at the counter"),
         "ages": (
@@ -168,6 +176,10 @@ CODES: Mapping[str, Mapping[str, Words]] = {
             "Compare the {count} documents with their originals",
         ),
         "ask_registries": ("登记机构尚未答复：请人工核对参保状态", "The registries have not answered: check by hand"),
+        "settle_objection": (
+            "登记机构答复与申请不符（原因见上）：请查明是登记有误还是申请不实",
+            "A registry says no, the reason is above: find out whether it is the registry that is wrong",
+        ),
     },
     "shared": {
         "holder_as_holder": ("同一{holder}", "{holder} is the same"),

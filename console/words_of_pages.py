@@ -270,6 +270,10 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "verified_done": ("窗口已核验通过（{at}，{who}）。", "Verified at the counter ({at}, {who})."),
     "checked_how": ("核验方式", "How"),
     "present": ("到场人员", "Present"),
+    "registry_overruled": (
+        "登记机构的答复有误，我已核实，依据写在备注中",
+        "The registry is wrong; I have looked into it, the note says how",
+    ),
     "registry_checked": ("登记机构未答复，我已人工核对参保状态", "The registries are silent; I have checked by hand"),
     "note_optional": ("备注（选填）", "Note (optional)"),
     "missing": ("尚缺：", "Missing:"),

@@ -91,6 +91,9 @@ MOVES = (
     Move("registries_answered", (MATERIALS_UPLOADED,),
          ((MATERIALS_UPLOADED, guards.record_to_confirm), *FACE_NEXT), _by("system"),
          "registry_answered", guards=(guards.registries_being_asked,), effect=applying.take_registry_answer),
+    Move("registry_refused", (MATERIALS_UPLOADED,), OFFLINE_FALLBACK, _by("system"),
+         "routed_offline", guards=(guards.registries_being_asked,), effect=applying.object_to,
+         when=guards.taken_at_counter),
     Move("registry_refused", (MATERIALS_UPLOADED,), REJECTED, _by("system"),
          "registry_refused", guards=(guards.registries_being_asked,), effect=applying.end_application),
     Move("confirm_registry_record", (MATERIALS_UPLOADED,), FACE_NEXT, _by("channel"),
@@ -138,7 +141,7 @@ MOVES = (
     Move("begin_review", (MATERIALS_UPLOADED, FACE_CHECK, OFFLINE_FALLBACK), AGENCY_REVIEW, _by("system"),
          "review_begun", effect=applying.begin_review),
     Move("approve", (AGENCY_REVIEW,), FACE_NEXT, _by("reviewer system"),
-         "approved", guards=DECIDES, effect=applying.approve),
+         "approved", guards=(*DECIDES, guards.not_own_word), effect=applying.approve),
     Move("reject", (AGENCY_REVIEW,), REJECTED, _by("reviewer"),
          "rejected", guards=DECIDES, checks=(guards.reason_listed("reject_reasons"),),
          effect=applying.end_application),
@@ -252,7 +255,7 @@ def _only_stated(cursor: Cursor) -> bool:
 
 def _stands_at_the_counter(cursor: Cursor) -> bool:
     """An application taken at the counter: the clerk sees the people himself."""
-    taken = cursor.case.application.channel == "counter" and cursor.progress.offline is None
+    taken = guards.taken_at_counter(cursor) and cursor.progress.offline is None
     return taken and cursor.state == FACE_CHECK and cursor.case.next_subject is not None
 
 

@@ -72,6 +72,14 @@ class Notice(msgspec.Struct, omit_defaults=True):
     person: str | None = None  # who gave it, by the blind index of his own number: two keys may be one man's
 
 
+class Objection(msgspec.Struct, omit_defaults=True):
+    """What the registries have against an application taken at a counter, and which clerk holds otherwise (0026)."""
+
+    reason: str
+    by: str | None = None  # the clerk who has looked into it: the actor, as in the history
+    person: str | None = None  # and the blind index of his own number: two keys may be one man's
+
+
 class Offline(msgspec.Struct, omit_defaults=True):
     """The counter ticket: why, where, since when, and the short code for the window."""
 
@@ -109,6 +117,7 @@ class Progress(msgspec.Struct, omit_defaults=True, kw_only=True):
     grown: bool = False  # the child reached the face age on the way: its face is asked besides
     registry_answered: bool = False
     registry_by_hand: bool = False  # it has not: a clerk has said that he asked himself
+    objection: Objection | None = None  # the registries have refused, and people decide
     record: dict[str, Any] | None = None  # the birth registry's record, masked
     record_confirmed: bool = False
     authorised: bool = False

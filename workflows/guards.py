@@ -15,7 +15,7 @@ from policies.eligibility import REGISTRY_REASONS
 from policies.planning import ADULT_AT_LAW
 from workflows.case import Case, Cursor, Notice
 from workflows.deadlines import BY_NAME, confirming, due
-from workflows.errors import Refused, out_of_turn
+from workflows.errors import Malformed, Refused, out_of_turn
 from workflows.facing import may_start_face, readable, too_young
 
 Guard = Callable[[Cursor], None]
@@ -39,6 +39,11 @@ def record_to_confirm(cursor: Cursor) -> bool:
 def has_face_step(cursor: Cursor) -> bool:
     """The plan has a face step still open."""
     return cursor.case.open_step == "face_check"
+
+
+def taken_at_counter(cursor: Cursor) -> bool:
+    """A clerk has taken the application: he sees the people himself."""
+    return cursor.case.application.channel == "counter"
 
 
 def was_suspended(cursor: Cursor) -> bool:
@@ -129,15 +134,18 @@ def second_look(cursor: Cursor) -> None:
 
 
 def registry_settled(cursor: Cursor) -> None:
-    """The registries have answered, or the clerk says that he has checked."""
-    if not (cursor.progress.registry_answered or cursor.facts.get("registry_checked")):
-        raise Refused("registry_unanswered")
+    """The registries have said yes, or the clerk says that he has checked; against their no he says why."""
+    progress, facts = cursor.progress, cursor.facts
+    if not (progress.registry_answered or facts.get("registry_checked")):
+        raise Refused("registry_unanswered") if progress.objection is None else Refused("registry_objects")
+    if progress.objection is not None and not facts.get("note"):
+        raise Malformed([{"pointer": "/note", "code": "required"}])
 
 
 def may_resume(cursor: Cursor) -> None:
     """Back online while the ticket runs, and the registries are to answer or the window is open or never began."""
     progress, case = cursor.progress, cursor.case
-    if progress.counter_decided or case.application.channel == "counter":
+    if progress.counter_decided or taken_at_counter(cursor):
         raise out_of_turn()
     if cursor.now >= BY_NAME["offline_to_counter"].due(case).at:  # though no sweep has come by yet
         raise out_of_turn()
@@ -177,6 +185,16 @@ def not_own_case(cursor: Cursor) -> None:
     """Nobody decides a case in which he is a party."""
     if cursor.case.is_party(cursor.actor.person):
         raise Refused("own_case")
+
+
+def not_own_word(cursor: Cursor) -> None:
+    """Who has vouched at the counter for what a registry refuses does not approve it as well."""
+    objection, actor = cursor.progress.objection, cursor.actor
+    if objection is None or actor.kind != "reviewer":
+        return
+    same_person = actor.person is not None and actor.person == objection.person
+    if same_person or objection.by == f"counter:{actor.id}":
+        raise Refused("own_verification")
 
 
 def is_due(cursor: Cursor) -> None:

@@ -57,10 +57,11 @@ class Saying:
 
 
 def cases(plan: Plan) -> list[Case]:
-    """The cases to begin with: drawn for review and not, and a child that stays one or grows on the way."""
+    """The cases to begin with: drawn for review and not, a child that stays one or grows, at an app or a counter."""
     grows = [GROWN_LATER, GROWN_BY_THEN] if plan.face_at_age else [None]
     holders = _drawn(plan.product) if plan.review.mode == "auto_then_sample" else ("holder",)
-    return [_case(plan, holder, day) for holder in holders for day in grows]
+    taken = [_case(plan, holder, day) for holder in holders for day in grows]
+    return [*taken, _case(plan, holders[-1], grows[0], "counter")]
 
 
 def _drawn(product: str) -> tuple[str, str]:
@@ -69,12 +70,12 @@ def _drawn(product: str) -> tuple[str, str]:
     return holders[0], holders[-1]
 
 
-def _case(plan: Plan, holder: str, face_age_day: date | None) -> Case:
+def _case(plan: Plan, holder: str, face_age_day: date | None, channel: str = "check") -> Case:
     someone = {"name": "", "id_type": "resident_id", "id_number": None, "birth_date": "2025-01-05",
                "insured_region": "000000"}  # fmt: skip
     roles = ("holder", "member", "mother") if plan.registry.birth_certificate else ("holder", "member")
     application = Application(
-        product=plan.product, method=plan.method, channel="check", channel_reference=None, region="000000",
+        product=plan.product, method=plan.method, channel=channel, channel_reference=None, region="000000",
         relationship="CHILD", initiator="holder", holder=holder, member="member", sealed=b"",
         face_age_day=face_age_day, created_at=BEGIN, parties=dict.fromkeys(roles, someone),
     )  # fmt: skip
@@ -87,11 +88,12 @@ def _case(plan: Plan, holder: str, face_age_day: date | None) -> Case:
 def situation(case: Case) -> tuple[object, ...]:
     """All of a case that decides what may be said of it, without times."""
     progress, state = case.progress, case.state
-    drawn = (state, case.application.holder, case.application.face_age_day)
+    drawn = (state, case.application.channel, case.application.holder, case.application.face_age_day)
     if state in FINAL:
         return (state,)
     if state in NOT_YET_IN_FORCE or state == binding.NOWHERE:
-        how_far = (progress.registry_answered, progress.record_confirmed, progress.counter_decided, progress.grown)
+        how_far = (progress.registry_answered, progress.record_confirmed, progress.counter_decided, progress.grown,
+                   progress.objection is not None)  # fmt: skip
         begun = case.next_subject in progress.windows
         told_before = state == AGENCY_REVIEW and progress.notice is not None  # then a supervisor may return it
         return (*drawn, *how_far, case.open_step, case.next_subject, begun, progress.offline is None, told_before)
@@ -135,7 +137,8 @@ def told_with(case: Case, said: str, now: datetime) -> list[dict[str, Any]]:
         "reject": {"reason": next(iter(plan.review.reject_reasons), None)},
         "return_for_correction": {"reason": next(iter(plan.review.return_reasons), None), "items": []},
         "counter_refused": {"reason": next(iter(plan.counter.refuse_reasons), None)},
-        "counter_verified": {"registry_checked": True},
+        "counter_verified": {"registry_checked": True, "note": "checked"},
+        "registry_refused": {"reason": "not_insured"},
         "hand_over": {"agency": "000000", "served": True},
     }
     return [told.get(said, {})]

@@ -8,8 +8,8 @@ from workflows.case import Case
 
 
 def automatic(case: Case) -> bool:
-    """Whether the pack lets reviews pass by themselves, but for a sample."""
-    return case.plan.review.mode == "auto_then_sample"
+    """Whether the pack lets reviews pass by themselves, but for a sample; not against a registry's word (0026)."""
+    return case.plan.review.mode == "auto_then_sample" and case.progress.objection is None
 
 
 def drawn(case: Case) -> bool:

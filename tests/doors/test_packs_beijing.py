@@ -64,7 +64,9 @@ def test_the_counter_takes_it_and_asks_for_the_filing_too(town: Town) -> None:
     with_materials(clerk, view(made))
     assert act(clerk, view(made)["id"], "submit_materials").status_code == 200
     town.advance(seconds=1)
-    assert town.seen("counter", view(made)["id"])["reason"] == "prior_filing_missing"
+    assert town.seen("counter", view(made)["id"])["state"] == "offline_fallback"  # a clerk hears what is lacking
+    line = view(clerk.get(f"/v1/bindings/{view(made)['id']}/timeline"))["items"][-1]
+    assert (line["event"], line["reason"]) == ("routed_offline", "prior_filing_missing")
 
 
 @pytest.mark.parametrize("party", ["holder", "member"])

@@ -15,7 +15,7 @@ from policies.book import lawbook
 from tasks.office import Office
 from tests import life
 from tests.doors.conftest import Caller
-from tests.doors.family import act, application, submitted, with_materials
+from tests.doors.family import act, application, key, submitted, with_materials
 from workflows.sampling import draw
 from workflows.submission import Request
 
@@ -141,3 +141,17 @@ def test_whatever_was_drawn_stays_drawn_after_a_correction(as_: Caller) -> None:
     assert act(channel, binding_id, "submit_materials").status_code == 200
     assert channel.post("/v1/sandbox/clock/advance", json={"seconds": 1}).status_code == 200
     assert channel.get(f"/v1/bindings/{binding_id}").json()["state"] == "agency_review"
+
+
+def test_nothing_passes_by_itself_against_a_registrys_word(as_: Caller, office: Office) -> None:
+    """What a clerk holds for right though a registry says no is looked at by a person, drawn or not (0026)."""
+    counter, body = as_("counter"), application(product="account_sharing", region="441300")
+    life.registries(office).put_person(body["member"]["id_number"], {"name": "曾用名"})
+    made = counter.post("/v1/counter/tickets", json=body, headers=key()).json()
+    life.give_materials(office, made["id"])
+    assert act(counter, made["id"], "submit_materials").status_code == 200
+    as_(CHANNEL).post("/v1/sandbox/clock/advance", json={"seconds": 1})
+    told = {"method": "document_reader", "registry_checked": True, "note": "曾用名，户口本有记载"}
+    done = counter.post(f"/v1/counter/tickets/{made['id']}/verify", json=told)
+    assert done.json()["state"] == "agency_review"
+    assert [event for event, _, _ in decided(as_, made["id"])] == ["review_begun"]

@@ -37,7 +37,7 @@ LAW: dict[tuple[str, str], dict[str, str]] = {
     ("submit", "channel counter"): {NOWHERE: "submitted materials_uploaded"},
     ("submit_materials", "channel counter system"): dict.fromkeys(("submitted", "returned"), "materials_uploaded"),
     ("registries_answered", "system"): {"materials_uploaded": f"{NEXT} materials_uploaded"},  # a record to confirm
-    ("registry_refused", "system"): {"materials_uploaded": "rejected"},
+    ("registry_refused", "system"): {"materials_uploaded": "rejected offline_fallback"},
     ("confirm_registry_record", "channel"): {"materials_uploaded": NEXT},
     ("face_started", "channel"): dict.fromkeys(("face_check", "active", "suspended", "unbinding"), "="),
     ("face_failed", "system"): {
@@ -271,7 +271,9 @@ def test_a_child_that_grew_during_the_review_shows_its_face_first() -> None:
     walk = Walk(both)
     assert list(walk.judge()) == []
     case, now = next(
-        (case, now) for case, now in walk.seen.values() if case.state == "agency_review" and not case.progress.passed
+        (case, now)
+        for case, now in walk.seen.values()
+        if case.state == "agency_review" and case.application.channel == "check" and not case.progress.passed
     )
     grown = msgspec.structs.replace(
         case, application=msgspec.structs.replace(case.application, face_age_day=GROWN_BY_THEN)

@@ -9,7 +9,7 @@ import msgspec
 
 from models.ids import short_code
 from policies.calendar import shanghai_day
-from workflows.case import SUSPENDED, Correction, Cursor, Notice, Offline, Review
+from workflows.case import SUSPENDED, Correction, Cursor, Notice, Objection, Offline, Review
 from workflows.deadlines import due
 from workflows.facing import faces_open
 
@@ -19,6 +19,7 @@ def hand_in(cursor: Cursor) -> None:
     progress = cursor.progress
     progress.registry_answered = progress.registry_by_hand = False
     progress.record_confirmed = False
+    progress.objection = None
     progress.correction = None
     progress.offline_since = None
     if progress.notice is not None:
@@ -67,6 +68,12 @@ def go_offline(cursor: Cursor) -> None:
     open_ticket(cursor, cursor.facts.get("reason") or "other")
 
 
+def object_to(cursor: Cursor) -> None:
+    """The registries say no, and the clerk has the family before him: a person looks into it (PIPL §24, 0026)."""
+    cursor.progress.objection = Objection(cursor.facts["reason"])
+    go_offline(cursor)
+
+
 def open_ticket(cursor: Cursor, reason: str, note: str | None = None) -> None:
     """A ticket is opened at the member's agency; `note` is why, in the words of whoever sends it there by a repair."""
     progress = cursor.progress
@@ -89,6 +96,8 @@ def decide_at_counter(cursor: Cursor) -> None:
     seen_at_counter(cursor)
     progress.passed = [*progress.passed, *(who for who in cursor.case.subjects if who not in progress.passed)]
     progress.registry_by_hand = not progress.registry_answered
+    if progress.objection is not None:
+        progress.objection = Objection(progress.objection.reason, str(cursor.actor), cursor.actor.person)
     progress.registry_answered = True
     progress.record_confirmed = True
     progress.offline = None

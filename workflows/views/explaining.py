@@ -12,8 +12,19 @@ from datetime import datetime, timedelta
 
 from policies.book import LawBook
 from policies.calendar import SHANGHAI, Due, shanghai_day
+from policies.eligibility import REGISTRY_REASONS
 from policies.parties import named, parties
-from workflows.case import ACTIVE, AGENCY_REVIEW, FINAL, OFFLINE_FALLBACK, RETURNED, SUSPENDED, UNBINDING, Case
+from workflows.case import (
+    ACTIVE,
+    AGENCY_REVIEW,
+    FINAL,
+    OFFLINE_FALLBACK,
+    REJECTED,
+    RETURNED,
+    SUSPENDED,
+    UNBINDING,
+    Case,
+)
 from workflows.deadlines import armed
 from workflows.views import reason_words
 from workflows.views.waiting import waiting_on
@@ -116,9 +127,24 @@ def explain(case: Case, now: datetime, book: LawBook, *, to_family: bool = False
         f"It is {en}{why_en} (since {since_en})",
     )
     if case.state in FINAL:
-        return Sentence(f"{where.zh}，已办结，不再等待任何人。", f"{where.en}; that is final, and nobody is waited on.")
+        zh, en = _otherwise(case)
+        return Sentence(
+            f"{where.zh}，已办结，不再等待任何人。{zh}", f"{where.en}; that is final, and nobody is waited on.{en}"
+        )
     rest = _at_rest(case) if case.state == ACTIVE else _waiting(case, now)
     return Sentence(f"{where.zh}，{rest.zh}。", f"{where.en}; {rest.en}.")
+
+
+def _otherwise(case: Case) -> Words:
+    """What is left to whom a registry has refused and no person has heard (PIPL §24, 0026)."""
+    progress, at = case.progress, case.plan.counter.agency_name
+    heard = progress.registry_answered or progress.counter_decided
+    if case.state != REJECTED or heard or progress.reason not in REGISTRY_REASONS:
+        return "", ""
+    return (
+        f"认为登记信息有误的，可携带证件原件到{at}窗口重新申请，由经办人当面核实。",
+        f" If the registry is wrong, apply at the counter ({at}) with the documents: a person looks into it.",
+    )
 
 
 def spoken(at: datetime) -> Words:

@@ -37,6 +37,9 @@ def _materials(case: Case) -> dict[str, Any]:
 
 
 def _registries(case: Case) -> dict[str, Any]:
+    if case.progress.objection is not None:
+        vouched = case.progress.registry_by_hand
+        return _finding("registries_overruled", "watch") if vouched else _finding("registries_object", "open")
     if case.progress.registry_by_hand:
         return _finding("registries_by_hand", "watch")
     return _finding("registries", "good" if case.progress.registry_answered else "open")

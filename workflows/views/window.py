@@ -29,7 +29,7 @@ def window_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
         "now": now, "sentence": (sentence.zh, sentence.en), "told": (told.zh, told.en),
         "checks": checks(case, still_open),
         "subjects_open": still_open, "guardians": attending.guardians(cursor),
-        "registry_answered": case.progress.registry_answered,
+        "registry_answered": case.progress.registry_answered, "objected": case.progress.objection is not None,
         "missing": case.missing, "max_file_bytes": case.plan.max_file_bytes, "reasons": {"refuse": refusals},
         "reason_words": reason_words.every(codes, case.plan, desk.book),
         "counter": public.ticket_view(case) or {"agency_name": case.plan.counter.agency_name,
@@ -45,5 +45,5 @@ def checks(case: Case, still_open: Sequence[str]) -> list[tuple[str, dict[str, A
     if case.materials:
         told.append(("compare_originals", {"count": len(case.materials)}))
     if case.state == OFFLINE_FALLBACK and not case.progress.registry_answered:
-        told.append(("ask_registries", {}))
+        told.append(("settle_objection" if case.progress.objection else "ask_registries", {}))
     return told
