@@ -80,18 +80,22 @@ class Repairs(Repair):
     pace: Annotated[int, Field(ge=1, le=FASTEST)] = PACE
 
 
-class Withdrawal(Body):
+class Because(Body):
+    """Why."""
+
+    reason: Reason
+
+
+class Withdrawal(Because):
     """Why it is not to be."""
 
     model_config = example(reason="范围有误")
-    reason: Reason
 
 
-class Undo(Body):
+class Undo(Because):
     """Why it is taken back."""
 
     model_config = example(reason="误操作")
-    reason: Reason
 
 
 @router.post("/v1/ops/bindings/{binding_id}/repair", summary="Repair one binding",
@@ -138,8 +142,6 @@ async def repair(
              **takes(Nothing, **examples.tells(RepairView)))  # fmt: skip
 async def approve(call: Supervisor, repair_id: str) -> Response:
     """A supervisor who did not ask for it himself, granted all its regions."""
-    await _sees(call, repair_id)
-    await call.body(Nothing)
     return await _told(call, repair_id, orders.approve)
 
 
@@ -147,17 +149,13 @@ async def approve(call: Supervisor, repair_id: str) -> Response:
              **takes(Withdrawal, **examples.tells(RepairView)))  # fmt: skip
 async def withdraw(call: Either, repair_id: str) -> Response:
     """By who asked for it, or by the supervisor who does not approve; while it is planned, or awaits approval."""
-    await _sees(call, repair_id)
-    body = await call.body(Withdrawal)
-    return await _told(call, repair_id, lambda ledger, caller, one: orders.withdraw(ledger, caller, one, body.reason))
+    return await _told(call, repair_id, orders.withdraw, Withdrawal)
 
 
 @router.post("/v1/ops/repairs/{repair_id}/apply", summary="Carry out what the dry run has shown",
              **takes(Nothing, **examples.tells(RepairView)))  # fmt: skip
 async def apply(call: Operator, repair_id: str) -> Response:
     """What has moved since the dry run is left alone: `stale_version`."""
-    await _sees(call, repair_id)
-    await call.body(Nothing)
     return await _told(call, repair_id, orders.apply)
 
 
@@ -165,8 +163,6 @@ async def apply(call: Operator, repair_id: str) -> Response:
              **takes(Nothing, **examples.tells(RepairView)))  # fmt: skip
 async def pause(call: Either, repair_id: str) -> Response:
     """Nothing more is done until it is resumed, or undone."""
-    await _sees(call, repair_id)
-    await call.body(Nothing)
     return await _told(call, repair_id, orders.pause)
 
 
@@ -174,8 +170,6 @@ async def pause(call: Either, repair_id: str) -> Response:
              **takes(Nothing, **examples.tells(RepairView)))  # fmt: skip
 async def resume(call: Either, repair_id: str) -> Response:
     """Where it stopped."""
-    await _sees(call, repair_id)
-    await call.body(Nothing)
     return await _told(call, repair_id, orders.resume)
 
 
@@ -183,9 +177,7 @@ async def resume(call: Either, repair_id: str) -> Response:
              **takes(Undo, **examples.tells(RepairView)))  # fmt: skip
 async def undo(call: Either, repair_id: str) -> Response:
     """Each binding goes back to where it stood, with its waits as they were; one that has moved since is left alone."""
-    await _sees(call, repair_id)
-    body = await call.body(Undo)
-    return await _told(call, repair_id, lambda ledger, caller, one: orders.undo(ledger, caller, one, body.reason))
+    return await _told(call, repair_id, orders.undo, Undo)
 
 
 # -- how they are answered ---------------------------------------------------------------------------------------
@@ -208,16 +200,14 @@ async def _ordered(call: Call, wish: Wish, patience: float, seen: str | None = N
     return await call.once(work, await call.key())
 
 
-async def _sees(call: Call, repair_id: str) -> None:
-    """404 comes before a fault of form. Raises `Refused` with `not_found`."""
-    await call.run(shown.known, call.office.ledger, call.caller, repair_id)
-
-
-async def _told(call: Call, repair_id: str, tell: Callable[[Any, Principal, str], None]) -> Response:
-    """Tell an order something; of one binding, wait a moment for what comes of it."""
+async def _told(call: Call, repair_id: str, tell: Callable[..., None], form: type[Body] = Nothing) -> Response:
+    """Tell an order something, with its reason where the form has one; of one binding, wait for what comes of it."""
+    await call.run(shown.known, call.office.ledger, call.caller, repair_id)  # 404 comes before a fault of form
+    body = await call.body(form)
+    reason = (body.reason,) if isinstance(body, Because) else ()
 
     def work(_: Idempotency | None) -> Reply:
-        tell(call.office.ledger, call.caller, repair_id)
+        tell(call.office.ledger, call.caller, repair_id, *reason)
         view = shown.repair(call.office.ledger, call.caller, repair_id, 1)
         few = len(view["filter"].get("binding_ids") or ()) == 1
         return _shown(call.office, call.caller, repair_id, PATIENCE if few else 0.0)

@@ -94,7 +94,7 @@ def _logs(**_: Any) -> None:
 # -- the office of this process ----------------------------------------------------------------------------------
 
 
-class _Desk:
+class _Opened:
     """Opened by the first errand, after any fork; closed with the process."""
 
     def __init__(self) -> None:
@@ -115,21 +115,21 @@ class _Desk:
             self._open.close()
 
 
-_desk = _Desk()
+_opened = _Opened()
 
 
 @worker_shutdown.connect  # type: ignore[untyped-decorator]
 def _go(sender: Any, **_: Any) -> None:
     """A worker that has been told to end takes its sign of life away."""
     try:
-        signs.take_away(_desk.office().ledger, _sign(sender.hostname))
+        signs.take_away(_opened.office().ledger, _sign(sender.hostname))
     except Exception:  # without a database it is forgotten after an hour
         log.exception("heartbeat_not_taken_away")
     finally:
-        _desk.close()
+        _opened.close()
 
 
-worker_process_shutdown.connect(_desk.close, weak=False)
+worker_process_shutdown.connect(_opened.close, weak=False)
 
 
 # -- a task for each errand --------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ def _errand(name: str, run: Callable[[Office], object]) -> Any:
         if not busy.acquire(blocking=False):
             return
         try:
-            run(_desk.office())
+            run(_opened.office())
         except Exception:  # the next hint tries again; what cannot be done is counted and parked in the ledger
             log.exception("errand_failed", errand=name)
         finally:
@@ -179,7 +179,7 @@ for _name, _run in ERRANDS.items():
 @app.task(name="kinbind.heartbeat", bind=True)  # type: ignore[untyped-decorator]
 def heartbeat(self: Any) -> None:
     """A sign that this worker works: not that its process lives, but that a hint has come through it."""
-    signs.give(_desk.office().ledger, _sign(self.request.hostname))
+    signs.give(_opened.office().ledger, _sign(self.request.hostname))
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

@@ -21,8 +21,7 @@ from tasks.changes import number_found, unnumbered
 from tasks.office import Office
 from workflows.case import ACTIVE, MATERIALS_UPLOADED, SUSPENDED, SYSTEM, Case
 from workflows.commands import Command
-from workflows.deadlines import armed
-from workflows.views.waiting import ASK_AGAIN
+from workflows.deadlines import ASK_AGAIN, armed
 
 INSURANCE = "insurance"  # what a binding is suspended for while the insurance rests
 AT_ONCE = 8  # questions at the same time: the registries are slow, and others' servers

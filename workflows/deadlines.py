@@ -29,6 +29,7 @@ from workflows.case import (
 )
 
 A_DAY = 86_400  # seconds
+ASK_AGAIN = timedelta(minutes=15)  # how often a registry that does not answer is asked again
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,7 @@ def _reach(form: Form) -> dict[str, Any]:
 def _page(visit: Visit, order_id: str, cursor: str | None, no: Refused | None = None) -> Response:
     found = _view(visit, order_id, cursor)
     return visit.page("repair.html", no.status if no else 200, order=found, refused=no,
-                      may=ordering.said_to(found, visit.principal), carried=ordering.CARRIED,
+                      may=ordering.said_to(found, visit.principal), carried=orders.CARRIED,
                       names=_names(visit.office.ledger, [found]))  # fmt: skip
 
 

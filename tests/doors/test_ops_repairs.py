@@ -287,12 +287,14 @@ def test_the_answers_have_the_shapes_of_the_document(as_: Caller, alipay: httpx.
                "/v1/ops/bindings/{binding_id}/repair")  # fmt: skip
     assert (one["state"], one["groups"][0]["code"]) == ("planned", "policy_unknown")
     many = {"repair": "rearm", "reason": "x", "dry_run": True, "filter": {"states": ["offline_fallback"]}}
-    told(document, operator.post("/v1/ops/repairs", json=many), "/v1/ops/repairs")
+    planning = told(document, operator.post("/v1/ops/repairs", json=many), "/v1/ops/repairs")["id"]
     assert len(told(document, operator.get("/v1/ops/repairs"), "/v1/ops/repairs")["items"]) == 2
     path = f"/v1/ops/repairs/{one['id']}"
     told(document, operator.get(path), "/v1/ops/repairs/{repair_id}")
-    for said in ("pause", "resume", "apply"):
-        told(document, operator.post(f"{path}/{said}", json={}), f"/v1/ops/repairs/{{repair_id}}/{said}")
+    assert told_to(operator, one, "pause").json()["code"] == "repair_not_available"  # nobody is at work on it
+    for order, said in ((planning, "pause"), (planning, "resume"), (one["id"], "apply")):
+        answer = operator.post(f"/v1/ops/repairs/{order}/{said}", json={})
+        told(document, answer, f"/v1/ops/repairs/{{repair_id}}/{said}")
     let_be = repaired(operator, binding_id, "rearm", dry_run=True)
     answer = told_to(operator, let_be, "withdraw", reason="范围有误")
     gone = told(document, answer, "/v1/ops/repairs/{repair_id}/withdraw")

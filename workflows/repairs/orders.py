@@ -32,6 +32,7 @@ from workflows.repairs.versions import EVERY
 from workflows.views.stuck import CAUSES
 
 WAITING = ("planning", "planned", "awaiting_approval")  # nothing has been done yet
+CARRIED = ("planning", "running", "undoing")  # the hands have something to do
 ENDED = ("done", "undone", "failed", "withdrawn")
 UNAPPLIED = "not_applied"  # why the hands have withdrawn it
 PACE, FASTEST = 100, 1000  # bindings a second; the usual, and the most that may be asked for
@@ -243,7 +244,7 @@ def pause(ledger: Ledger, caller: Principal, order_id: str) -> None:
     """Stop after the batch under way; paused already is no error. Raises as `apply`."""
     with ledger.transaction() as conn:
         row = _locked(conn, order_id, caller)
-        if row.state in ENDED:
+        if row.state not in CARRIED:
             raise _not_now(row)
         conn.execute(_PAUSE, (order_id,))
 

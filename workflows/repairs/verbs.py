@@ -15,12 +15,11 @@ from psycopg import Connection
 
 from policies.book import LawBook
 from policies.plan import Plan
-from workflows import leases
-from workflows.case import ACTIVE, AGENCY_REVIEW, FINAL, NOT_YET_IN_FORCE, SUSPENDED, UNBINDING, Actor, Case
+from workflows import binding, leases
+from workflows.case import AGENCY_REVIEW, FINAL, NOT_YET_IN_FORCE, UNBINDING, Actor, Case
 from workflows.commands import Command
 from workflows.deadlines import BY_NAME, armed
 from workflows.errors import Refused
-from workflows.repairs import mending
 from workflows.repairs.versions import EVERY, plan_of
 from workflows.views import reason_words
 
@@ -315,6 +314,9 @@ BY_CAUSE: dict[str, tuple[str, ...]] = {
 }
 
 
+_ANYWHERE = ("fire_now", "retry_step", "end")  # they say what the moment has, in every state that is not final
+
+
 def fitting(cause: str, state: str) -> list[str]:
     """The verbs that may help a binding stuck for this cause in this state; asked of the state alone."""
     return [verb for verb in BY_CAUSE[cause] if verb in of_state(state)]
@@ -324,7 +326,4 @@ def of_state(state: str) -> tuple[str, ...]:
     """The verbs that the machine has for a binding in this state."""
     if state in FINAL:
         return ("resend",)
-    only = {"move": state in NOT_YET_IN_FORCE, "suspend": state in (ACTIVE, UNBINDING),
-            "ask_again": state in mending.ASKED,
-            "reassign": state in ("offline_fallback", AGENCY_REVIEW, ACTIVE, SUSPENDED)}  # fmt: skip
-    return tuple(name for name in VERBS if only.get(name, True))
+    return tuple(name for name in VERBS if name in _ANYWHERE or any(state in m.while_ for m in binding.BY_NAME[name]))

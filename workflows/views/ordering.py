@@ -10,10 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from workflows.access.principals import Principal
-from workflows.repairs.orders import ENDED, WAITING
+from workflows.repairs.orders import CARRIED, ENDED, WAITING
 from workflows.repairs.verbs import VERBS
-
-CARRIED = ("planning", "running", "undoing")  # while the hands have something to do
 
 
 def said_to(order: Mapping[str, Any], caller: Principal) -> list[str]:

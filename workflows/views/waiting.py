@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from policies.calendar import Due
@@ -20,9 +20,8 @@ from workflows.case import (
     UNBINDING,
     Case,
 )
-from workflows.deadlines import BY_NAME, confirming
+from workflows.deadlines import ASK_AGAIN, BY_NAME, confirming
 
-ASK_AGAIN = timedelta(minutes=15)  # how often a registry that does not answer is asked again
 _SUSPENDED = {
     REVERIFICATION: ("member", "reverification"),
     "decision": ("agency", "decision"),
