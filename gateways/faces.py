@@ -117,3 +117,9 @@ class FaceProvider(Protocol):
 
         Raises `Forged`.
         """
+
+    def forget(self, reference: str) -> None:
+        """Erase what the provider keeps of a session, where it offers that (DOMAIN §C.10, §D.3); again, no error.
+
+        Nothing is asked about it afterwards. Raises `ProviderDown`.
+        """

@@ -1,17 +1,23 @@
-"""Names and numbers of what ended years ago, erased by the hands (DOMAIN §C.10: three years after the end)."""
+"""What is no longer kept (§C.10): of whom it was, three years after the end; at a face provider, after two days."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from psycopg import Connection
 
+from gateways.faces import ProviderDown
+from models.ids import first_id, made_at
 from tasks.office import Office
 from workflows import erasing
 
 BATCH = 500
 ROUNDS = 20  # such batches in one call: ten thousand, as of documents
+FACE_ROUNDS = 4  # a question each: two thousand every half hour, and the hands have other work
+FACES_KEPT = timedelta(days=2)  # longer than a window, its grace and a callback that is late: nothing is asked by then
+_A_MOMENT = timedelta(milliseconds=1)  # the grain of an id: the one that was the last is not asked for again
+FACES_GONE = timedelta(days=180)  # no provider is known to keep them longer by itself (§D.3)
 log = structlog.get_logger()
 
 # Each binding has one line that ends it. They are gone through in their order, from a place before which nobody is left
@@ -26,9 +32,17 @@ where h.to_state in ('unbound', 'rejected', 'withdrawn', 'expired')
 order by h.at, h.binding_id limit %(batch)s
 """
 _PLACE = """
-insert into upkeep_places (name, at, binding_id) values ('forgotten', %s, '')
+insert into upkeep_places (name, at, binding_id) values (%s, %s, '')
 on conflict (name) do update set at = excluded.at where upkeep_places.at < excluded.at
 """
+# By id, which is by time. What is still asked about, or under a hold, is left to the provider's own days.
+_FACES = """
+select f.id, f.provider, f.reference from face_sessions f
+where f.id > %(after)s and f.id < %(before)s and f.poll_at is null
+  and not exists (select from legal_holds l where l.binding_id = f.binding_id)
+order by f.id limit %(batch)s
+"""
+_REACHED = "select at from upkeep_places where name = 'faces'"
 _LOOKS = """
 update access_log set person = null
 where person is not null and at < (select kinbind_now()) - make_interval(years => %s)
@@ -61,7 +75,7 @@ def forget_people(office: Office) -> None:
             break
     if place is not None:
         with office.ledger.desk() as conn:
-            conn.execute(_PLACE, (place,))
+            conn.execute(_PLACE, ("forgotten", place))
     for fault in unread.values():
         raise fault
 
@@ -74,3 +88,43 @@ def _forget(office: Office, binding_id: str) -> Exception | None:
         log.exception("person_not_erased", binding_id=binding_id)
         return fault
     return None
+
+
+def forget_faces(office: Office) -> None:
+    """Let face providers erase what they keep of attempts that were settled days ago.
+
+    At most `FACE_ROUNDS` times `BATCH`. One that is down keeps no other from its turn; the next call asks it again.
+    """
+    now, place = office.ledger.now(), None
+    with office.ledger.desk() as conn:
+        reached = conn.execute(_REACHED).fetchone()
+    oldest = now - FACES_GONE
+    after = first_id("fac", max(reached[0] + _A_MOMENT, oldest) if reached else oldest)
+    down: set[str] = set()
+    for _ in range(FACE_ROUNDS):
+        with office.ledger.desk() as conn:
+            asked = {"after": after, "before": first_id("fac", now - FACES_KEPT), "batch": BATCH}
+            due = conn.execute(_FACES, asked).fetchall()
+        for session_id, provider, reference in due:
+            if provider not in down and not _forgotten(office, provider, reference):
+                down.add(provider)
+            after = session_id
+            place = place if down else made_at(session_id)
+        if len(due) < BATCH:
+            break
+    if place is not None:
+        with office.ledger.desk() as conn:
+            conn.execute(_PLACE, ("faces", place))
+
+
+def _forgotten(office: Office, provider: str, reference: str) -> bool:
+    """Whether the provider has erased it; of one that is no longer open to us nothing can be asked."""
+    window = office.windows.faces.get(provider)
+    if window is None:
+        return True
+    try:
+        window.forget(reference)
+    except ProviderDown:
+        log.warning("faces_not_forgotten", provider=provider)
+        return False
+    return True

@@ -118,6 +118,7 @@ def _chores() -> dict[str, Callable[[Office], int | None]]:
         "documents": erase_documents,
         "orphans": erase_orphans,
         "calendar": _keep_calendar,
+        "faces": forgetting.forget_faces,  # the last: others' servers may be slow
     }
 
 

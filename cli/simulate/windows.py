@@ -105,6 +105,12 @@ class Cameras:
         del headers, query
         return body.decode()
 
+    def forget(self, reference: str) -> None:
+        """Nothing of a session is kept; as in `FaceProvider`."""
+        if self._away.now(self._world.now):
+            raise ProviderDown
+        self._sessions.pop(reference, None)
+
     def called_at(self, reference: str) -> datetime:
         """When the provider calls about a session."""
         done, expires, ends = self._sessions[reference]

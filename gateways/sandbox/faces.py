@@ -91,6 +91,11 @@ class SandboxFaces:
         reference = json.loads(body)["certifyId"]  # signed, hence ours and well formed
         return str(reference)
 
+    def forget(self, reference: str) -> None:
+        """Erase a session; as in `FaceProvider`."""
+        self._be_up()
+        self._vendor.delete_face_verify_result(reference)
+
     def complete(self, reference: str, outcome: str) -> Callback:
         """End a session with one of the API's sandbox outcomes, and give the callback to deliver.
 
@@ -99,7 +104,7 @@ class SandboxFaces:
         return self._vendor.complete(reference, outcome)
 
     def set_mode(self, mode: Mode, seconds: float = 0) -> None:
-        """For drills: `up`, `down` (`begin` and `ask` raise `ProviderDown`), or `slow` by real `seconds`."""
+        """For drills: `up`, `down` (`begin`, `ask` and `forget` raise `ProviderDown`), or `slow` by real `seconds`."""
         switch(self._pool, "faces", mode, seconds)
 
     def _be_up(self) -> None:

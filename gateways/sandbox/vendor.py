@@ -111,6 +111,12 @@ class SandboxVendor:
         }
         return _wire(code, result)
 
+    def delete_face_verify_result(self, certify_id: str) -> dict[str, Any]:
+        """Answer `DeleteFaceVerifyResult`: nothing of the session is kept, whether there was one or not."""
+        with self._pool.connection() as connection:
+            connection.execute(_DELETE, {"certify_id": certify_id})
+        return _wire("200", None)
+
     def complete(self, certify_id: str, outcome: str) -> Callback:
         """End a session as the developer chooses and give the signed callback; said again, again.
 
@@ -197,6 +203,7 @@ _FINISH = """
 update sandbox.face_sessions set outcome = %(outcome)s, finished_at = %(now)s
 where certify_id = %(certify_id)s
 """
+_DELETE = "delete from sandbox.face_sessions where certify_id = %(certify_id)s"
 _BLOCK = """
 insert into sandbox.face_blocks (identity, code, until) values (%(identity)s, %(code)s, %(until)s)
 on conflict (identity, code) do update set until = excluded.until

@@ -319,3 +319,63 @@ def test_who_applies_while_his_last_binding_is_erased_is_let_in(office: Office) 
     applying.join()
     assert life.look(office, applied[0]).state == "submitted"
     assert people(office, applied[0]) == dict(zip(("holder", "member"), keys, strict=True))
+
+
+# -- at a face provider ----------------------------------------------------------------------------------
+
+
+def kept_by_provider(office: Office) -> set[str]:
+    """The references of all sessions of which the provider keeps anything."""
+    with office.ledger.desk() as conn:
+        return {row[0] for row in conn.execute("select certify_id from sandbox.face_sessions")}
+
+
+def attempted(office: Office, seed: int = 0) -> str:
+    """A binding in force after a face that failed and one that passed; its id."""
+    binding_id = life.to_state(office, "face_check", seed=seed)
+    life.end_face(office, life.start_face(office, binding_id), "no_match")
+    life.pass_face(office, binding_id)
+    return binding_id
+
+
+def test_a_provider_keeps_no_attempt_for_longer_than_it_may_be_asked_about(office: Office) -> None:
+    binding_id = attempted(office)
+    keep_up(office)
+    assert len(kept_by_provider(office)) == 2
+    life.skip(office, days=2, minutes=1)
+    keep_up(office)
+    assert kept_by_provider(office) == set()
+    assert [one["status"] for one in life.sessions(office, binding_id)] == ["failed", "passed"]  # here what came of it
+
+
+def test_a_provider_that_is_down_is_asked_again_where_it_was(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forgetting, "BATCH", 1)
+    attempted(office, 1)
+    life.skip(office, days=3)
+    life.faces(office).set_mode("down")
+    keep_up(office)
+    assert len(kept_by_provider(office)) == 2
+    life.faces(office).set_mode("up")
+    attempted(office, 2)
+    keep_up(office)
+    assert len(kept_by_provider(office)) == 2  # those of today
+
+
+def test_what_is_forgotten_once_is_not_asked_for_again(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempted(office)
+    life.skip(office, days=3)
+    keep_up(office)
+    attempted(office, 2)
+    life.skip(office, days=3)
+    asked: list[str] = []
+    monkeypatch.setattr(life.faces(office), "forget", asked.append)
+    keep_up(office)
+    assert len(asked) == len(set(asked)) == 2
+
+
+def test_what_a_dispute_is_about_is_left_to_the_providers_own_days(office: Office) -> None:
+    binding_id = attempted(office)
+    rights.hold(office.desk, SUPERVISOR, [people(office, binding_id)["member"]], "(2026) 1")
+    life.skip(office, days=3)
+    keep_up(office)
+    assert len(kept_by_provider(office)) == 2

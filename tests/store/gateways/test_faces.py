@@ -9,7 +9,7 @@ import pytest
 from gateways.faces import FaceStatus, Forged, ProviderDown, ProviderRefused
 from gateways.sandbox.faces import SandboxFaces
 from gateways.sandbox.vendor import OUTCOMES, OutcomeUnknown, SessionClosed, SessionUnknown
-from tests.store.gateways.conftest import KEYS, LI, ZHANG, advance, now
+from tests.store.gateways.conftest import KEYS, LI, ZHANG, advance, everything, now
 
 
 def test_a_session_begins_pending_and_lives_half_an_hour(pool, faces):
@@ -35,6 +35,18 @@ RETRY = {
 
 def test_every_outcome_of_the_api_is_proven_here():
     assert set(OUTCOMES) == {"passed", *OFFLINE, *RETRY}
+
+
+def test_what_is_forgotten_is_gone_and_may_be_forgotten_again(pool, faces):
+    reference = faces.begin("fcs_1", ZHANG).reference
+    faces.complete(reference, "passed")
+    for _ in range(2):
+        faces.forget(reference)
+    assert reference not in everything(pool)
+    assert faces.ask(reference, ZHANG).status is FaceStatus.ERROR
+    faces.set_mode("down")
+    with pytest.raises(ProviderDown):
+        faces.forget(reference)
 
 
 def test_a_pass(pool, faces):
