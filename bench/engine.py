@@ -27,7 +27,7 @@ from workflows.commands import Command
 from workflows.engine import Desk
 
 PROCESSES = 2
-FASTEST = 1200  # lives a second that one process might reach: so many have their papers laid out
+FASTEST = 1200  # lives a second that one process might reach: so many are made ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,11 @@ class Job:
     threads: int
     batch: int
     seconds: float
+
+    @property
+    def lives(self) -> int:
+        """How many are made ready."""
+        return round((self.seconds + WARM_UP) * FASTEST)
 
 
 @contextmanager
@@ -62,20 +67,20 @@ class Bench:
 
     def work(self, job: Job) -> Figure:
         """Serve lives until the time is over."""
-        families, done, ready = count(), list[Did](), threading.Barrier(job.threads, self._begin)
+        done, ready = list[Did](), threading.Barrier(job.threads, self._begin)
         with _awaited(self.together):
-            lay_papers(self.ledger, job.run, round((job.seconds + WARM_UP) * FASTEST))
+            lay_papers(self.ledger, job.run, job.lives)
             with seldom_collected(), ThreadPoolExecutor(job.threads) as pool:  # as in every process of the service
-                serving = [pool.submit(self._serve, job, families, done, ready) for _ in range(job.threads)]
+                serving = [pool.submit(self._serve, job, thread, done, ready) for thread in range(job.threads)]
             begin = max(one.result() for one in serving) + WARM_UP
         return figure(done, begin, job.seconds, own_memory())
 
     def _begin(self) -> None:
         self.together.wait()
 
-    def _serve(self, job: Job, families: count[int], done: list[Did], ready: threading.Barrier) -> float:
+    def _serve(self, job: Job, thread: int, done: list[Did], ready: threading.Barrier) -> float:
         """Return when it began, by this process's clock (s)."""
-        places = [self._life(job.run, families) for _ in range(job.batch)]
+        places = [self._commands(job, thread * job.batch + place) for place in range(job.batch)]
         with _awaited(ready):
             for step in range(STEPS):  # bring the families to different places of their lives
                 self._say([next(life) for n, life in enumerate(places) if n % STEPS > step])
@@ -93,9 +98,10 @@ class Bench:
         for outcome in self.desk.serve(commands):
             outcome.unwrap()
 
-    def _life(self, run: int, families: count[int]) -> Iterator[Command]:
-        while True:
-            yield from self.lives.commands(run, next(families))
+    def _commands(self, job: Job, place: int) -> Iterator[Command]:
+        """What is said at one place, life after life, made beforehand: families and their apps are no desk."""
+        families = range(place, job.lives, job.threads * job.batch)
+        return iter([command for family in families for command in self.lives.commands(job.run, family)])
 
 
 _bench: Bench

@@ -214,7 +214,11 @@ class Case(msgspec.Struct):
     @property
     def next_subject(self) -> str | None:
         """The first subject whose face is not settled."""
-        return next((who for who in self.subjects if who not in self.progress.passed), None)
+        passed = self.progress.passed
+        for who in self.subjects:  # asked many times a step, and a generator takes longer to make than to go through
+            if who not in passed:
+                return who
+        return None
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -225,7 +229,10 @@ class Case(msgspec.Struct):
     @property
     def open_step(self) -> str | None:
         """The first step of the plan that is not done yet."""
-        return next((step for step in self.steps if not self._done(step)), None)
+        for step in self.steps:
+            if not self._done(step):
+                return step
+        return None
 
     def _done(self, step: str) -> bool:
         if step == "face_check":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -28,8 +27,7 @@ _READ = """
 select b.id, b.state, b.version, b.state_since, b.head, b.progress::text, b.plan,
   a.product, a.method, a.channel, a.channel_reference, a.region, a.relationship, a.initiator, a.holder, a.member,
   a.sealed, a.face_age_day, a.created_at,
-  (select json_agg(json_build_object('id', m.id, 'kind', m.kind, 'sha256', m.sha256, 'size', m.size,
-                                     'media_type', m.media_type))::text
+  (select string_agg(concat_ws(' ', m.id, m.kind, m.sha256, m.size, m.media_type), ' ')
    from materials m where m.binding_id = b.id and m.removed_at is null),
   r.claimed_by, r.lease_until, r.epoch,
   i.fingerprint, i.status, i.headers, i.body,
@@ -161,9 +159,16 @@ class Reader:
             progress=progress,
             plan=self._plans[row[6]],
             application=application,
-            materials=sorted(orjson.loads(row[19]), key=itemgetter("id")) if row[19] else [],
+            materials=_documents(row[19]) if row[19] else [],
             lease=Lease(row[20], row[21], row[22]) if row[22] is not None else None,
             added_since=tuple(row[28] or ()),
             wrong_passwords=row[30] or 0,
             calendar=self.calendar,
         )
+
+
+def _documents(told: str) -> list[dict[str, Any]]:
+    """Documents by id. Five words each: as JSON they would take PostgreSQL longer than the rest of the case."""
+    words = iter(told.split(" "))
+    return [{"id": one, "kind": kind, "sha256": sha256, "size": int(size), "media_type": media_type}
+            for one, kind, sha256, size, media_type in sorted(zip(*[words] * 5, strict=True))]  # fmt: skip
