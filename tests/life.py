@@ -160,10 +160,11 @@ def say(office: Office, said: str, binding_id: str, actor: Actor | None = None, 
 
 
 def submit(office: Office, request: Request, channel: str | None = None) -> str:
-    """Submit through a channel (else the product's usual one) and give the binding's id."""
+    """Submit through a channel (else the product's usual one), or at a counter, and give the binding's id."""
     name = channel or CHANNELS[request.product]
     binding_id = new_id("bnd", office.ledger.now())
-    say(office, "submit", binding_id, Actor("channel", name), request=request, channel=name)
+    say(office, "submit", binding_id, COUNTER if name == "counter" else Actor("channel", name),
+        request=request, channel=name)  # fmt: skip
     return binding_id
 
 

@@ -139,7 +139,7 @@ def told_with(case: Case, said: str, now: datetime) -> list[dict[str, Any]]:
         "counter_refused": {"reason": next(iter(plan.counter.refuse_reasons), None)},
         "counter_verified": {"registry_checked": True, "note": "checked"},
         "registry_refused": {"reason": "not_insured"},
-        "hand_over": {"agency": "000000", "served": True},
+        "hand_over": {"agency": "110000" if case.counter_agency == "000000" else "000000", "served": True},
     }
     return [told.get(said, {})]
 

@@ -48,7 +48,7 @@ KNOWN_REFUSALS = {
     "reason_not_listed", "initiator_not_allowed", "method_not_allowed", "face_subject_not_next", "face_rate_limited",
     "duplicate_binding", "holder_limit", "member_binder_limit", "sharing_not_active", "state_not_allowed",
     "policy_unknown", "plan_impossible", "not_undoable", "agency_unserved", "agency_unchanged", "supervisor_required",
-    "nothing_to_repair",
+    "nothing_to_repair", "registry_objects",
 }  # fmt: skip
 
 
@@ -68,9 +68,11 @@ class Lives(RuleBasedStateMachine):
 
     @rule(
         target=bindings, family=st.sampled_from(FAMILIES), holder=st.integers(0, 2), member=st.integers(0, 3),
-        papers=st.integers(0, 5),
+        papers=st.integers(0, 5), at_counter=st.booleans(),
     )  # fmt: skip
-    def apply(self, family: tuple[str, str, date | timedelta | None], holder: int, member: int, papers: int) -> Any:
+    def apply(
+        self, family: tuple[str, str, date | timedelta | None], holder: int, member: int, papers: int, at_counter: bool
+    ) -> Any:
         product, method, born = family
         today = shanghai_day(self.office.ledger.now())
         request = life.a_request(
@@ -79,7 +81,7 @@ class Lives(RuleBasedStateMachine):
             relationship="PARENT" if born == OLD else "CHILD",
         )  # fmt: skip
         try:
-            binding_id = life.submit(self.office, request)
+            binding_id = life.submit(self.office, request, "counter" if at_counter else None)
         except Refused as no:
             _expected(no)
             return multiple()
