@@ -127,4 +127,7 @@ def _forgotten(office: Office, provider: str, reference: str) -> bool:
     except ProviderDown:
         log.warning("faces_not_forgotten", provider=provider)
         return False
+    except Exception:  # an adapter that fails is as good as one that is down
+        log.exception("faces_not_forgotten", provider=provider)
+        return False
     return True

@@ -354,8 +354,11 @@ def test_a_provider_that_is_down_is_asked_again_where_it_was(office: Office, mon
     life.skip(office, days=3)
     life.faces(office).set_mode("down")
     keep_up(office)
-    assert len(kept_by_provider(office)) == 2
     life.faces(office).set_mode("up")
+    with monkeypatch.context() as broken:
+        broken.setattr(life.faces(office), "forget", lambda _: 1 / 0)
+        keep_up(office)
+    assert len(kept_by_provider(office)) == 2
     attempted(office, 2)
     keep_up(office)
     assert len(kept_by_provider(office)) == 2  # those of today
