@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from api.shapes import OneOf, Relationship, State
 from api.texts import FIELDS
+from policies.eligibility import REGISTRY_REASONS
 from policies.words import ChannelName, IdType, Initiator, Kind, Method, Product, Purpose, Subject
 from workflows.binding import MOVES
 from workflows.case import STATES
@@ -270,7 +271,7 @@ def words() -> dict[str, Any]:
         "FieldCode": tuple(FIELDS),
     }
     known = {name: {"type": "string", "enum": list(values)} for name, values in lists.items()}
-    listed = {"type": "string", "examples": sorted(reason_words.known())}
+    listed = {"type": "string", "examples": sorted(reason_words.known() | REGISTRY_REASONS)}
     return known | {
         "Reason": listed
         | {"description": "These are the same everywhere; packs add their own, and staff may write one."}

@@ -39,9 +39,9 @@ class Entry(Answer):
 
 
 class CounterAhead(Answer):
-    """Where the application will have to be verified, and why; the ticket's code comes with the case."""
+    """Where a person is, who also hears whom a registry has refused; `reason` where the way leads there in any case."""
 
-    reason: Reason
+    reason: Reason | None
     service: str | None
     agency: str
     agency_name: str
@@ -50,12 +50,12 @@ class CounterAhead(Answer):
 
 
 class Requirements(Answer):
-    """The plan that an application would get now, and what to show with it; `counter` where no camera will do."""
+    """The plan that an application would get now, and what to show with it."""
 
     policy: Policy
     plan: PlanView
     notices: list[Notice]
-    counter: CounterAhead | None
+    counter: CounterAhead
     boundaries: Boundaries
     care_warning: str | None
     help: dict[str, str]

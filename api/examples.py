@@ -87,7 +87,14 @@ REQUIREMENTS = {
     "policy": VIEW["policy"],
     "plan": VIEW["plan"],
     "notices": [{"notice": "adding_member", "version": "2026-11-01", "title": "家庭成员添加告知书", "text": "……"}],
-    "counter": None,
+    "counter": {
+        "reason": None,
+        "service": "亲情账户线下绑定",
+        "agency": "440100",
+        "agency_name": "广州市医疗保障经办机构",
+        "address": "广州市医疗保障局经办大厅",
+        "bring": ["双方有效身份证件原件"],
+    },
     "boundaries": {
         "title": "医保亲情账户",
         "shown_credential": "member",

@@ -135,6 +135,7 @@ _OWN: dict[str, tuple[Codes, ...]] = {
     "post /v1/ops/bindings/{binding_id}/repair": (_ORDERING,),
     "post /v1/ops/repairs": (_ORDERING, {422: "filter_empty"}),
     f"post {_REPAIR}/apply": (_ORDERED,),
+    f"post {_REPAIR}/withdraw": (_ORDERED, {422: "argument_invalid"}),
     f"post {_REPAIR}/pause": (_ORDERED,),
     f"post {_REPAIR}/resume": (_ORDERED,),
     f"post {_REPAIR}/approve": (_ORDERED, {409: "second_person_required"}),

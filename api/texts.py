@@ -87,7 +87,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "birth_cert_date_mismatch": ("出生日期与出生医学证明不符", "The birth date is not the one on the certificate"),
     "birth_cert_child_mismatch": ("子女信息与出生医学证明不符", "The child is not the one on the certificate"),
     "birth_cert_mother_mismatch": ("母亲信息与出生医学证明不符", "The mother is not the one on the certificate"),
-    "registry_unanswered": ("登记机关尚未答复", "The registries have not answered yet"),
+    "registry_unanswered": ("登记机构尚未答复", "The registries have not answered yet"),
     # materials
     "file_too_large": ("文件过大", "The file is too large"),
     "media_type_unsupported": (
@@ -133,8 +133,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Who has looked into it at the counter does not approve it: another reviewer does",
     ),
     "registry_objects": (
-        "登记机构的答复与申请不符：核实后请勾选并说明",
-        "A registry says no: look into it, then say registry_checked and why",
+        "登记机构核对未通过：请核实，确认已核实并在备注中写明依据",
+        "A registry says no: look into it, confirm that you have (registry_checked), and note on what grounds",
     ),
     "agency_unchanged": ("该业务已由该机构办理，无须转交", "That agency has it already"),
     "agency_unserved": (

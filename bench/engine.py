@@ -80,8 +80,8 @@ class Bench:
 
     def _serve(self, job: Job, thread: int, done: list[Did], ready: threading.Barrier) -> float:
         """Return when it began, by this process's clock (s)."""
-        places = [self._commands(job, thread * job.batch + place) for place in range(job.batch)]
         with _awaited(ready):
+            places = [self._commands(job, thread * job.batch + place) for place in range(job.batch)]
             for step in range(STEPS):  # bring the families to different places of their lives
                 self._say([next(life) for n, life in enumerate(places) if n % STEPS > step])
             ready.wait()

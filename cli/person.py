@@ -26,8 +26,9 @@ _SAID = {
     "own_case": "nobody does this for himself: another supervisor must",
 }
 _NOTHING = "no binding here is his"
+_NOT_HELD = "no binding here is under a hold of his"
 _BECAME = {
-    "erased": "name and number are erased; what happened, and when, is kept",
+    "erased": "name, number and documents are erased; what happened, and when, is kept",
     "not_ended": "kept: it has not ended; it is withdrawn or unbound first",
     "under_hold": "kept: it is under a legal hold",
     "still_counts": "kept: it still counts for the limits of one of the two; ask again when their window is over",
@@ -53,7 +54,7 @@ def erase(
     key: Key,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask once more.")] = False,
 ) -> None:
-    """Erase his name and number from all bindings that are over. It cannot be taken back."""
+    """Erase his name, number and documents from all bindings that are over. It cannot be taken back."""
     with _about_somebody(key) as (desk, caller, persons):
         if not yes:
             typer.confirm("Erase him from every binding that is over? It cannot be taken back", abort=True)
@@ -65,18 +66,18 @@ def erase(
 def hold(purpose: Purpose, key: Key) -> None:
     """Keep all of his bindings, documents too, until `release`: for a dispute, or because a court says so."""
     with _about_somebody(key) as (desk, caller, persons):
-        _bindings("kept until the hold is lifted", rights.hold(desk, caller, persons, purpose))
+        _bindings("kept until the hold is lifted", rights.hold(desk, caller, persons, purpose), _NOTHING)
 
 
 @app.command("release")
 def release(purpose: Purpose, key: Key) -> None:
     """Lift the hold; what is past its time is erased."""
     with _about_somebody(key) as (desk, caller, persons):
-        _bindings("under no hold any more", rights.release(desk, caller, persons, purpose))
+        _bindings("under no hold any more", rights.release(desk, caller, persons, purpose), _NOT_HELD)
 
 
-def _bindings(now: str, ids: list[str]) -> None:
-    table(("binding", "is now"), ([one, now] for one in ids), _NOTHING)
+def _bindings(now: str, ids: list[str], none: str) -> None:
+    table(("binding", "is now"), ([one, now] for one in ids), none)
 
 
 @contextmanager

@@ -146,7 +146,7 @@ CODES: Mapping[str, Mapping[str, Words]] = {
             "Registries: they say no, the counter looks into it",
         ),
         "registries_overruled": (
-            "登记机构答复与申请不符，窗口核实后认为属实，理由见办理记录",
+            "登记机构答复与申请不符，窗口核实后认为申请属实，依据见办理过程",
             "Registries: they said no, the counter holds otherwise; why is in the history",
         ),
         "faces": ("人脸核验：{passed}/{of} 人通过", "Faces: {passed} of {of} passed"),
@@ -177,8 +177,8 @@ CODES: Mapping[str, Mapping[str, Words]] = {
         ),
         "ask_registries": ("登记机构尚未答复：请人工核对参保状态", "The registries have not answered: check by hand"),
         "settle_objection": (
-            "登记机构答复与申请不符（原因见上）：请查明是登记有误还是申请不实",
-            "A registry says no, the reason is above: find out whether it is the registry that is wrong",
+            "登记机构核对未通过（原因见上）：请核实，申请属实的写明依据，否则不予通过",
+            "A registry says no, the reason is above: look into it; if the family is right, note why, else refuse",
         ),
     },
     "shared": {

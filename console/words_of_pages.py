@@ -263,6 +263,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "tickets_empty": ("目前没有待办理的窗口业务。", "No open tickets."),
     "find": ("查找", "Find"),
     "materials_missing": ("材料待补", "materials missing"),
+    "registry_objects": ("登记未通过", "a registry says no"),
     "registry_missing": ("登记待核对", "registries open"),
     "to_check": ("请核对", "To check"),
     "nothing_to_check": ("没有待核对的事项。", "Nothing left to check."),
@@ -271,8 +272,8 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "checked_how": ("核验方式", "How"),
     "present": ("到场人员", "Present"),
     "registry_overruled": (
-        "登记机构的答复有误，我已核实，依据写在备注中",
-        "The registry is wrong; I have looked into it, the note says how",
+        "登记机构核对未通过，我已核实申请属实，依据写在备注中",
+        "The registry says no; I have looked into it, and the note says on what grounds it is right all the same",
     ),
     "registry_checked": ("登记机构未答复，我已人工核对参保状态", "The registries are silent; I have checked by hand"),
     "note_optional": ("备注（选填）", "Note (optional)"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
 
@@ -36,14 +36,6 @@ def new_id(prefix: str, now: datetime) -> str:
 def first_id(prefix: str, at: datetime) -> str:
     """The least id of this kind that can be made at `at`: where a look by time begins in an order by id."""
     return f"{prefix}_{_base32(int(at.timestamp() * 1000) << 80, 26)}"
-
-
-def made_at(made: str) -> datetime:
-    """When an id was made, to the millisecond: `first_id` of it is at most the id itself."""
-    stamp = 0
-    for sign in made.rpartition("_")[2]:
-        stamp = stamp << 5 | _ALPHABET.index(sign)
-    return datetime.fromtimestamp((stamp >> 80) / 1000, UTC)
 
 
 def short_code(length: int = 8) -> str:

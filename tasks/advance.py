@@ -18,9 +18,9 @@ from psycopg import Connection
 
 from tasks import outages
 from tasks.decisions import send_decisions
-from tasks.deliver import deliver, fan_out
+from tasks.deliver import deliver
 from tasks.faces import poll_faces
-from tasks.feed import with_news
+from tasks.feed import fan_out, with_news
 from tasks.office import Office
 from tasks.registries import ask_registries, recheck_insurance
 from tasks.sweep import sweep

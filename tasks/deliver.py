@@ -29,8 +29,6 @@ from workflows.views import public
 from workflows.views.asof import case_as_of
 from workflows.views.feed import PARTY_NOTICE, notice_of, said_of
 
-__all__ = ["deliver", "fan_out", "put_aside", "send_again", "tell", "test_delivery"]
-
 # After the first attempt, seconds until each further one: 75.6 hours in all.
 SCHEDULE = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 MOST_RETRY_AFTER = 86_400  # seconds; a receiver may not ask for more

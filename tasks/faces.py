@@ -33,14 +33,18 @@ TOGETHER = 8  # sessions whose answers a poll writes in one commit: none waits l
 Session = dict[str, Any]  # a row of face_sessions
 Call = tuple[Mapping[str, str], bytes, Mapping[str, str]]  # headers, body and query of a callback
 _FIND = "select * from face_sessions where provider = %s and reference = any(%s) order by id"
-# The next poll is set before the provider is asked: two workers never ask about one session at once.
+# The next poll is set before the provider is asked: hardly ever do two workers ask about one session at once, and then
+# `_LOCK` lets one answer stand. What nobody can be asked about any more has come to nothing.
 _DUE = """
 with due as (
   select id, now from face_sessions, (select kinbind_now() as now) as clock
   where poll_at <= now order by poll_at limit %(limit)s for update of face_sessions skip locked)
 update face_sessions s
 set attempts = s.attempts + 1,
-    poll_at = case when now < s.expires_at + %(retention)s then now + %(pause)s * power(2, least(s.attempts, 12)) end
+    poll_at = case when now < s.expires_at + %(retention)s then now + %(pause)s * power(2, least(s.attempts, 12)) end,
+    status = case when now < s.expires_at + %(retention)s or s.status <> 'pending' then s.status else 'expired' end,
+    finished_at = case when now < s.expires_at + %(retention)s then s.finished_at
+      else coalesce(s.finished_at, s.expires_at) end
 from due where s.id = due.id
 returning s.*
 """
@@ -201,7 +205,9 @@ def settle_all(office: Office, sessions: Sequence[Session]) -> None:
     with office.ledger.desk() as conn:
         reads = office.desk.reader.read(conn, [(one["binding_id"], None, None) for one in open_ones])
     for session, read in zip(open_ones, reads, strict=True):
-        provider = office.windows.faces[session["provider"]]
+        provider = office.windows.faces.get(session["provider"])
+        if provider is None:  # no longer open to us
+            continue
         case, _ = read.found()
         try:
             answer = provider.ask(session["reference"], _identity(case, session["subject"], session["purpose"]))

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
 from psycopg import Connection
 
-from gateways.faces import ProviderDown
-from models.ids import first_id, made_at
+from gateways.faces import FaceProvider, ProviderDown
+from models.ids import first_id
 from tasks.office import Office
 from workflows import erasing
 
 BATCH = 500
 ROUNDS = 20  # such batches in one call: ten thousand, as of documents
-FACE_ROUNDS = 4  # a question each: two thousand every half hour, and the hands have other work
+FACE_ROUNDS = 4  # of each provider, and a question each: two thousand every half hour, the hands have other work
 FACES_KEPT = timedelta(days=2)  # longer than a window, its grace and a callback that is late: nothing is asked by then
-_A_MOMENT = timedelta(milliseconds=1)  # the grain of an id: the one that was the last is not asked for again
 FACES_GONE = timedelta(days=180)  # no provider is known to keep them longer by itself (§D.3)
 log = structlog.get_logger()
 
@@ -32,17 +32,18 @@ where h.to_state in ('unbound', 'rejected', 'withdrawn', 'expired')
 order by h.at, h.binding_id limit %(batch)s
 """
 _PLACE = """
-insert into upkeep_places (name, at, binding_id) values (%s, %s, '')
+insert into upkeep_places (name, at, binding_id) values ('forgotten', %s, '')
 on conflict (name) do update set at = excluded.at where upkeep_places.at < excluded.at
 """
-# By id, which is by time. What is still asked about, or under a hold, is left to the provider's own days.
+# By id, which is by time. What is not known yet is still asked about there.
 _FACES = """
-select f.id, f.provider, f.reference from face_sessions f
-where f.id > %(after)s and f.id < %(before)s and f.poll_at is null
+select f.id, f.reference from face_sessions f
+where f.provider = %(provider)s and f.forgotten_at is null and f.id > %(after)s and f.id < %(before)s
+  and f.status in ('passed', 'failed', 'expired')
   and not exists (select from legal_holds l where l.binding_id = f.binding_id)
 order by f.id limit %(batch)s
 """
-_REACHED = "select at from upkeep_places where name = 'faces'"
+_FORGOTTEN = "update face_sessions set forgotten_at = kinbind_now() where id = any(%s)"
 _LOOKS = """
 update access_log set person = null
 where person is not null and at < (select kinbind_now()) - make_interval(years => %s)
@@ -75,7 +76,7 @@ def forget_people(office: Office) -> None:
             break
     if place is not None:
         with office.ledger.desk() as conn:
-            conn.execute(_PLACE, ("forgotten", place))
+            conn.execute(_PLACE, (place,))
     for fault in unread.values():
         raise fault
 
@@ -91,43 +92,37 @@ def _forget(office: Office, binding_id: str) -> Exception | None:
 
 
 def forget_faces(office: Office) -> None:
-    """Let face providers erase what they keep of attempts that were settled days ago.
+    """Let face providers erase what they keep of attempts that were settled days ago (DOMAIN §C.10, §D.3).
 
-    At most `FACE_ROUNDS` times `BATCH`. One that is down keeps no other from its turn; the next call asks it again.
+    At most `FACE_ROUNDS` times `BATCH` of each provider; the rest is left to the next call, and so is what could not be
+    erased. One that is down keeps no other from its turn.
     """
-    now, place = office.ledger.now(), None
-    with office.ledger.desk() as conn:
-        reached = conn.execute(_REACHED).fetchone()
-    oldest = now - FACES_GONE
-    after = first_id("fac", max(reached[0] + _A_MOMENT, oldest) if reached else oldest)
-    down: set[str] = set()
-    for _ in range(FACE_ROUNDS):
-        with office.ledger.desk() as conn:
-            asked = {"after": after, "before": first_id("fac", now - FACES_KEPT), "batch": BATCH}
-            due = conn.execute(_FACES, asked).fetchall()
-        for session_id, provider, reference in due:
-            if provider not in down and not _forgotten(office, provider, reference):
-                down.add(provider)
-            after = session_id
-            place = place if down else made_at(session_id)
-        if len(due) < BATCH:
-            break
-    if place is not None:
-        with office.ledger.desk() as conn:
-            conn.execute(_PLACE, ("faces", place))
+    now = office.ledger.now()
+    for name, provider in office.windows.faces.items():
+        asked = {"provider": name, "after": first_id("fac", now - FACES_GONE),
+                 "before": first_id("fac", now - FACES_KEPT), "batch": BATCH}  # fmt: skip
+        for _ in range(FACE_ROUNDS):
+            with office.ledger.desk() as conn:
+                due = conn.execute(_FACES, asked).fetchall()
+            forgotten, up = _forgotten(provider, due)
+            with office.ledger.desk() as conn:
+                conn.execute(_FORGOTTEN, (forgotten,))
+            if not up or len(due) < BATCH:
+                break
+            asked["after"] = due[-1][0]
 
 
-def _forgotten(office: Office, provider: str, reference: str) -> bool:
-    """Whether the provider has erased it; of one that is no longer open to us nothing can be asked."""
-    window = office.windows.faces.get(provider)
-    if window is None:
-        return True
-    try:
-        window.forget(reference)
-    except ProviderDown:
-        log.warning("faces_not_forgotten", provider=provider)
-        return False
-    except Exception:  # an adapter that fails is as good as one that is down
-        log.exception("faces_not_forgotten", provider=provider)
-        return False
-    return True
+def _forgotten(provider: FaceProvider, due: Sequence[tuple[str, str]]) -> tuple[list[str], bool]:
+    """Of which of these sessions the provider keeps nothing any more, and whether it is there to be asked of others."""
+    forgotten: list[str] = []
+    for session_id, reference in due:
+        try:
+            provider.forget(reference)
+        except ProviderDown:
+            log.warning("faces_not_forgotten", provider=provider.name)
+            return forgotten, False
+        except Exception:  # one that an adapter stumbles over keeps no other
+            log.exception("face_not_forgotten", provider=provider.name, session_id=session_id)
+        else:
+            forgotten.append(session_id)
+    return forgotten, True

@@ -22,6 +22,7 @@ from tasks.office import Office
 from workflows.case import ACTIVE, MATERIALS_UPLOADED, SUSPENDED, SYSTEM, Case
 from workflows.commands import Command
 from workflows.deadlines import ASK_AGAIN, armed
+from workflows.errors import Refused
 
 INSURANCE = "insurance"  # what a binding is suspended for while the insurance rests
 AT_ONCE = 8  # questions at the same time: the registries are slow, and others' servers
@@ -117,13 +118,16 @@ def _look_again(office: Office, looked: Looked) -> Asked:
     if not case.in_force and not resting:
         return Asked()  # the unbinding of what rests already is waited for
     answers = _answers(office, looked)
-    return Asked(_verdict(case, answers, resting=resting), _next_look(case, now))
+    return Asked(_verdict(office, looked, answers, resting=resting), _next_look(case, now))
 
 
-def _verdict(case: Case, answers: dict[str, Any], *, resting: bool) -> Command | None:
+def _verdict(office: Office, looked: Looked, answers: dict[str, Any], *, resting: bool) -> Command | None:
+    case, now = looked
     verdict = insurance_verdict(case.plan, answers)
+    if verdict == "ok" and resting:
+        return Command("resume", case.id, SYSTEM, {"reason": "insurance_back"})
     if verdict == "ok":
-        return Command("resume", case.id, SYSTEM, {"reason": "insurance_back"}) if resting else answers.get("number")
+        return number_found(office, case, now) if case.state == ACTIVE and unnumbered(case) else None
     if resting:
         return None
     reason = "insurance_suspended" if verdict == "suspended" else "insurance_ended"
@@ -175,14 +179,18 @@ def _each(office: Office, ids: list[str], ask: Asking, at_once: int) -> None:
     with ThreadPoolExecutor(min(at_once, len(cases))) as pool:
         one_by_one = at_once == 1 or len(cases) == 1  # then a thread is only in the way
         asked = list((map if one_by_one else pool.map)(lambda looked: _guarded(office, ask, looked), cases))
-    answered = [(case.id, one.next_look) for (case, _), one in zip(cases, asked, strict=True) if one.next_look]
+    commands = [one.command for one in asked if one.command]
+    unsaid = set()
+    for command, outcome in zip(commands, office.desk.serve(commands), strict=True):
+        if isinstance(outcome.refused, Refused):  # the case has gone on meanwhile
+            log.info("registry_answer_late", binding_id=command.binding_id, said=command.said)
+        elif outcome.refused is not None:  # nothing was decided: it is looked at again in an hour, not tomorrow
+            unsaid.add(command.binding_id)
+    answered = [(case.id, one.next_look) for (case, _), one in zip(cases, asked, strict=True)
+                if one.next_look and case.id not in unsaid]  # fmt: skip
     if answered:
         with office.ledger.desk() as conn:
             conn.execute(_NEXT_LOOKS, tuple(map(list, zip(*answered, strict=True))))
-    commands = [one.command for one in asked if one.command]
-    for command, outcome in zip(commands, office.desk.serve(commands), strict=True):
-        if outcome.refused is not None:  # the case has gone on meanwhile
-            log.info("registry_answer_late", binding_id=command.binding_id, said=command.said)
 
 
 def _guarded(office: Office, ask: Asking, looked: Looked) -> Asked:
@@ -202,7 +210,7 @@ def _guarded(office: Office, ask: Asking, looked: Looked) -> Asked:
 
 def _answers(office: Office, looked: Looked) -> dict[str, Any]:
     """What the registries say of both parties, as `policies.eligibility` wants it. Raises `Unanswered`."""
-    case, now = looked
+    case, _ = looked
     registries, parties = office.windows.registries, case.application.parties
     answers: dict[str, Any] = {}
     for role in ("holder", "member"):
@@ -215,9 +223,7 @@ def _answers(office: Office, looked: Looked) -> dict[str, Any]:
         found = registries.birth_certificate(mother["certificate"], mother["name"], mother["id_number"])
         answers["birth_certificate"] = found.as_dict() | _compared(found, parties["member"])
         answers["record"] = _record(found, mother)
-    if case.state == ACTIVE and unnumbered(case):
-        answers["number"] = number_found(office, case, now)
-    if case.plan.registry.prior_filing and "member" in answers:
+    if case.plan.registry.prior_filing and case.state == MATERIALS_UPLOADED:
         holder, member = parties["holder"]["id_number"], parties["member"]["id_number"]
         answers["prior_filing"] = registries.prior_filing(holder, member)
     return answers

@@ -40,7 +40,9 @@ _OUTDATED = {
     # a worker that ends takes its own away; after a rollout those that died stand there under names of yesterday
     "signs": "delete from heartbeats where name like 'worker%' and seen_at < clock_timestamp() - interval '1 hour'",
     "delivered": "delete from deliveries where state = 'delivered' and settled_at < kinbind_now() - interval '30 days'",
-    # put aside after its people were erased: what is sent again is written anew
+    # put aside after its people were erased: what is sent again is written anew, but for what no line tells
+    "untold": """delete from deliveries d using applications a
+       where a.binding_id = d.binding_id and d.state = 'parked' and d.notice <> '' and a.erased <> '{}'""",
     "parked": """update deliveries d set body = null from applications a
        where a.binding_id = d.binding_id and d.state = 'parked' and d.body is not null and a.erased <> '{}'""",
     "leases": "update review_cases set claimed_by = null, lease_until = null where lease_until < kinbind_now()",
@@ -56,6 +58,13 @@ select id from materials
 where removed_at is not null and erased_at is null and removed_at < (select kinbind_now()) - %(kept)s
   and id <> all(%(failed)s) and not exists (select from legal_holds l where l.binding_id = materials.binding_id)
 order by removed_at limit %(batch)s
+"""
+# A person who has himself erased need not wait for thirty days.
+_OF_ERASED = """
+select m.id from materials m join applications a on a.binding_id = m.binding_id
+where m.removed_at is not null and m.erased_at is null and a.erased <> '{}' and m.id <> all(%(failed)s)
+  and not exists (select from legal_holds l where l.binding_id = m.binding_id)
+order by m.removed_at limit %(batch)s
 """
 # Each binding has one line that ends it. They are gone through in their order, from the place where the errand was
 # before: neither the bindings in force nor what was erased long ago is looked at.
@@ -139,13 +148,14 @@ def _keep_calendar(office: Office) -> None:
 
 
 def erase_documents(office: Office) -> int:
-    """Erase documents past their time: of what ended, and what was taken back; return how many.
+    """Erase documents past their time: of what ended, what was taken back, and of people erased; return how many.
 
-    At most `ROUNDS` times `BATCH` of either; the rest is left to the next call. So is what cannot be erased: it keeps
+    At most `ROUNDS` times `BATCH` of each; the rest is left to the next call. So is what cannot be erased: it keeps
     no other, is logged, and the first fault raised in the end.
     """
     failed: Failed = {}
-    erased = _rounds(office, _erase_taken_back, failed) + _rounds(office, _erase_ended, failed)
+    ways = (partial(_erase_found, _TAKEN_BACK), partial(_erase_found, _OF_ERASED), _erase_ended)
+    erased = sum(_rounds(office, way, failed) for way in ways)
     _raise_first(failed)
     return erased
 
@@ -160,10 +170,10 @@ def _rounds(office: Office, erase: Callable[[Office, Failed], int | None], faile
     return erased
 
 
-def _erase_taken_back(office: Office, failed: Failed) -> int | None:
+def _erase_found(statement: LiteralString, office: Office, failed: Failed) -> int | None:
     asked = {"kept": DOCUMENTS_KEPT, "batch": BATCH, "failed": list(failed)}
     with office.ledger.desk() as conn:
-        ids = [row[0] for row in conn.execute(_TAKEN_BACK, asked)]
+        ids = [row[0] for row in conn.execute(statement, asked)]
     return _erase(office, ids, failed) if ids else None
 
 

@@ -95,7 +95,7 @@ MOVES = (
          "routed_offline", guards=(guards.registries_being_asked,), effect=applying.object_to,
          when=guards.taken_at_counter),
     Move("registry_refused", (MATERIALS_UPLOADED,), REJECTED, _by("system"),
-         "registry_refused", guards=(guards.registries_being_asked,), effect=applying.end_application),
+         "registry_refused", guards=(guards.registries_being_asked,), effect=applying.object_to),
     Move("confirm_registry_record", (MATERIALS_UPLOADED,), FACE_NEXT, _by("channel"),
          "registry_confirmed", effect=applying.confirm_record, when=guards.record_to_confirm),
 
@@ -104,7 +104,9 @@ MOVES = (
          effect=faces.start_face, when=facing.face_asked),
     Move("face_failed", (FACE_CHECK, *BESIDE), SAME, _by("system"),
          "face_check_failed", checks=(facing.as_begun,), effect=faces.fail_face),
-    Move("face_passed", (FACE_CHECK, OFFLINE_FALLBACK), FACE_NEXT, _by("system"),
+    Move("face_passed", (FACE_CHECK,), FACE_NEXT, _by("system"),
+         "face_check_passed", checks=(facing.pass_counts,), effect=faces.pass_face),
+    Move("face_passed", (OFFLINE_FALLBACK,), ((MATERIALS_UPLOADED, guards.registries_open), *FACE_NEXT), _by("system"),
          "face_check_passed", checks=(facing.pass_counts,), effect=faces.pass_face),
     Move("face_passed", (ACTIVE, SUSPENDED), ACTIVE, _by("system"),
          "face_check_passed", checks=(facing.pass_counts,), effect=in_force.verified_again, when=_reverifying),
@@ -255,7 +257,7 @@ def _only_stated(cursor: Cursor) -> bool:
 
 def _stands_at_the_counter(cursor: Cursor) -> bool:
     """An application taken at the counter: the clerk sees the people himself."""
-    taken = guards.taken_at_counter(cursor) and cursor.progress.offline is None
+    taken = cursor.case.taken_at_counter and cursor.progress.offline is None
     return taken and cursor.state == FACE_CHECK and cursor.case.next_subject is not None
 
 
@@ -362,7 +364,7 @@ def next_said(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:
         return None
     said, why = found
     if said == "route_offline" and why is None:
-        why = str(cursor.facts.get("reason"))
+        why = cursor.facts.get("reason")
     note = sampling.rule(cursor.case) if why in ("automatic", "sampled") else None
     return said, SYSTEM, {"reason": why, "note": note}
 

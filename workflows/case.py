@@ -73,11 +73,10 @@ class Notice(msgspec.Struct, omit_defaults=True):
 
 
 class Objection(msgspec.Struct, omit_defaults=True):
-    """What the registries have against an application taken at a counter, and which clerk holds otherwise (0026)."""
+    """What the registries have against an application, until they say yes; and which clerks hold otherwise (0026)."""
 
     reason: str
-    by: str | None = None  # the clerk who has looked into it: the actor, as in the history
-    person: str | None = None  # and the blind index of his own number: two keys may be one man's
+    hands: list[tuple[str, str | None]] = []  # the key of each, and the blind index of his own number
 
 
 class Offline(msgspec.Struct, omit_defaults=True):
@@ -117,7 +116,7 @@ class Progress(msgspec.Struct, omit_defaults=True, kw_only=True):
     grown: bool = False  # the child reached the face age on the way: its face is asked besides
     registry_answered: bool = False
     registry_by_hand: bool = False  # it has not: a clerk has said that he asked himself
-    objection: Objection | None = None  # the registries have refused, and people decide
+    objection: Objection | None = None  # the registries have refused; at a counter people decide
     record: dict[str, Any] | None = None  # the birth registry's record, masked
     record_confirmed: bool = False
     authorised: bool = False
@@ -189,6 +188,12 @@ class Case(msgspec.Struct):
     wrong_passwords: int = 0  # today, of whoever asked for the unbinding
     calendar: Calendar = SEED  # the working days as the ledger knew them when the case was read
 
+    @property
+    def refuse_reasons(self) -> tuple[str, ...]:
+        """For what a clerk may refuse: the plan's reasons, and what a registry objects to."""
+        listed, objection = self.plan.counter.refuse_reasons, self.progress.objection
+        return listed if objection is None else tuple(dict.fromkeys((objection.reason, *listed)))
+
     def is_party(self, person: str | None) -> bool:
         """Whether this is one of the two, whom the member is reported to be, or the mother who speaks for a newborn."""
         application, reported = self.application, self.progress.reported
@@ -199,6 +204,16 @@ class Case(msgspec.Struct):
             mother,
             reported and reported.person,
         )
+
+    def vouched_by(self, actor: Actor) -> bool:
+        """Whether he has held, at a counter, against what a registry says; under whichever key that names him."""
+        hands = self.progress.objection.hands if self.progress.objection else ()
+        return any(who == actor.id or (person is not None and person == actor.person) for who, person in hands)
+
+    @property
+    def taken_at_counter(self) -> bool:
+        """A clerk has taken the application: he sees the people himself."""
+        return self.application.channel == "counter"
 
     @property
     def in_force(self) -> bool:

@@ -42,7 +42,13 @@ _BESIDE = (
     "delete from month_seats where binding_id = any(%s)",
     "delete from case_notes where binding_id = any(%s)",  # free words of reviewers to each other
     "delete from held_decisions where binding_id = any(%s)",
-    # masked names in letters that have gone out; one that is sent again is written anew
+    # upkeep erases them
+    "update materials set removed_at = coalesce(removed_at, kinbind_now()) where binding_id = any(%s)",
+    # who it was can be asked of nobody any more
+    """update face_sessions set status = 'expired', finished_at = coalesce(finished_at, expires_at), poll_at = null
+       where binding_id = any(%s) and status in ('pending', 'error')""",
+    # masked names in letters that have gone out; one that is sent again is written anew, but for what lines do not tell
+    "delete from deliveries where binding_id = any(%s) and notice <> '' and state <> 'pending'",
     "update deliveries set body = null where binding_id = any(%s) and state <> 'pending'",
 )
 _IN_NOTHING = """

@@ -42,8 +42,8 @@ def has_face_step(cursor: Cursor) -> bool:
 
 
 def taken_at_counter(cursor: Cursor) -> bool:
-    """A clerk has taken the application: he sees the people himself."""
-    return cursor.case.application.channel == "counter"
+    """A clerk has taken the application."""
+    return cursor.case.taken_at_counter
 
 
 def was_suspended(cursor: Cursor) -> bool:
@@ -135,17 +135,19 @@ def second_look(cursor: Cursor) -> None:
 
 def registry_settled(cursor: Cursor) -> None:
     """The registries have said yes, or the clerk says that he has checked; against their no he says why."""
-    progress, facts = cursor.progress, cursor.facts
-    if not (progress.registry_answered or facts.get("registry_checked")):
-        raise Refused("registry_unanswered") if progress.objection is None else Refused("registry_objects")
-    if progress.objection is not None and not facts.get("note"):
+    objection, facts = cursor.progress.objection, cursor.facts
+    if cursor.progress.registry_answered:
+        return
+    if not facts.get("registry_checked"):
+        raise Refused("registry_unanswered") if objection is None else Refused("registry_objects")
+    if objection is not None and not facts.get("note"):
         raise Malformed([{"pointer": "/note", "code": "required"}])
 
 
 def may_resume(cursor: Cursor) -> None:
     """Back online while the ticket runs, and the registries are to answer or the window is open or never began."""
     progress, case = cursor.progress, cursor.case
-    if progress.counter_decided or taken_at_counter(cursor):
+    if progress.counter_decided or case.taken_at_counter:
         raise out_of_turn()
     if cursor.now >= BY_NAME["offline_to_counter"].due(case).at:  # though no sweep has come by yet
         raise out_of_turn()
@@ -189,11 +191,7 @@ def not_own_case(cursor: Cursor) -> None:
 
 def not_own_word(cursor: Cursor) -> None:
     """Who has vouched at the counter for what a registry refuses does not approve it as well."""
-    objection, actor = cursor.progress.objection, cursor.actor
-    if objection is None or actor.kind != "reviewer":
-        return
-    same_person = actor.person is not None and actor.person == objection.person
-    if same_person or objection.by == f"counter:{actor.id}":
+    if cursor.actor.kind == "reviewer" and cursor.case.vouched_by(cursor.actor):
         raise Refused("own_verification")
 
 
@@ -211,8 +209,8 @@ def reason_listed(name: str) -> Guard:
     """The reason is one of the list that the plan gives for this decision."""
 
     def check(cursor: Cursor) -> None:
-        owner = cursor.case.plan.counter if name == "refuse_reasons" else cursor.case.plan.review
-        listed = getattr(owner, name)
+        case = cursor.case
+        listed = case.refuse_reasons if name == "refuse_reasons" else getattr(case.plan.review, name)
         if cursor.facts.get("reason") not in listed:
             raise Refused("reason_not_listed", 422, "/reason", reasons=list(listed))
         for place, item in enumerate(cursor.facts.get("items", ())):

@@ -93,9 +93,10 @@ def take_next(desk: Desk, actor: Actor, not_these: Sequence[str] = ()) -> str | 
 
 
 def _for_him(desk: Desk, binding_id: str, actor: Actor) -> bool:
-    """Whether it can be read, and is not the reviewer's own."""
+    """Whether it can be read, and he may approve it: it is neither his own nor what he has vouched for at a counter."""
     try:
-        return not desk.look(binding_id)[0].is_party(actor.person)
+        case = desk.look(binding_id)[0]
+        return not (case.is_party(actor.person) or case.vouched_by(actor))
     except Exception as fault:  # noqa: BLE001  the next case is as good; what broke this one stands in the log
         log.warning("review_passed_over", binding_id=binding_id, fault=type(fault).__name__)
         return False

@@ -8,8 +8,12 @@ from workflows.case import Case
 
 
 def automatic(case: Case) -> bool:
-    """Whether the pack lets reviews pass by themselves, but for a sample; not against a registry's word (0026)."""
-    return case.plan.review.mode == "auto_then_sample" and case.progress.objection is None
+    """Whether the pack lets reviews pass by themselves, but for a sample.
+
+    Not against a registry's word (0026), nor once a person has returned it: people decide what people have begun.
+    """
+    untouched = case.progress.objection is None and case.progress.notice is None
+    return case.plan.review.mode == "auto_then_sample" and untouched
 
 
 def drawn(case: Case) -> bool:

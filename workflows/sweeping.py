@@ -76,7 +76,8 @@ def sweep(desk: Desk, limit: int = 500) -> int:
 def _claim(conn: Connection[Any], limit: int, only: Due = ("", "")) -> list[Due]:
     asked = {"limit": limit, "only": only[0] or None, "name": only[1]}
     # by id, whatever the plan: what a batch comes to does not hang on the order of rows on a disk
-    return sorted((row[0], row[1]) for row in conn.execute(_CLAIM, asked, prepare=True))
+    claimed = ((row[0], row[1]) for row in conn.execute(_CLAIM, asked, prepare=True))
+    return sorted(claimed, key=lambda due: (due[0], due[1] != "unbind_to_confirmed", due[1]))
 
 
 def _fire(desk: Desk, conn: Connection[Any], claimed: list[Due]) -> None:

@@ -14,6 +14,7 @@ from console.forms import wrong
 from console.pages.reviews import revealed
 from console.visit import Visit, asks
 from models.ids import new_id
+from policies.eligibility import REGISTRY_REASONS
 from policies.regions import is_region
 from policies.words import Kind
 from tasks import documents
@@ -56,7 +57,7 @@ def tickets(
     desk = visit.office.desk
     page = worklists.tickets(desk, visit.actor(), Wanted(cursor=cursor))
     return visit.page("tickets.html", page=page, sought="", others=[], searched=False, over=False, handed=handed,
-                      now=desk.ledger.now())  # fmt: skip
+                      refusals=REGISTRY_REASONS, now=desk.ledger.now())  # fmt: skip
 
 
 @router.post("/find")
@@ -93,7 +94,7 @@ def found(visit: Clerk, found: Annotated[str, Query(max_length=finding.MOST)] = 
     others = finding.of_persons(visit, told)
     return visit.page("tickets.html", finding.status(told, others), page={"items": [], "next_cursor": None},
                       sought=told["sought"] if told else "", others=others, searched=True, over=told is None, handed="",
-                      now=visit.office.ledger.now())  # fmt: skip
+                      refusals=REGISTRY_REASONS, now=visit.office.ledger.now())  # fmt: skip
 
 
 def _served(visit: Visit, binding_id: str) -> bool:

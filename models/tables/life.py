@@ -96,7 +96,7 @@ history = Table(
     Column("actor", Text, nullable=False),
     Column("reason", Text),
     Column("note", Text),
-    Column("after", JSONB, nullable=False),  # {since, progress}: enough for the view as of this line
+    Column("after", JSONB, nullable=False),  # {since, progress, plan_was}: enough for the view as of this line
     Column("hash", LargeBinary, nullable=False),
     Column("channel", Text, nullable=False),
     Column("xid", Xid8, nullable=False, server_default=text("pg_current_xact_id()")),
@@ -123,7 +123,7 @@ history = Table(
 deadlines = Table(
     "deadlines",
     metadata,
-    id_("binding_id", primary_key=True),  # no foreign key: every step writes here, and only steps do
+    id_("binding_id", primary_key=True),  # no foreign key: every step writes here
     Column("name", Text, primary_key=True),
     time_("due_at"),
     Column("watch", Boolean, nullable=False),  # a watch asks and counts; it writes no line
@@ -212,9 +212,11 @@ face_sessions = Table(
     time_("finished_at", nullable=True),
     time_("poll_at", nullable=True),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
+    time_("forgotten_at", nullable=True),  # the provider was told to erase what it keeps
     UniqueConstraint("provider", "reference"),
     one_of("status", FACE_STATUSES, "status_known"),
     Index("face_sessions_binding_idx", "binding_id"),
     Index("face_sessions_poll_idx", "poll_at", postgresql_where=text("poll_at is not null")),
     Index("face_sessions_pending_idx", "expires_at", postgresql_where=text("status = 'pending'")),
+    Index("face_sessions_kept_idx", "provider", "id", postgresql_where=text("forgotten_at is null")),
 )

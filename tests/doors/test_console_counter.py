@@ -94,7 +94,7 @@ def test_verifying_waits_for_the_registries_or_the_clerks_own_check(clerk: Visit
     life.say(office, "route_offline", binding_id, reason="declines_face")
     assert "登记机构尚未答复" in text_of(clerk.get(f"/counter/{binding_id}"))
     refused = say(clerk, office, binding_id, "verify", method="compared_by_eye", subjects=["member"])
-    assert (refused.status_code, "登记机关尚未答复" in text_of(refused)) == (409, True)
+    assert (refused.status_code, "登记机构尚未答复" in text_of(refused)) == (409, True)
     assert 'name="subjects" value="member" checked' in refused.text  # what was ticked stays ticked, and nothing before
     assert 'name="subjects" value="member" checked' not in clerk.get(f"/counter/{binding_id}").text
     checked = {"method": "compared_by_eye", "registry_checked": "yes"}

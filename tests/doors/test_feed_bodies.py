@@ -6,7 +6,8 @@ from typing import Any
 import httpx
 import jsonschema  # type: ignore[import-untyped]
 
-from tasks.deliver import fan_out, tell
+from tasks.deliver import tell
+from tasks.feed import fan_out
 from tasks.office import Office
 from tasks.stuck import watch_stuck
 from tests.doors.family import act, application, submitted

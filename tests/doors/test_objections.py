@@ -15,8 +15,9 @@ from tests.doors.conftest import Caller
 from tests.doors.family import application, key
 from tests.doors.visitor import Comes, text_of
 from tests.wire import NO_AUTHORITIES
+from workflows import leases
 from workflows.access import principals
-from workflows.case import ACTIVE, AGENCY_REVIEW, OFFLINE_FALLBACK, REJECTED, Case
+from workflows.case import ACTIVE, AGENCY_REVIEW, OFFLINE_FALLBACK, REJECTED, SYSTEM, Actor, Case
 from workflows.views import explaining, findings
 
 TICKETS = "/v1/counter/tickets"
@@ -48,12 +49,17 @@ def refused_by_registry(counter: httpx.Client, office: Office, **options: Any) -
     """An application taken at the counter whose member the registries call otherwise; its id."""
     body = application(**options)
     life.registries(office).put_person(body["member"]["id_number"], {"name": "曾用名"})
+    return handed_in(counter, office, body)
+
+
+def handed_in(counter: httpx.Client, office: Office, body: dict[str, Any]) -> str:
+    """An application with its papers, about which the registries were asked; its id."""
     made = counter.post(TICKETS, json=body, headers=key())
     assert made.status_code == 201, made.text
     binding_id = str(made.json()["id"])
     life.give_materials(office, binding_id)
-    handed_in = counter.post(f"/v1/bindings/{binding_id}/actions/submit_materials", json={})
-    assert handed_in.status_code == 200, handed_in.text
+    given = counter.post(f"/v1/bindings/{binding_id}/actions/submit_materials", json={})
+    assert given.status_code == 200, given.text
     ask_registries(office)
     return binding_id
 
@@ -85,9 +91,13 @@ def test_the_clerk_decides_and_says_why(counter: httpx.Client, office: Office) -
 
 
 def test_the_clerk_may_hold_with_the_registry(counter: httpx.Client, office: Office) -> None:
-    binding_id = refused_by_registry(counter, office)
-    done = counter.post(f"{TICKETS}/{binding_id}/refuse", json={"reason": "name_id_mismatch"}).json()
-    assert (done["state"], done["reason"]) == (REJECTED, "name_id_mismatch")
+    """For its own reason, whether the pack lists that for clerks or not."""
+    body = application()
+    life.registries(office).put_person(body["holder"]["id_number"], {"credential_active": False})
+    binding_id = handed_in(counter, office, body)
+    done = counter.post(f"{TICKETS}/{binding_id}/refuse", json={"reason": "holder_credential_inactive"}).json()
+    assert (done["state"], done["reason"]) == (REJECTED, "holder_credential_inactive")
+    assert "重新申请" not in explaining.explain(*office.desk.look(binding_id), office.desk.book).zh
 
 
 def test_who_vouched_at_the_counter_does_not_approve_it(staff: Any, as_: Caller, office: Office) -> None:
@@ -105,13 +115,42 @@ def test_who_vouched_at_the_counter_does_not_approve_it(staff: Any, as_: Caller,
     assert another.post(f"{at}/approve", json={}).json()["state"] == ACTIVE
 
 
-def test_a_correction_asks_the_registry_anew(counter: httpx.Client, as_: Caller, office: Office) -> None:
-    binding_id = refused_by_registry(counter, office, product="account_sharing")
-    verified(counter, binding_id, **CHECKED)
+def returned(office: Office, binding_id: str) -> None:
+    """A reviewer has it corrected, and the papers are there."""
     life.claim(office, binding_id)
     items = [{"kind": "commitment_letter", "reason": "letter_unsigned"}]
     life.say(office, "return_for_correction", binding_id, life.REVIEWER, reason="letter_unsigned", items=items)
     life.give_materials(office, binding_id)
+
+
+def test_a_registry_that_falls_silent_has_not_said_yes(staff: Any, office: Office) -> None:
+    clerk, himself = staff("counter"), staff("reviewer")
+    binding_id = refused_by_registry(clerk, office, product="account_sharing")
+    verified(clerk, binding_id, **CHECKED)
+    returned(office, binding_id)
+    life.registries(office).set_mode("down")
+    clerk.post(f"/v1/bindings/{binding_id}/actions/submit_materials", json={})
+    life.advance(office, days=12)
+    assert life.look(office, binding_id).state == OFFLINE_FALLBACK
+    assert verified(clerk, binding_id, **CHECKED | {"note": None}).status_code == 422
+    assert verified(clerk, binding_id, **CHECKED).json()["state"] == AGENCY_REVIEW
+    himself.post(f"/v1/reviews/{binding_id}/claim", json={})
+    assert himself.post(f"/v1/reviews/{binding_id}/approve", json={}).json()["code"] == "own_verification"
+
+
+def test_nobody_is_handed_as_his_next_case_what_he_may_not_approve(staff: Any, office: Office) -> None:
+    clerk, person = staff("counter"), keyring().person("resident_id", "a number of his own")
+    binding_id = refused_by_registry(clerk, office, product="account_sharing")
+    verified(clerk, binding_id, **CHECKED)
+    himself = Actor("reviewer", "stf_himself", regions=("000000",), person=person)
+    assert leases.take_next(office.desk, himself) is None
+    assert leases.take_next(office.desk, life.REVIEWER) == binding_id
+
+
+def test_a_correction_asks_the_registry_anew(counter: httpx.Client, as_: Caller, office: Office) -> None:
+    binding_id = refused_by_registry(counter, office, product="account_sharing")
+    verified(counter, binding_id, **CHECKED)
+    returned(office, binding_id)
     counter.post(f"/v1/bindings/{binding_id}/actions/submit_materials", json={})
     ask_registries(office)
     again = life.look(office, binding_id)
@@ -133,6 +172,17 @@ def test_whom_an_automaton_refused_is_told_where_a_person_is(office: Office) -> 
     assert f"at the counter ({case.plan.counter.agency_name})" in told.en
 
 
+def test_so_is_who_was_at_a_counter_for_something_else_before(office: Office) -> None:
+    binding_id = life.to_state(office, "materials_uploaded", product="account_sharing")
+    life.say(office, "route_offline", binding_id, SYSTEM, reason="registry_unanswered")
+    life.say(office, "counter_verified", binding_id, life.COUNTER, method="document_reader", registry_checked=True)
+    returned(office, binding_id)
+    life.say(office, "submit_materials", binding_id)
+    life.say(office, "registry_refused", binding_id, SYSTEM, reason="name_id_mismatch")
+    told = explaining.explain(*office.desk.look(binding_id), office.desk.book, to_family=True)
+    assert "窗口重新申请" in told.zh
+
+
 def test_whom_a_person_refused_is_not_sent_to_another(office: Office) -> None:
     binding_id = life.to_state(office, AGENCY_REVIEW)
     life.claim(office, binding_id)
@@ -144,5 +194,5 @@ def test_at_the_window(counter: httpx.Client, comes: Comes, office: Office) -> N
     binding_id = refused_by_registry(counter, office)
     page = text_of(comes("counter").get(f"/counter/{binding_id}"))
     assert "姓名与证件号码不一致" in page
-    assert "请查明是登记有误还是申请不实" in page
-    assert "登记机构的答复有误，我已核实" in page
+    assert "申请属实的写明依据" in page
+    assert "我已核实申请属实" in page

@@ -37,7 +37,7 @@ def test_somebody_is_told_kept_and_erased(kinbind: Run, office: Office, tmp_path
     assert asked.exit_code == 1
     assert life.look(office, over).application.parties["member"]["name"] == "李秀英"
     erased = kinbind("person", "erase", *WHY, key="supervisor", typed=f"{typed}y\n")
-    assert f"{over}\tname and number are erased" in erased.stdout
+    assert f"{over}\tname, number and documents are erased" in erased.stdout
     assert f"{living}\tkept: it has not ended" in erased.stdout
     assert life.look(office, over).application.parties["member"]["name"] == "***"
     assert "***" in kinbind("show", over).stdout

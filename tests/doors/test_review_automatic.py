@@ -155,3 +155,15 @@ def test_nothing_passes_by_itself_against_a_registrys_word(as_: Caller, office: 
     done = counter.post(f"/v1/counter/tickets/{made['id']}/verify", json=told)
     assert done.json()["state"] == "agency_review"
     assert [event for event, _, _ in decided(as_, made["id"])] == ["review_begun"]
+    items = [{"kind": "commitment_letter", "reason": "letter_unsigned"}]
+    life.claim(office, made["id"])
+    life.say(office, "return_for_correction", made["id"], life.REVIEWER, reason="letter_unsigned", items=items)
+    life.registries(office).put_person(body["member"]["id_number"], {"name": body["member"]["name"]})
+    life.give_materials(office, made["id"])
+    assert act(counter, made["id"], "submit_materials").status_code == 200
+    as_(CHANNEL).post("/v1/sandbox/clock/advance", json={"seconds": 1})
+    again = life.look(office, made["id"])
+    assert (again.state, again.progress.objection) == (
+        "agency_review",
+        None,
+    )

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from tasks import webhooks
-from tasks.deliver import deliver, fan_out
+from tasks.deliver import deliver
+from tasks.feed import fan_out
 from tasks.office import Office
 from tests import life
 from tests.drills import parts

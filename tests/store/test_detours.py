@@ -41,6 +41,20 @@ def test_a_record_is_confirmed_also_on_the_way_back_from_the_counter(office: Off
     assert life.say(office, "confirm_registry_record", binding_id).state == "face_check"
 
 
+def test_a_face_that_passes_at_the_counter_takes_no_registrys_place(office: Office) -> None:
+    """An operator has sent it back to the registries, the family to the counter, and then the camera answers."""
+    binding_id = life.to_state(office, "face_check")
+    session = life.start_face(office, binding_id)
+    life.say(office, "move", binding_id, life.OPERATOR, to="materials_uploaded", reason="move")
+    life.say(office, "route_offline", binding_id, reason="declines_face")
+    life.end_face(office, session)
+    case = life.look(office, binding_id)
+    assert (case.state, case.progress.passed, case.progress.registry_answered) == (
+        "materials_uploaded", ["member"], False,
+    )  # fmt: skip
+    assert life.registries_say_yes(office, binding_id).state == "active"
+
+
 def test_registries_are_asked_again_after_a_detour(office: Office) -> None:
     binding_id = life.to_state(office, "materials_uploaded")
     life.say(office, "route_offline", binding_id, reason="declines_face")

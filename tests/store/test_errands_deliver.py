@@ -10,7 +10,8 @@ import pytest
 
 from tasks import deliver as hands
 from tasks import feed
-from tasks.deliver import SCHEDULE, deliver, fan_out, send_again, tell
+from tasks.deliver import SCHEDULE, deliver, send_again, tell
+from tasks.feed import fan_out
 from tasks.office import Office
 from tests import life
 from tests.life import advance, look, to_state

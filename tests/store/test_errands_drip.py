@@ -11,7 +11,8 @@ import pytest
 
 from tasks import advance as clock
 from tasks import webhooks
-from tasks.deliver import deliver, fan_out
+from tasks.deliver import deliver
+from tasks.feed import fan_out
 from tasks.office import Office
 from tasks.webhooks import Letter, UrlNotAllowed, allowed_url, post
 from tests import life

@@ -12,6 +12,7 @@ from tests import life
 from tests.life import advance, end_face, events, look, sessions, start_face, to_state
 from workflows.commands import Command
 from workflows.errors import Refused
+from workflows.views import stuck
 
 
 @pytest.fixture
@@ -182,6 +183,19 @@ def test_a_provider_that_stays_down_is_polled_with_growing_pauses_and_then_no_mo
     session = sessions(office, binding_id)[0]
     assert session["poll_at"] is None
     assert 10 <= session["attempts"] <= 16
+
+
+def test_what_nobody_can_be_asked_about_any_more_has_come_to_nothing(office: Office) -> None:
+    binding_id = life.to_state(office, "face_check")
+    life.start_face(office, binding_id)
+    life.say(office, "withdraw", binding_id)
+    life.faces(office).set_mode("down")
+    for _ in range(12):
+        life.skip(office, hours=12)
+        errands.poll_faces(office)
+    (session,) = life.sessions(office, binding_id)
+    assert (session["status"], session["finished_at"], session["poll_at"]) == ("expired", session["expires_at"], None)
+    assert stuck.of_binding(office.ledger, binding_id) == []
 
 
 def test_a_session_that_ends_in_the_provider_s_fault_is_an_error_and_may_be_begun_again(office: Office) -> None:

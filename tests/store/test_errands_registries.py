@@ -1,19 +1,22 @@
 """The registries are asked after hand-in, again while they do not answer, and every day while a binding is active."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from psycopg import OperationalError
 
-from gateways.registries import PersonAnswer
+from gateways.registries import PersonAnswer, Unanswered
 from tasks import registries
 from tasks.office import Office
 from tasks.registries import CLAIM, ask_registries, recheck_insurance
 from tests import life
 from tests.life import a_request, advance, events, hand_in, look, submit, to_state
 from tests.logs import logged
+from workflows.case import SYSTEM
+from workflows.commands import Command, Outcome
 from workflows.views.waiting import waiting_on
 
 MEMBER = life.number(date(1958, 3, 7))
@@ -286,3 +289,40 @@ def test_handing_in_is_what_starts_it(office: Office) -> None:
     assert ask_registries(office) == 0
     hand_in(office, binding_id)
     assert ask_registries(office) == 1
+
+
+def test_what_could_not_be_said_is_looked_at_again_in_an_hour(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    binding_id = to_state(office, "active")
+    life.skip(office, days=2)
+    life.registries(office).put_person(MEMBER, {"insured": None})
+
+    def away(commands: Sequence[Command]) -> list[Outcome]:
+        return [Outcome(refused=OperationalError("away")) for _ in commands]
+
+    with monkeypatch.context() as broken:
+        broken.setattr(office.desk, "serve", away)
+        recheck_insurance(office)
+    assert look(office, binding_id).state == "active"
+    life.skip(office, hours=1)
+    recheck_insurance(office)
+    assert look(office, binding_id).state == "suspended"
+
+
+def test_a_birth_registry_that_is_silent_shields_nobody_from_the_daily_look(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = a_request(office.desk.book, method="birth_certificate")
+    life.know_birth(office, request)
+    binding_id = submit(office, request)
+    life.say(office, "registries_answered", binding_id, SYSTEM, record={"mother_name": "王*"})
+    life.say(office, "confirm_registry_record", binding_id)
+    life.pass_face(office, binding_id, "mother")
+
+    def silent(*_: str) -> None:
+        raise Unanswered
+
+    monkeypatch.setattr(life.registries(office), "birth_certificate", silent)
+    life.registries(office).put_person(request.holder.id_number, {"insured": None})
+    life.skip(office, days=2)
+    recheck_insurance(office)
+    assert look(office, binding_id).state == "suspended"

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from cli.checking.audit import examine
+from gateways.documents import DocumentMissing
 from models.keyring import KeyUnknownError
 from models.tables import metadata
 from tasks import forgetting
 from tasks.changes import prepared
+from tasks.faces import poll_faces
 from tasks.office import Office
 from tasks.upkeep import keep_up
 from tests import life
@@ -376,9 +378,84 @@ def test_what_is_forgotten_once_is_not_asked_for_again(office: Office, monkeypat
     assert len(asked) == len(set(asked)) == 2
 
 
-def test_what_a_dispute_is_about_is_left_to_the_providers_own_days(office: Office) -> None:
-    binding_id = attempted(office)
-    rights.hold(office.desk, SUPERVISOR, [people(office, binding_id)["member"]], "(2026) 1")
+def test_what_a_dispute_is_about_is_kept_until_it_is_over(office: Office) -> None:
+    persons = [people(office, attempted(office))["member"]]
+    rights.hold(office.desk, SUPERVISOR, persons, "(2026) 1")
     life.skip(office, days=3)
     keep_up(office)
     assert len(kept_by_provider(office)) == 2
+    rights.release(office.desk, SUPERVISOR, persons, "over")
+    keep_up(office)
+    assert kept_by_provider(office) == set()
+
+
+def test_one_that_an_adapter_stumbles_over_keeps_no_other(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forgetting, "BATCH", 1)
+    attempted(office)
+    life.skip(office, days=3)
+    real, bad = life.faces(office).forget, min(kept_by_provider(office))
+
+    def forget(reference: str) -> None:
+        if reference == bad:
+            raise RuntimeError(reference)
+        real(reference)
+
+    with monkeypatch.context() as stumbling:
+        stumbling.setattr(life.faces(office), "forget", forget)
+        keep_up(office)
+    assert kept_by_provider(office) == {bad}
+    keep_up(office)
+    assert kept_by_provider(office) == set()
+
+
+def test_an_outcome_that_is_not_known_yet_is_still_there_to_be_asked_for(office: Office) -> None:
+    binding_id = life.to_state(office, "face_check")
+    life.start_face(office, binding_id)
+    life.skip(office, days=4)
+    keep_up(office)
+    assert len(kept_by_provider(office)) == 1
+
+
+def test_an_attempt_of_somebody_erased_is_asked_about_no_more(office: Office) -> None:
+    binding_id = life.to_state(office, "face_check")
+    life.start_face(office, binding_id)
+    life.say(office, "withdraw", binding_id)
+    rights.erase(office.desk, SUPERVISOR, [people(office, binding_id)["member"]], "asked")
+    life.skip(office, hours=1)
+    assert poll_faces(office) == 0
+    assert [one["status"] for one in life.sessions(office, binding_id)] == ["expired"]
+
+
+def test_documents_of_whom_asks_are_gone_with_him(office: Office) -> None:
+    binding_id = life.to_state(office, "materials_uploaded")
+    life.say(office, "withdraw", binding_id)
+    with office.ledger.desk() as conn:
+        ids = [row[0] for row in conn.execute("select id from materials where binding_id = %s", (binding_id,))]
+    for one in ids:
+        office.windows.documents.put(one, b"content")
+    before = public_view(*office.desk.look(binding_id))["materials"]
+    rights.erase(office.desk, SUPERVISOR, [people(office, binding_id)["member"]], "asked")
+    assert (len(before), life.look(office, binding_id).materials) == (len(ids), [])  # nobody is shown them any more
+    keep_up(office)
+    for one in ids:
+        with pytest.raises(DocumentMissing):
+            office.windows.documents.get(one)
+
+
+def test_what_no_line_tells_is_not_written_anew_of_people_erased(office: Office) -> None:
+    binding_id = life.to_state(office, "submitted")
+    life.say(office, "withdraw", binding_id)
+    with office.ledger.desk() as conn:
+        conn.execute(
+            "insert into webhook_endpoints (id, channel, url, secrets, created_at)"
+            " values ('whe_x', 'alipay', 'http://127.0.0.1:9/', '', kinbind_now())"
+        )
+        conn.execute(
+            "insert into deliveries"
+            " (id, endpoint_id, binding_id, sequence, type, notice, body, state, next_at, created_at)"
+            " values ('dlv_x', 'whe_x', %s, 2, 'binding.stuck', 'stk_x', '{}', 'parked', kinbind_now(), kinbind_now())",
+            (binding_id,),
+        )
+    rights.erase(office.desk, SUPERVISOR, [people(office, binding_id)["member"]], "asked")
+    with office.ledger.desk() as conn:
+        assert conn.execute("select count(*) from deliveries where id = 'dlv_x'").fetchone() == (0,)

@@ -8,8 +8,10 @@ import pytest
 
 from tasks.office import Office
 from tests import life
+from tests.logs import logged
 from tests.store.invariants import check
-from workflows import holding
+from workflows import holding, sweeping
+from workflows.deadlines import armed
 from workflows.engine import Desk
 from workflows.sweeping import sweep
 
@@ -47,6 +49,23 @@ def test_the_end_of_a_suspension_waits_for_the_end_of_an_unbinding(office: Offic
     ended = life.look(office, binding_id)
     assert (ended.state, ended.progress.reason) == ("unbound", "suspended_to_ended")
     assert life.events(office, binding_id)[-2:] == ["unbind_cancelled", "unbound"]
+
+
+def test_a_warning_that_fell_due_during_an_unbinding_is_said_after_its_end(office: Office) -> None:
+    binding_id = life.to_state(office, "suspended")
+    ends = armed(life.look(office, binding_id))["suspended_to_ended"].at
+    life.skip(office, days=150, minutes=-10)
+    life.say(office, "request_unbind", binding_id, initiator="holder", method="pay_password")
+    life.skip(office, minutes=20)
+    while sweep(office.desk):
+        pass
+    life.skip(office, minutes=10)
+    with logged(sweeping) as said:
+        while sweep(office.desk):
+            pass
+    assert [line["event"] for line in said if line["log_level"] == "error"] == []
+    assert life.events(office, binding_id)[-2:] == ["unbind_cancelled", "suspended"]
+    assert deadline(office, binding_id, "suspended_to_warned") == (ends - timedelta(days=7), 0)
 
 
 def test_what_is_armed_for_a_state_that_is_over_is_taken_off_without_a_line(office: Office) -> None:

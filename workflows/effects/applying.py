@@ -19,7 +19,6 @@ def hand_in(cursor: Cursor) -> None:
     progress = cursor.progress
     progress.registry_answered = progress.registry_by_hand = False
     progress.record_confirmed = False
-    progress.objection = None
     progress.correction = None
     progress.offline_since = None
     if progress.notice is not None:
@@ -31,6 +30,7 @@ def hand_in(cursor: Cursor) -> None:
 def take_registry_answer(cursor: Cursor) -> None:
     """The registries said yes; a birth record is shown to the applicant before it counts."""
     cursor.progress.registry_answered = True
+    cursor.progress.objection = None
     cursor.progress.record = cursor.facts.get("record")
     your_turn(cursor)
 
@@ -69,9 +69,14 @@ def go_offline(cursor: Cursor) -> None:
 
 
 def object_to(cursor: Cursor) -> None:
-    """The registries say no, and the clerk has the family before him: a person looks into it (PIPL §24, 0026)."""
-    cursor.progress.objection = Objection(cursor.facts["reason"])
-    go_offline(cursor)
+    """The registries say no: at a counter a person looks into it, and what was approved before is no more (0026)."""
+    before = cursor.progress.objection
+    cursor.progress.objection = Objection(cursor.facts["reason"], before.hands if before else [])
+    cursor.progress.reviewed = False
+    if cursor.case.taken_at_counter:
+        go_offline(cursor)
+    else:
+        end_application(cursor)
 
 
 def open_ticket(cursor: Cursor, reason: str, note: str | None = None) -> None:
@@ -95,9 +100,10 @@ def decide_at_counter(cursor: Cursor) -> None:
     progress.counter_decided = True
     seen_at_counter(cursor)
     progress.passed = [*progress.passed, *(who for who in cursor.case.subjects if who not in progress.passed)]
-    progress.registry_by_hand = not progress.registry_answered
-    if progress.objection is not None:
-        progress.objection = Objection(progress.objection.reason, str(cursor.actor), cursor.actor.person)
+    if not progress.registry_answered:
+        progress.registry_by_hand = True
+        if (said := progress.objection) is not None:
+            progress.objection = Objection(said.reason, [*said.hands, (cursor.actor.id, cursor.actor.person)])
     progress.registry_answered = True
     progress.record_confirmed = True
     progress.offline = None

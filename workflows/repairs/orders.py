@@ -76,7 +76,8 @@ LONGEST_REASON = 500  # characters
 class Wish:
     """What somebody wants repaired: the verb, what it must be told, why, and of which bindings.
 
-    `filter` is what `carrying.FILTER` knows; of one binding it is `{"binding_ids": [id]}`. `pace` is bindings a second.
+    `filter` is what `planning.FILTER` knows, a cause and a fingerprint; of one binding it is `{"binding_ids": [id]}`.
+    `pace` is bindings a second.
     """
 
     verb: str
@@ -142,10 +143,9 @@ def _right_args(verb: Verb, given: Mapping[str, Any]) -> dict[str, Any]:
     args = {name: value for name, value in given.items() if value is not None}
     if missing := [name for name in verb.needs if name not in args]:
         raise Refused("argument_missing", 422, f"/{missing[0]}")
-    deadlines = [args["deadline"]] if "deadline" in args else args.get("recompute", [])
     wrong = {
         "deadline": "deadline" in args and args["deadline"] not in BY_NAME,
-        "recompute": any(name not in BY_NAME and name != EVERY for name in deadlines),
+        "recompute": any(name not in BY_NAME and name != EVERY for name in args.get("recompute", [])),
         "to": "to" in args and args["to"] not in TARGETS,
         "agency": "agency" in args and not is_region(args["agency"]),
     }

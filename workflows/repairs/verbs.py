@@ -225,11 +225,13 @@ def _reassign(order: Order, looked: Looked, _: LawBook) -> Said:
     if agency is not None and asked_for not in order.agency_roles:
         raise Refused("agency_unserved")
     if staff is not None and case.state == AGENCY_REVIEW:  # a lease of one who may not decide only keeps others away
-        reviewer = Actor("reviewer", staff, regions=order.staff_regions)
+        reviewer = Actor("reviewer", staff, regions=order.staff_regions, person=order.staff_person)
         if not reviewer.sees(agency or case.review_agency):
             raise Refused("agency_unserved")
         if case.is_party(order.staff_person):
             raise Refused("own_case")
+        if case.vouched_by(reviewer):
+            raise Refused("own_verification")
     leased = case.lease is not None and case.lease.claimed_by is not None
     if agency in (None, there) and not (case.state == AGENCY_REVIEW and (staff is not None or leased)):
         raise Refused("nothing_to_repair")

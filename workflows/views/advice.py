@@ -35,7 +35,7 @@ class Outline:
 
 
 def requirements(book: LawBook, outline: Outline, now: datetime, language: str) -> dict[str, Any]:
-    """The policy, the plan, the notices to show ("zh" or "en"), and the counter where the way leads there for certain.
+    """The policy, the plan, the notices to show ("zh" or "en"), and the counter, with why where the way leads there.
 
     Raises `NotAllowed` as a submission would.
     """
@@ -58,13 +58,13 @@ def requirements(book: LawBook, outline: Outline, now: datetime, language: str) 
     }
 
 
-def _counter(plan: Plan, id_type: str) -> dict[str, Any] | None:
-    """Where a member goes whose face is asked and whose kind of document no camera can compare (W1)."""
-    if "member" not in plan.face.subjects or id_type in plan.face.document_types:
-        return None
+def _counter(plan: Plan, id_type: str) -> dict[str, Any]:
+    """Where a person is, and why the way leads there: where no camera can compare this kind of document (W1)."""
+    leads = "member" in plan.face.subjects and id_type not in plan.face.document_types
     counter = plan.counter
-    return {"reason": "document_not_readable", "service": counter.service or None, "agency": counter.agency,
-            "agency_name": counter.agency_name, "address": counter.address, "bring": counter.bring}  # fmt: skip
+    return {"reason": "document_not_readable" if leads else None, "service": counter.service or None,
+            "agency": counter.agency, "agency_name": counter.agency_name, "address": counter.address,
+            "bring": counter.bring}  # fmt: skip
 
 
 def consent_withdrawn(case: Case, actor: Actor, notice: str) -> tuple[str, Mapping[str, Any]]:

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 
 from policies.book import LawBook
 from policies.calendar import SHANGHAI, Due, shanghai_day
-from policies.eligibility import REGISTRY_REASONS
 from policies.parties import named, parties
 from workflows.case import (
     ACTIVE,
@@ -137,12 +136,11 @@ def explain(case: Case, now: datetime, book: LawBook, *, to_family: bool = False
 
 def _otherwise(case: Case) -> Words:
     """What is left to whom a registry has refused and no person has heard (PIPL §24, 0026)."""
-    progress, at = case.progress, case.plan.counter.agency_name
-    heard = progress.registry_answered or progress.counter_decided
-    if case.state != REJECTED or heard or progress.reason not in REGISTRY_REASONS:
+    at = case.plan.counter.agency_name
+    if case.state != REJECTED or case.progress.objection is None or case.taken_at_counter:
         return "", ""
     return (
-        f"认为登记信息有误的，可携带证件原件到{at}窗口重新申请，由经办人当面核实。",
+        f"认为登记信息有误的，可携带证件原件到{at}窗口重新申请，由窗口人员当面核实。",
         f" If the registry is wrong, apply at the counter ({at}) with the documents: a person looks into it.",
     )
 

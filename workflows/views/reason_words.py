@@ -26,7 +26,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "declines_face": ("选择不刷脸", "a face check was declined"),
     "member_elsewhere": ("{member}不在身边", "{member} is elsewhere"),
     "cannot_pass": ("无法通过人脸核验", "the face check cannot be passed"),
-    "applied_at_counter": ("在窗口申请，由经办人当面核验", "applied at the counter, where the clerk sees the people"),
+    "applied_at_counter": ("在窗口申请，由窗口人员当面核验", "applied at the counter, where the clerk sees the people"),
     "document_not_readable": ("证件类型无法线上核验", "this kind of document cannot be checked online"),
     "registry_unanswered": ("登记机构未答复", "a registry did not answer"),
     "face_photo_unavailable": ("没有可比对的证件照片", "there is no photo to compare with"),

@@ -23,7 +23,7 @@ def window_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
     sentence, cursor = explaining.explain(case, now, desk.book), Cursor(case, now)
     told = explaining.explain(case, now, desk.book, to_family=True)
     still_open = faces_open(cursor)
-    lines, refusals = listing.timeline(desk.ledger, case.id, actor), case.plan.counter.refuse_reasons
+    lines, refusals = listing.timeline(desk.ledger, case.id, actor), case.refuse_reasons
     codes = {*refusals, *(line["reason"] for line in lines if line["reason"])}
     return public.binding_view(case, actor, now) | {
         "now": now, "sentence": (sentence.zh, sentence.en), "told": (told.zh, told.en),
