@@ -383,9 +383,9 @@ def _overdue(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:
     if not cursor.lines or cursor.lines[-1].event != "unbind_cancelled":
         return None
     for name, due in armed(cursor.case).items():
-        said = BY_DEADLINE[name].move
-        if said is not None and due.at <= cursor.now:
-            return said, CLOCK, {"deadline": name, "reason": BY_DEADLINE[name].reason or name}
+        deadline = BY_DEADLINE[name]
+        if deadline.move is not None and due.at <= cursor.now:
+            return deadline.move, CLOCK, deadline.facts
     return None
 
 

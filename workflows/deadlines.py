@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from policies.calendar import Due, end_of_day, shanghai_day, start_of_day
 from workflows.case import (
@@ -43,6 +44,11 @@ class Deadline:
     move: str | None  # what the clock says when it is due; None: a watch, an errand of the hands
     then: str  # the word for `waiting_on.then`
     reason: str | None = None  # why, in the history; None: the deadline's own name
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the clock sends along when it speaks for this deadline."""
+        return {"deadline": self.name, "reason": self.reason or self.name}
 
     @property
     def watch(self) -> bool:

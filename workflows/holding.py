@@ -165,14 +165,18 @@ def _due(conn: Connection[Any], limit: int, only: str | None = None) -> list[Hel
 
 def _send(desk: Desk, conn: Connection[Any], due: list[Held]) -> None:
     standing = [one for one in due if one.stands]
-    outcomes = dict(zip((one.id for one in standing), _say(desk, conn, standing), strict=True))
+    outcomes = _say(desk, conn, standing)
+    # what was escalated between our look and the desk's has a version that only another look tells
+    overtaken = [one for one in standing if outcomes[one.id] == "stale_version"]
+    outcomes |= _say(desk, conn, [now for one in overtaken for now in _due(conn, 1, one.id) if now.stands])
     for one in due:
         conn.execute(_SETTLE, (outcomes.get(one.id, "lease_required"), one.id))
 
 
-def _say(desk: Desk, conn: Connection[Any], standing: list[Held]) -> list[str]:
+def _say(desk: Desk, conn: Connection[Any], standing: list[Held]) -> dict[str, str]:
+    """Say them to the desk; what became of each, by its id."""
     outcomes = desk.serve_on(conn, [one.command() for one in standing]) if standing else []
-    return [_became(outcome) for outcome in outcomes]
+    return {one.id: _became(outcome) for one, outcome in zip(standing, outcomes, strict=True)}
 
 
 def _became(outcome: Outcome) -> str:

@@ -85,8 +85,7 @@ def _fire(desk: Desk, conn: Connection[Any], claimed: list[Due]) -> None:
     for binding_id, name in claimed:
         deadline = BY_NAME[name]
         assert deadline.move is not None  # noqa: S101  watches are not claimed
-        facts = {"deadline": name, "reason": deadline.reason or name}
-        commands.append(Command(deadline.move, binding_id, CLOCK, facts))
+        commands.append(Command(deadline.move, binding_id, CLOCK, deadline.facts))
     for due, outcome in zip(claimed, desk.serve_on(conn, commands), strict=True):
         if outcome.refused is not None:
             _put_aside(conn, due, outcome)

@@ -10,8 +10,10 @@ from tasks.decisions import send_decisions
 from tasks.office import Office
 from tests import life
 from tests.doors.visitor import TICKED, Comes, Visitor, claimed, decide, in_review, text_of, with_pictures
+from workflows import holding
 from workflows.access import principals
 from workflows.case import ACTIVE, AGENCY_REVIEW, REJECTED, RETURNED
+from workflows.sweeping import sweep
 
 
 @pytest.fixture
@@ -212,6 +214,28 @@ def test_an_escalation_by_the_clock_spoils_no_held_decision(
     colleague = as_("reviewer-2").post(f"/v1/reviews/{binding_id}/escalate", json={"note": "x"})
     assert colleague.json()["code"] == "lease_required"
     life.advance(office, seconds=9)
+    assert life.events(office, binding_id)[-3:] == ["review_escalated", "approved", "activated"]
+
+
+def test_nor_does_one_between_two_looks_of_the_hands(
+    reviewer: Visitor, binding_id: str, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed(reviewer, binding_id)
+    review = life.look(office, binding_id).progress.review
+    assert review is not None
+    life.skip(office, seconds=int((review.due - office.ledger.now()).total_seconds()) - 4)
+    claimed(reviewer, binding_id)
+    decide(reviewer, office, binding_id, "approve")
+    life.skip(office, seconds=9)
+    looked = holding._due
+
+    def overtaken(*asked: Any) -> list[Any]:
+        found = looked(*asked)
+        sweep(office.desk)
+        return found
+
+    monkeypatch.setattr(holding, "_due", overtaken)
+    assert send_decisions(office) == 1
     assert life.events(office, binding_id)[-3:] == ["review_escalated", "approved", "activated"]
 
 

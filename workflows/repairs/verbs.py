@@ -257,8 +257,7 @@ def _clock(order: Order, case: Case, name: str, *, early: bool) -> Said:
         raise Refused("nothing_to_repair")
     if case.state == UNBINDING and name != "unbind_to_confirmed":
         raise Refused("action_not_available")
-    facts = {"deadline": name, "reason": deadline.reason or name, "early": early}
-    return deadline.move, Actor("clock", order.id), facts
+    return deadline.move, Actor("clock", order.id), {**deadline.facts, "early": early}
 
 
 def _supervised(order: Order) -> Actor:
