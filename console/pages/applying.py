@@ -14,7 +14,6 @@ from models.ids import new_id
 from policies.calendar import shanghai_day
 from policies.guidance import guidance
 from policies.people import ID_TYPES
-from policies.planning import NOT_AT_COUNTER
 from policies.refusals import NotAllowed
 from policies.regions import is_region
 from policies.relations import RELATIONSHIPS
@@ -178,7 +177,6 @@ def _notices(visit: Visit, asked: submission.Request) -> Response:
         asked.member.insured_region, asked.member.id_type, asked.member.id_number, asked.member.birth_date,
     )  # fmt: skip
     told = advice.requirements(book, outline, now, visit.language)
-    told["notices"] = [one for one in told["notices"] if one.notice not in NOT_AT_COUNTER]
     around = guidance(book, asked.holder.insured_region, asked.product, shanghai_day(now), visit.language)
     return visit.page("apply_notices.html", typed=visit.form.filled(), told=told, around=around,
                       once=new_id("one", now), asked=asked)  # fmt: skip

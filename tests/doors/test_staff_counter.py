@@ -154,6 +154,15 @@ def test_a_whole_application_at_the_counter(counter: httpx.Client, office: Offic
     assert handed_in.json()["state"] == "materials_uploaded"
 
 
+def test_nobody_at_a_counter_is_asked_to_agree_to_a_camera(counter: httpx.Client, as_: Caller) -> None:
+    asked = {"product": "family_account", "method": "id_number", "relationship": "PARENT",
+             "holder": {"insured_region": "440100"},
+             "member": {"insured_region": "440100", "birth_date": "1958-03-07", "id_type": "resident_id"}}  # fmt: skip
+    there, in_the_app = ({one["notice"] for one in client.post("/v1/requirements", json=asked).json()["notices"]}
+                         for client in (counter, as_("alipay")))  # fmt: skip
+    assert in_the_app - there == {"face"}
+
+
 def test_an_application_of_another_region(base_url: str, office: Office, counter: httpx.Client, as_: Caller) -> None:
     with of_shenzhen(office, base_url) as shenzhen:
         headers = {"Idempotency-Key": "one"}

@@ -11,7 +11,7 @@ from policies.book import LawBook
 from policies.calendar import shanghai_day
 from policies.people import parse_identity
 from policies.plan import Plan
-from policies.planning import ApplicationFacts, PersonFacts, plan_for
+from policies.planning import NOT_AT_COUNTER, ApplicationFacts, PersonFacts, plan_for
 from workflows.case import FINAL, NOT_YET_IN_FORCE, Actor, Case
 from workflows.errors import Refused
 from workflows.views.public import plan_view
@@ -50,10 +50,11 @@ def requirements(book: LawBook, outline: Outline, now: datetime, language: str) 
         PersonFacts(outline.member_id_type, outline.member_region, born),
     )  # fmt: skip
     plan = plan_for(book, facts, today)
+    unasked = NOT_AT_COUNTER if outline.channel == "counter" else set()
     return {
         "policy": {"pack": plan.pack, "version": plan.version},
         "plan": plan_view(plan, plan.steps, plan.face.subjects),
-        "notices": book.notices(plan.notices, language),
+        "notices": book.notices([ref for ref in plan.notices if ref.notice not in unasked], language),
         "counter": _counter(plan, outline.member_id_type),
     }
 
