@@ -141,6 +141,7 @@ CODES: Mapping[str, Mapping[str, Words]] = {
         "materials": ("材料：{met}/{of} 项齐全", "Materials: {met} of {of} groups complete"),
         "registries": ("登记机构已核对：姓名、证件、参保状态一致", "Registries: names, numbers and insurance agree"),
         "registries_by_hand": ("登记机构未答复，由窗口人工核对", "Registries: checked by hand at the counter"),
+        "registries_refused": ("登记机构核对未通过", "Registries: they said no"),
         "registries_object": (
             "登记机构答复与申请不符，待窗口核实",
             "Registries: they say no, the counter looks into it",
@@ -177,8 +178,8 @@ CODES: Mapping[str, Mapping[str, Words]] = {
         ),
         "ask_registries": ("登记机构尚未答复：请人工核对参保状态", "The registries have not answered: check by hand"),
         "settle_objection": (
-            "登记机构核对未通过（原因见上）：请核实，申请属实的写明依据，否则不予通过",
-            "A registry says no, the reason is above: look into it; if the family is right, note why, else refuse",
+            "登记机构核对未通过（{reason}）：请核实，申请属实的写明依据，否则不予通过",
+            "A registry says no ({reason}): look into it; if the family is right, note why, else refuse",
         ),
     },
     "shared": {

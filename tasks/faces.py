@@ -42,7 +42,7 @@ with due as (
 update face_sessions s
 set attempts = s.attempts + 1,
     poll_at = case when now < s.expires_at + %(retention)s then now + %(pause)s * power(2, least(s.attempts, 12)) end,
-    status = case when now < s.expires_at + %(retention)s or s.status <> 'pending' then s.status else 'expired' end,
+    status = case when now < s.expires_at + %(retention)s then s.status else 'expired' end,
     finished_at = case when now < s.expires_at + %(retention)s then s.finished_at
       else coalesce(s.finished_at, s.expires_at) end
 from due where s.id = due.id

@@ -182,7 +182,7 @@ def _each(office: Office, ids: list[str], ask: Asking, at_once: int) -> None:
     commands = [one.command for one in asked if one.command]
     unsaid = set()
     for command, outcome in zip(commands, office.desk.serve(commands), strict=True):
-        if isinstance(outcome.refused, Refused):  # the case has gone on meanwhile
+        if isinstance(outcome.refused, Refused) and outcome.refused.code != "busy":  # the case has gone on meanwhile
             log.info("registry_answer_late", binding_id=command.binding_id, said=command.said)
         elif outcome.refused is not None:  # nothing was decided: it is looked at again in an hour, not tomorrow
             unsaid.add(command.binding_id)

@@ -192,7 +192,9 @@ class Case(msgspec.Struct):
     def refuse_reasons(self) -> tuple[str, ...]:
         """For what a clerk may refuse: the plan's reasons, and what a registry objects to."""
         listed, objection = self.plan.counter.refuse_reasons, self.progress.objection
-        return listed if objection is None else tuple(dict.fromkeys((objection.reason, *listed)))
+        if objection is None or self.progress.registry_answered:  # settled, if only by a clerk
+            return listed
+        return tuple(dict.fromkeys((objection.reason, *listed)))
 
     def is_party(self, person: str | None) -> bool:
         """Whether this is one of the two, whom the member is reported to be, or the mother who speaks for a newborn."""

@@ -167,6 +167,7 @@ def test_whom_an_automaton_refused_is_told_where_a_person_is(office: Office) -> 
     ask_registries(office)
     case, now = office.desk.look(binding_id)
     assert case.state == REJECTED
+    assert of_registries(case, office) == ("registries_refused", "watch")
     told = explaining.explain(case, now, office.desk.book, to_family=True)
     assert f"到{case.plan.counter.agency_name}窗口重新申请" in told.zh
     assert f"at the counter ({case.plan.counter.agency_name})" in told.en
@@ -193,6 +194,6 @@ def test_whom_a_person_refused_is_not_sent_to_another(office: Office) -> None:
 def test_at_the_window(counter: httpx.Client, comes: Comes, office: Office) -> None:
     binding_id = refused_by_registry(counter, office)
     page = text_of(comes("counter").get(f"/counter/{binding_id}"))
-    assert "姓名与证件号码不一致" in page
+    assert "登记机构核对未通过（姓名与证件号码不一致）" in page
     assert "申请属实的写明依据" in page
     assert "我已核实申请属实" in page

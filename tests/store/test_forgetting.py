@@ -416,6 +416,17 @@ def test_an_outcome_that_is_not_known_yet_is_still_there_to_be_asked_for(office:
     assert len(kept_by_provider(office)) == 1
 
 
+def test_an_attempt_that_ended_in_the_providers_fault_is_forgotten_too(office: Office) -> None:
+    binding_id = life.to_state(office, "face_check")
+    life.end_face(office, life.start_face(office, binding_id), "provider_down")
+    life.say(office, "withdraw", binding_id)
+    for _ in range(8):
+        life.skip(office, hours=12)
+        poll_faces(office)
+    keep_up(office)
+    assert kept_by_provider(office) == set()
+
+
 def test_an_attempt_of_somebody_erased_is_asked_about_no_more(office: Office) -> None:
     binding_id = life.to_state(office, "face_check")
     life.start_face(office, binding_id)

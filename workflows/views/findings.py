@@ -14,7 +14,7 @@ from policies.calendar import shanghai_day
 from policies.people import parse_identity
 from policies.refusals import NotAllowed
 from policies.regions import place_name
-from workflows.case import Case
+from workflows.case import FINAL, Case
 
 _SAME_AGE = 14  # years between a parent and a child under which a clerk looks twice
 _DESCENT = {"CHILD": 1, "PARENT": -1, "GRANDCHILD": 1, "GRANDPARENT": -1}  # 1: the member is the younger
@@ -38,8 +38,10 @@ def _materials(case: Case) -> dict[str, Any]:
 
 def _registries(case: Case) -> dict[str, Any]:
     if case.progress.objection is not None:
-        vouched = case.progress.registry_by_hand
-        return _finding("registries_overruled", "watch") if vouched else _finding("registries_object", "open")
+        if case.progress.registry_by_hand:
+            return _finding("registries_overruled", "watch")
+        ended = case.state in FINAL
+        return _finding("registries_refused", "watch") if ended else _finding("registries_object", "open")
     if case.progress.registry_by_hand:
         return _finding("registries_by_hand", "watch")
     return _finding("registries", "good" if case.progress.registry_answered else "open")

@@ -45,5 +45,6 @@ def checks(case: Case, still_open: Sequence[str]) -> list[tuple[str, dict[str, A
     if case.materials:
         told.append(("compare_originals", {"count": len(case.materials)}))
     if case.state == OFFLINE_FALLBACK and not case.progress.registry_answered:
-        told.append(("settle_objection" if case.progress.objection else "ask_registries", {}))
+        objection = case.progress.objection
+        told.append(("settle_objection", {"reason": objection.reason}) if objection else ("ask_registries", {}))
     return told
