@@ -202,14 +202,19 @@ def test_the_api_decides_at_once_and_the_held_one_is_void(
     assert (life.look(office, binding_id).state, outcome(office, binding_id)) == (ACTIVE, "stale_version")
 
 
-def test_an_escalation_by_the_clock_spoils_no_held_decision(
-    reviewer: Visitor, as_: Any, binding_id: str, office: Office
-) -> None:
+def claimed_at_the_last(reviewer: Visitor, office: Office, binding_id: str) -> None:
+    """Four seconds before it is escalated."""
     claimed(reviewer, binding_id)
     review = life.look(office, binding_id).progress.review
     assert review is not None
     life.skip(office, seconds=int((review.due - office.ledger.now()).total_seconds()) - 4)
     claimed(reviewer, binding_id)
+
+
+def test_an_escalation_by_the_clock_spoils_no_held_decision(
+    reviewer: Visitor, as_: Any, binding_id: str, office: Office
+) -> None:
+    claimed_at_the_last(reviewer, office, binding_id)
     assert decide(reviewer, office, binding_id, "approve").status_code == 303
     colleague = as_("reviewer-2").post(f"/v1/reviews/{binding_id}/escalate", json={"note": "x"})
     assert colleague.json()["code"] == "lease_required"
@@ -220,11 +225,7 @@ def test_an_escalation_by_the_clock_spoils_no_held_decision(
 def test_nor_does_one_between_two_looks_of_the_hands(
     reviewer: Visitor, binding_id: str, office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claimed(reviewer, binding_id)
-    review = life.look(office, binding_id).progress.review
-    assert review is not None
-    life.skip(office, seconds=int((review.due - office.ledger.now()).total_seconds()) - 4)
-    claimed(reviewer, binding_id)
+    claimed_at_the_last(reviewer, office, binding_id)
     decide(reviewer, office, binding_id, "approve")
     life.skip(office, seconds=9)
     looked = holding._due
