@@ -223,7 +223,7 @@ def _answers(office: Office, looked: Looked) -> dict[str, Any]:
         found = registries.birth_certificate(mother["certificate"], mother["name"], mother["id_number"])
         answers["birth_certificate"] = found.as_dict() | _compared(found, parties["member"])
         answers["record"] = _record(found, mother)
-    if case.plan.registry.prior_filing and case.state == MATERIALS_UPLOADED:
+    if case.plan.registry.prior_filing and case.state == MATERIALS_UPLOADED and "member" in answers:
         holder, member = parties["holder"]["id_number"], parties["member"]["id_number"]
         answers["prior_filing"] = registries.prior_filing(holder, member)
     return answers
