@@ -177,6 +177,10 @@ CODES: Mapping[str, Mapping[str, Words]] = {
             "Compare the {count} documents with their originals",
         ),
         "ask_registries": ("登记机构尚未答复：请人工核对参保状态", "The registries have not answered: check by hand"),
+        "confirm_record": (
+            "请申请人确认登记的出生证：{certificate}，母亲 {mother_name}，孩子 {child_name}，{child_birth_date} 出生",
+            "Let them confirm the record: {certificate}, mother {mother_name}, {child_name}, born {child_birth_date}",
+        ),
         "settle_objection": (
             "登记机构核对未通过（{reason}）：请核实，申请属实的写明依据，否则不予通过",
             "A registry says no ({reason}): look into it; if the family is right, note why, else refuse",

@@ -102,7 +102,7 @@ MOVES = (
     Move("face_started", (FACE_CHECK, *BESIDE), SAME, _by("channel"),
          "face_check_started", guards=(facing.may_start_face,), checks=(facing.right_subject, facing.same_question),
          effect=faces.start_face, when=facing.face_asked),
-    Move("face_failed", (FACE_CHECK, *BESIDE), SAME, _by("system"),
+    Move("face_failed", (FACE_CHECK, OFFLINE_FALLBACK, *BESIDE), SAME, _by("system"),
          "face_check_failed", checks=(facing.as_begun,), effect=faces.fail_face),
     Move("face_passed", (FACE_CHECK,), FACE_NEXT, _by("system"),
          "face_check_passed", checks=(facing.pass_counts,), effect=faces.pass_face),
@@ -256,9 +256,11 @@ def _only_stated(cursor: Cursor) -> bool:
 
 
 def _stands_at_the_counter(cursor: Cursor) -> bool:
-    """An application taken at the counter: the clerk sees the people himself."""
+    """An application taken at the counter: the clerk sees the people himself, and they tell him whose record it is."""
     taken = cursor.case.taken_at_counter and cursor.progress.offline is None
-    return taken and cursor.state == FACE_CHECK and cursor.case.next_subject is not None
+    to_look_at = cursor.state == FACE_CHECK and cursor.case.next_subject is not None
+    to_confirm = cursor.state == MATERIALS_UPLOADED and guards.record_to_confirm(cursor)
+    return taken and (to_look_at or to_confirm)
 
 
 FOLLOW_UPS: tuple[tuple[Condition, str, str | None], ...] = (

@@ -40,6 +40,7 @@ class Window(msgspec.Struct, omit_defaults=True):
     closes: datetime
     used: int = 0  # attempts that a provider's answer used up
     not_before: datetime | None = None  # the provider's own limit: no new attempt earlier
+    suspected: bool = False  # a provider took what it saw for a picture of a face
 
 
 class Review(msgspec.Struct, omit_defaults=True):

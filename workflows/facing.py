@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from policies.ages import age_group
 from policies.calendar import shanghai_day
-from workflows.case import ACTIVE, FACE_CHECK, REVERIFICATION, SUSPENDED, UNBINDING, Cursor
+from workflows.case import ACTIVE, FACE_CHECK, REVERIFICATION, SUSPENDED, UNBINDING, Cursor, Window
 from workflows.deadlines import reverification_asked
 from workflows.errors import Refused, out_of_turn
 
@@ -54,10 +54,17 @@ def face_subject(cursor: Cursor) -> str:
 
 
 def faces_open(cursor: Cursor) -> list[str]:
-    """Whose faces are not settled yet, in order: who must stand before a clerk."""
+    """Whose faces are not settled yet, in order: who must stand before a clerk, a child who has grown meanwhile too."""
     if cursor.state in (ACTIVE, SUSPENDED):
         return [face_subject(cursor)] if reverification_asked(cursor.case) else []
-    return [who for who in cursor.case.subjects if who not in cursor.progress.passed]
+    subjects = dict.fromkeys((*cursor.case.subjects, *(["member"] if has_grown(cursor) else [])))
+    return [who for who in subjects if who not in cursor.progress.passed]
+
+
+def has_grown(cursor: Cursor) -> bool:
+    """Whether a child of whom no face was asked when it was applied for has reached the face age since."""
+    day = cursor.case.application.face_age_day
+    return day is not None and shanghai_day(cursor.now) >= day
 
 
 def too_young(cursor: Cursor) -> bool:
@@ -90,10 +97,18 @@ def may_start_face(cursor: Cursor) -> None:
         return
     if window.not_before is not None and cursor.now < window.not_before:
         raise Refused("face_rate_limited", next_retry_at=window.not_before)
-    most = cursor.case.plan.face.max_attempts
-    spent = most is not None and window.used >= most
-    if face_purpose(cursor) == "binding" and (cursor.now >= window.closes or spent):
+    if face_purpose(cursor) == "binding" and (cursor.now >= window.closes or _spent(cursor, window)):
         raise out_of_turn()
+
+
+def _spent(cursor: Cursor, window: Window) -> bool:
+    """No attempt of the pack is left, or it wants whoever is suspected of a picture looked at by a person."""
+    most = cursor.case.plan.face.max_attempts
+    return (most is not None and window.used >= most) or _to_be_looked_at(cursor, window)
+
+
+def _to_be_looked_at(cursor: Cursor, window: Window) -> bool:
+    return window.suspected and cursor.case.plan.face.spoof == "counter"
 
 
 def right_subject(cursor: Cursor) -> None:
@@ -146,10 +161,10 @@ def pass_counts(cursor: Cursor) -> None:
     window = cursor.progress.windows.get(subject)
     late = cursor.case.plan.face.grace_minutes
     if (
-        cursor.progress.counter_decided
-        or cursor.facts["purpose"] != "binding"
+        cursor.facts["purpose"] != "binding"
         or subject != cursor.case.next_subject
         or window is None
+        or _to_be_looked_at(cursor, window)
         or cursor.facts["started_at"] >= window.closes
         or cursor.facts["finished_at"] > window.closes + timedelta(minutes=late)
     ):
@@ -167,8 +182,7 @@ def gave_up(cursor: Cursor) -> bool:
     subject = cursor.case.next_subject
     if cursor.state != FACE_CHECK or subject is None or not cursor.lines:
         return False
-    window, most = cursor.progress.windows.get(subject), cursor.case.plan.face.max_attempts
-    spent = most is not None and window is not None and window.used >= most
-    suspected = cursor.facts.get("reason") == SPOOF and cursor.case.plan.face.spoof == "counter"
+    window = cursor.progress.windows.get(subject)
+    spent = window is not None and _spent(cursor, window)
     failed = cursor.lines[-1].event == "face_check_failed"
-    return failed and (spent or suspected or bool(cursor.facts.get("go_offline")))
+    return failed and (spent or bool(cursor.facts.get("go_offline")))

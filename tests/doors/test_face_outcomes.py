@@ -139,9 +139,9 @@ def late(town: Town, seen: View) -> str:
     return str(attempt)
 
 
-def completed(town: Town, attempt: str) -> View:
-    """The attempt, passed now."""
-    return view(town.at("alipay").post(f"/v1/sandbox/face-checks/{attempt}/complete", json={"outcome": "passed"}))
+def completed(town: Town, attempt: str, outcome: str = "passed") -> View:
+    """The attempt, done now."""
+    return view(town.at("alipay").post(f"/v1/sandbox/face-checks/{attempt}/complete", json={"outcome": outcome}))
 
 
 def test_a_pass_of_a_session_begun_inside_counts_at_the_counter_too(town: Town) -> None:
@@ -201,6 +201,28 @@ def test_what_a_pack_may_say_of_attempts(strict: Town, says: Any) -> None:
     assert strict.seen("alipay", suspected["id"])["state"] == "offline_fallback"
     lines = view(strict.at("alipay").get(f"/v1/bindings/{suspected['id']}/timeline"))["items"]
     assert lines[-1]["reason"] == "face_spoof_suspected"
+
+
+def test_a_detour_to_the_counter_gives_no_attempt_back(strict: Town, says: Any) -> None:
+    """An attempt that fails while its family stands at the counter is used up like any other."""
+    seen = strict.checked("alipay", application(region="110100"))
+    for left in (1, 0):
+        assert "resume_online" not in seen["available_actions"]
+        attempt = view(started(strict, seen))["id"]
+        act(strict.at("alipay"), seen["id"], "choose_offline", reason="other")
+        completed(strict, attempt, "no_match")
+        assert checks(strict, seen)["attempts_left"] == left
+        if left:
+            seen = view(act(strict.at("alipay"), seen["id"], "resume_online"))
+    assert view(act(strict.at("alipay"), seen["id"], "resume_online"))["code"] == "action_not_available"
+
+    suspected = strict.checked("alipay", application(region="110100"))
+    attempts = [view(started(strict, suspected))["id"] for _ in range(2)]
+    act(strict.at("alipay"), suspected["id"], "choose_offline", reason="other")
+    completed(strict, attempts[0], says(("427", None)))
+    completed(strict, attempts[1], "passed")  # a person is to look at him now
+    after = strict.seen("alipay", suspected["id"])
+    assert (after["state"], "resume_online" in after["available_actions"]) == ("offline_fallback", False)
 
 
 # -- outages -----------------------------------------------------------------------------------------------------------

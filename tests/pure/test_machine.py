@@ -42,7 +42,7 @@ LAW: dict[tuple[str, str], dict[str, str]] = {
     ("face_started", "channel"): dict.fromkeys(("face_check", "active", "suspended", "unbinding"), "="),
     ("face_failed", "system"): {
         "face_check": "= offline_fallback",
-        **dict.fromkeys(("active", "suspended", "unbinding"), "="),
+        **dict.fromkeys(("offline_fallback", "active", "suspended", "unbinding"), "="),
     },
     ("face_passed", "system"): {
         **dict.fromkeys(("face_check", "offline_fallback"), NEXT),

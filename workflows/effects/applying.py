@@ -11,7 +11,7 @@ from models.ids import short_code
 from policies.calendar import shanghai_day
 from workflows.case import SUSPENDED, Correction, Cursor, Notice, Objection, Offline, Review
 from workflows.deadlines import due
-from workflows.facing import faces_open
+from workflows.facing import faces_open, has_grown
 
 
 def hand_in(cursor: Cursor) -> None:
@@ -48,19 +48,14 @@ def your_turn(cursor: Cursor) -> None:
     """
     cursor.progress.turn_since = cursor.now
     cursor.progress.offline_since = None
-    look_at_age(cursor)
-
-
-def look_at_age(cursor: Cursor) -> None:
-    """A child who has reached the face age on the way gets the face step."""
-    day = cursor.case.application.face_age_day
-    if day is not None and shanghai_day(cursor.now) >= day and "member" not in cursor.case.plan.face.subjects:
+    if has_grown(cursor) and "member" not in cursor.case.plan.face.subjects:
         cursor.progress.grown = True
 
 
 def authorise(cursor: Cursor) -> None:
     """The holder confirms the authorisation after all faces have passed."""
     cursor.progress.authorised = True
+    your_turn(cursor)
 
 
 def go_offline(cursor: Cursor) -> None:
@@ -82,6 +77,7 @@ def object_to(cursor: Cursor) -> None:
 def open_ticket(cursor: Cursor, reason: str, note: str | None = None) -> None:
     """A ticket is opened at the member's agency; `note` is why, in the words of whoever sends it there by a repair."""
     progress = cursor.progress
+    progress.counter_decided = False  # an earlier ticket was another matter
     progress.offline_since = progress.offline_since or cursor.now
     progress.offline = Offline(reason, cursor.case.counter_agency, short_code(), progress.offline_since, note=note)
 
@@ -94,11 +90,13 @@ def back_online(cursor: Cursor) -> None:
 
 
 def decide_at_counter(cursor: Cursor) -> None:
-    """The clerk's word stands for every face still open."""
+    """The clerk's word stands for every face still open, and for the holder's who has applied before him."""
     progress = cursor.progress
     your_turn(cursor)
     progress.counter_decided = True
     seen_at_counter(cursor)
+    if cursor.case.taken_at_counter and "holder" in progress.present:
+        progress.authorised = True  # what he says at the window he need not say in an app: he may have none
     progress.passed = [*progress.passed, *(who for who in cursor.case.subjects if who not in progress.passed)]
     if not progress.registry_answered:
         progress.registry_by_hand = True

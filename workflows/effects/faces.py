@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, timedelta
 from typing import Any
 
+from msgspec.structs import replace
+
 from workflows.case import Cursor, Window
 from workflows.effects import applying
-from workflows.facing import face_purpose, face_subject, window_key
+from workflows.facing import SPOOF, face_purpose, face_subject, window_key
 
 
 def start_face(cursor: Cursor) -> None:
@@ -41,10 +43,13 @@ def fail_face(cursor: Cursor) -> None:
     window = cursor.progress.windows.get(key)
     if window is None:
         return
-    used = window.used + bool(cursor.facts.get("uses_attempt"))
     later = cursor.facts.get("next_retry_at")
-    not_before = later.astimezone(UTC) if later else window.not_before  # providers tell midnight in Shanghai
-    fresh = Window(window.opened, window.closes, used, not_before)
+    fresh = replace(
+        window,
+        used=window.used + bool(cursor.facts.get("uses_attempt")),
+        not_before=later.astimezone(UTC) if later else window.not_before,  # providers tell midnight in Shanghai
+        suspected=window.suspected or cursor.facts.get("reason") == SPOOF,
+    )
     cursor.progress.windows = {**cursor.progress.windows, key: fresh}
 
 
@@ -60,5 +65,5 @@ def extend_window(cursor: Cursor) -> None:
     """The provider was down: the window moves by the overlap."""
     subject = cursor.facts["subject"]
     window = cursor.progress.windows[subject]
-    longer = Window(window.opened, window.closes + cursor.facts["by"], window.used, window.not_before)
+    longer = replace(window, closes=window.closes + cursor.facts["by"])
     cursor.progress.windows = {**cursor.progress.windows, subject: longer}

@@ -85,7 +85,6 @@ def _rest(cursor: Cursor, why: str, reason: str | None, since: datetime | None) 
     ticket, progress.offline = progress.offline, None
     if why == REVERIFICATION:
         progress.reverify_since = None
-        progress.passed = [who for who in progress.passed if who != "member"]
         _counter_beside(cursor, ticket)
 
 

@@ -20,7 +20,6 @@ from workflows.case import (
     OFFLINE_FALLBACK,
     STATES,
     Cursor,
-    Window,
 )
 from workflows.deadlines import BY_NAME, armed
 from workflows.effects import applying
@@ -138,7 +137,7 @@ def replan(cursor: Cursor) -> None:
     window = progress.windows.get(case.next_subject or "")
     if "first_attempt_to_pass" in anew and window is not None:
         closes = window.opened + timedelta(hours=plan.face.window_hours)
-        fresh = Window(window.opened, closes, window.used, window.not_before)
+        fresh = msgspec.structs.replace(window, closes=closes)
         progress.windows = {**progress.windows, case.next_subject or "": fresh}
     review = progress.review
     if "review_to_decision" in anew and review is not None and review.escalations == 0:

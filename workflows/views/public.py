@@ -128,7 +128,8 @@ def public_view(case: Case, now: datetime) -> dict[str, Any]:
 
 
 def _to_confirm(case: Case) -> bool:
-    return case.state == MATERIALS_UPLOADED and confirming(case)
+    open_here = case.state in (MATERIALS_UPLOADED, OFFLINE_FALLBACK)
+    return open_here and confirming(case) and not case.progress.record_confirmed
 
 
 def view_elsewhere(case: Case, now: datetime) -> dict[str, Any]:

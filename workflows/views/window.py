@@ -44,6 +44,8 @@ def checks(case: Case, still_open: Sequence[str]) -> list[tuple[str, dict[str, A
     told += [("scan_missing", group) for group in case.missing]
     if case.materials:
         told.append(("compare_originals", {"count": len(case.materials)}))
+    if case.state == OFFLINE_FALLBACK and case.progress.record and not case.progress.record_confirmed:
+        told.append(("confirm_record", case.progress.record))
     if case.state == OFFLINE_FALLBACK and not case.progress.registry_answered:
         objection = case.progress.objection
         told.append(("settle_objection", {"reason": objection.reason}) if objection else ("ask_registries", {}))
