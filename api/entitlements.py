@@ -17,7 +17,6 @@ from workflows.access.principals import ROLES
 from workflows.commands import Idempotency, Reply
 from workflows.entitlements import Use, check, uses
 from workflows.views.cursors import MOST
-from workflows.views.public import dumps
 
 router = APIRouter(tags=["entitlements"])
 
@@ -44,14 +43,14 @@ async def entitlement(call: Annotated[Call, Depends(asks("channel"))]) -> Respon
     """`{allowed, reason, binding_id}`; each allowed use is recorded. Nothing is said of anybody else's bindings."""
     asked, channel = await call.body(Check), call.actor().id
 
-    def work(_: Idempotency | None) -> Reply:
+    def work(key: Idempotency | None) -> Reply:
         desk, now = call.office.desk, call.office.ledger.now()
         holder = acting.persons(desk.keys, asked.holder_id_number, "/holder_id_number", shanghai_day(now))
         member = acting.persons(desk.keys, asked.member_id_number, "/member_id_number", shanghai_day(now))
         use = Use(holder, member, asked.purpose, channel, asked.patient, asked.region)
-        return Reply(200, dumps(check(desk, use, now)))
+        return check(desk, use, now, key)
 
-    return await call.freely(work, await call.key())
+    return await call.once(work, await call.key())
 
 
 @router.get("/v1/bindings/{binding_id}/usage", summary="The recorded uses", **examples.tells(UsePage))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Literal
 
-from policies.plan import AgeRule
+from policies.plan import AgeRule, Plan
 
 Group = Literal["minor", "adult"]
 
@@ -46,6 +46,13 @@ def face_age(rule: AgeRule) -> int:
 def face_age_day(rule: AgeRule, birth_date: date) -> date:
     """Return the first day (Asia/Shanghai) on which the member counts as an adult."""
     return age_reached_day(rule, birth_date, face_age(rule))
+
+
+def face_to_come(plan: Plan, birth_date: date | None) -> date | None:
+    """Return the first day on which a face is asked of a member that needs none as a minor; None: it never is."""
+    if not plan.face_at_age or plan.age_group == "adult" or birth_date is None:
+        return None
+    return face_age_day(plan.age, birth_date)
 
 
 def age_group(rule: AgeRule, birth_date: date, day: date) -> Group:

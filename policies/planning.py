@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from policies.ages import age_on, face_age_day
+from policies.ages import age_on
 from policies.book import LawBook
 from policies.methods import check_relation, group_under, method_rule
 from policies.pack import Branch, Channel, InsuredRule, MethodRule, Pack
@@ -34,7 +34,6 @@ __all__ = [
     "PersonFacts",
     "check_consents",
     "consents_of",
-    "face_age_day",
     "plan_for",
     "plan_under",
 ]

@@ -60,6 +60,11 @@ update face_sessions set status = 'error', reason = %(reason)s, finished_at = %(
   poll_at = case status when 'error' then poll_at else least(poll_at, (select kinbind_now()) + %(pause)s) end
 where id = %(id)s
 """
+# What a callback tells of has happened, though the provider did not say so when it was asked.
+_SOON = """
+update face_sessions set poll_at = least(poll_at, (select kinbind_now()) + %(pause)s)
+where id = any(%(sessions)s) and status = 'pending'
+"""
 log = structlog.get_logger()
 
 
@@ -170,7 +175,9 @@ def hear_all(office: Office, provider: str, calls: Sequence[Call]) -> None:
         sessions = cursor.execute(_FIND, (provider, list(references))).fetchall()
     if len(sessions) < len(references):
         raise forged
-    settle_all(office, sessions)
+    if silent := settle_all(office, sessions):  # something has happened: it is not left to the poll at the end
+        with office.ledger.desk() as conn:
+            conn.execute(_SOON, {"sessions": silent, "pause": FIRST_PAUSE})
 
 
 def poll_faces(office: Office, limit: int = 50) -> int:
@@ -196,12 +203,16 @@ def _poll(office: Office, sessions: list[Session]) -> None:
             _poll(office, [session])
 
 
-def settle_all(office: Office, sessions: Sequence[Session]) -> None:
-    """Ask the providers about sessions that are not settled yet, and tell the desk all answers in one commit."""
+def settle_all(office: Office, sessions: Sequence[Session]) -> list[str]:
+    """Ask the providers about sessions that are not settled yet, and tell the desk all answers in one commit.
+
+    Returns the sessions whose provider did not answer.
+    """
     open_ones = [one for one in sessions if one["status"] in ("pending", "error")]
     if not open_ones:
-        return
+        return []
     heard: list[tuple[Session, FaceAnswer]] = []
+    silent: list[str] = []
     with office.ledger.desk() as conn:
         reads = office.desk.reader.read(conn, [(one["binding_id"], None, None) for one in open_ones])
     for session, read in zip(open_ones, reads, strict=True):
@@ -213,16 +224,18 @@ def settle_all(office: Office, sessions: Sequence[Session]) -> None:
             answer = provider.ask(session["reference"], _identity(case, session["subject"], session["purpose"]))
         except ProviderDown:
             outages.found_down(office, provider.name, read.now)
+            silent.append(session["id"])
         else:
             heard.append((session, answer))
     if not heard:
-        return
+        return silent
+    _learn(office, heard, reads[0].now)  # a pass that ends an outage is judged by the window that was made good
     with office.ledger.transaction() as conn:
         # a callback that comes twice waits here, and then finds the session settled
         locked = {row[0] for row in conn.execute(_LOCK, ([session["id"] for session, _ in heard],))}
         heard = [one for one in heard if one[0]["id"] in locked]
         _take(office, conn, heard)
-    _learn(office, heard, reads[0].now)
+    return silent
 
 
 def _take(office: Office, conn: Connection[Any], heard: Sequence[tuple[Session, FaceAnswer]]) -> None:

@@ -21,7 +21,7 @@ from tasks.office import Office
 from workflows.case import SYSTEM, Case
 from workflows.commands import Command
 from workflows.errors import Refused
-from workflows.sweeping import COUNTS, TOUCHED
+from workflows.sweeping import COUNTS, TOUCHED, TRIED
 
 SILENCE = timedelta(minutes=15)  # without being found down: nobody tried, or nobody failed
 PAGE = 500  # windows moved in one commit
@@ -63,9 +63,10 @@ where provider = %(provider)s and first_at = %(first_at)s and made_good_to < %(w
 _END = """
 update provider_outages set ended_at = (select kinbind_now()) where provider = %(provider)s and first_at = %(first_at)s
 """
+# Also of those who have gone to the counter meanwhile: they may come back.
 _WINDOWS = f"""
 select d.binding_id from deadlines d, (select %(provider)s::text as provider, %(first_at)s::timestamptz as first_at) o
-where d.binding_id > %(made_good_to)s and {TOUCHED}
+where d.binding_id > %(made_good_to)s and ({TOUCHED} or d.name = 'offline_to_counter' and {TRIED})
 order by d.binding_id limit %(limit)s
 """  # noqa: S608  the same
 log = structlog.get_logger()
@@ -201,7 +202,7 @@ def _lost(case: Case, now: datetime, outage: Outage) -> timedelta | None:
     Of a window that was held open beyond its end, to this moment: it has as much left as when the outage began.
     """
     window = case.progress.windows.get(case.next_subject or "")
-    if window is None:
+    if window is None or window.closes <= outage.first_at:
         return None
     until = now if window.closes <= now else outage.last_at
     return max(until - max(outage.first_at, window.opened), timedelta(0)) or None

@@ -115,7 +115,7 @@ MOVES = (
     Move("confirm_authorisation", (FACE_CHECK,), SAME, _by("channel"),
          "authorisation_confirmed", guards=(guards.not_the_member,), effect=applying.authorise,
          when=lambda c: c.case.open_step == "authorisation"),
-    Move("extend_window", (FACE_CHECK,), SAME, _by("system"),
+    Move("extend_window", (FACE_CHECK, OFFLINE_FALLBACK), SAME, _by("system"),
          "window_extended", effect=faces.extend_window),
 
     Move("route_offline", (MATERIALS_UPLOADED, FACE_CHECK), OFFLINE_FALLBACK, _by("clock system operator"),

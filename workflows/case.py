@@ -185,7 +185,7 @@ class Case(msgspec.Struct):
     application: Application
     materials: list[dict[str, Any]] = []
     lease: Lease | None = None
-    added_since: tuple[str, ...] = ()  # kinds of documents added since it was returned
+    added_since: tuple[str, ...] = ()  # of each document added since it was returned, the kind
     wrong_passwords: int = 0  # today, of whoever asked for the unbinding
     calendar: Calendar = SEED  # the working days as the ledger knew them when the case was read
 
@@ -266,6 +266,12 @@ class Case(msgspec.Struct):
             for group in self.plan.materials
             if not any(kinds.issuperset(some) for some in group.any_of)
         ]
+
+    @property
+    def full(self) -> bool:
+        """Whether no more documents are taken. A correction has room of its own: what was handed in stays."""
+        there = self.added_since if self.state == RETURNED else self.materials
+        return len(there) >= self.plan.max_files
 
     @property
     def review_agency(self) -> str:

@@ -11,9 +11,13 @@ from sqlalchemy import text
 
 from models.ids import new_id
 from policies.entitlements import refusal
+from workflows import answers
 from workflows.case import SUSPENDED, Case
+from workflows.commands import Idempotency, Reply
 from workflows.engine import Desk
+from workflows.errors import Refused
 from workflows.views import cursors
+from workflows.views.public import dumps
 
 # Which reason helps most, where several bindings of the same two all say no.
 _TELLING = (
@@ -52,21 +56,25 @@ class Use:
     region: str | None = None
 
 
-def check(desk: Desk, use: Use, now: datetime) -> dict[str, Any]:
-    """Answer `{allowed, reason, binding_id}`; an allowed use is recorded. Never tells of anybody else's binding."""
+def check(desk: Desk, use: Use, now: datetime, asked: Idempotency | None) -> Reply:
+    """Answer `{allowed, reason, binding_id}`; an allowed use is recorded. Never tells of anybody else's binding.
+
+    The record and the answer kept under a reserved key are one commit: a key records one use. Raises `Refused` 409
+    `idempotency_in_progress` where a copy has taken the key over meanwhile.
+    """
     found = desk.ledger.read(_BETWEEN, {"holder": list(use.holder), "member": list(use.member)}, fresh=True)
     cases = [case for case, _ in desk.look_many([row["binding_id"] for row in found])]
     in_force = {case.plan.product for case in cases if case.in_force}
     refusals: dict[str, str] = {}
     for case in cases:
         reason = _refusal(case, use, in_force)
-        if reason is None and _recorded(desk, case, use, now):
-            return {"allowed": True, "reason": None, "binding_id": case.id}
+        if reason is None and (allowed := _recorded(desk, case, use, now, asked)):
+            return allowed
         refusals.setdefault(reason or NONE_ACTIVE, case.id)
     for reason in _TELLING:
         if reason in refusals:
-            return {"allowed": False, "reason": reason, "binding_id": refusals[reason]}
-    return {"allowed": False, "reason": NONE_ACTIVE, "binding_id": None}
+            return _answer(reason, refusals[reason])
+    return _answer(NONE_ACTIVE, None)
 
 
 def uses(desk: Desk, binding_id: str, limit: int, cursor: str | None) -> dict[str, Any]:
@@ -87,8 +95,17 @@ def _refusal(case: Case, use: Use, in_force: set[str]) -> str | None:
     return refusal(case.plan, use.purpose, use.patient, use.region)
 
 
-def _recorded(desk: Desk, case: Case, use: Use, now: datetime) -> bool:
-    record_id = new_id("use", now)
-    with desk.ledger.desk() as conn:
-        row = (record_id, use.purpose, use.patient, use.channel, use.region, case.id)
-        return conn.execute(_RECORD, row).rowcount > 0
+def _recorded(desk: Desk, case: Case, use: Use, now: datetime, asked: Idempotency | None) -> Reply | None:
+    """The yes, once it is written down; None where the binding has ended since it was read."""
+    allowed = _answer(None, case.id)
+    with desk.ledger.transaction() as conn:
+        row = (new_id("use", now), use.purpose, use.patient, use.channel, use.region, case.id)
+        if conn.execute(_RECORD, row).rowcount == 0:
+            return None
+        if asked is not None and not answers.complete_on(conn, desk.keys, asked, allowed):
+            raise Refused("idempotency_in_progress", retry_after=1)
+    return allowed
+
+
+def _answer(reason: str | None, binding_id: str | None) -> Reply:
+    return Reply(200, dumps({"allowed": reason is None, "reason": reason, "binding_id": binding_id}))

@@ -112,7 +112,7 @@ def _open_for(case: Case, now: datetime, actor: Actor, in_scope: InScope) -> Non
     if not in_scope(case, actor):
         raise not_found()
     _in_turn(case, now, actor)
-    if len(case.materials) >= case.plan.max_files:
+    if case.full:
         raise Refused("too_many_files", max_files=case.plan.max_files)
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import orjson
 
 from models.keyring import Keyring
+from policies.ages import face_to_come
 from policies.book import LawBook
 from policies.calendar import shanghai_day
 from policies.people import Identity, normalise_name, parse_birth_certificate, parse_by_number, parse_identity
-from policies.plan import Plan
-from policies.planning import ApplicationFacts, PersonFacts, check_consents, consents_of, face_age_day, plan_for
+from policies.planning import ApplicationFacts, PersonFacts, check_consents, consents_of, plan_for
 from policies.refusals import NotAllowed
 from workflows import changes, limits
 from workflows.binding import NOWHERE
@@ -87,7 +87,7 @@ def prepare(request: Request, channel: str, binding_id: str, now: datetime, book
         holder=keys.person(holder.family, holder.number),
         member=keys.person(member.family, member.number),
         sealed=sealed,
-        face_age_day=_face_age_day(plan, member),
+        face_age_day=face_to_come(plan, member.birth_date),
         created_at=now,
         parties=parties,
     )
@@ -114,13 +114,6 @@ def faults_of_documents(request: Request, today: date) -> list[dict[str, Any]]:
         except (NotAllowed, Refused) as no:
             faults.append({"pointer": no.pointer, "code": no.code})
     return faults
-
-
-def _face_age_day(plan: Plan, member: Identity) -> date | None:
-    """The day on which a face will be asked of a child that today needs none."""
-    if not plan.face_at_age or plan.age_group == "adult" or member.birth_date is None:
-        return None
-    return face_age_day(plan.age, member.birth_date)
 
 
 def rows(cursor: Cursor, request: Request) -> None:

@@ -23,10 +23,11 @@ log = structlog.get_logger()
 
 # Of an outage `o`: whether it is long enough to be made good, from the first to the last time that it was met.
 COUNTS = "o.last_at - o.first_at > interval '5 minutes'"
-# Of a deadline `d`: whether it is a window that the outage eats into, open when it began and of that provider's. With
-# `offset 0` each window's sessions are looked up, and never all sessions of a provider.
-TOUCHED = """d.name = 'first_attempt_to_pass' and d.due_at > o.first_at
-  and exists (select from face_sessions s where s.binding_id = d.binding_id and s.provider = o.provider offset 0)"""
+# Of a deadline `d`: whether an attempt was begun with that provider. With `offset 0` each binding's sessions are looked
+# up, and never all sessions of a provider.
+TRIED = "exists (select from face_sessions s where s.binding_id = d.binding_id and s.provider = o.provider offset 0)"
+# Whether it is a window that the outage eats into, open when it began.
+TOUCHED = f"d.name = 'first_attempt_to_pass' and d.due_at > o.first_at and {TRIED}"
 _OPEN = f"select from provider_outages o where o.ended_at is null and {COUNTS}"
 # Whether a window must not close yet: it will be made good. Whether there is an outage at all is asked once.
 HELD_OPEN = f"(d.name = 'first_attempt_to_pass' and (select exists ({_OPEN})) and exists ({_OPEN} and {TOUCHED}))"

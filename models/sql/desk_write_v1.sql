@@ -236,6 +236,12 @@ begin
     on conflict do nothing;
   end if;
 
+  if batch ? 'face_ages' then
+    update applications a set face_age_day = g.day
+    from jsonb_to_recordset(batch -> 'face_ages') as g(binding_id text, day date)
+    where a.binding_id = g.binding_id and g.binding_id = any (won);
+  end if;
+
   insert into history (binding_id, sequence, event, from_state, to_state, at, actor, reason, note, after, hash, channel,
     xid)
   select l.binding_id, l.sequence, l.event, l.from_state, l.to_state, l.at, l.actor, l.reason, l.note, l.after,

@@ -1,5 +1,6 @@
 """Asked at the moment of use, and what was used."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
 
@@ -11,6 +12,8 @@ from models.ledger import Ledger
 from tasks.office import Office
 from tests import life
 from tests.doors.conftest import Caller
+from tests.doors.family import key
+from workflows import answers
 from workflows.case import ACTIVE, AGENCY_REVIEW
 from workflows.entitlements import REASONS
 
@@ -46,6 +49,35 @@ def test_an_allowed_use_is_recorded(alipay: httpx.Client, wechat: httpx.Client, 
     assert [one["purpose"] for one in rest["items"]] == ["show_code"]
     assert rest["next_cursor"] is None
     assert wechat.get(f"/v1/bindings/{active}/usage").status_code == 404
+
+
+def test_a_key_records_one_use(alipay: httpx.Client, active: str, office: Office) -> None:
+    """Copies at once, and one that comes after its first was cut off with the use recorded: one use, one answer."""
+    asked, told = numbers(office, active) | {"purpose": "show_code"}, key()
+
+    def send(_: int) -> httpx.Response:
+        return alipay.post("/v1/entitlements/check", json=asked, headers=told)
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(send, range(8)))
+    assert {(answer.status_code, answer.content) for answer in answers} == {(200, answers[0].content)}
+    assert len(alipay.get(f"/v1/bindings/{active}/usage").json()["items"]) == 1
+
+
+def test_a_use_and_the_answer_to_it_are_one_commit(
+    alipay: httpx.Client, active: str, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, told = numbers(office, active) | {"purpose": "show_code"}, key()
+
+    def dies(*_: Any) -> None:
+        raise OSError
+
+    with monkeypatch.context() as cut_off:
+        cut_off.setattr(answers, "complete", dies)  # what comes after the commit
+        assert alipay.post("/v1/entitlements/check", json=asked, headers=told).status_code == 500
+    again = alipay.post("/v1/entitlements/check", json=asked, headers=told)
+    assert (again.json()["allowed"], again.headers["idempotency-replayed"]) == (True, "true")
+    assert len(alipay.get(f"/v1/bindings/{active}/usage").json()["items"]) == 1
 
 
 def test_every_reason_has_its_text() -> None:

@@ -150,3 +150,26 @@ def test_a_supervisor_of_another_region_sees_nothing(as_: Caller, staff: Staff, 
     returned_once(as_("reviewer"), as_(CHANNEL), binding_id)
     for elsewhere in (staff("supervisor", regions=("320500",)), staff("reviewer", "supervisor", regions=("320500",))):
         assert returns(elsewhere, binding_id, REGISTER).status_code == 404
+
+
+def test_a_correction_has_room_also_where_thirty_were_handed_in(
+    as_: Caller, binding_id: str, staff: Staff, office: Office
+) -> None:
+    """What was handed in stays, so that nothing could make room for what is asked for."""
+    with office.ledger.desk() as conn:
+        conn.execute(
+            "insert into materials"
+            " (id, binding_id, kind, sha256, size, media_type, pages, added_by, added_at, handed_in)"
+            " select 'mat_' || n, %s, 'other', '', 1, 'image/png', 1, 'channel', kinbind_now() - interval '1 h', true"
+            " from generate_series(1, 30) n",
+            (binding_id,),
+        )
+    reviewer, channel = staff("reviewer"), as_(CHANNEL)
+    claims(reviewer, binding_id)
+    assert returns(reviewer, binding_id, LETTER).status_code == 200
+    assert "upload_material" in channel.get(f"/v1/bindings/{binding_id}").json()["available_actions"]
+    for _ in range(30):
+        assert uploaded(channel, binding_id, LETTER["kind"]).status_code == 201
+    assert "upload_material" not in channel.get(f"/v1/bindings/{binding_id}").json()["available_actions"]
+    assert uploaded(channel, binding_id, LETTER["kind"]).json()["code"] == "too_many_files"
+    mended(channel, binding_id)

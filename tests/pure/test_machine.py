@@ -80,7 +80,7 @@ LAW: dict[tuple[str, str], dict[str, str]] = {
     ("end", "supervisor system clock"): dict.fromkeys(("active", "suspended"), "unbound"),
     ("end", "supervisor system"): {"unbinding": "unbound"},
     # unsaid there: the outage moves a window, a ticket changes hands, and what the system says by itself
-    ("extend_window", "system"): {"face_check": "="},
+    ("extend_window", "system"): dict.fromkeys(("face_check", "offline_fallback"), "="),
     ("hand_over", "counter"): {"offline_fallback": "="},
     ("begin_review", "system"): dict.fromkeys(
         ("materials_uploaded", "face_check", "offline_fallback"), "agency_review active rejected"

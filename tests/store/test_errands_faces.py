@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from tasks import faces as errands
+from tasks import outages
 from tasks.office import Office
 from tests import life
 from tests.life import advance, end_face, events, look, sessions, start_face, to_state
@@ -164,6 +165,29 @@ def test_a_lost_callback_is_made_good_by_the_poll(office: Office) -> None:
     assert look(office, binding_id).state == "active"
 
 
+def test_a_face_for_an_end_is_asked_about_before_the_end_is_given_up(office: Office) -> None:
+    """Its session lives as long as the time there is to confirm: a poll at its own end would come too late."""
+    binding_id = to_state(office, "active")
+    life.say(office, "request_unbind", binding_id, initiator="holder", method="face")
+    life.skip(office, minutes=2)
+    session = start_face(office, binding_id, "holder")
+    life.faces(office).complete(session["reference"], "passed")
+    advance(office, minutes=40)
+    assert look(office, binding_id).state == "unbound"
+
+
+def test_what_a_callback_tells_of_is_asked_about_soon_though_the_provider_was_silent(office: Office) -> None:
+    binding_id = to_state(office, "face_check")
+    session = start_face(office, binding_id)
+    callback = life.faces(office).complete(session["reference"], "passed")
+    life.faces(office).set_mode("down")
+    errands.hear(office, session["provider"], callback.headers, callback.body, {})
+    life.faces(office).set_mode("up")
+    assert look(office, binding_id).state == "face_check"
+    advance(office, minutes=2)
+    assert look(office, binding_id).state == "active"
+
+
 def test_a_session_that_nobody_answers_expires_without_using_an_attempt(office: Office) -> None:
     binding_id = to_state(office, "face_check")
     start_face(office, binding_id)
@@ -261,6 +285,42 @@ def test_an_outage_ends_with_the_first_face_that_is_compared(office: Office) -> 
     assert abs(moved - timedelta(minutes=6)) < timedelta(seconds=20)
     with office.ledger.desk() as conn:
         assert conn.execute("select count(*) from provider_outages where ended_at is null").fetchone() == (0,)
+
+
+def test_a_pass_that_ends_an_outage_is_judged_by_the_window_made_good(office: Office) -> None:
+    """Begun in its last minutes with a provider whose sessions live for hours, and then nobody could be asked."""
+    binding_id = to_state(office, "face_check")
+    opened = start_face(office, binding_id)["started_at"]
+    life.skip(office, hours=23, minutes=50)
+    session = start_face(office, binding_id)
+    with office.ledger.desk() as conn:
+        for table in ("face_sessions", "sandbox.face_sessions"):
+            conn.execute(f"update {table} set expires_at = expires_at + interval '2 hours'")
+    for _ in range(5):
+        outages.found_down(office, "sandbox", office.ledger.now())
+        life.skip(office, minutes=10)
+    assert office.ledger.now() - opened > timedelta(hours=24, minutes=30)
+    life.end_face(office, session)
+    assert look(office, binding_id).state == "active"
+
+
+def test_an_outage_is_made_good_also_at_the_counter(office: Office) -> None:
+    """Who has stepped aside while the camera could not be asked finds as much time left when he comes back."""
+    stays, steps_aside = to_state(office, "face_check"), to_state(office, "face_check", seed=1)
+    for binding_id in (stays, steps_aside):
+        start_face(office, binding_id)
+    life.skip(office, hours=23, minutes=50)
+    for _ in range(4):
+        outages.found_down(office, "sandbox", office.ledger.now())
+        life.skip(office, minutes=10)
+    life.say(office, "route_offline", steps_aside, reason="cannot_pass")
+    advance(office, minutes=6)  # a quarter of an hour of silence after the last time
+    left = {
+        one: look(office, one).progress.windows["member"].closes - office.ledger.now() for one in (stays, steps_aside)
+    }
+    assert abs(left[stays] - left[steps_aside]) < timedelta(seconds=20)
+    assert left[stays] > timedelta(minutes=5)
+    assert life.say(office, "resume_online", steps_aside).state == "face_check"
 
 
 def _window(office: Office, binding_id: str, _session: dict[str, object]) -> datetime:

@@ -8,15 +8,18 @@ import pytest
 
 from policies.ages import birthday_in
 from policies.book import LawBook
-from policies.calendar import shanghai_day
+from policies.calendar import shanghai_day, start_of_day
 from policies.loader import SHIPPED, read_folder, read_pack
 from tasks.office import Office
 from tests import life
 from tests.store.invariants import check
+from tests.store.test_repairs import OPERATOR, SUPERVISOR
 from workflows.case import SYSTEM
 from workflows.deadlines import armed
 from workflows.engine import Desk
 from workflows.errors import Refused
+from workflows.repairs import carrying, orders
+from workflows.repairs.orders import Wish
 from workflows.views import window
 
 DAYS = 3  # until it is sixteen
@@ -122,3 +125,37 @@ def test_once_shown_it_is_not_asked_again_when_a_supervisor_lets_a_name_go(offic
     life.advance(office, days=40)
     case = life.look(office, binding_id)
     assert (case.state, case.progress.reverify_since, case.progress.passed) == ("active", None, ["member"])
+
+
+def test_under_a_plan_that_asks_a_year_later(office: Office) -> None:
+    """Replanned to "16 and under", it is asked at seventeen; taken back, at sixteen again."""
+    later = (SHIPPED / "CN-national.family_account.yaml").read_text(encoding="utf-8")
+    for old, new in (
+        ('version: "2026-11-01"\neffective_from: 2024-03-02', 'version: "2099-01-01"\neffective_from: 2099-01-01'),
+        ("minor_max_exclusive: 16, minor_max_inclusive: null", "minor_max_exclusive: null, minor_max_inclusive: 16"),
+    ):
+        assert later.count(old) == 1
+        later = later.replace(old, new)
+    book = LawBook([*read_folder(SHIPPED), read_pack("later.yaml", later)])
+    office = replace(office, desk=Desk(office.ledger, book, office.desk.keys))
+    binding_id = its_own(office)
+    life.registries_say_yes(office, binding_id)
+    day = life.look(office, binding_id).application.face_age_day
+    assert day is not None
+
+    wish = Wish(
+        "replan", "新版政策", {"binding_ids": [binding_id]}, {"version": "2099-01-01"}, dry_run=False, pace=1000
+    )
+    order = orders.make(office.ledger, OPERATOR, wish)
+    for supervised in (lambda: None, lambda: orders.approve(office.ledger, SUPERVISOR, order)):
+        supervised()
+        carrying.to_its_end(office.desk, order, 20)
+    after = life.look(office, binding_id)
+    assert (after.plan.version, after.application.face_age_day) == ("2099-01-01", birthday_in(day, day.year + 1))
+    assert armed(after)["member_to_age"].at == start_of_day(birthday_in(day, day.year + 1))
+    check(office)
+
+    orders.undo(office.ledger, OPERATOR, order, "发布有误")
+    carrying.to_its_end(office.desk, order, 20)
+    undone = life.look(office, binding_id)
+    assert (undone.application.face_age_day, armed(undone)["member_to_age"].at) == (day, start_of_day(day))

@@ -22,7 +22,7 @@ def hand_in(cursor: Cursor) -> None:
     progress.correction = None
     progress.offline_since = None
     if progress.notice is not None:
-        progress.notice = msgspec.structs.replace(progress.notice, renewed=list(cursor.case.added_since))
+        progress.notice = msgspec.structs.replace(progress.notice, renewed=sorted(set(cursor.case.added_since)))
     # the write looks whether these are still there: a document may be taken back at the same moment
     cursor.also("handed_in", {"materials": [material["id"] for material in cursor.case.materials]})
 

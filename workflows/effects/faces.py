@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from msgspec.structs import replace
 
 from workflows.case import Cursor, Window
+from workflows.deadlines import due
 from workflows.effects import applying
 from workflows.facing import SPOOF, face_purpose, face_subject, window_key
+
+LAST_LOOK = timedelta(minutes=1)  # at an answer that nobody has brought, before what it is for is given up
 
 
 def start_face(cursor: Cursor) -> None:
@@ -21,8 +24,16 @@ def start_face(cursor: Cursor) -> None:
     session = cursor.facts["session"]
     cursor.also("sessions", {
         **session, "subject": face_subject(cursor), "purpose": purpose, "started_at": cursor.now,
-        "status": "pending", "uses_attempt": False, "poll_at": session["expires_at"],
+        "status": "pending", "uses_attempt": False, "poll_at": _first_poll(cursor, session["expires_at"]),
     })  # fmt: skip
+
+
+def _first_poll(cursor: Cursor, expires_at: datetime | None) -> datetime | None:
+    """When it is asked about if nobody calls: at its end, or before the unbinding that it is for is given up."""
+    ends = due(cursor.case, "unbind_to_confirmed")
+    if ends is None or expires_at is None:  # None: only a rehearsal
+        return expires_at
+    return min(expires_at, ends.at - LAST_LOOK)
 
 
 def settle_session(cursor: Cursor, status: str) -> None:

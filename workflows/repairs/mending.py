@@ -6,11 +6,12 @@ A repair makes no exception to the law. It says a move of the table like everybo
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
 
+from policies.ages import face_to_come
 from workflows.case import (
     AGENCY_REVIEW,
     FACE_CHECK,
@@ -134,6 +135,7 @@ def replan(cursor: Cursor) -> None:
     case, progress, plan = cursor.case, cursor.progress, cursor.facts["plan"]
     anew = cursor.facts.get("recompute", ())
     case.plan = plan
+    _ask_the_child(cursor)
     window = progress.windows.get(case.next_subject or "")
     if "first_attempt_to_pass" in anew and window is not None:
         closes = window.opened + timedelta(hours=plan.face.window_hours)
@@ -147,6 +149,14 @@ def replan(cursor: Cursor) -> None:
             review, due=due.at, provisional=due.provisional, days_left=days, counted_from=review.entered,
             counted_days=days,
         )  # fmt: skip
+
+
+def _ask_the_child(cursor: Cursor) -> None:
+    """A face is asked of the child on the day that its plan has for it."""
+    application = cursor.case.application
+    born = application.parties["member"].get("birth_date")
+    application.face_age_day = face_to_come(cursor.case.plan, date.fromisoformat(born) if born else None)
+    cursor.also("face_ages", {"day": application.face_age_day})
 
 
 def reassign(cursor: Cursor) -> None:
@@ -163,4 +173,6 @@ def restore(cursor: Cursor) -> None:
     """How far the case had come before the repair, and the plan that it named; its waits go on where they stood."""
     before = cursor.facts["restore"]
     cursor.case.progress = before["progress"]
-    cursor.case.plan = before["plan"]
+    if before["plan"].hash != cursor.case.plan.hash:
+        cursor.case.plan = before["plan"]
+        _ask_the_child(cursor)

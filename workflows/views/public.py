@@ -79,7 +79,7 @@ def available_actions(case: Case, actor: Actor, now: datetime) -> list[str]:
     """What this caller may do now: what is listed is accepted, what is not listed is refused."""
     cursor = Cursor(case, now)
     found = [action for action, said in offered(actor.kind, case.state) if binding.may(cursor, said, actor)]
-    if takes_documents(case, actor) and len(case.materials) < case.plan.max_files:
+    if takes_documents(case, actor) and not case.full:
         found.insert(0, "upload_material")
     if actor.kind == "channel" and any(action in found for action in _CONSENT):
         found.append("withdraw_consent")
