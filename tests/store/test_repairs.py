@@ -36,13 +36,18 @@ PACK = {"pack": "CN-national", "version": "2026-11-01"}
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> LawBook:
-    """The shipped law, and a version to come that leaves families sixty days for the counter and two for the face."""
+    """The shipped law, and a version to come that leaves families sixty days for the counter and two for the face.
+
+    Alipay, where they all have applied, is open no more.
+    """
     said = (SHIPPED / "CN-national.family_account.yaml").read_text(encoding="utf-8")
     changes = {
         'version: "2026-11-01"\neffective_from: 2024-03-02': 'version: "2099-01-01"\neffective_from: 2099-01-01',
         "offline_to_counter: {days: 30}": "offline_to_counter: {days: 60}",
         "submitted_to_materials: {days: 7}": "submitted_to_materials: {days: 14}",
         "window_hours: 24": "window_hours: 48",
+        "    alipay:\n      entry: {zh: 支付宝 → 医保亲情账户, en: Alipay → 医保亲情账户}\n"
+        "      as_of: 2025-03-07\n      everywhere: bind_and_show\n": "",
     }
     for old, new in changes.items():
         assert said.count(old) == 1, old

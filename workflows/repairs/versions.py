@@ -20,6 +20,7 @@ EVERY = "*"  # of what is to be counted anew: every deadline
 def plan_of(book: LawBook, case: Case, pack: str, version: str, recompute: list[str]) -> Plan:
     """The plan that this version gives the application as it was made; lengths not to be recomputed stay the old ones.
 
+    Through which door, and who of the two might apply, was asked when it was made, and is not asked again.
     Raises `Refused`: 422 `policy_unknown`, 409 `plan_impossible`, or the version's own refusal of such a case.
     """
     try:
@@ -27,7 +28,8 @@ def plan_of(book: LawBook, case: Case, pack: str, version: str, recompute: list[
     except KeyError:
         raise Refused("policy_unknown", 422, "/version") from None
     try:
-        plan = plan_under(book, law.pack, facts_of(case.application), shanghai_day(case.application.created_at))
+        facts = replace(facts_of(case.application), channel=None, initiator=None)
+        plan = plan_under(book, law.pack, facts, shanghai_day(case.application.created_at))
     except NotAllowed as no:
         raise Refused(no.code, no.status, **no.extra) from no
     plan = replace(plan, deadlines=_lengths(case.plan, plan, recompute))
