@@ -18,6 +18,8 @@ from starlette.requests import Request
 from gateways.inspection import MAX_BYTES
 from workflows.errors import Malformed, Refused
 
+NOTE = 2000  # characters of what is noted beside something
+REASON = 500  # characters of why something is done
 _MOST_TEXT = 64 * 1024  # bytes of a form without files, and of what stands around them in one with
 _MOST_FIELDS = 200
 _UNREADABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL takes none of them, and no keyboard writes them
@@ -85,6 +87,11 @@ class Form:
         if not re.fullmatch(r"[0-9]{1,9}", value):
             raise Refused("request_unreadable", 400)
         return int(value)
+
+    def sure(self) -> None:
+        """Somebody has ticked that he means it. Raises `Malformed` with `not_confirmed`."""
+        if self.raw("sure") != "yes":
+            raise wrong("/sure", "not_confirmed")
 
     def file(self, name: str) -> bytes:
         """A file. Raises `Malformed` with `required`."""

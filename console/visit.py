@@ -140,6 +140,13 @@ class Visit:
         return response
 
 
+def tellable(no: Refused) -> Refused:
+    """A refusal to be told on the page from which it came. Raises it where there is no such page for the visitor."""
+    if no.code == "not_found":
+        raise no
+    return no
+
+
 Asked = Callable[[Request], Awaitable[Visit]]
 
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 
 from console import drawing, noted
-from console.forms import wrong
+from console.forms import NOTE
 from console.repair_fields import choices
-from console.visit import Visit, asks
+from console.visit import Visit, asks, tellable
 from workflows import beside
 from workflows.access import scopes
 from workflows.commands import Command
@@ -20,7 +20,6 @@ from workflows.views import operating, reason_words, reviewing, supervising
 router = APIRouter(prefix="/ops/bindings/{binding_id}")
 Either = Annotated[Visit, Depends(asks("operator", "supervisor"))]
 Supervisor = Annotated[Visit, Depends(asks("supervisor"))]
-_NOTE = 2000  # characters
 # A supervisor's words that stand on this page: the action that the view offers, and what is said for it.
 WORDS: Mapping[str, str] = {"suspend": "suspend", "resume": "resume", "unbind": "end"}
 
@@ -38,15 +37,12 @@ def decide(visit: Supervisor, binding_id: str) -> Response:
     try:
         said = WORDS[form.one_of("action", tuple(WORDS))]
         # the family reads why: a code with words for it; what is noted besides, staff alone
-        facts = {"reason": form.one_of("reason", reason_words.SUPERVISED[said]), "note": form.text("note", _NOTE)}
+        facts = {"reason": form.one_of("reason", reason_words.SUPERVISED[said]), "note": form.text("note", NOTE)}
         told = {name: value for name, value in facts.items() if value is not None}
-        if form.raw("sure") != "yes":
-            raise wrong("/sure", "not_confirmed")
+        form.sure()
         desk.say(Command(said, binding_id, actor, told, form.number("version"), in_scope=scopes.staff))
     except Refused as no:
-        if no.code == "not_found":
-            raise
-        return _page(visit, binding_id, no)
+        return _page(visit, binding_id, tellable(no))
     return visit.go(f"/ops/bindings/{binding_id}")
 
 
@@ -55,12 +51,10 @@ def look(visit: Supervisor, binding_id: str) -> Response:
     """A supervisor has looked again, and says what he has seen: a note like any other, and the mark of a sample."""
     desk, actor = visit.office.desk, visit.actor("supervisor")
     try:
-        body = visit.form.needed("body", _NOTE)
+        body = visit.form.needed("body", NOTE)
         _decided_by_another(operating.page(desk, binding_id, actor), actor.id)
     except Refused as no:
-        if no.code == "not_found":
-            raise
-        return _page(visit, binding_id, no)
+        return _page(visit, binding_id, tellable(no))
     beside.note(desk, binding_id, actor, body)
     return visit.go(f"/ops/bindings/{binding_id}#look")
 

@@ -10,9 +10,10 @@ import segno
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from console import finding, noted, seeking
-from console.forms import wrong
+from console.forms import NOTE, wrong
+from console.lists import Behind
 from console.pages.reviews import revealed
-from console.visit import Visit, asks
+from console.visit import Visit, asks, tellable
 from models.ids import new_id
 from policies.eligibility import REGISTRY_REASONS
 from policies.regions import is_region
@@ -23,7 +24,6 @@ from workflows.access import scopes, searching
 from workflows.commands import Command
 from workflows.errors import Refused
 from workflows.views import window, worklists
-from workflows.views.cursors import MOST
 from workflows.views.worklists import Wanted
 
 router = APIRouter(prefix="/counter")
@@ -32,7 +32,6 @@ _clerk = asks("counter")
 Clerk = Annotated[Visit, Depends(_clerk)]
 METHODS = ("document_reader", "compared_by_eye", "home_visit", "video_call")
 KINDS = get_args(Kind)
-_NOTE = 2000  # characters
 _CODE = 8  # signs of a ticket's code
 
 
@@ -50,9 +49,7 @@ Scanned = Annotated[tuple[Visit, Refused | None], Depends(_scanned)]
 
 
 @router.get("")
-def tickets(
-    visit: Clerk, cursor: Annotated[str | None, Query(max_length=MOST)] = None, handed: Handed = ""
-) -> Response:
+def tickets(visit: Clerk, cursor: Behind = None, handed: Handed = "") -> Response:
     """The open tickets of the clerk's agencies, nearest due first."""
     desk = visit.office.desk
     page = worklists.tickets(desk, visit.actor(), Wanted(cursor=cursor))
@@ -171,8 +168,7 @@ def withdraw(visit: Clerk, binding_id: str) -> Response:
     """At the family's wish; it ends the application, so that a second thought is asked."""
 
     def facts() -> dict[str, Any]:
-        if visit.form.raw("sure") != "yes":
-            raise wrong("/sure", "not_confirmed")
+        visit.form.sure()
         return _without_gaps({"note": _note(visit)})
 
     return _say(visit, binding_id, "withdraw", facts)
@@ -195,7 +191,7 @@ def upload(sent: Scanned, binding_id: str) -> Response:
         document_id = new_id("mat", visit.office.ledger.now())
         documents.keep(visit.office, binding_id, visit.actor(), document_id, kind, content)
     except Refused as no:
-        return _again(visit, binding_id, no)
+        return ticket_page(visit, binding_id, tellable(no))
     return visit.go(f"/counter/{binding_id}#documents")
 
 
@@ -212,21 +208,15 @@ def _say(visit: Visit, binding_id: str, said: str, facts: Any) -> Response:
             Command(said, binding_id, visit.actor(), asked, if_match=version, in_scope=scopes.at_counter)
         )
     except Refused as no:
-        return _again(visit, binding_id, no)
+        return ticket_page(visit, binding_id, tellable(no))
     # handed over to an agency of others, it is out of this window's sight
     case, _ = visit.office.desk.look(binding_id)
     told = f"?handed={asked['agency']}" if said == "hand_over" else ""
     return visit.go(f"/counter/{binding_id}{told}" if scopes.at_counter(case, visit.actor()) else f"/counter{told}")
 
 
-def _again(visit: Visit, binding_id: str, no: Refused) -> Response:
-    if no.code == "not_found":
-        raise no
-    return ticket_page(visit, binding_id, no)
-
-
 def _note(visit: Visit) -> str | None:
-    return visit.form.text("note", _NOTE)
+    return visit.form.text("note", NOTE)
 
 
 def _without_gaps(facts: Mapping[str, Any]) -> dict[str, Any]:

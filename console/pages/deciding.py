@@ -8,9 +8,9 @@ from fastapi import APIRouter, Depends, Response
 
 from console import drafts
 from console.drafts import ACTIONS
-from console.forms import Form, wrong
+from console.forms import NOTE, Form, wrong
 from console.pages.reviews import case_page, to_next
-from console.visit import Visit, asks
+from console.visit import Visit, asks, tellable
 from policies.words import Kind
 from workflows import beside, holding, leases
 from workflows.access import scopes
@@ -19,7 +19,6 @@ from workflows.errors import Malformed, Refused
 
 router = APIRouter(prefix="/reviews/{binding_id}")
 Reviewer = Annotated[Visit, Depends(asks("reviewer"))]
-_NOTE = 2000  # characters
 _MADE = 20_000  # of what was made from ticks: more than anybody may send
 _ITEM_NOTE = 200
 
@@ -33,9 +32,7 @@ def decide(visit: Reviewer, binding_id: str) -> Response:
         facts = _facts(visit, binding_id, action)
         holding.hold(desk, binding_id, actor, ACTIONS[action], facts, visit.form.number("version"))
     except Refused as no:
-        if no.code == "not_found":
-            raise
-        return case_page(visit, binding_id, no)
+        return case_page(visit, binding_id, tellable(no))
     beside.left(desk, binding_id, actor)
     return to_next(visit, binding_id)
 
@@ -55,12 +52,10 @@ def escalate(visit: Reviewer, binding_id: str) -> Response:
     """To a supervisor, with a word why; the reviewer keeps the case."""
     desk, actor = visit.office.desk, visit.actor()
     try:
-        facts = {"note": visit.form.needed("note", _NOTE)}
+        facts = {"note": visit.form.needed("note", NOTE)}
         desk.say(Command("escalate", binding_id, actor, facts, in_scope=scopes.reviews))
     except Refused as no:
-        if no.code == "not_found":
-            raise
-        return case_page(visit, binding_id, no)
+        return case_page(visit, binding_id, tellable(no))
     leases.keep_alive(desk, binding_id, actor)
     return visit.go(f"/reviews/{binding_id}")
 
@@ -75,12 +70,11 @@ def message(visit: Reviewer, binding_id: str) -> Response:
 def _facts(visit: Visit, binding_id: str, action: str) -> dict[str, Any]:
     form = visit.form
     facts: dict[str, Any] = {}
-    if (note := form.text("note", _NOTE)) is not None:
+    if (note := form.text("note", NOTE)) is not None:
         facts["note"] = note
     if action == "reject":
         facts["reason"] = form.needed("reason", 200)
-        if form.raw("sure") != "yes":
-            raise wrong("/sure", "not_confirmed")
+        form.sure()
     if action == "return":
         items = _items(form)
         if not items:

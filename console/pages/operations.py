@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Query, Response
 
 from console import drawing, finding, noted, seeking
+from console.lists import PAGE, Behind, Narrow, Word
 from console.repair_fields import choices
 from console.visit import Visit, asks
 from policies.words import ChannelName, Product
@@ -15,16 +16,11 @@ from workflows.access import searching
 from workflows.case import STATES
 from workflows.errors import Malformed, not_found
 from workflows.views import flow, population, stuck, watching
-from workflows.views.cursors import MOST
 from workflows.views.narrowing import Part
 from workflows.views.supervising import overlap
 
 router = APIRouter(prefix="/ops")
 Operator = Annotated[Visit, Depends(asks("operator"))]
-Behind = Annotated[str | None, Query(max_length=MOST)]
-Word = Annotated[str, Query(max_length=200)]
-Narrow = Annotated[str, Query(max_length=40)]
-PAGE = 50  # rows
 
 
 def part(visit: Visit, region: str = "", product: str = "", channel: str = "") -> Part:

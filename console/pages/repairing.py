@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Response
 
-from console.forms import Form, wrong
+from console.forms import REASON, Form, wrong
+from console.lists import PAGE, Behind
 from console.repair_fields import choices
 from console.visit import Visit, asks
 from models.ledger import Ledger
@@ -22,15 +23,11 @@ from workflows.repairs.verbs import VERBS, of_state
 from workflows.repairs.versions import EVERY
 from workflows.views import operating, ordering, reviewing
 from workflows.views import repairs as shown
-from workflows.views.cursors import MOST
 
 router = APIRouter(prefix="/ops")
 Operator = Annotated[Visit, Depends(asks("operator"))]
 Either = Annotated[Visit, Depends(asks("operator", "supervisor"))]
-Behind = Annotated[str | None, Query(max_length=MOST)]
 PATIENCE = 4.0  # seconds for which the repair of one binding is waited for
-PAGE = 50  # rows
-_REASON = 500  # characters
 _MOST = 10_000  # ticked bindings
 _FILTER = ("cause", "fingerprint", "states", "deadline", "product", "channel", "region")
 
@@ -85,12 +82,12 @@ def tell(visit: Either, order_id: str, said: str) -> Response:
 
 
 def _withdraw(visit: Visit) -> Told:
-    reason = visit.form.needed("reason", _REASON)
+    reason = visit.form.needed("reason", REASON)
     return lambda ledger, caller, order_id: orders.withdraw(ledger, caller, order_id, reason)
 
 
 def _undo(visit: Visit) -> Told:
-    reason = visit.form.needed("reason", _REASON)
+    reason = visit.form.needed("reason", REASON)
     return lambda ledger, caller, order_id: orders.undo(ledger, caller, order_id, reason)
 
 
@@ -108,7 +105,7 @@ def _ordered(visit: Visit, wanted: Mapping[str, Any], patience: float, verbs: It
     form = visit.form
     try:
         verb = form.one_of("repair", tuple(VERBS))
-        wish = Wish(verb, form.needed("reason", _REASON), wanted, _args(form, verb), dry_run=True)
+        wish = Wish(verb, form.needed("reason", REASON), wanted, _args(form, verb), dry_run=True)
         order_id = orders.make(visit.office.ledger, visit.principal, wish)
     except Refused as no:
         return visit.page("repair_again.html", no.status, refused=no, typed=form.filled(), verbs=verbs,

@@ -9,25 +9,25 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Query, Response
 
 from console import canned, drafts, finding, noted, seeking
-from console.visit import Visit, asks
+from console.forms import NOTE
+from console.lists import Behind
+from console.visit import Visit, asks, tellable
 from console.words_of_codes import CODES
 from workflows import beside, leases
 from workflows.access import opening, searching
 from workflows.errors import Malformed, Refused
 from workflows.views import reviewing
-from workflows.views.cursors import MOST
 from workflows.views.worklists import Wanted
 
 router = APIRouter(prefix="/reviews")
 Reviewer = Annotated[Visit, Depends(asks("reviewer"))]
-_NOTE = 2000  # characters
 
 
 @router.get("")
 def queue(
     visit: Reviewer,
     q: Annotated[str, Query(max_length=seeking.LONGEST)] = "",
-    cursor: Annotated[str | None, Query(max_length=MOST)] = None,
+    cursor: Behind = None,
 ) -> Response:
     """The queue of the reviewer's agencies, nearest due first, or that part of it which was asked for."""
     asked = seeking.sought(visit.office.desk, text := "" if seeking.has_number(q) else q)
@@ -151,11 +151,9 @@ def claim(visit: Reviewer, binding_id: str) -> Response:
     try:
         leases.claim(visit.office.desk, binding_id, visit.actor())
     except Refused as no:
-        if no.code == "not_found":
-            raise
         # what has become of it stands on the page
         over = no.code == "action_not_available"
-        return case_page(visit, binding_id, Refused("review_over", no.status) if over else no)
+        return case_page(visit, binding_id, Refused("review_over", no.status) if over else tellable(no))
     if visit.form.raw("action"):  # what was written under a lease that ran out comes along, and is gone on with
         return case_page(visit, binding_id)
     return visit.go(f"/reviews/{binding_id}")
@@ -167,9 +165,7 @@ def release(visit: Reviewer, binding_id: str) -> Response:
     try:
         leases.release(visit.office.desk, binding_id, visit.actor())
     except Refused as no:
-        if no.code == "not_found":
-            raise
-        return case_page(visit, binding_id, no)
+        return case_page(visit, binding_id, tellable(no))
     beside.left(visit.office.desk, binding_id, visit.actor())
     return visit.go("/reviews/mine")
 
@@ -193,7 +189,7 @@ def note(visit: Reviewer, binding_id: str) -> Response:
     """A note for colleagues; no family reads it."""
     desk, actor = visit.office.desk, visit.actor()
     try:
-        beside.note(desk, binding_id, actor, visit.form.needed("body", _NOTE))
+        beside.note(desk, binding_id, actor, visit.form.needed("body", NOTE))
     except Malformed as no:
         return case_page(visit, binding_id, no)
     return visit.go(f"/reviews/{binding_id}?noted=1")

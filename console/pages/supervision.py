@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 
 from console import explained, noted
-from console.pages.operations import PAGE, Behind, Narrow
+from console.forms import REASON
+from console.lists import PAGE, Behind, Narrow
 from console.visit import Visit, asks
 from policies.calendar import shanghai_day
 from policies.check import applications
@@ -23,7 +24,6 @@ from workflows.views import population, repairs, supervising
 
 router = APIRouter(prefix="/supervision")
 Supervisor = Annotated[Visit, Depends(asks("supervisor"))]
-_REASON = 500  # characters
 _AGES = ("newborn", "child", "adult")
 _ADULT = {"CHILD": 20, "GRANDCHILD": 20, "PARENT": 65, "PARENT_IN_LAW": 65, "GRANDPARENT": 85}  # years; others 30
 
@@ -83,7 +83,7 @@ def make_key(visit: Supervisor) -> Response:
 @router.post("/channels/{key_id}/revoke")
 def revoke_key(visit: Supervisor, key_id: str) -> Response:
     """Take a key back: within seconds it opens nothing."""
-    keeping.revoke_key(visit.office.ledger, visit.principal, key_id, visit.form.needed("reason", _REASON))
+    keeping.revoke_key(visit.office.ledger, visit.principal, key_id, visit.form.needed("reason", REASON))
     return visit.go("/supervision/channels")
 
 
