@@ -38,7 +38,6 @@ RUNNING: Mapping[str, Mapping[str, Words]] = {
         "suspended_to_warned": ("暂停期满预告", "warning before the end"),
         "suspended_to_ended": ("暂停期满", "suspension over"),
         "active_to_term": ("绑定期满", "term over"),
-        "session_to_answer": ("等待单次刷脸结果", "a face attempt is answered"),
         "face_poll": ("查询人脸结果", "ask for the face result"),
     },
     "verb": {

@@ -8,20 +8,24 @@ from string import Formatter
 import pytest
 
 from console import canned, noted
-from console.words import PAGES, Tongue
-from console.words_of_codes import CODES
+from console.words import CODES, PAGES, Tongue
 from policies.book import lawbook
 from policies.relations import RELATIONSHIPS
 from policies.words import Kind, Method, Product
 from tests.pure.policy_cases import DAY, plan
 from workflows.case import STATES
+from workflows.deadlines import BY_NAME
 from workflows.repairs.trial import NOTHING, summary
 from workflows.repairs.verbs import Order
 from workflows.views import reason_words
 
 CONSOLE = Path(__file__).parents[2] / "console"
 TEMPLATES = sorted(CONSOLE.rglob("*.html"))
+CODE = sorted(path for path in CONSOLE.rglob("*.py") if not path.name.startswith("words_of_"))
 ASKED = re.compile(r"""(?:\bt\(|say_both\(t, |t\.beside\()\s*["'](\w+)["'] *[,)]""")
+QUOTED = re.compile(r"""["'](\w+)["']""")
+BEGUN = re.compile(r"""\bt\(["'](\w+_)["'] ~""")  # t("order_" ~ said)
+ENDED = re.compile(r"""\bt\(f"\{\w+\}(_\w+)\"""")  # t(f"{hand}_by", who=...)
 
 
 def gaps(text: str) -> set[str]:
@@ -31,6 +35,13 @@ def gaps(text: str) -> set[str]:
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
 def test_every_text_that_a_page_asks_for_is_there(template: Path):
     assert set(ASKED.findall(template.read_text())) - PAGES.keys() == set()
+
+
+def test_every_text_that_is_there_is_asked_for():
+    said = "".join(path.read_text() for path in (*TEMPLATES, *CODE))
+    begun, ended = tuple(BEGUN.findall(said)), tuple(ENDED.findall(said))
+    unasked = PAGES.keys() - set(QUOTED.findall(said))
+    assert [key for key in unasked if not (key.startswith(begun) or key.endswith(ended))] == []
 
 
 def test_both_languages_say_the_same():
@@ -43,10 +54,10 @@ def test_both_languages_say_the_same():
 @pytest.mark.parametrize(
     ("group", "codes"),
     [("state", STATES), ("kind", Kind.__args__), ("product", Product.__args__), ("method", Method.__args__),  # type: ignore[attr-defined]
-     ("relationship", RELATIONSHIPS)],
+     ("relationship", RELATIONSHIPS), ("deadline", (*BY_NAME, "face_poll"))],  # stuck attempts are asked about so
 )  # fmt: skip
-def test_every_code_of_the_api_has_words(group: str, codes: tuple[str, ...]):
-    assert set(codes) - CODES[group].keys() == set()
+def test_every_code_of_the_api_has_words_and_no_other(group: str, codes: tuple[str, ...]):
+    assert CODES[group].keys() == set(codes)
 
 
 def test_what_guangdong_calls_it_stands_in_guangdongs_packs_only():
