@@ -49,9 +49,9 @@ def running(var: Path | None = None) -> Addresses | None:
     return Addresses(database, broker, given(READER) or noted.get("reader_url"))
 
 
-def noted_sandbox(var: Path | None = None) -> bool:
-    """Whether the supervisor that runs on `var` is a sandbox."""
-    return _read(var or var_folder()).get("sandbox") is True
+def noted_sandbox() -> bool:
+    """Whether the supervisor that runs here is a sandbox."""
+    return _read(var_folder()).get("sandbox") is True
 
 
 def note(var: Path, addresses: Addresses) -> None:

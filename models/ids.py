@@ -38,6 +38,6 @@ def first_id(prefix: str, at: datetime) -> str:
     return f"{prefix}_{_base32(int(at.timestamp() * 1000) << 80, 26)}"
 
 
-def short_code(length: int = 8) -> str:
-    """Make a code that a person can read out at a window."""
-    return _base32(_bits(5 * length), length)
+def short_code() -> str:
+    """Make a code of eight signs that a person can read out at a window."""
+    return _base32(_bits(40), 8)

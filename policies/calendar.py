@@ -94,11 +94,6 @@ class Calendar:
         self._holidays = self._holidays - year.make_up | year.holidays
         self._make_up = self._make_up - year.holidays | year.make_up
 
-    @property
-    def last_known_year(self) -> int:
-        """The last year of which a notice is known; what is counted past its end is provisional."""
-        return max(self._known)
-
     def is_known(self, day: date) -> bool:
         """Tell whether the State Council's holidays of that year are in the calendar."""
         return day.year in self._known

@@ -140,11 +140,11 @@ def parse_by_number(text: str, today: date, pointer: str) -> Identity:
     raise NotAllowed("id_number_invalid", pointer)
 
 
-def parse_birth_certificate(text: str, pointer: str = "/birth_certificate/number") -> Identity:
+def parse_birth_certificate(text: str) -> Identity:
     """Read the number of a birth certificate: one letter and nine digits. Raises `NotAllowed`."""
     number = normalise_number(text)
     if not _BIRTH_CERTIFICATE.fullmatch(number):
-        raise NotAllowed("id_number_invalid", pointer)
+        raise NotAllowed("id_number_invalid", "/birth_certificate/number")
     return Identity("birth_certificate", "birth_certificate", number, None)
 
 

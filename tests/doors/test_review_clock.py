@@ -13,12 +13,13 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from policies.calendar import SEED, end_of_day, shanghai_day, start_of_day
+from policies.calendar import end_of_day, shanghai_day, start_of_day
 from tasks.office import Office
 from tests import life
 from tests.doors.conftest import Caller
 from tests.doors.family import picture, uploaded
 from tests.store.invariants import check_deadlines, rows
+from tests.years import LAST_KNOWN_YEAR
 
 NOON = timedelta(hours=12)
 MAY_FIRST = (b'{"date": "2031-05-01", "isOffDay": true}', b'{"date": "2031-05-01", "isOffDay": false}')
@@ -31,7 +32,7 @@ MON, TUE, WED, THU, FRI, SAT, SUN, MON2, TUE2, WED2 = range(10)
 @pytest.fixture
 def monday(office: Office) -> date:
     """The second Monday of June in a year of which nobody knows yet; the service's clock stands at its midnight."""
-    year = max(SEED.last_known_year, shanghai_day(office.ledger.now()).year) + 1
+    year = max(LAST_KNOWN_YEAR, shanghai_day(office.ledger.now()).year) + 1
     day = date(year, 6, 8)
     day += timedelta(days=-day.weekday() % 7)
     go_to(office, start_of_day(day))
@@ -234,9 +235,9 @@ def test_a_file_that_is_no_years_notice(office: Office, tmp_path: Path, body: by
 
 def test_what_the_package_knows_is_loaded_by_name(office: Office) -> None:
     run = CliRunner()
-    assert run.invoke(app, ["calendar", "load", str(SEED.last_known_year), "--from-seed"]).exit_code == 0
+    assert run.invoke(app, ["calendar", "load", str(LAST_KNOWN_YEAR), "--from-seed"]).exit_code == 0
     assert (
         f"from chinesecalendar, loaded {datetime.now(UTC):%Y-}"
-        in run.invoke(app, ["calendar", "show", str(SEED.last_known_year)]).stdout
+        in run.invoke(app, ["calendar", "show", str(LAST_KNOWN_YEAR)]).stdout
     )
-    assert "does not know" in run.invoke(app, ["calendar", "load", str(SEED.last_known_year + 1), "--from-seed"]).stderr
+    assert "does not know" in run.invoke(app, ["calendar", "load", str(LAST_KNOWN_YEAR + 1), "--from-seed"]).stderr

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from policies.book import lawbook
-from policies.calendar import SEED
 from policies.check import plans_of
 from policies.plan import Plan, Span
 from tests.pure.test_check import a_plan
 from tests.pure.test_machine import after, plans, situations
+from tests.years import LAST_KNOWN_YEAR
 from workflows.binding import NOWHERE
 from workflows.case import (
     CLOCK,
@@ -299,7 +299,7 @@ def test_a_reviewer_who_escalates_moves_no_deadline() -> None:
 
 
 def test_years_whose_holidays_are_not_known_are_provisional() -> None:
-    last = SEED.last_known_year
+    last = LAST_KNOWN_YEAR
     sure, unsure = begin_review(noon(last, 11, 2)), begin_review(noon(last, 12, 31))
     for case, provisional in ((sure, False), (unsure, True)):
         shown = waiting_on(case, case.since)
