@@ -115,11 +115,10 @@ def server_account() -> Account:
     for account in candidates:
         if (_ON_LINUX or not account.namespace) and _works(account):
             return account
-    message = (
+    raise NoAccount(
         "PostgreSQL runs neither as root nor as a user without a name, and here we can neither become "
         "`nobody` nor make a user namespace. Start kinbind as an ordinary user, or set KINBIND_DATABASE_URL."
     )
-    raise NoAccount(message)
 
 
 def _is_known(uid: int) -> bool:

@@ -33,8 +33,7 @@ class Installation:
         )
         found = re.search(r"\d+(\.\d+)*", answer.stdout)
         if found is None:
-            message = f"{self.bin}/postgres does not tell its version: {answer.stdout!r}"
-            raise ServerMissing(message)
+            raise ServerMissing(f"{self.bin}/postgres does not tell its version: {answer.stdout!r}")
         return found[0]
 
     @property
@@ -78,8 +77,7 @@ def postgres_installation(major: int | None = None) -> Installation:
         if major is None or installation.major == major:
             return installation
     wanted = "PostgreSQL" if major is None else f"PostgreSQL {major}, which made this data folder,"
-    message = f"{wanted} was found neither in a wheel nor on the PATH; set KINBIND_DATABASE_URL instead"
-    raise ServerMissing(message)
+    raise ServerMissing(f"{wanted} was found neither in a wheel nor on the PATH; set KINBIND_DATABASE_URL instead")
 
 
 def valkey_server() -> Path:
@@ -90,5 +88,4 @@ def valkey_server() -> Path:
     for program in [*packed, *on_path]:
         if os.access(program, os.X_OK):
             return program
-    message = "Valkey was found neither in a wheel nor on the PATH; set KINBIND_BROKER_URL instead"
-    raise ServerMissing(message)
+    raise ServerMissing("Valkey was found neither in a wheel nor on the PATH; set KINBIND_BROKER_URL instead")

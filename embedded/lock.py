@@ -54,16 +54,14 @@ def _acquire(fd: int, var: Path) -> None:
     while not _try(fd):
         supervisor, *orphans = _family(fd) or [None]
         if supervisor is not None:
-            message = f"kinbind already runs on {var} (process {supervisor.pid})"
-            raise AlreadyRunning(message)
+            raise AlreadyRunning(f"kinbind already runs on {var} (process {supervisor.pid})")
         waited = time.monotonic() - begun
         if waited > ORPHANS_END_WITHIN and not killed:
             for orphan in orphans:
                 _kill_group(orphan)
             killed = True
         if waited > 2 * ORPHANS_END_WITHIN:
-            message = f"{var} is held by a process that a dead supervisor left behind"
-            raise AlreadyRunning(message)
+            raise AlreadyRunning(f"{var} is held by a process that a dead supervisor left behind")
         time.sleep(0.1)
 
 

@@ -19,8 +19,9 @@ def home_for(home: Path, account: Account) -> Path:
     Raises FileNotFoundError where that has gone.
     """
     if home.is_symlink() and not home.exists():
-        message = f"the data of {home} lay in {home.readlink()}, which is gone; remove the link to begin anew"
-        raise FileNotFoundError(message)
+        raise FileNotFoundError(
+            f"the data of {home} lay in {home.readlink()}, which is gone; remove the link to begin anew"
+        )
     if home.is_symlink() or account.can_reach(home):
         return _open_folder(home.resolve())
     digest = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12]

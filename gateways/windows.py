@@ -35,8 +35,9 @@ def open_windows(pool: Pool) -> Windows:
     `pool` gives autocommit connections, apart from those of the desk. Raises `NotConfigured`.
     """
     if os.environ.get("KINBIND_SANDBOX") != "1":
-        missing = "no face provider and no registries are configured, and no adapter to real ones is written yet"
-        message = f"{missing}; `kinbind up --sandbox` (or KINBIND_SANDBOX=1) runs on stand-ins, never in production"
-        raise NotConfigured(message)
+        raise NotConfigured(
+            "no face provider and no registries are configured, and no adapter to real ones is written yet; "
+            "`kinbind up --sandbox` (or KINBIND_SANDBOX=1) runs on stand-ins, never in production"
+        )
     faces = SandboxFaces(pool)
     return Windows({faces.name: faces}, SandboxRegistries(pool), open_documents())
