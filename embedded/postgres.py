@@ -8,22 +8,19 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import psutil
 import psycopg
 from psycopg import sql
 
-from embedded import children
 from embedded.accounts import Account, server_account
 from embedded.binaries import Installation, postgres_installation
 from embedded.children import Child, StartFailed
 from embedded.reach import home_for, programs_for
+from embedded.server import Server
 
 USER = DATABASE = "kinbind"
 BUILTIN_LOCALES = 17  # first major version that needs no locale from the system
-ATTEMPTS = 3  # at a free port, which somebody else may take first
 TAKE_OVER_LIMIT = 15.0  # seconds that a left-over server gets to end
 
 SERVICE_SETTINGS = {"max_connections": "200", "jit": "off", "timezone": "UTC", "log_timezone": "UTC"}
@@ -40,11 +37,10 @@ class FolderInUse(RuntimeError):
     """Another server that is not ours to end runs on this data folder."""
 
 
-class Postgres:
-    """One server on 127.0.0.1. `port` None means a free one, chosen at each start.
+class Postgres(Server):
+    """A PostgreSQL. Raises ServerMissing and NoAccount when made, StartFailed and FolderInUse when started."""
 
-    Raises ServerMissing and NoAccount when made, StartFailed and FolderInUse when started.
-    """
+    title = "PostgreSQL"
 
     def __init__(
         self,
@@ -58,12 +54,9 @@ class Postgres:
         self.account = account or server_account()
         self.home = home_for(home, self.account)
         self.data = self.home / "data"
-        self.log = self.home / "postgres.log"
+        super().__init__(self.home / "postgres.log", port)
         self._installation = installation or postgres_installation(major_of(self.data))
         self._settings = SERVICE_SETTINGS | (settings or {})
-        self._given_port = port
-        self.port = port or children.free_port()
-        self._process: subprocess.Popen[bytes] | None = None
 
     # -- addresses -------------------------------------------------------------------------------------
 
@@ -77,14 +70,6 @@ class Postgres:
 
     def url_of(self, database: str) -> str:
         return f"postgresql://{USER}:{self.password}@127.0.0.1:{self.port}/{database}"
-
-    @property
-    def pid(self) -> int:
-        """Of the running server. Raises RuntimeError when there is none."""
-        if self._process is None or self._process.poll() is not None:
-            message = "PostgreSQL is not running"
-            raise RuntimeError(message)
-        return self._process.pid
 
     # -- life ------------------------------------------------------------------------------------------
 
@@ -110,27 +95,9 @@ class Postgres:
         )
 
     def start(self) -> None:
-        """Runs the server and returns when it serves."""
-        for attempt in range(1, ATTEMPTS + 1):
-            child = self.prepare()
-            self._process = children.spawn(child, self.log)
-            try:
-                children.wait_ready(child, self._process, self.log)
-                self.ensure_database()
-            except StartFailed:
-                self.stop()
-                if self._given_port or attempt == ATTEMPTS:
-                    raise
-                self.port = children.free_port()
-            else:
-                return
-
-    def stop(self) -> None:
-        """Ends the server; harmless when it does not run."""
-        if self._process is not None:
-            stopped = Child(name="postgres", argv=(), stop_signal=signal.SIGINT)
-            children.stop_all([(stopped, self._process)])
-            self._process = None
+        """The same, and with our database in it."""
+        super().start()
+        self.ensure_database()
 
     def beside(self) -> Path:
         """Where a data folder is made, emptied of what was left there; it is moved to its place when it is whole.
@@ -147,15 +114,6 @@ class Postgres:
         made = contextlib.suppress(psycopg.errors.DuplicateDatabase)
         with psycopg.connect(self.url_of("postgres"), autocommit=True) as connection, made:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     # -- parts -----------------------------------------------------------------------------------------
 
@@ -183,8 +141,7 @@ class Postgres:
             **self.account.popen_arguments(),
         )
         if made.returncode != 0:
-            message = f"initdb failed: {made.stdout}{made.stderr}"
-            raise StartFailed(message)
+            raise StartFailed(f"initdb failed: {made.stdout}{made.stderr}")
         os.chown(password, os.geteuid(), os.getegid())  # initdb had to read it; the server need not
         partial.rename(self.data)
 
@@ -203,8 +160,9 @@ def major_of(data: Path) -> int | None:
     try:
         return int(version.read_text(encoding="ascii"))
     except (OSError, ValueError):
-        message = f"{version} names no version of PostgreSQL: the folder is damaged, or not one of its own"
-        raise StartFailed(message) from None
+        raise StartFailed(
+            f"{version} names no version of PostgreSQL: the folder is damaged, or not one of its own"
+        ) from None
 
 
 def _take_over(data: Path) -> None:
@@ -216,8 +174,7 @@ def _take_over(data: Path) -> None:
                 if process.ppid() == 1 and process.pid == _pid_in(data):
                     process.send_signal(signal.SIGINT)
         if time.monotonic() > until:
-            message = f"{data} is used by process {left[0].pid}, which is not ours to end"
-            raise FolderInUse(message)
+            raise FolderInUse(f"{data} is used by process {left[0].pid}, which is not ours to end")
         time.sleep(0.1)
     # Nobody is in there; but its number may by now be some other process's, which PostgreSQL
     # would take for itself (containers count from 1 at each start).

@@ -18,7 +18,8 @@ from embedded.addresses import Addresses, var_folder
 from embedded.broker import Broker
 from embedded.children import Child, StartFailed
 from embedded.lock import Lock, lock
-from embedded.postgres import ATTEMPTS, Postgres
+from embedded.postgres import Postgres
+from embedded.server import ATTEMPTS
 
 GLANCE = 0.1  # seconds between two looks at the children
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 15.0  # seconds before a child that ended is started again; doubles

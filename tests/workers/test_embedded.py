@@ -16,6 +16,7 @@ from embedded.binaries import Installation
 from embedded.broker import Broker
 from embedded.children import Child, StartFailed
 from embedded.postgres import TEST_SETTINGS, FolderInUse, Postgres
+from embedded.server import Server
 from tests.evidence import cannot_run
 
 AS_ROOT = os.geteuid() == 0
@@ -150,9 +151,9 @@ def test_a_long_log_is_put_aside(tmp_path, monkeypatch):
     assert (tmp_path / "log.1").read_text() == "long ago"
 
 
-def wait_until_gone(server: Postgres | Broker) -> None:
-    assert server._process is not None
-    server._process.wait(10)
+def wait_until_gone(server: Server) -> None:
+    assert server._running is not None
+    server._running[1].wait(10)
 
 
 def _lives(pid: int) -> bool:
