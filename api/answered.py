@@ -10,14 +10,28 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from api.shapes import OneOf, Relationship, State
+from api.shapes import OneOf, State
 from api.texts import FIELDS
 from policies.eligibility import REGISTRY_REASONS
-from policies.words import ChannelName, IdType, Initiator, Kind, Method, Product, Purpose, Subject
+from policies.plan import Step
+from policies.words import (
+    ChannelName,
+    Credential,
+    Fund,
+    IdType,
+    Initiator,
+    Kind,
+    Method,
+    Product,
+    Purpose,
+    Relationship,
+    Subject,
+)
 from workflows.binding import MOVES
 from workflows.case import STATES
 from workflows.entitlements import REASONS
 from workflows.views import reason_words
+from workflows.views.explaining import DEEDS, PARTIES
 from workflows.views.public import ACTIONS
 from workflows.views.stuck import CAUSES
 
@@ -28,10 +42,7 @@ Event = Annotated[str, OneOf(EVENTS)]
 OF_WORDS = "x-words"  # in a schema: the name of the list in `words()` that the document is to refer to
 Reason = Annotated[str, WithJsonSchema({OF_WORDS: "Reason"})]
 Action = Annotated[str, OneOf(ACTS)]
-Step = Literal["face_check", "authorisation", "agency_review"]
 WhyNot = Annotated[str, OneOf(REASONS)]
-Credential = Literal["member", "holder"]
-Fund = Literal["member_own", "holder_personal_account"]
 
 
 def without_defaults(schema: dict[str, Any]) -> None:
@@ -118,11 +129,8 @@ class Ticket(Answer):
 class WaitingOn(Answer):
     """Whom the case waits for, until when, and what happens then; null at rest."""
 
-    party: Literal["holder", "member", "guardian", "mother", "agency", "registry", "system", "counter"]
-    for_: Annotated[str, OneOf((
-        "materials", "registry_check", "registry_confirmation", "face_check", "authorisation", "counter_visit",
-        "review", "correction", "reverification", "decision", "insurance", "pay_password",
-    ))] = Field(alias="for")  # fmt: skip
+    party: Annotated[str, OneOf(tuple(PARTIES))]
+    for_: Annotated[str, OneOf(tuple(DEEDS))] = Field(alias="for")
     since: datetime
     until: datetime
     then: Annotated[str, OneOf((*STATES, "asked_again", "escalated"))]

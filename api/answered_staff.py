@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from api.answered import Action, Answer, BindingView, FaceChecks, Line, PartyView, Reason, Ticket
-from api.shapes import OneOf, Relationship, State
-from policies.words import ChannelName, Method, Product
+from api.shapes import OneOf, State
+from policies.words import ChannelName, Method, Product, Relationship
 from workflows.views.stuck import CAUSES
 
 Cause = Annotated[str, OneOf(tuple(CAUSES))]

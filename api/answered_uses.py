@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from api.answered import Answer, Credential, Fund, PlanView, Policy, Reason, WhyNot
-from policies.words import ChannelName, Product, Purpose
+from api.answered import Answer, PlanView, Policy, Reason, WhyNot
+from policies.words import ChannelName, Credential, Fund, Product, Purpose
 
 
 class Notice(Answer):

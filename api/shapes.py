@@ -12,8 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from api.reading import is_blank
-from policies.relations import RELATIONSHIPS
-from policies.words import IdType, Initiator, Kind, Method, Product, Subject
+from policies.words import Authentication, IdType, Initiator, Kind, Method, Product, Relationship, Subject
 from workflows.case import STATES
 from workflows.views.cursors import MOST
 
@@ -55,8 +54,6 @@ Note = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_not_
 Reference = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_not_blank)]
 Limit = Annotated[int, Query(ge=1, le=100)]
 Behind = Annotated[str | None, Query(alias="cursor", max_length=MOST)]
-Relationship = Literal["SPOUSE", "CHILD", "PARENT", "SIBLING", "GRANDPARENT", "GRANDCHILD", "PARENT_IN_LAW", "WARD",
-                       "OTHER"]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,6 @@ class OneOf:
 
 
 State = Annotated[str, OneOf(STATES)]
-assert set(RELATIONSHIPS) == set(Relationship.__args__)  # type: ignore[attr-defined]  # noqa: S101
 
 
 class Body(BaseModel):
@@ -229,7 +225,7 @@ class RequestUnbind(Acting):
 
     model_config = example(initiator="holder", method="pay_password", reason="no_longer_needed")
     initiator: Initiator
-    method: Literal["pay_password", "face"]
+    method: Authentication
     reason: Reason | None = None
 
 

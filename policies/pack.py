@@ -13,17 +13,25 @@ from policies.plan import AgeGroup
 from policies.regions import AgencyName, agency_name, names
 from policies.words import (
     DEADLINES,
+    AfterSpoof,
     AgencyLevel,
+    Authentication,
     Capability,
     ChannelName,
     Condition,
+    Credential,
+    Fund,
     IdType,
     Initiator,
+    InsuredAs,
     Kind,
     Method,
     Product,
     Purpose,
+    ReviewMode,
+    Scheme,
     Subject,
+    Width,
 )
 
 
@@ -45,8 +53,8 @@ class Branch(Part):
 class InsuredRule(Part):
     """What the insurance registry must say of one party."""
 
-    status: Literal["any", "normal", "not_terminated"]
-    scheme: Literal["employee", "resident"] | None = None
+    status: InsuredAs
+    scheme: Scheme | None = None
     credential_active: bool = False
 
 
@@ -85,7 +93,7 @@ class Eligibility(Part):
 
     holder: InsuredRule
     member: InsuredRule
-    same_region: Literal["china", "province", "pooling_area"]
+    same_region: Width
     prior_filing: bool = False
     holder_min_age: int
 
@@ -97,13 +105,13 @@ class Face(Part):
     grace_minutes: Minutes
     max_attempts: Some | None
     document_types: tuple[IdType, ...]
-    spoof: Literal["retry", "counter"]  # where a provider suspects a picture of a face (§D.6)
+    spoof: AfterSpoof  # where a provider suspects a picture of a face (§D.6)
 
 
 class Review(Part):
     """Whether an agency reviews, and with which words it may say no (C4)."""
 
-    mode: Literal["none", "auto_then_sample", "manual"]
+    mode: ReviewMode
     agency_level: AgencyLevel
     sample_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     reject_reasons: tuple[str, ...]
@@ -124,7 +132,7 @@ class Unbind(Part):
     """Who may end a binding, and how he shows that it is he (C13)."""
 
     initiators: tuple[Literal["holder", "member", "guardian", "agency"], ...]
-    authentication: tuple[Literal["pay_password", "face"], ...]
+    authentication: tuple[Authentication, ...]
     min_age_days: Annotated[int, Field(ge=0)] = 0
 
 
@@ -192,8 +200,8 @@ class Pack(Part):
     region: Annotated[str, Field(pattern=r"^(\d{2}|\d{4}|\d{6})?$")]
     product: Product
     title: Text
-    shown_credential: Literal["member", "holder"]
-    fund_source: Literal["member_own", "holder_personal_account"]
+    shown_credential: Credential
+    fund_source: Fund
     own_code_only: bool
     requires_active: Product | None = None
     authorisation: bool = False

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from policies.plan import AgeRule, Limits, LimitScope, Span
 from policies.relations import RELATIONSHIPS
+from policies.words import Feb29, ReachedOn
 
 Some = Annotated[int, Field(ge=1)]
 # Of a length, what can be added to a time: neither infinite nor a word for no number, and no more than a century.
@@ -73,8 +74,8 @@ class Age(Part):
 
     minor_max_exclusive: int | None = None
     minor_max_inclusive: int | None = None
-    reached_on: Literal["birthday", "day_after"]
-    feb29_in_common_year: Literal["feb28", "mar01"]
+    reached_on: ReachedOn
+    feb29_in_common_year: Feb29
 
     @model_validator(mode="after")
     def _one(self) -> Age:

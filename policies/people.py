@@ -12,7 +12,6 @@ from policies.refusals import NotAllowed
 
 Sex = Literal["male", "female"]
 
-ID_TYPES = ("resident_id", "hmt_residence_permit", "foreign_permanent_resident", "passport", "travel_permit")
 EARLIEST_BIRTH = date(1850, 1, 1)
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)

@@ -13,6 +13,8 @@ from typing import Literal
 import msgspec
 import orjson
 
+from policies.words import AfterSpoof, Credential, Feb29, Fund, InsuredAs, ReachedOn, ReviewMode, Scheme, Width
+
 Step = Literal["face_check", "authorisation", "agency_review"]
 AgeGroup = Literal["newborn", "minor", "adult"]
 LimitScope = Literal["all_channels", "per_channel"]
@@ -44,15 +46,15 @@ class FacePlan:
     grace_minutes: float = 30
     max_attempts: int | None = None  # that a provider's answer used up; None: as many as the window holds
     document_types: tuple[str, ...] = ("resident_id",)  # id_types whose face a provider can compare
-    spoof: Literal["retry", "counter"] = "retry"  # after a suspected spoof: another attempt, or a person looks
+    spoof: AfterSpoof = "retry"
 
 
 @dataclass(frozen=True, slots=True)
 class Insured:
     """What the insurance registry must say of one party."""
 
-    status: Literal["any", "normal", "not_terminated"] = "normal"
-    scheme: str | None = None  # "employee", "resident"; None: either
+    status: InsuredAs = "normal"
+    scheme: Scheme | None = None  # None: either
     credential_active: bool = False
 
 
@@ -62,7 +64,7 @@ class RegistryPlan:
 
     holder: Insured
     member: Insured
-    same_region: Literal["china", "province", "pooling_area"] = "china"
+    same_region: Width = "china"
     region: str = ""  # digits that both insured regions begin with, where same_region is narrower than china
     prior_filing: bool = False
     birth_certificate: bool = False  # ask the certificate registry, and let the applicant confirm its record
@@ -72,7 +74,7 @@ class RegistryPlan:
 class ReviewPlan:
     """Who reviews and what he may say (C4)."""
 
-    mode: Literal["none", "auto_then_sample", "manual"] = "none"
+    mode: ReviewMode = "none"
     agency: str | None = None  # 6-digit region code of the agency whose queue it enters
     sample_share: float = 0.0  # auto_then_sample: the share looked at by a person
     reject_reasons: tuple[str, ...] = ()
@@ -127,8 +129,8 @@ class AgeRule:
 
     minor_max_exclusive: int | None = None
     minor_max_inclusive: int | None = None
-    reached_on: Literal["birthday", "day_after"] = "birthday"
-    feb29_in_common_year: Literal["feb28", "mar01"] = "mar01"
+    reached_on: ReachedOn = "birthday"
+    feb29_in_common_year: Feb29 = "mar01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +149,8 @@ class Plan:
     version: str
     product: str
     method: str
-    shown_credential: Literal["member", "holder"]
-    fund_source: Literal["member_own", "holder_personal_account"]
+    shown_credential: Credential
+    fund_source: Fund
     age_group: AgeGroup
     materials: tuple[Requirement, ...]
     steps: tuple[Step, ...]

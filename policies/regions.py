@@ -9,11 +9,11 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 import yaml
 
-Level = Literal["county", "prefecture", "province"]
+from policies.words import AgencyLevel, Width
+
 _REGION = re.compile(r"\d{6}")
 # Beijing, Tianjin, Shanghai and Chongqing have no prefectures: agency and pooling area are the city itself.
 _MUNICIPALITIES = frozenset({"11", "12", "31", "50"})
@@ -45,14 +45,14 @@ def city_of(region: str) -> str:
     return region[:4]
 
 
-def agency_of(region: str, level: Level) -> str:
+def agency_of(region: str, level: AgencyLevel) -> str:
     """Return the six-digit code of the agency at `level` that is responsible for `region`."""
     if level == "province" or region[:2] in _MUNICIPALITIES:
         return f"{region[:2]}0000"
     return f"{region[:4]}00" if level == "prefecture" else region
 
 
-def area_of(region: str, width: Literal["china", "province", "pooling_area"]) -> str:
+def area_of(region: str, width: Width) -> str:
     """Return the digits that all regions of the same area begin with; "" for all of China."""
     if width == "china":
         return ""

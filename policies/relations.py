@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-RELATIONSHIPS = (
-    "SPOUSE",
-    "CHILD",
-    "PARENT",
-    "SIBLING",
-    "GRANDPARENT",
-    "GRANDCHILD",
-    "PARENT_IN_LAW",
-    "WARD",
-    "OTHER",
-)
+from typing import get_args
+
+from policies.words import Relationship
+
+RELATIONSHIPS: tuple[str, ...] = get_args(Relationship)
 
 # The codes that we write; a ward has none, and for others there is one besides.
 _CODES = {

@@ -1,4 +1,4 @@
-"""The closed lists of words that packs may use: those of API.md."""
+"""The closed lists of words that packs may use, and plans after them: those of API.md."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ Product = Literal["family_account", "account_sharing", "code_display"]
 Method = Literal["id_number", "other_document", "birth_certificate"]
 Initiator = Literal["holder", "member", "guardian"]
 Subject = Literal["holder", "member", "mother"]
+Relationship = Literal[
+    "SPOUSE", "CHILD", "PARENT", "SIBLING", "GRANDPARENT", "GRANDCHILD", "PARENT_IN_LAW", "WARD", "OTHER"
+]
 Purpose = Literal["show_code", "activate_credential", "query_usage", "query_expenses", "pay_from_account"]
 IdType = Literal["resident_id", "hmt_residence_permit", "foreign_permanent_resident", "passport", "travel_permit"]
 Kind = Literal[
@@ -37,6 +40,16 @@ ChannelName = Literal[
     "counter",
 ]
 Capability = Literal["bind", "bind_and_show", "unknown"]
+Credential = Literal["member", "holder"]  # whose is shown
+Fund = Literal["member_own", "holder_personal_account"]
+Scheme = Literal["employee", "resident"]
+InsuredAs = Literal["any", "normal", "not_terminated"]  # what the registry must say of a party
+Width = Literal["china", "province", "pooling_area"]  # where both must be insured
+ReviewMode = Literal["none", "auto_then_sample", "manual"]
+AfterSpoof = Literal["retry", "counter"]  # another attempt, or a person looks
+Authentication = Literal["pay_password", "face"]
+ReachedOn = Literal["birthday", "day_after"]
+Feb29 = Literal["feb28", "mar01"]
 AgencyLevel = Literal["county", "prefecture", "province"]
 Condition = Literal["always", "face", "materials", "under_14"]
 # `first_attempt_to_pass` is not here: it is `face.window_hours`, said once. Nor is what no region may lengthen: how

@@ -13,11 +13,9 @@ from console.visit import Visit, asks
 from models.ids import new_id
 from policies.calendar import shanghai_day
 from policies.guidance import guidance
-from policies.people import ID_TYPES
 from policies.refusals import NotAllowed
 from policies.regions import is_region
-from policies.relations import RELATIONSHIPS
-from policies.words import Initiator, Method, Product
+from policies.words import IdType, Initiator, Method, Product, Relationship
 from workflows import submission
 from workflows.access import scopes
 from workflows.commands import Command, Idempotency, show_created
@@ -27,6 +25,7 @@ from workflows.views import advice
 router = APIRouter(prefix="/counter/new")
 Clerk = Annotated[Visit, Depends(asks("counter"))]
 PRODUCTS, METHODS, INITIATORS = get_args(Product), get_args(Method), get_args(Initiator)
+RELATIONSHIPS, ID_TYPES = get_args(Relationship), get_args(IdType)
 _NAME, _NUMBER = 100, 40  # characters
 _Read = TypeVar("_Read")
 

@@ -54,14 +54,14 @@ _STANDS: Mapping[str, str] = {
     "unbinding": "处于解绑核验阶段",
     "rejected": "未获通过",
 }
-PARTIES: Mapping[str, Words] = {
+PARTIES: Mapping[str, Words] = {  # by `waiting_on.party`
     **parties(None),  # where the product is known, as it calls them
-    "mother": ("母亲", "the mother"),
     "guardian": ("监护人", "the guardian"),
+    "mother": ("母亲", "the mother"),
     "agency": ("医保经办机构", "the agency"),
-    "counter": ("经办窗口", "the counter"),
     "registry": ("参保登记机构", "the insurance registry"),
     "system": ("系统", "the system"),
+    "counter": ("经办窗口", "the counter"),
 }
 DEEDS: Mapping[str, Words] = {  # by `waiting_on.for`
     "materials": ("提交材料", "to hand in the materials"),
