@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field
@@ -11,7 +11,10 @@ from api import examples
 from api.answered import FaceCheckCompleted
 from api.answered_staff import Clock, PersonTold
 from api.call import Call, answer, asks
-from api.shapes import Body, Day, Name, Number, Region, example, takes
+from api.shapes import Body, Day, Name, Number, OneOf, Region, example, takes
+from gateways.sandbox.registries import STATUSES
+from gateways.sandbox.vendor import OUTCOMES
+from policies.words import Scheme
 from tasks import playing
 from tasks.advance import advance
 from workflows.access.principals import ROLES
@@ -20,7 +23,6 @@ from workflows.views.public import dumps
 
 router = APIRouter(tags=["sandbox"])
 Anybody = Annotated[Call, Depends(asks("channel", *ROLES))]
-Status = Literal["normal", "suspended", "terminated", "active", "insured", "paused", "stopped", "arrears", "ended"]
 MOST_SECONDS = 34_560_000  # 400 days
 LONGEST_SKIP = 3600  # real seconds for which a copy waits for the first: time must not be skipped twice
 
@@ -36,15 +38,14 @@ class Complete(Body):
     """How the face check ends."""
 
     model_config = example(outcome="passed")
-    outcome: Literal["passed", "no_match", "liveness_failed", "quality", "network", "timeout", "user_cancelled",
-                     "photo_not_found", "id_not_found", "rate_limited", "provider_down"]  # fmt: skip
+    outcome: Annotated[str, OneOf(tuple(OUTCOMES))]
 
 
 class Insured(Body):
     """What the insurance registry has."""
 
-    scheme: Literal["employee", "resident"] | None = None
-    status: Status | None = None
+    scheme: Scheme | None = None
+    status: Annotated[str, OneOf(STATUSES)] | None = None
     region: Region | None = None
 
 

@@ -16,7 +16,7 @@ from policies.people import normalise_number, same_name
 
 DEFAULT_PASSWORD = "123456"  # noqa: S105 - API.md says so; it opens nothing but the sandbox
 _PERSON_FIELDS = ("name", "insured", "credential_active", "pay_password", "birth_date")
-_STATUSES = {  # what developers write for the three statuses of DOMAIN §E
+_MEANT = {  # what developers write for the three statuses of DOMAIN §E
     "active": "normal",
     "insured": "normal",
     "paused": "suspended",
@@ -24,6 +24,7 @@ _STATUSES = {  # what developers write for the three statuses of DOMAIN §E
     "arrears": "suspended",
     "ended": "terminated",
 }
+STATUSES = ("normal", "suspended", "terminated", *_MEANT)
 
 
 class SandboxRegistries:
@@ -47,7 +48,7 @@ class SandboxRegistries:
             status = str(given.get("status") or "normal")
             insured = Insured(
                 scheme=str(given.get("scheme") or "employee"),
-                status=_STATUSES.get(status, status),
+                status=_MEANT.get(status, status),
                 region=str(given.get("region") or region),
             )
         return PersonAnswer(
