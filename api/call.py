@@ -27,8 +27,9 @@ from api.meters import REPLAYS
 from api.reading import MAX_ERRORS, MAX_JSON, Shape, canonical, parse_json, pointer_to, read_body, shaped
 from api.shapes import ActingFor
 from api.slow import Places
-from api.texts import Language, language_of
+from api.texts import language_of
 from policies.calendar import shanghai_day
+from policies.languages import Language
 from tasks.office import Office
 from workflows import answers
 from workflows.access import acting

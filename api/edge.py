@@ -19,9 +19,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.clerk import ClerkGone
 from api.meters import REFUSALS, REQUESTS, SECONDS
 from api.reading import found_at
-from api.texts import Language, language_of, text
+from api.texts import language_of, text
 from gateways.documents import DocumentsAway
 from models.ledger import AWAY
+from policies.languages import Language
 from policies.refusals import NotAllowed
 from workflows.errors import Refused
 from workflows.views.public import dumps

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-Language = Literal["zh", "en"]
+from policies.languages import Language, Words
 
 # By code, in Chinese and in English.
-TEXTS: dict[str, tuple[str, str]] = {
+TEXTS: dict[str, Words] = {
     # who calls, and what
     "key_required": ("请求未携带密钥", "No key was sent: Authorization: Bearer <key>"),
     "key_invalid": ("密钥无效或已撤销", "The key is unknown or was revoked"),
@@ -176,7 +174,7 @@ TEXTS: dict[str, tuple[str, str]] = {
 }
 
 # What is wrong with one field.
-FIELDS: dict[str, tuple[str, str]] = {
+FIELDS: dict[str, Words] = {
     "required": ("必填", "is required"),
     "unknown_field": ("未知字段", "is not a field of this request"),
     "too_long": ("过长", "is too long"),

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from console.words import Language, Tongue
-
-Words = tuple[str, str]
+from console.words import Tongue
+from policies.languages import Language, Words
 
 
 class Canned(NamedTuple):

@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from jinja2 import Environment
@@ -23,6 +23,7 @@ from console import forms, noted, rooms, shown, words
 from console.forms import Form
 from console.rooms import Shown
 from console.settling import Settling
+from policies.languages import Language
 from tasks.office import Office
 from workflows.access import sessions
 from workflows.access.principals import Principal
@@ -35,7 +36,6 @@ COOKIE = "kinbind_session"
 LANGUAGE = "kinbind_language"
 _LASTS = 365 * 86_400  # seconds for which a language is remembered
 
-Language = Literal["zh", "en"]
 Say = Callable[[str, Language], str]  # what a code means to people
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from console import words_of_codes, words_of_operations, words_of_pages, words_of_running
 from console.shown import Chip
+from policies.languages import Language, Words
 from policies.parties import called
 
-Language = Literal["zh", "en"]
 PAGES = {**words_of_pages.PAGES, **words_of_operations.OPERATIONS}
 _REFUSALS = {**words_of_codes.CODES["refusal"], **words_of_running.REFUSALS}
 CODES = {**words_of_codes.CODES, **words_of_running.RUNNING, "refusal": _REFUSALS}
@@ -59,7 +59,7 @@ class Tongue:
         names = [name for name in pointer.split("/") if name and not name.isdigit()]
         return self.of("field", names[-1]) if names else ""
 
-    def because(self, code: str, words: Mapping[str, tuple[str, str]]) -> str:
+    def because(self, code: str, words: Mapping[str, Words]) -> str:
         """Why something came about: a reason in the words given, a deadline by its name, else as the desk says it."""
         meant = words.get(code, (code, code))
         if meant[0] != code:
@@ -99,11 +99,11 @@ class Tongue:
         found = next((group["any_of"] for group in groups if group["label"] == what), None)
         return self.papers(what, found) if found is not None else self.of("bring", what)
 
-    def pair(self, texts: tuple[str, str]) -> str:
+    def pair(self, texts: Words) -> str:
         """That one of two texts which is in this language, as it is: people may have written in it."""
         return texts[0 if self.language == "zh" else 1]
 
-    def said(self, texts: tuple[str, str]) -> str:
+    def said(self, texts: Words) -> str:
         """The same of two texts of ours, with their gaps filled."""
         return self._filled(self.pair(texts), {})
 

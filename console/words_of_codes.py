@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from policies.languages import Words
 from workflows.views.explaining import PARTIES, STATES
-
-Words = tuple[str, str]  # Chinese, English
 
 CODES: Mapping[str, Mapping[str, Words]] = {
     "state": {

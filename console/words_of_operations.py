@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-OPERATIONS: Mapping[str, tuple[str, str]] = {
+from policies.languages import Words
+
+OPERATIONS: Mapping[str, Words] = {
     # the rooms
     "ops_now": ("运行概况", "Right now"),
     "ops_life": ("业务办理全流程", "The life"),

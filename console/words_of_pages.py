@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-PAGES: Mapping[str, tuple[str, str]] = {
+from policies.languages import Words
+
+PAGES: Mapping[str, Words] = {
     # around every page
     "brand": ("医保亲情账户 · 经办工作台", "Family account console"),
     "colon": ("：", ": "),

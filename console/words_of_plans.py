@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-Words = tuple[str, str]  # Chinese, English
+from policies.languages import Words
 
 # By the first word of a line's name, for those that have another behind it.
 GROUPS: Mapping[str, Words] = {

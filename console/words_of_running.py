@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-Words = tuple[str, str]  # Chinese, English
+from policies.languages import Words
 
 RUNNING: Mapping[str, Mapping[str, Words]] = {
     "cause": {

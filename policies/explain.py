@@ -9,9 +9,10 @@ from datetime import date
 from policies.ages import age_on, face_age, face_age_day
 from policies.book import LawBook
 from policies.compare import as_json, lines_of
+from policies.languages import Words
 from policies.loader import Law
 from policies.pack import MethodRule, Pack
-from policies.parties import Words, named
+from policies.parties import named
 from policies.plan import Plan
 from policies.planning import ApplicationFacts, plan_for
 from policies.regions import place_name

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 from policies.book import LawBook
+from policies.languages import Language
 from policies.parts import Text
 
 
-def guidance(book: LawBook, region: str, product: str, day: date, language: Literal["zh", "en"]) -> dict[str, Any]:
+def guidance(book: LawBook, region: str, product: str, day: date, language: Language) -> dict[str, Any]:
     """Return `{boundaries, care_warning, help, entries}` of the law in force on `day` (Asia/Shanghai).
 
     `region` is the holder's insured region. `boundaries` says what is shown, who pays (C6, C7) and whether the two must

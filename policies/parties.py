@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-Words = tuple[str, str]  # Chinese, English
+from policies.languages import Words
 
 _FAMILY: dict[str, Words] = {"holder": ("绑定人", "the holder"), "member": ("家庭成员", "the member")}
 # Also of a code display, where it is the member who binds: 绑定人 would be the wrong one of the two (F74, F77, C6).

@@ -8,11 +8,11 @@ from typing import Any
 import psycopg
 
 from policies.book import lawbook
+from policies.languages import Words
 from policies.plan import plan_from_json
 from workflows.views import reason_words
 
 Rows = list[tuple[Any, ...]]
-Words = tuple[str, str]  # Chinese, English
 
 _STAYS = """
 create temp table stays as

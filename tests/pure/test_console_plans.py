@@ -6,10 +6,11 @@ import pytest
 
 from api.texts import text
 from console import explained
-from console.words import Language, Tongue
+from console.words import Tongue
 from policies.book import lawbook
 from policies.check import applications
 from policies.explain import Because, explain_plan
+from policies.languages import Language
 from policies.pack import Pack
 from policies.refusals import NotAllowed
 from tests.pure.policy_cases import DAY, asked

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import text
 
+from policies.languages import Language
 from policies.plan import NoticeRef
 from workflows.case import Case
 from workflows.engine import Desk
@@ -14,7 +15,7 @@ from workflows.engine import Desk
 _ACCEPTED = text("select consents from applications where binding_id = :binding")
 
 
-def recorded(desk: Desk, case: Case, language: Literal["zh", "en"]) -> dict[str, Any]:
+def recorded(desk: Desk, case: Case, language: Language) -> dict[str, Any]:
     """Answer `{items, next_cursor}` with one item for each notice, in the order in which the plan asks for them.
 
     An item is `{notice, version, accepted_at, accepted_by, title, text}`: `accepted_by` is who applied, title and text
@@ -25,7 +26,7 @@ def recorded(desk: Desk, case: Case, language: Literal["zh", "en"]) -> dict[str,
     return {"items": items, "next_cursor": None}
 
 
-def _item(desk: Desk, case: Case, given: dict[str, Any], language: Literal["zh", "en"]) -> dict[str, Any]:
+def _item(desk: Desk, case: Case, given: dict[str, Any], language: Language) -> dict[str, Any]:
     notice, version = given["notice"], given["version"]
     known = desk.book.knows_notice(notice, version)
     shown = desk.book.notices([NoticeRef(notice, version)], language)[0] if known else None

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from policies.book import LawBook
 from policies.calendar import SHANGHAI, Due, shanghai_day
+from policies.languages import Words
 from policies.parties import named, parties
 from workflows.case import (
     ACTIVE,
@@ -27,8 +28,6 @@ from workflows.case import (
 from workflows.deadlines import armed
 from workflows.views import reason_words
 from workflows.views.waiting import waiting_on
-
-Words = tuple[str, str]  # Chinese, English
 
 STATES: Mapping[str, Words] = {
     "submitted": ("已提交", "submitted"),
