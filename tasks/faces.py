@@ -60,6 +60,11 @@ update face_sessions set status = 'error', reason = %(reason)s, finished_at = %(
   poll_at = case status when 'error' then poll_at else least(poll_at, (select kinbind_now()) + %(pause)s) end
 where id = %(id)s
 """
+# No attempt has come of it, so that nothing of the binding moves.
+_RESTS = """
+insert into face_rests (binding_id, subject, until) values (%s, %s, %s)
+on conflict (binding_id, subject) do update set until = excluded.until
+"""
 # What a callback tells of has happened, though the provider did not say so when it was asked.
 _SOON = """
 update face_sessions set poll_at = least(poll_at, (select kinbind_now()) + %(pause)s)
@@ -107,7 +112,7 @@ def _begin(office: Office, command: Command, case: Case, now: datetime) -> Comma
         outages.found_down(office, provider.name, now)
         raise Refused("face_provider_down", 503) from None
     except ProviderRefused as no:
-        raise _refused(office, command, case, no) from None
+        raise _refused(office, command, case, subject, no) from None
     session = {"id": session_id, "provider": provider.name, "reference": started.reference,
                "expires_at": started.expires_at}  # fmt: skip
     return replace(
@@ -137,7 +142,7 @@ def _answering(session_id: str, subject: str, provider: str, started: FaceStart)
     return answer
 
 
-def _refused(office: Office, command: Command, case: Case, no: ProviderRefused) -> Refused:
+def _refused(office: Office, command: Command, case: Case, subject: str, no: ProviderRefused) -> Refused:
     """What to answer when the provider would not begin; a counter helps where no retry can."""
     if no.go_offline and case.state == FACE_CHECK:
         outcome = office.desk.say(Command("route_offline", case.id, SYSTEM, {"reason": no.reason}))
@@ -147,6 +152,8 @@ def _refused(office: Office, command: Command, case: Case, no: ProviderRefused) 
     if no.go_offline:
         return Refused(no.reason, 409)
     if no.next_retry_at is not None:
+        with office.ledger.desk() as conn:
+            conn.execute(_RESTS, (case.id, subject, no.next_retry_at))
         return Refused("face_rate_limited", 409, next_retry_at=no.next_retry_at.astimezone(UTC))
     log.error("face_begin_refused", provider_reason=no.reason, binding_id=case.id)
     return Refused("face_provider_down", 503)

@@ -37,6 +37,7 @@ _OUTDATED = {
        set state = 'withdrawn', withdrawn_because = 'not_applied', paused_at = null, finished_at = kinbind_now()
        where state = 'planned' and created_at < kinbind_now() - interval '7 days'""",
     "failures": "delete from password_failures where day < (kinbind_now() at time zone 'Asia/Shanghai')::date - 7",
+    "rests": "delete from face_rests where until < kinbind_now()",
     # a worker that ends takes its own away; after a rollout those that died stand there under names of yesterday
     "signs": "delete from heartbeats where name like 'worker%' and seen_at < clock_timestamp() - interval '1 hour'",
     "delivered": "delete from deliveries where state = 'delivered' and settled_at < kinbind_now() - interval '30 days'",

@@ -92,13 +92,19 @@ def may_start_face(cursor: Cursor) -> None:
     """The window is open or not yet begun, attempts are left, and the provider's own limit is over."""
     if face_purpose(cursor) != "binding" and not readable(cursor, face_subject(cursor)):
         raise out_of_turn()  # the counter knows him; of an application the system says so itself
+    if (until := rests_until(cursor)) is not None:
+        raise Refused("face_rate_limited", next_retry_at=until)
     window = cursor.progress.windows.get(window_key(cursor))
-    if window is None:
-        return
-    if window.not_before is not None and cursor.now < window.not_before:
-        raise Refused("face_rate_limited", next_retry_at=window.not_before)
-    if face_purpose(cursor) == "binding" and (cursor.now >= window.closes or _spent(cursor, window)):
+    over = window is not None and (cursor.now >= window.closes or _spent(cursor, window))
+    if over and face_purpose(cursor) == "binding":
         raise out_of_turn()
+
+
+def rests_until(cursor: Cursor) -> datetime | None:
+    """Until when the provider takes no attempt of whose turn it is, by its answers to earlier ones; None: it does."""
+    window, refused = cursor.progress.windows.get(window_key(cursor)), cursor.case.rests.get(face_subject(cursor))
+    ends = [at for at in (window.not_before if window else None, refused) if at is not None and cursor.now < at]
+    return max(ends, default=None)
 
 
 def _spent(cursor: Cursor, window: Window) -> bool:

@@ -39,7 +39,9 @@ select b.id, b.state, b.version, b.state_since, b.head, b.progress::text, b.plan
   case when b.state = 'unbinding' then
     (select f.wrong from password_failures f
      where f.person = case when b.progress #>> '{unbinding,by}' = 'member' then a.member else a.holder end
-       and f.day = (kinbind_now() at time zone 'Asia/Shanghai')::date) end
+       and f.day = (kinbind_now() at time zone 'Asia/Shanghai')::date) end,
+  case when b.state in ('face_check', 'offline_fallback', 'active', 'suspended', 'unbinding') then
+    (select jsonb_object_agg(f.subject, f.until) from face_rests f where f.binding_id = b.id) end
 from rows from (jsonb_to_recordset($1::jsonb) as (id text, principal text, key text))
   with ordinality as c(id, principal, key, place)
 left join bindings b on b.id = c.id
@@ -163,6 +165,7 @@ class Reader:
             lease=Lease(row[20], row[21], row[22]) if row[22] is not None else None,
             added_since=tuple(row[28] or ()),
             wrong_passwords=row[30] or 0,
+            rests={who: datetime.fromisoformat(until) for who, until in row[31].items()} if row[31] else {},
             calendar=self.calendar,
         )
 

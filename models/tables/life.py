@@ -220,3 +220,12 @@ face_sessions = Table(
     Index("face_sessions_pending_idx", "expires_at", postgresql_where=text("status = 'pending'")),
     Index("face_sessions_kept_idx", "provider", "id", postgresql_where=text("forgotten_at is null")),
 )
+
+# Until when the provider begins no attempt of somebody, as it said when one was to begin: no attempt came of it.
+face_rests = Table(
+    "face_rests",
+    metadata,
+    id_("binding_id", primary_key=True),  # no foreign key: a row lasts a day
+    Column("subject", Text, primary_key=True),
+    time_("until"),
+)

@@ -13,7 +13,8 @@ from tests import life
 from tests.life import advance, end_face, events, look, sessions, start_face, to_state
 from workflows.commands import Command
 from workflows.errors import Refused
-from workflows.views import stuck
+from workflows.views import listing, stuck
+from workflows.views.public import available_actions
 
 
 @pytest.fixture
@@ -85,8 +86,16 @@ def test_too_many_today_is_no_attempt_before_midnight(office: Office) -> None:
     again = to_state(office, "face_check", seed=2, member_seed=1)
     with refused("face_rate_limited") as caught:
         start_face(office, again)  # the provider says so
-    assert caught.value.extra["next_retry_at"] > office.ledger.now()
+    midnight = caught.value.extra["next_retry_at"]
+    assert midnight > office.ledger.now()
     assert look(office, again).progress.windows == {}
+    case, now = office.desk.look(again)  # and from then on it is known
+    assert "start_face_check" not in available_actions(case, life.channel(), now)
+    assert listing.face_checks(office.ledger, case, now)["next_retry_at"] == midnight
+    advance(office, seconds=(midnight - office.ledger.now()).total_seconds() + 1)
+    case, now = office.desk.look(again)
+    assert "start_face_check" in available_actions(case, life.channel(), now)
+    assert listing.face_checks(office.ledger, case, now)["next_retry_at"] is None
 
 
 def test_a_provider_that_is_down_moves_nothing(office: Office) -> None:

@@ -13,7 +13,7 @@ from models.ledger import Ledger
 from workflows.case import Actor, Case, Cursor
 from workflows.engine import Desk
 from workflows.errors import Refused
-from workflows.facing import window_key
+from workflows.facing import rests_until, window_key
 from workflows.views import cursors, public
 
 # A state is looked for among those that the other conditions leave; `cast … is null` is a condition not asked.
@@ -137,11 +137,11 @@ def face_checks(ledger: Ledger, case: Case, now: datetime) -> dict[str, Any]:
         key = None
     window = case.progress.windows.get(key) if key is not None else None
     most = case.plan.face.max_attempts
-    later = window.not_before if window is not None else None
+    later = rests_until(Cursor(case, now)) if key is not None else None
     return {
         "items": [_attempt(row, now) for row in rows],
         "attempts_left": max(0, most - (window.used if window else 0)) if key is not None and most else None,
-        "next_retry_at": later if later is not None and now < later else None,
+        "next_retry_at": later,
         "window_closes_at": window.closes if window is not None and key in case.subjects else None,
     }
 
