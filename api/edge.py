@@ -24,7 +24,7 @@ from gateways.documents import DocumentsAway
 from models.ledger import AWAY
 from policies.languages import Language
 from policies.refusals import NotAllowed
-from workflows.errors import Refused
+from workflows.errors import Refused, by_law
 from workflows.views.public import dumps
 
 PROBLEM = "application/problem+json"
@@ -79,7 +79,7 @@ def translate(fault: Exception) -> Refused:
         case Refused():
             refused = fault
         case NotAllowed():
-            refused = Refused(fault.code, fault.status, fault.pointer, **fault.extra)
+            refused = by_law(fault)
         case RequestValidationError():
             refused = Refused("request_invalid", 422, errors=_of_parameters(fault))
         case HTTPException():

@@ -143,7 +143,7 @@ async def _as_whom(call: Call, binding_id: str) -> None:
         return
     case, now = await call.look(binding_id, scopes.staff)
     notice, lease, caller = case.progress.notice, case.lease, call.caller.id
-    his_own = notice is None or notice.by == f"reviewer:{caller}" or (lease and lease.held_by(caller, now))
+    his_own = notice is None or notice.by == f"reviewer:{caller}" or (lease and lease.holder(now) == caller)
     call.roles = ("reviewer",) if his_own else ("supervisor",)
 
 

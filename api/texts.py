@@ -152,9 +152,9 @@ TEXTS: dict[str, Words] = {
     "second_person_required": ("须由另一名主管批准", "Another supervisor than who asked must approve"),
     "not_undoable": ("该修复不能撤销", "This repair cannot be undone"),
     "nothing_to_repair": ("没有可修复的内容", "There is nothing for this repair to do"),
-    "state_not_allowed": ("该业务的办理方案不允许转到此状态", "The plan does not allow this state: see allowed"),
+    "state_not_allowed": ("该业务的办理方案不允许转到此状态", "The plan does not allow this state"),
     "policy_unknown": ("没有该政策包版本", "No pack has this version"),
-    "plan_impossible": ("按该版本无法继续办理", "Under this version the case could not come to an end: see wrong"),
+    "plan_impossible": ("按该版本无法继续办理", "Under this version the case could not come to an end"),
     # why a binding does not allow a use
     "not_active": ("没有有效的绑定", "No binding between the two is in force"),
     "suspended": ("绑定已暂停", "The binding is suspended"),

@@ -38,7 +38,7 @@ from gateways.documents import DocumentsAway
 from models.ledger import AWAY
 from policies.refusals import NotAllowed
 from tasks.office import Office
-from workflows.errors import Refused
+from workflows.errors import Refused, by_law
 
 HERE = Path(__file__).parent
 _DOORS = (
@@ -162,7 +162,7 @@ def _translated(fault: Exception) -> Refused:
     if isinstance(fault, Refused):
         return fault
     if isinstance(fault, NotAllowed):
-        return Refused(fault.code, fault.status)
+        return by_law(fault)
     if isinstance(fault, RequestValidationError):
         return Refused("request_invalid", 422)
     if isinstance(fault, HTTPException):

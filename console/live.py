@@ -19,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from tasks.office import Office
 from workflows.access import sessions
 from workflows.access.principals import Principal
-from workflows.access.scopes import patterns
+from workflows.case import region_prefix
 from workflows.views import moved, pacing
 from workflows.views.moved import Moved
 
@@ -55,7 +55,7 @@ class Feed:
         `token` is that of his session: once it has ended nothing that moved is told, and within `TICK` the stream
         ends.
         """
-        beginnings = tuple(one.removesuffix("%") for one in patterns(who.regions))
+        beginnings = tuple(map(region_prefix, who.regions))
         mine = _Listener(who.id, token, asyncio.Queue(100), beginnings)
         self._make_room(who.id)
         self._listeners.append(mine)

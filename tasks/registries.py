@@ -19,12 +19,11 @@ from policies.eligibility import insurance_verdict, judge
 from policies.people import carries_birth_date, mask_name, mask_number, normalise_number, same_name
 from tasks.changes import number_found, unnumbered
 from tasks.office import Office
-from workflows.case import ACTIVE, MATERIALS_UPLOADED, SUSPENDED, SYSTEM, Case
+from workflows.case import ACTIVE, INSURANCE, MATERIALS_UPLOADED, SUSPENDED, SYSTEM, Case
 from workflows.commands import Command
 from workflows.deadlines import ASK_AGAIN, armed
 from workflows.errors import Refused
 
-INSURANCE = "insurance"  # what a binding is suspended for while the insurance rests
 AT_ONCE = 8  # questions at the same time: the registries are slow, and others' servers
 CLAIM = 2 * AT_ONCE  # cases leased at a time: each is asked about well within its lease
 ROUNDS = 40  # such claims in one call; what is left waits for the next

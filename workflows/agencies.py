@@ -8,7 +8,7 @@ from policies.calendar import shanghai_day
 from policies.refusals import NotAllowed
 from policies.regions import agency_name, names
 from workflows.access.principals import every
-from workflows.case import Actor, region_prefix
+from workflows.case import lies_in, region_prefix
 from workflows.engine import Desk
 
 
@@ -34,6 +34,6 @@ def serves(desk: Desk, agency: str, *, named: bool = False) -> bool:
     city of the country is in the book, and a grant of the whole country makes no agency.
     """
     grants = [grant for one in every(desk.ledger) if "counter" in one.roles for grant in one.regions]
-    finders = [grant for grant in grants if Actor("counter", regions=(grant,)).sees(agency)]
+    finders = [grant for grant in grants if lies_in(agency, [grant])]
     known = named or agency in names() or any(region_prefix(grant) for grant in finders)
     return known and bool(finders)

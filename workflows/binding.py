@@ -18,6 +18,7 @@ from workflows import attending, changes, facing, guards, sampling
 from workflows.case import (
     ACTIVE,
     AGENCY_REVIEW,
+    CAME_INTO_FORCE,
     CLOCK,
     EXPIRED,
     FACE_CHECK,
@@ -73,7 +74,6 @@ def _reverifying(cursor: Cursor) -> bool:
     return reverification_asked(cursor.case)
 
 
-BESIDE = (ACTIVE, SUSPENDED, UNBINDING)  # where a face may run beside the state
 FACE_NEXT: Becomes = ((FACE_CHECK, guards.at_the_face), (SAME, None))
 BACK: Becomes = ((SUSPENDED, guards.was_suspended), (ACTIVE, None))
 CHANGED: Becomes = ((UNBOUND, guards.died), (SUSPENDED, None))
@@ -99,10 +99,10 @@ MOVES = (
     Move("confirm_registry_record", (MATERIALS_UPLOADED,), FACE_NEXT, _by("channel"),
          "registry_confirmed", effect=applying.confirm_record, when=guards.record_to_confirm),
 
-    Move("face_started", (FACE_CHECK, *BESIDE), SAME, _by("channel"),
+    Move("face_started", (FACE_CHECK, *CAME_INTO_FORCE), SAME, _by("channel"),
          "face_check_started", guards=(facing.may_start_face,), checks=(facing.right_subject, facing.same_question),
          effect=faces.start_face, when=facing.face_asked),
-    Move("face_failed", (FACE_CHECK, OFFLINE_FALLBACK, *BESIDE), SAME, _by("system"),
+    Move("face_failed", (FACE_CHECK, OFFLINE_FALLBACK, *CAME_INTO_FORCE), SAME, _by("system"),
          "face_check_failed", checks=(facing.as_begun,), effect=faces.fail_face),
     Move("face_passed", (FACE_CHECK,), FACE_NEXT, _by("system"),
          "face_check_passed", checks=(facing.pass_counts,), effect=faces.pass_face),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -27,10 +27,12 @@ WITHDRAWN = "withdrawn"
 EXPIRED = "expired"
 
 NOT_YET_IN_FORCE = (SUBMITTED, MATERIALS_UPLOADED, FACE_CHECK, OFFLINE_FALLBACK, AGENCY_REVIEW, RETURNED)
+CAME_INTO_FORCE = (ACTIVE, SUSPENDED, UNBINDING)  # and have not ended: a face may run beside them
 FINAL = (UNBOUND, REJECTED, WITHDRAWN, EXPIRED)
-STATES = (*NOT_YET_IN_FORCE, ACTIVE, SUSPENDED, UNBINDING, *FINAL)
+STATES = (*NOT_YET_IN_FORCE, *CAME_INTO_FORCE, *FINAL)
 
-REVERIFICATION = "reverification"  # why it is suspended, and the key of its face window
+# Until what a binding is suspended: the registry's word, an agency's decision, or a face (then also its window's key).
+INSURANCE, DECISION, REVERIFICATION = "insurance", "decision", "reverification"
 
 
 class Window(msgspec.Struct, omit_defaults=True):
@@ -167,9 +169,9 @@ class Lease(msgspec.Struct):
     until: datetime | None
     epoch: int
 
-    def held_by(self, staff: str, now: datetime) -> bool:
-        """Whether it is this person's at this moment; an expired lease is nobody's even before it is swept."""
-        return self.claimed_by == staff and self.until is not None and now < self.until
+    def holder(self, now: datetime) -> str | None:
+        """Whose it is at this moment; an expired lease is nobody's even before it is swept."""
+        return self.claimed_by if self.until is not None and now < self.until else None
 
 
 class Case(msgspec.Struct):
@@ -296,7 +298,7 @@ class Actor(msgspec.Struct, frozen=True):
 
     def sees(self, region: str) -> bool:
         """Whether a region lies in the grants; a province's grant covers its cities."""
-        return any(region.startswith(region_prefix(grant)) for grant in self.regions)
+        return lies_in(region, self.regions)
 
     def party(self, case: Case) -> str | None:
         """For which party a channel speaks: the person it names, else the one who applied."""
@@ -311,6 +313,11 @@ class Actor(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         """As it stands in the history."""
         return f"{self.kind}:{self.id}" if self.id else self.kind
+
+
+def lies_in(region: str, grants: Iterable[str]) -> bool:
+    """Whether a region lies in one of these grants."""
+    return any(region.startswith(region_prefix(grant)) for grant in grants)
 
 
 def region_prefix(region: str) -> str:

@@ -19,7 +19,7 @@ from models.keyring import Keyring
 from policies.people import Identity, normalise_name, parse_identity
 from policies.refusals import NotAllowed
 from workflows.case import Case, Change, Cursor
-from workflows.errors import Refused
+from workflows.errors import Refused, by_law
 
 VALUE = "/value"
 
@@ -51,7 +51,7 @@ def renumbered(keys: Keyring, case: Case, number: str, today: date) -> Change:
     try:
         identity = parse_identity(party["id_type"], number, born, today)
     except NotAllowed as no:
-        raise Refused(no.code, no.status, VALUE) from None
+        raise by_law(no, VALUE) from None
     return numbered(keys, case, identity)
 
 

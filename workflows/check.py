@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import msgspec
-
 from policies.book import LawBook
 from policies.calendar import Due
 from policies.check import plans_of
@@ -31,10 +29,9 @@ from workflows.case import (
     SUSPENDED,
     UNBINDING,
     Case,
-    Cursor,
 )
 from workflows.deadlines import BY_NAME, DEADLINES, WITHOUT_LENGTH, armed
-from workflows.engine import make_move
+from workflows.engine import tried
 from workflows.errors import Refused
 from workflows.probes import BEGIN, Saying, cases, sayings, situation
 
@@ -153,13 +150,9 @@ class Walk:
 
     def hear(self, case: Case, saying: Saying) -> Case:
         """Say one thing of a copy of the case, let the system say what follows, and return the copy."""
-        copy = msgspec.structs.replace(case, progress=msgspec.structs.replace(case.progress))
-        cursor = Cursor(copy, saying.at)
-        make_move(cursor, saying.said, saying.actor, saying.facts)
-        while follows := binding.next_said(cursor):
-            make_move(cursor, *follows)
+        cursor = tried(case, saying.at, saying.said, saying.actor, saying.facts)
         self.passed |= {line.to_state for line in cursor.lines}
-        return copy
+        return cursor.case
 
     def _clock(self, case: Case) -> Iterator[Wrong]:
         """Nothing waits without a deadline, and each deadline that is due is obeyed and done with."""

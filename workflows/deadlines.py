@@ -17,7 +17,9 @@ from policies.calendar import Due, end_of_day, shanghai_day, start_of_day
 from workflows.case import (
     ACTIVE,
     AGENCY_REVIEW,
+    CAME_INTO_FORCE,
     FACE_CHECK,
+    INSURANCE,
     MATERIALS_UPLOADED,
     OFFLINE_FALLBACK,
     RETURNED,
@@ -130,7 +132,7 @@ def _face_age_day(case: Case) -> Due:
 
 def _insurance_watched(case: Case) -> bool:
     # looked at also while it rests for want of insurance: the registry's "back" lifts that
-    return case.in_force or case.progress.suspended_for == "insurance"
+    return case.in_force or case.progress.suspended_for == INSURANCE
 
 
 def _recheck(case: Case) -> Due:
@@ -197,9 +199,9 @@ DEADLINES = (
     Deadline("reverification_to_done", (ACTIVE, UNBINDING),
              lambda c: c.in_force and c.progress.reverify_since is not None,
              lambda c: span(c, "reverification_to_done", c.progress.reverify_since or c.since), "suspend", SUSPENDED),
-    Deadline("insurance_to_rechecked", (ACTIVE, SUSPENDED, UNBINDING), _insurance_watched,
+    Deadline("insurance_to_rechecked", CAME_INTO_FORCE, _insurance_watched,
              _recheck, None, ACTIVE),
-    Deadline("active_to_term", (ACTIVE, SUSPENDED, UNBINDING), _has_term,
+    Deadline("active_to_term", CAME_INTO_FORCE, _has_term,
              _term_over, "end", "unbound", "term_over"),
     Deadline("suspended_to_ended", (SUSPENDED, UNBINDING), _suspended,
              _resting("suspended_to_ended"), "end", "unbound"),

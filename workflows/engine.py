@@ -24,7 +24,7 @@ from workflows import binding, limits, submission
 from workflows.answers import kept_body, kept_reply
 from workflows.case import FINAL, SUSPENDED, Actor, Case, Cursor, Line
 from workflows.commands import Command, Outcome, Reply
-from workflows.errors import Refused, not_found
+from workflows.errors import Refused, by_law, not_found
 from workflows.reading import Read, Reader
 from workflows.views import public
 from workflows.writing import Answer, Before, Step, write
@@ -123,7 +123,7 @@ class Desk:
         try:
             return self._replay(command, read) or self._step(ticket, read)
         except NotAllowed as no:
-            refused: Exception = Refused(no.code, no.status, no.pointer, **no.extra)
+            refused: Exception = by_law(no)
         except Refused as no:
             refused = _with_actions(no, command, read)
         except Exception as fault:
@@ -169,8 +169,7 @@ class Desk:
         make_move(cursor, command.said, command.actor, command.facts)
         if submits:
             submission.rows(cursor, command.facts["request"])
-        while follows := binding.next_said(cursor):
-            make_move(cursor, *follows)
+        _follow(cursor)
         if cursor.lines[-1].event == "activated":
             limits.take_month_seat(cursor)
         fenced = command.actor.kind == "reviewer" and case.lease is not None
@@ -238,6 +237,23 @@ def make_move(cursor: Cursor, said: str, actor: Actor, facts: Mapping[str, Any])
         at=cursor.now, actor=str(actor), reason=reason, note=facts.get("note"), since=case.since,
         progress=_PROGRESS.encode(case.progress), plan_was=cursor.facts.get("plan_was"),
     ))  # fmt: skip
+
+
+def _follow(cursor: Cursor) -> None:
+    """Make the moves that the system says next, in the same commit."""
+    while follows := binding.next_said(cursor):
+        make_move(cursor, *follows)
+
+
+def tried(case: Case, now: datetime, said: str, actor: Actor, facts: Mapping[str, Any]) -> Cursor:
+    """Say one thing of a copy of a case, with all that follows by itself. Raises `Refused` as the desk would."""
+    copy = msgspec.structs.replace(
+        case, progress=msgspec.structs.replace(case.progress), application=msgspec.structs.replace(case.application)
+    )
+    cursor = Cursor(copy, now)
+    make_move(cursor, said, actor, facts)
+    _follow(cursor)
+    return cursor
 
 
 def _with_actions(no: Refused, command: Command, read: Read) -> Exception:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from policies.refusals import NotAllowed
+
 
 class Refused(Exception):
     """A command that the desk does not carry out; nothing was changed.
@@ -27,6 +29,11 @@ class Malformed(Refused):
     def __init__(self, errors: list[dict[str, Any]]) -> None:
         """Refuse with every fault found, so that all can be mended at once."""
         super().__init__("request_invalid", 422, errors=errors)
+
+
+def by_law(no: NotAllowed, pointer: str | None = None) -> Refused:
+    """The law's no as the desk says it; at `pointer`, where that is what was sent."""
+    return Refused(no.code, no.status, no.pointer if pointer is None else pointer, **no.extra)
 
 
 def not_found() -> Refused:

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from policies.ages import age_group
 from policies.calendar import shanghai_day
-from workflows.case import ACTIVE, FACE_CHECK, REVERIFICATION, SUSPENDED, UNBINDING, Cursor, Window
+from workflows.case import ACTIVE, CAME_INTO_FORCE, FACE_CHECK, REVERIFICATION, SUSPENDED, UNBINDING, Cursor, Window
 from workflows.deadlines import reverification_asked
 from workflows.errors import Refused, out_of_turn
 
@@ -30,7 +30,7 @@ def face_purpose(cursor: Cursor) -> str:
 
 
 def _purpose(cursor: Cursor) -> str | None:
-    if cursor.state in (ACTIVE, SUSPENDED, UNBINDING):
+    if cursor.state in CAME_INTO_FORCE:
         return _beside(cursor)
     return "binding" if cursor.case.next_subject is not None else None
 
@@ -158,7 +158,7 @@ def pass_counts(cursor: Cursor) -> None:
     face shown for what was reported before was not shown for what has been reported since (F136).
     """
     subject = cursor.facts["subject"]
-    if cursor.state in (ACTIVE, SUSPENDED, UNBINDING):
+    if cursor.state in CAME_INTO_FORCE:
         *asked, since = question(cursor)
         too_early = since is not None and cursor.facts["started_at"] < since
         if [cursor.facts["purpose"], subject] != asked or too_early:

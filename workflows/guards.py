@@ -13,7 +13,7 @@ from policies.ages import age_on
 from policies.calendar import next_midnight, shanghai_day
 from policies.eligibility import REGISTRY_REASONS
 from policies.planning import ADULT_AT_LAW
-from workflows.case import Case, Cursor, Notice
+from workflows.case import INSURANCE, Case, Cursor, Notice
 from workflows.deadlines import BY_NAME, confirming, due
 from workflows.errors import Malformed, Refused, out_of_turn
 from workflows.facing import may_start_face, readable, too_young
@@ -179,7 +179,7 @@ def lease_held(cursor: Cursor) -> None:
     if cursor.actor.kind != "reviewer":
         return
     lease = cursor.case.lease
-    if lease is None or not lease.held_by(cursor.actor.id, cursor.now):
+    if lease is None or lease.holder(cursor.now) != cursor.actor.id:
         raise Refused("lease_required")
 
 
@@ -304,7 +304,7 @@ def guarded(cursor: Cursor) -> bool:
 
 def suspicion_only_by_supervisor(cursor: Cursor) -> None:
     """A suspicion is lifted by a supervisor only; an insurance stop by the registry or a supervisor."""
-    if cursor.actor.kind != "supervisor" and cursor.progress.suspended_for != "insurance":
+    if cursor.actor.kind != "supervisor" and cursor.progress.suspended_for != INSURANCE:
         raise out_of_turn()
 
 

@@ -109,8 +109,7 @@ def release(desk: Desk, binding_id: str, actor: Actor) -> tuple[Case, datetime]:
     """
     case, now = _open_case(desk, binding_id, actor), desk.ledger.now()
     lease = case.lease
-    held = lease is not None and lease.claimed_by is not None and lease.until is not None and now < lease.until
-    if held and lease is not None and lease.claimed_by != actor.id:
+    if lease is not None and lease.holder(now) not in (None, actor.id):
         raise Refused("claimed_by_other")
     _changed(desk, _RELEASE, binding_id, actor)
     return desk.look(binding_id)
@@ -147,6 +146,7 @@ def _changed(desk: Desk, statement: str, binding_id: str, actor: Actor) -> bool:
 def lease_view(case: Case, actor: Actor, now: datetime) -> dict[str, Any] | None:
     """Who works on it until when, and whether that is the one who looks; None while nobody does."""
     lease = case.lease
-    if lease is None or lease.claimed_by is None or lease.until is None or lease.until <= now:
+    holder = lease.holder(now) if lease is not None else None
+    if lease is None or holder is None:
         return None
-    return {"claimed_by": lease.claimed_by, "mine": lease.claimed_by == actor.id, "until": lease.until}
+    return {"claimed_by": holder, "mine": holder == actor.id, "until": lease.until}

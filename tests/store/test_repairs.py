@@ -332,4 +332,4 @@ def test_a_lease_that_is_given_is_as_long_as_one_taken(office: Office, monkeypat
     lease, now = life.look(office, binding_id).lease, office.ledger.now()
     assert lease is not None
     assert lease.claimed_by == named.id
-    assert not lease.held_by(named.id, now + timedelta(seconds=120))
+    assert lease.holder(now + timedelta(seconds=120)) is None

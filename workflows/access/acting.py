@@ -11,7 +11,7 @@ from policies.people import parse_for_search
 from policies.refusals import NotAllowed
 from workflows.access import scopes
 from workflows.case import Actor, Case
-from workflows.errors import Refused
+from workflows.errors import by_law
 
 _NOTE = """
 insert into access_log (at, principal, act, binding_id, person, purpose)
@@ -33,7 +33,7 @@ def persons(keys: Keyring, id_number: str, pointer: str, today: date) -> list[st
     try:
         found = parse_for_search(id_number, today)
     except NotAllowed as no:
-        raise Refused(no.code, no.status, pointer) from None
+        raise by_law(no, pointer) from None
     return [keys.person(identity.family, identity.number) for identity in found]
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from models.ids import short_code
 from workflows import limits
-from workflows.case import REVERIFICATION, SUSPENDED, Cursor, Offline, Unbinding
+from workflows.case import DECISION, INSURANCE, REVERIFICATION, SUSPENDED, Cursor, Offline, Unbinding
 from workflows.changes import only_moved
 from workflows.effects import applying, faces
 from workflows.errors import Refused
@@ -74,8 +74,8 @@ def suspend(cursor: Cursor) -> None:
     An unbinding is dropped with it; whoever still wants the end asks again, as a suspended binding may be ended too.
     """
     forget_unbinding(cursor)
-    by_kind = {"clock": REVERIFICATION, "system": "insurance", "supervisor": "decision"}
-    why = cursor.facts.get("suspended_for") or by_kind.get(cursor.actor.kind, "decision")
+    by_kind = {"clock": REVERIFICATION, "system": INSURANCE}
+    why = cursor.facts.get("suspended_for") or by_kind.get(cursor.actor.kind, DECISION)
     _rest(cursor, why, cursor.facts.get("reason"), cursor.now)
 
 
@@ -99,12 +99,12 @@ def report_change(cursor: Cursor) -> None:
     if what == "death":
         end_binding(cursor)
         return
-    why = REVERIFICATION if what in ("name", "id_number") else "decision"
+    why = REVERIFICATION if what in ("name", "id_number") else DECISION
     if what == "insurance_ended":
-        why = "insurance"
+        why = INSURANCE
     if progress.suspended_for not in (None, why):
         # what was suspended before stays in doubt: a face lifts no suspicion, nor does the registry an identity
-        why = "decision"
+        why = DECISION
     since = progress.resting_since if progress.suspended_for else cursor.now  # reporting again buys no time
     progress.reported = cursor.facts.get("change") or progress.reported
     progress.reported_at = cursor.now
@@ -117,7 +117,7 @@ def resume(cursor: Cursor) -> None:
     Where besides it is said that he is called otherwise, this is what the agency had to decide, and his face is asked
     next (`binding.next_said`). Of what only a face was asked for, a supervisor who resumes lets nothing stand.
     """
-    unseen = cursor.progress.reported if cursor.progress.suspended_for == "decision" else None
+    unseen = cursor.progress.reported if cursor.progress.suspended_for == DECISION else None
     if cursor.actor.kind == "supervisor" and only_moved(cursor.case):
         take_change(cursor)
         unseen = None

@@ -14,6 +14,7 @@ import msgspec
 from policies.ages import face_to_come
 from workflows.case import (
     AGENCY_REVIEW,
+    CAME_INTO_FORCE,
     FACE_CHECK,
     FINAL,
     MATERIALS_UPLOADED,
@@ -30,8 +31,7 @@ from workflows.guards import Condition, record_to_confirm
 
 LIVING = tuple(state for state in STATES if state not in FINAL)
 TARGETS = (MATERIALS_UPLOADED, FACE_CHECK, OFFLINE_FALLBACK, AGENCY_REVIEW)  # where a case may be moved to
-IN_FORCE = tuple(state for state in LIVING if state not in NOT_YET_IN_FORCE)
-ASKED = (MATERIALS_UPLOADED, FACE_CHECK, *IN_FORCE)  # where a registry or a provider may owe an answer
+ASKED = (MATERIALS_UPLOADED, FACE_CHECK, *CAME_INTO_FORCE)  # where a registry or a provider may owe an answer
 
 
 # -- conditions, guards, checks ----------------------------------------------------------------------------------
@@ -85,7 +85,7 @@ def letters_aside(cursor: Cursor) -> None:
 def right_way_back(cursor: Cursor) -> None:
     """What is restored is a state that the case may have come from without passing an end or coming into force."""
     to = cursor.facts["restore"]["state"]
-    both = NOT_YET_IN_FORCE if cursor.state in NOT_YET_IN_FORCE else IN_FORCE
+    both = NOT_YET_IN_FORCE if cursor.state in NOT_YET_IN_FORCE else CAME_INTO_FORCE
     if to not in both:
         raise out_of_turn()
 

@@ -22,7 +22,7 @@ from policies.regions import is_region
 from policies.words import ChannelName, Product
 from workflows.access import principals
 from workflows.access.principals import Principal
-from workflows.case import STATES, region_prefix
+from workflows.case import STATES, lies_in
 from workflows.commands import Idempotency
 from workflows.deadlines import BY_NAME
 from workflows.errors import Refused, not_found
@@ -34,7 +34,6 @@ from workflows.views.stuck import CAUSES
 WAITING = ("planning", "planned", "awaiting_approval")  # nothing has been done yet
 CARRIED = ("planning", "running", "undoing")  # the hands have something to do
 ENDED = ("done", "undone", "failed", "withdrawn")
-UNAPPLIED = "not_applied"  # why the hands have withdrawn it
 PACE, FASTEST = 100, 1000  # bindings a second; the usual, and the most that may be asked for
 
 _MAKE = """
@@ -289,7 +288,7 @@ def order_of(row: Mapping[str, Any]) -> Order:
 
 def covers(caller: Principal, regions: Sequence[str]) -> bool:
     """Whether the caller is granted all of these regions."""
-    return all(any(one.startswith(region_prefix(grant)) for grant in caller.regions) for one in regions)
+    return all(lies_in(one, caller.regions) for one in regions)
 
 
 def reach(regions: Sequence[str], wanted: Mapping[str, Any]) -> list[str]:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from policies.calendar import Due
 from policies.compare import differences
-from workflows import binding
-from workflows.case import Case, Cursor
+from workflows import engine
+from workflows.case import Case
 from workflows.commands import Command
 from workflows.deadlines import BY_NAME, armed
-from workflows.engine import make_move
 from workflows.repairs.verbs import Looked
 from workflows.writing import instant
 
@@ -31,14 +28,10 @@ class Tried:
 
 
 def tried(looked: Looked, command: Command) -> Tried:
-    """Decide a command on a copy, with all that follows by itself. Raises `Refused` as the desk would."""
-    copy = msgspec.structs.replace(looked.case, progress=msgspec.structs.replace(looked.case.progress))
-    cursor = Cursor(copy, looked.now)
-    make_move(cursor, command.said, command.actor, command.facts)
-    while follows := binding.next_said(cursor):
-        make_move(cursor, *follows)
+    """Decide a command without carrying it out. Raises `Refused` as the desk would."""
+    cursor = engine.tried(looked.case, looked.now, command.said, command.actor, command.facts)
     rearmed = [row["name"] for row in cursor.changes.get("armed", [])]
-    return Tried(copy, [line.event for line in cursor.lines], rearmed)
+    return Tried(cursor.case, [line.event for line in cursor.lines], rearmed)
 
 
 def change(looked: Looked, after: Tried, *, aligned: bool) -> Change:

@@ -127,9 +127,8 @@ def still_as_done(order: Order, looked: Looked) -> None:
 
     Raises `Refused` 409 `claimed_by_other`.
     """
-    lease, named = looked.case.lease, order.args.get("staff")
-    holder = lease.claimed_by if order.verb == "reassign" and lease is not None else None
-    if lease is not None and holder is not None and holder != named and lease.held_by(holder, looked.now):
+    lease = looked.case.lease if order.verb == "reassign" else None
+    if lease is not None and lease.holder(looked.now) not in (None, order.args.get("staff")):
         raise Refused("claimed_by_other")
 
 

@@ -11,7 +11,7 @@ from policies.planning import plan_under
 from policies.refusals import NotAllowed
 from workflows import check
 from workflows.case import Case
-from workflows.errors import Refused
+from workflows.errors import Refused, by_law
 from workflows.replanning import facts_of
 
 EVERY = "*"  # of what is to be counted anew: every deadline
@@ -31,10 +31,10 @@ def plan_of(book: LawBook, case: Case, pack: str, version: str, recompute: list[
         facts = replace(facts_of(case.application), channel=None, initiator=None)
         plan = plan_under(book, law.pack, facts, shanghai_day(case.application.created_at))
     except NotAllowed as no:
-        raise Refused(no.code, no.status, **no.extra) from no
+        raise by_law(no) from no
     plan = replace(plan, deadlines=_lengths(case.plan, plan, recompute))
-    if wrong := check.impossible(plan):
-        raise Refused("plan_impossible", 409, wrong=wrong[:5])
+    if check.impossible(plan):
+        raise Refused("plan_impossible", 409)
     return plan
 
 

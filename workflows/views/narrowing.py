@@ -10,6 +10,7 @@ from sqlalchemy import TextClause
 
 from workflows.access.principals import EVERYWHERE
 from workflows.access.scopes import patterns
+from workflows.case import region_prefix
 
 _PART = """and exists (select from applications a where a.binding_id = {}
   and a.region like any(:granted) and a.region like :region
@@ -50,8 +51,8 @@ def narrowed(part: Part, column: str) -> str:
 
 def within(part: Part) -> Callable[[Place], bool]:
     """Tell whether what belongs to a place is of the part: what `narrowed` says, of what has been read."""
-    granted = tuple(one.removesuffix("%") for one in patterns(part.granted))
-    asked = patterns([part.region])[0].removesuffix("%") if part.region else ""
+    granted = tuple(map(region_prefix, part.granted))
+    asked = region_prefix(part.region) if part.region else ""
 
     def of_it(place: Place) -> bool:
         return (

@@ -9,8 +9,10 @@ from policies.calendar import Due
 from workflows.case import (
     ACTIVE,
     AGENCY_REVIEW,
+    DECISION,
     FACE_CHECK,
     FINAL,
+    INSURANCE,
     MATERIALS_UPLOADED,
     OFFLINE_FALLBACK,
     RETURNED,
@@ -24,8 +26,8 @@ from workflows.deadlines import ASK_AGAIN, BY_NAME, confirming
 
 _SUSPENDED = {
     REVERIFICATION: ("member", "reverification"),
-    "decision": ("agency", "decision"),
-    "insurance": ("registry", "insurance"),
+    DECISION: ("agency", "decision"),
+    INSURANCE: ("registry", "insurance"),
 }
 
 
@@ -47,7 +49,7 @@ def waiting(case: Case) -> Waiting | None:
     if state == FACE_CHECK:
         return _at_the_face(case)
     if state == SUSPENDED:
-        return Waiting(*_SUSPENDED[case.progress.suspended_for or "decision"], "suspended_to_ended")
+        return Waiting(*_SUSPENDED[case.progress.suspended_for or DECISION], "suspended_to_ended")
     if state == UNBINDING:
         unbinding = case.progress.unbinding
         by, method = (unbinding.by, unbinding.method) if unbinding else ("holder", "face")
