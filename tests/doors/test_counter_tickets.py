@@ -134,6 +134,12 @@ def test_it_goes_only_to_an_agency_that_there_is(as_: Caller, ticket: str, clerk
     assert provincial.get(TICKETS).json()["items"][0]["counter_ticket"]["agency_name"].startswith("浙江省（339900）")
 
 
+def test_it_does_not_go_to_where_it_is(as_: Caller, alipay: httpx.Client, ticket: str) -> None:
+    before = alipay.get(f"/v1/bindings/{ticket}").json()
+    assert handed_over(as_("counter"), ticket, before["counter_ticket"]["agency"]) == (409, "agency_unchanged")
+    assert alipay.get(f"/v1/bindings/{ticket}").json() == before
+
+
 def test_it_goes_only_where_somebody_would_find_it(office: Office, ticket: str, clerk_of: Clerks) -> None:
     guangzhou = clerk_of("440100")
     principals.revoke(office.ledger, "sandbox-counter")
