@@ -65,9 +65,7 @@ def of_channel(desk: Desk, channel: str) -> list[dict[str, Any]]:
 def page(desk: Desk, channel: str, limit: int, cursor: str | None) -> dict[str, Any]:
     """A page of them, the oldest first. Raises `Refused` 400 `cursor_invalid`."""
     after = cursors.decode(cursor, str)[0] if cursor else ""
-    found = [one for one in of_channel(desk, channel) if one["id"] > after]
-    more = cursors.encode(found[limit - 1]["id"]) if len(found) > limit else None
-    return {"items": found[:limit], "next_cursor": more}
+    return cursors.page([one for one in of_channel(desk, channel) if one["id"] > after], limit, "id")
 
 
 def known(desk: Desk, channel: str, endpoint_id: str) -> None:

@@ -82,9 +82,7 @@ def uses(desk: Desk, binding_id: str, limit: int, cursor: str | None) -> dict[st
     at, after = cursors.decode(cursor, datetime, str) if cursor else (None, None)
     rows = desk.ledger.read(_USES, {"binding": binding_id, "at": at, "after": after, "limit": limit + 1},
                             fresh=True)  # fmt: skip
-    items = [dict(row) for row in rows[:limit]]
-    more = len(rows) > limit
-    return {"items": items, "next_cursor": cursors.encode(items[-1]["at"], items[-1]["id"]) if more else None}
+    return cursors.page(rows, limit, "at", "id")
 
 
 def _refusal(case: Case, use: Use, in_force: set[str]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,16 @@ import orjson
 from workflows.errors import Refused
 
 MOST = 400  # characters of a cursor
+
+
+def page(rows: Sequence[Mapping[Any, Any]], limit: int, *place: str) -> dict[str, Any]:
+    """One page of a list, `{items, next_cursor}`, where `limit + 1` rows were asked for: one more says that it goes on.
+
+    `place` names the columns by which the list is sorted.
+    """
+    last = rows[limit - 1] if len(rows) > limit else None
+    return {"items": [dict(row) for row in rows[:limit]],
+            "next_cursor": encode(*(last[name] for name in place)) if last else None}  # fmt: skip
 
 
 def encode(*place: str | int | datetime) -> str:

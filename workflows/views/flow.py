@@ -84,6 +84,4 @@ def lines(
     query = text(_LINES.format(way=_WAYS[way], part=narrowed(part, "h.binding_id")))
     rows = ledger.read(query, asked_of(part, query, since=over.since, state=state, at=at, after=after,
                                        sequence=sequence, limit=limit + 1))  # fmt: skip
-    last = rows[limit - 1] if len(rows) > limit else None
-    behind = cursors.encode(last["at"], last["binding_id"], last["sequence"]) if last else None
-    return {"items": [dict(row) for row in rows[:limit]], "next_cursor": behind}
+    return cursors.page(rows, limit, "at", "binding_id", "sequence")

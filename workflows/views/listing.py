@@ -69,14 +69,13 @@ def search(desk: Desk, actor: Actor, wanted: Wanted) -> dict[str, Any]:
         "persons": _list(wanted.persons), "holders": _list(wanted.holders), "members": _list(wanted.members),
         "states": _list(wanted.states), "reference": wanted.reference,
     }  # fmt: skip
-    found = [row["binding_id"] for row in desk.ledger.read(_SEARCH, asked)]
-    page = found[: wanted.limit]
+    page = cursors.page(desk.ledger.read(_SEARCH, asked), wanted.limit, "binding_id")
     speaking = actor if wanted.persons is None else None
     items = [
         public.binding_view(case, speaking or _as_party(actor, case, wanted.persons or ()), now)
-        for case, now in desk.look_many(page)
+        for case, now in desk.look_many([row["binding_id"] for row in page["items"]])
     ]
-    return {"items": items, "next_cursor": cursors.encode(page[-1]) if len(found) > wanted.limit else None}
+    return page | {"items": items}
 
 
 def _as_party(actor: Actor, case: Case, persons: Sequence[str]) -> Actor:
@@ -115,17 +114,13 @@ def _shown(actor: str) -> str:
 def timeline_page(ledger: Ledger, binding_id: str, actor: Actor, limit: int, cursor: str | None) -> dict[str, Any]:
     """A page of the history, oldest first. Raises `Refused` 400 `cursor_invalid`."""
     after = cursors.decode(cursor, int)[0] if cursor else 0
-    lines = timeline(ledger, binding_id, actor, after, limit + 1)
-    more = len(lines) > limit
-    return {"items": lines[:limit], "next_cursor": cursors.encode(lines[limit - 1]["sequence"]) if more else None}
+    return cursors.page(timeline(ledger, binding_id, actor, after, limit + 1), limit, "sequence")
 
 
 def materials_page(case: Case, limit: int, cursor: str | None) -> dict[str, Any]:
     """A page of a case's documents, oldest first. Raises `Refused` 400 `cursor_invalid`."""
     after = cursors.decode(cursor, str)[0] if cursor else ""
-    found = [one for one in case.materials if one["id"] > after]
-    page = found[:limit]
-    return {"items": page, "next_cursor": cursors.encode(page[-1]["id"]) if len(found) > limit else None}
+    return cursors.page([one for one in case.materials if one["id"] > after], limit, "id")
 
 
 def face_checks(ledger: Ledger, case: Case, now: datetime) -> dict[str, Any]:

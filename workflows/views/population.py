@@ -130,8 +130,7 @@ def members(ledger: Ledger, part: Part, state: str, limit: int, cursor: str | No
     after = cursors.decode(cursor, str)[0] if cursor else None
     query = text(_LIST.format(part=narrowed(part, "b.id")))
     rows = ledger.read(query, asked_of(part, query, state=state, after=after, limit=limit + 1))
-    return {"items": [dict(row) for row in rows[:limit]],
-            "next_cursor": cursors.encode(rows[limit - 1]["binding_id"]) if len(rows) > limit else None}  # fmt: skip
+    return cursors.page(rows, limit, "binding_id")
 
 
 def with_briefs(desk: Desk, rows: Sequence[Any]) -> list[dict[str, Any]]:

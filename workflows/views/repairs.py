@@ -56,14 +56,13 @@ def repair(
     order = known(ledger, caller, order_id)
     after = cursors.decode(cursor, str)[0] if cursor else ""
     asked = {"id": order_id, "after": after, "limit": limit + 1, "state": state}
-    items = [dict(row) for row in ledger.read(_ITEMS, asked, fresh=True)]
+    items = ledger.read(_ITEMS, asked, fresh=True)
     counted = {row["state"]: row["count"] for row in ledger.read(_COUNTS, {"id": order_id}, fresh=True)}
     return {
         **_shown(order),
         "counts": counted,
         "groups": [dict(row) for row in ledger.read(_GROUPS, {"id": order_id}, fresh=True)],
-        "items": items[:limit],
-        "next_cursor": cursors.encode(items[limit - 1]["binding_id"]) if len(items) > limit else None,
+        **cursors.page(items, limit, "binding_id"),
     }
 
 
@@ -71,9 +70,8 @@ def recent(ledger: Ledger, caller: Principal, limit: int = 50, cursor: str | Non
     """A page of orders, the newest first, without their bindings; those that the caller is granted."""
     after = cursors.decode(cursor, str)[0] if cursor else None
     asked = {"after": after, "limit": limit + 1, "granted": patterns(caller.regions)}
-    rows = ledger.read(_RECENT, asked)
-    items = [_shown(row) for row in rows[:limit]]
-    return {"items": items, "next_cursor": cursors.encode(rows[limit - 1]["id"]) if len(rows) > limit else None}
+    page = cursors.page(ledger.read(_RECENT, asked), limit, "id")
+    return page | {"items": [_shown(row) for row in page["items"]]}
 
 
 def awaiting(ledger: Ledger, supervisor: Principal) -> int:

@@ -226,9 +226,8 @@ def stuck(
         "granted": patterns(granted), "since": since, "after": after, "after_cause": after_cause,
         "after_key": after_key, "limit": limit + 1, "fingerprint": fingerprint,
     })  # fmt: skip
-    last = rows[limit - 1] if len(rows) > limit else None
-    items = [_item(row) | ({"times": row["times"]} if folded else {}) for row in rows[:limit]]
-    return {"items": items, "next_cursor": _behind(last) if last else None}
+    page = cursors.page(rows, limit, "since", "binding_id", "cause", "key")
+    return page | {"items": [_item(row) | ({"times": row["times"]} if folded else {}) for row in page["items"]]}
 
 
 def groups(
@@ -324,7 +323,3 @@ def _read(ledger: Ledger, statement: str, causes: Collection[str], asked: dict[s
 def _item(row: Any) -> dict[str, Any]:
     shown = {name: value for name, value in row.items() if name not in {"key", "times"}}
     return shown | {"evidence": moments(row["evidence"]), "repairs": fitting(row["cause"], row["state"])}
-
-
-def _behind(last: Any) -> str:
-    return cursors.encode(last["since"], last["binding_id"], last["cause"], last["key"])

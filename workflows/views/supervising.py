@@ -171,13 +171,13 @@ def suspensions(desk: Desk, supervisor: Principal, limit: int, cursor: str | Non
     """A page of what is suspended: each with what is waited for. Raises `Refused` 400 `cursor_invalid`."""
     after = cursors.decode(cursor, str)[0] if cursor else None
     asked = {"suspended": SUSPENDED, "granted": patterns(supervisor.regions), "after": after, "limit": limit + 1}
-    rows = desk.ledger.read(_SUSPENDED, asked)
-    now, ids = desk.ledger.now(), [row["binding_id"] for row in rows[:limit]]
+    page = cursors.page(desk.ledger.read(_SUSPENDED, asked), limit, "binding_id")
+    now, ids = desk.ledger.now(), [row["binding_id"] for row in page["items"]]
     items = [
         {"binding_id": case.id, "since": case.since, "brief": reviewing.brief(case), "waiting": waiting_on(case, now)}
         for case, _ in desk.look_many(ids)
     ]
-    return {"items": items, "next_cursor": cursors.encode(ids[-1]) if len(rows) > limit else None}
+    return page | {"items": items}
 
 
 def channel_keys(ledger: Ledger) -> list[dict[str, Any]]:

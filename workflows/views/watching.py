@@ -6,7 +6,6 @@ moves in `flow`. Times of steps are the service's clock; heartbeats are real tim
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -106,7 +105,7 @@ def due_list(
     at, after = cursors.decode(cursor, datetime, str) if cursor else (None, None)
     query = text(_DUE_LIST.format(when=_WHEN[when], part=narrowed(part, "d.binding_id")))
     rows = ledger.read(query, asked_of(part, query, soon=SOON, name=name, at=at, after=after, limit=limit + 1))
-    return _page(rows, limit, "due_at", "binding_id")
+    return cursors.page(rows, limit, "due_at", "binding_id")
 
 
 def escalated(ledger: Ledger, part: Part) -> int:
@@ -141,7 +140,7 @@ def letters(
     state = "parked" if which == "parked" else "pending"
     rows = ledger.read(query, asked_of(part, query, channel=channel, state=state, late=which == "behind", after=after,
                                        limit=limit + 1))  # fmt: skip
-    return _page(rows, limit, "id")
+    return cursors.page(rows, limit, "id")
 
 
 def providers(ledger: Ledger, part: Part, now: datetime) -> list[dict[str, Any]]:
@@ -165,10 +164,4 @@ def sessions(
     query = text(_SESSIONS.format(part=narrowed(part, "f.binding_id")))
     rows = ledger.read(query, asked_of(part, query, provider=provider, status=status, after=after, limit=limit + 1,
                                        since=first_id("fac", now - BACK)))  # fmt: skip
-    return _page(rows, limit, "id")
-
-
-def _page(rows: Sequence[Any], limit: int, *place: str) -> dict[str, Any]:
-    last = rows[limit - 1] if len(rows) > limit else None
-    return {"items": [dict(row) for row in rows[:limit]],
-            "next_cursor": cursors.encode(*(last[name] for name in place)) if last else None}  # fmt: skip
+    return cursors.page(rows, limit, "id")

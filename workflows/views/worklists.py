@@ -66,13 +66,13 @@ def review_queue(desk: Desk, actor: Actor, wanted: Wanted, status: Status = "ope
     if wanted.product is not None or wanted.persons is not None:
         narrowed += f" and {_APPLIED}"
         named = {"product": wanted.product, "persons": None if wanted.persons is None else list(wanted.persons)}
-    return _listed(desk, actor, wanted, _page("review_cases", narrowed), _review_item, named)
+    return _listed(desk, actor, wanted, _statement("review_cases", narrowed), _review_item, named)
 
 
 def tickets(desk: Desk, actor: Actor, wanted: Wanted, code: str | None = None) -> dict[str, Any]:
     """A page of the open tickets, or the one with this code, however it was written down."""
-    page = _page("counter_tickets", "cast(:code as text) is null or w.code = :code")
-    return _listed(desk, actor, wanted, page, _ticket_item, {"code": code and _spelt(code)})
+    statement = _statement("counter_tickets", "cast(:code as text) is null or w.code = :code")
+    return _listed(desk, actor, wanted, statement, _ticket_item, {"code": code and _spelt(code)})
 
 
 def review_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
@@ -136,23 +136,24 @@ def _other(case: Case, other: Case) -> dict[str, Any]:
 Item = Callable[[Any, Case, Actor, datetime], dict[str, Any]]
 
 
-def _page(table: str, narrowed: str) -> TextClause:
+def _statement(table: str, narrowed: str) -> TextClause:
     return text(_PAGE.format(table=table, narrowed=narrowed))
 
 
 def _listed(
-    desk: Desk, actor: Actor, wanted: Wanted, page: TextClause, item: Item, named: dict[str, Any]
+    desk: Desk, actor: Actor, wanted: Wanted, statement: TextClause, item: Item, named: dict[str, Any]
 ) -> dict[str, Any]:
     due_at, after = cursors.decode(wanted.cursor, datetime, str) if wanted.cursor else (None, None)
-    rows = desk.ledger.read(page, named | {
+    rows = desk.ledger.read(statement, named | {
         "granted": scopes.patterns(actor.regions), "region": f"{region_prefix(wanted.region or '')}%",
         "overdue": wanted.overdue, "due_at": due_at, "after": after, "staff": actor.id, "limit": wanted.limit + 1,
     })  # fmt: skip
-    more, rows = len(rows) > wanted.limit, rows[: wanted.limit]
-    cases = {case.id: case for case, _ in desk.look_many([row["binding_id"] for row in rows])}
-    items = [item(row, cases[row["binding_id"]], actor, row["now"]) for row in rows if row["binding_id"] in cases]
-    last = rows[-1] if more else None
-    return {"items": items, "next_cursor": cursors.encode(last["due_at"], last["binding_id"]) if last else None}
+    page = cursors.page(rows, wanted.limit, "due_at", "binding_id")
+    cases = {case.id: case for case, _ in desk.look_many([row["binding_id"] for row in page["items"]])}
+    items = [
+        item(row, cases[row["binding_id"]], actor, row["now"]) for row in page["items"] if row["binding_id"] in cases
+    ]
+    return page | {"items": items}
 
 
 def _item(row: Any, case: Case, now: datetime) -> dict[str, Any]:
