@@ -7,6 +7,7 @@ from typing import Any
 import pyotp
 import pytest
 from argon2 import PasswordHasher
+from psycopg.errors import DivisionByZero
 
 from tasks.office import Office
 from tests import life
@@ -16,6 +17,7 @@ from workflows.errors import Refused
 
 LOGIN = "li.na"
 OWN = "晴天 correct horse 2026"
+BROKEN = "select 1 / (select 0), %s::text, %s::text, %s::text"
 
 
 @pytest.fixture
@@ -62,6 +64,18 @@ def reset_in_the_middle(monkeypatch: pytest.MonkeyPatch, office: Office, after: 
 def nobody_is_in(office: Office) -> bool:
     with office.ledger.desk() as conn:
         return conn.execute("select from staff_sessions").rowcount == 0
+
+
+def test_an_account_that_cannot_be_kept_leaves_no_principal_behind(
+    office: Office, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ValueError, match="this login is taken"):
+        accounts.add(office.ledger, " Li.Na ", "李娜", ["reviewer"], ["440100"])
+    monkeypatch.setattr(accounts, "_ADD", BROKEN)
+    with pytest.raises(DivisionByZero):
+        accounts.add(office.ledger, "zhao.min", "赵敏", ["reviewer"], ["440100"])
+    with office.ledger.desk() as conn:
+        assert [name for (name,) in conn.execute("select name from principals")] == ["李娜"]
 
 
 def test_a_first_sign_in_does_not_outlive_a_reset(office: Office, first: str, monkeypatch: pytest.MonkeyPatch) -> None:

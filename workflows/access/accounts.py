@@ -99,16 +99,14 @@ def add(
     login = plain(login)
     if not (2 <= len(login) <= 64 and login.isprintable() and " " not in login):
         raise ValueError("a login has 2 to 64 characters and no spaces")
-    if any(one.login == login for one in every(ledger)):
-        raise ValueError("this login is taken")
-    # the key that comes with a principal is not told: whoever has an account needs none
-    principal, _ = principals.create_staff(ledger, name, roles, regions, person)
+    principal = principals.new_staff(ledger.now(), name, roles, regions, person)
     password = secrets.token_urlsafe(12)
+    hashed = _hashed(password)  # before a connection is held: it takes its time
     try:
-        with ledger.desk() as conn:
-            conn.execute(_ADD, (principal.id, login, _hashed(password)))
+        with ledger.transaction() as conn:
+            principals.keep(conn, principal)  # his key is not told: whoever has an account needs none
+            conn.execute(_ADD, (principal.id, login, hashed))
     except UniqueViolation:
-        principals.revoke(ledger, principal.id)
         raise ValueError("this login is taken") from None
     return principal, password
 

@@ -101,15 +101,21 @@ def create_staff(
 
     Raises `ValueError` for unknown roles, regions that are not six digits, and a name that is none.
     """
+    made = new_staff(ledger.now(), name, roles, regions, person)
+    with ledger.desk() as conn:
+        return made, keep(conn, made)
+
+
+def new_staff(
+    now: datetime, name: str, roles: Iterable[str], regions: Iterable[str], person: str | None = None
+) -> Principal:
+    """Who will be a member of staff. Raises `ValueError` as `create_staff` does."""
     roles, regions = tuple(roles), tuple(regions)
     if not roles or not set(roles) <= set(ROLES):
         raise ValueError(f"roles are {', '.join(ROLES)}")
     if not regions or not all(len(region) == 6 and region.isascii() and region.isdecimal() for region in regions):
         raise ValueError("regions are codes of six digits; 000000 is the whole country")
-    name = _right_name(name)
-    made = Principal(new_id("prn", ledger.now()), "staff", name, None, roles, regions, person)
-    with ledger.desk() as conn:
-        return made, keep(conn, made)
+    return Principal(new_id("prn", now), "staff", _right_name(name), None, roles, regions, person)
 
 
 def keep(conn: Connection[Any], principal: Principal) -> str:
