@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Depends
 from msgspec.structs import replace
@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from api import examples
 from api.answered import BindingView
-from api.call import Call, asks, respond
+from api.call import Applicant, Call, Channel, asks, respond
 from api.shapes import (
     Acting,
     Body,
@@ -32,8 +32,6 @@ from workflows.errors import Refused, not_found
 from workflows.views import advice
 
 router = APIRouter(prefix="/v1/bindings/{binding_id}/actions", tags=["actions"])
-Channel = Annotated[Call, Depends(asks("channel"))]
-Either = Annotated[Call, Depends(asks("channel", "counter"))]
 Facts = Callable[[Any], dict[str, Any]]
 
 
@@ -109,7 +107,7 @@ def _as_consent(command: Command, case: Case) -> Command:
 
 
 @router.post("/report_change", **takes(ReportChange, **examples.shows(examples.VIEW, BindingView)))
-async def report_change(binding_id: str, call: Either) -> Response:
+async def report_change(binding_id: str, call: Applicant) -> Response:
     """Something has changed in a party's life; `value` is the member's new name or number, or the new insured place."""
     command = await call.prepare("report_change", binding_id, ReportChange, _fields("what", "value"))
     async with call.at_a_window():

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from api import examples
 from api.answered import BindingPage, BindingView, Timeline
 from api.answered_uses import Requirements
-from api.call import Call, answer, asks, respond
+from api.call import Anyone, Applicant, Call, Channel, answer, respond
 from api.shapes import Application, Behind, BirthCertificate, Limit, Party, RequirementsAsked, Search, takes
 from policies.calendar import shanghai_day
 from policies.guidance import guidance
@@ -20,9 +18,6 @@ from workflows.views import advice, listing
 from workflows.views.public import dumps
 
 router = APIRouter(tags=["bindings"])
-Channel = Annotated[Call, Depends(asks("channel"))]
-Applicant = Annotated[Call, Depends(asks("channel", "counter"))]
-Anyone = Annotated[Call, Depends(asks("channel", "counter", "reviewer", "supervisor", "operator"))]
 
 
 @router.post("/v1/requirements", **takes(RequirementsAsked, **examples.shows(examples.REQUIREMENTS, Requirements)))

@@ -13,8 +13,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Annotated, Any, Generic, ParamSpec, TypeVar
 
+from fastapi import Depends
 from msgspec.structs import replace
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
@@ -302,6 +303,13 @@ def asks(*roles: str) -> Callable[[Request], Awaitable[Call]]:
         return Call(request, state.office, state.clerk, caller, found)
 
     return dependency
+
+
+# Who comes to a door, where more doors than one are for the same; of several roles the first that he has is who speaks.
+Channel = Annotated[Call, Depends(asks("channel"))]
+Applicant = Annotated[Call, Depends(asks("channel", "counter"))]
+Anyone = Annotated[Call, Depends(asks("channel", "counter", "reviewer", "supervisor", "operator"))]
+Operator = Annotated[Call, Depends(asks("operator"))]
 
 
 def _no_other_parameters(request: Request) -> None:

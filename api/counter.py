@@ -16,8 +16,8 @@ from api.answered_staff import TicketPage
 from api.bindings import request_of
 from api.call import Call, answer, asks, respond
 from api.deciding import Decision, facts, open_doors
-from api.reviews import Cursor, Limit, RegionAsked
-from api.shapes import Application, Body, Note, Reason, Region, example, takes
+from api.reviews import RegionAsked
+from api.shapes import Application, Behind, Body, Limit, Note, Reason, Region, example, takes
 from policies.regions import is_region
 from policies.words import Initiator, Subject
 from workflows import agencies, binding
@@ -86,7 +86,7 @@ async def tickets(
     overdue: bool | None = None,  # noqa: FBT001 - a query parameter
     code: Annotated[str | None, Query(max_length=40, description="the ticket's code, however it was written")] = None,
     limit: Limit = 50,
-    cursor: Cursor = None,
+    cursor: Behind = None,
 ) -> Response:
     """Open tickets of the clerk's agencies, also of bindings suspended until somebody shows himself again."""
     wanted = worklists.Wanted(region, overdue, limit, cursor)

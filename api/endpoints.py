@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Annotated, cast
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 from pydantic import Field
 
 from api import examples
 from api.answered_uses import EndpointMade, EndpointPage, SecretRotated, TestSent
-from api.call import Call, answer, asks
+from api.call import Channel, answer
 from api.shapes import Behind, Body, Limit, Nothing, OneOf, example, takes
 from api.slow import Places
 from tasks.deliver import test_delivery
@@ -21,8 +21,6 @@ from workflows.errors import Refused
 from workflows.views.public import dumps
 
 router = APIRouter(tags=["webhooks"])
-Channel = Annotated[Call, Depends(asks("channel"))]
-
 
 _NAMES = sorted(endpoints.EVENTS)
 # Each holds a thread for as long as the receiver takes, or whoever is asked for the address of its name.

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Response
 
 from api import examples
 from api.answered_uses import Entitlement, UsePage
-from api.call import Call, answer, asks
-from api.shapes import Body, Number, Region, example, takes
+from api.call import Anyone, Channel, answer
+from api.shapes import Behind, Body, Limit, Number, Region, example, takes
 from policies.calendar import shanghai_day
 from policies.words import Purpose
 from workflows.access import acting
-from workflows.access.principals import ROLES
 from workflows.commands import Idempotency, Reply
 from workflows.entitlements import Use, check, uses
-from workflows.views.cursors import MOST
 
 router = APIRouter(tags=["entitlements"])
 
@@ -39,7 +37,7 @@ class Check(Body):
 
 
 @router.post("/v1/entitlements/check", summary="May it be used so, now", **takes(Check, **examples.tells(Entitlement)))
-async def entitlement(call: Annotated[Call, Depends(asks("channel"))]) -> Response:
+async def entitlement(call: Channel) -> Response:
     """`{allowed, reason, binding_id}`; each allowed use is recorded. Nothing is said of anybody else's bindings."""
     asked, channel = await call.body(Check), call.actor().id
 
@@ -54,12 +52,7 @@ async def entitlement(call: Annotated[Call, Depends(asks("channel"))]) -> Respon
 
 
 @router.get("/v1/bindings/{binding_id}/usage", summary="The recorded uses", **examples.tells(UsePage))
-async def usage(
-    call: Annotated[Call, Depends(asks("channel", *ROLES))],
-    binding_id: str,
-    limit: Annotated[int, Query(ge=1, le=100)] = 50,
-    cursor: Annotated[str | None, Query(max_length=MOST)] = None,
-) -> Response:
+async def usage(call: Anyone, binding_id: str, limit: Limit = 50, cursor: Behind = None) -> Response:
     """What the binding has been used for, the newest first."""
     await call.look(binding_id)
     return answer(await call.run(uses, call.office.desk, binding_id, limit, cursor))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api import examples
 from api.answered import FaceChecks, FaceCheckStarted, Received
-from api.call import Call, answer, asks
+from api.call import Anyone, Call, Channel, answer
 from api.reading import read_body
 from api.shapes import StartFace, takes
 from tasks import faces
@@ -22,8 +21,6 @@ from workflows.errors import not_found
 from workflows.views import listing
 
 router = APIRouter(tags=["face checks"])
-Channel = Annotated[Call, Depends(asks("channel"))]
-Anyone = Annotated[Call, Depends(asks("channel", "counter", "reviewer", "supervisor", "operator"))]
 MAX_CALLBACK = 64 * 1024  # bytes
 
 

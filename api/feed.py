@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from api import examples
 from api.answered_events import EventPage
-from api.call import Call, answer, asks
+from api.call import Channel, answer
 from workflows.views.cursors import MOST
 from workflows.views.feed import events
 
@@ -17,7 +17,7 @@ router = APIRouter(tags=["feed"])
 
 @router.get("/v1/events", summary="The channel's events in order", **examples.tells(EventPage))
 async def feed(
-    call: Annotated[Call, Depends(asks("channel"))],
+    call: Channel,
     after: Annotated[str | None, Query(max_length=MOST, description="the `next_cursor` of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Response:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncGenerator
-from typing import Annotated, NamedTuple, cast
+from typing import NamedTuple, cast
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from python_multipart.exceptions import MultipartParseError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from api import examples
 from api.answered import Material, MaterialPage
-from api.call import Call, answer, asks
+from api.call import Anyone, Applicant, Call, answer
 from api.idempotency import idempotency
 from api.reading import canonical, read_body, shaped
 from api.shapes import Behind, Limit, Upload
@@ -29,8 +29,6 @@ from workflows.errors import Malformed, Refused
 from workflows.views import listing
 
 router = APIRouter(prefix="/v1/bindings/{binding_id}/materials", tags=["materials"])
-Applicant = Annotated[Call, Depends(asks("channel", "counter"))]
-Anyone = Annotated[Call, Depends(asks("channel", "counter", "reviewer", "supervisor", "operator"))]
 _ENVELOPE = 64 * 1024  # bytes that the form may take around the file
 # Beside those that are inspected so many may look, write or queue in a thread; of one caller fewer, and the rest wait.
 BESIDE, BESIDE_OF_ONE = 6, 2

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from api import examples
 from api.answered_staff import Cause, Overview, StuckGroups, StuckPage
-from api.call import Call, answer, asks
+from api.call import Operator, answer
+from api.shapes import Behind
 from policies.words import ChannelName, Product
 from workflows.views import stuck as stuck_bindings
-from workflows.views.cursors import MOST
 from workflows.views.narrowing import Part
 from workflows.views.overview import overview as overview_of
 
 router = APIRouter(tags=["operations"])
-Operator = Annotated[Call, Depends(asks("operator"))]
 
 
 @router.get("/v1/ops/overview", summary="Counts and ages, deadlines, backlog, workers", **examples.tells(Overview))
@@ -37,7 +36,7 @@ async def stuck(
     cause: Cause | None = None,
     fingerprint: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=MOST)] = None,
+    cursor: Behind = None,
 ) -> Response:
     """Every stuck binding with its cause, the evidence, since when, and the repairs that fit; the longest first."""
     ledger, regions = call.office.ledger, call.caller.regions

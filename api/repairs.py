@@ -11,7 +11,7 @@ from pydantic import Field
 from api import examples
 from api.answered_repairs import RepairPage, RepairView
 from api.answered_staff import Cause
-from api.call import Call, answer, asks
+from api.call import Call, Operator, answer, asks
 from api.shapes import Behind, Body, Limit, Nothing, OneOf, Reason, Region, State, example, takes
 from policies.words import ChannelName, Product
 from tasks.office import Office
@@ -25,7 +25,6 @@ from workflows.views import repairs as shown
 from workflows.views.public import dumps
 
 router = APIRouter(tags=["operations"])
-Operator = Annotated[Call, Depends(asks("operator"))]
 Supervisor = Annotated[Call, Depends(asks("supervisor"))]
 Either = Annotated[Call, Depends(asks("operator", "supervisor"))]
 PATIENCE = 5.0  # seconds for which the repair of one binding is waited for; the hands carry it on if need be

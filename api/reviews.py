@@ -12,21 +12,18 @@ from api.answered import BindingView
 from api.answered_staff import ReviewCase, ReviewHeld, ReviewPage
 from api.call import Call, answer, asks
 from api.deciding import Decision, facts, open_doors
-from api.shapes import Body, Note, Nothing, Reason, example, takes
+from api.shapes import Behind, Body, Limit, Note, Nothing, Reason, example, takes
 from policies.words import Kind
 from workflows import leases
 from workflows.access import scopes
 from workflows.commands import Idempotency, Reply
 from workflows.views import worklists
-from workflows.views.cursors import MOST
 from workflows.views.public import dumps
 
 router = APIRouter(tags=["reviews"])
 Reviewer = Annotated[Call, Depends(asks("reviewer"))]
 Returner = Annotated[Call, Depends(asks("reviewer", "supervisor"))]
 RegionAsked = Annotated[str | None, Query(pattern=r"^[0-9]{6}$", description="within the regions granted")]
-Limit = Annotated[int, Query(ge=1, le=100)]
-Cursor = Annotated[str | None, Query(max_length=MOST)]
 
 
 class Approve(Body):
@@ -79,7 +76,7 @@ async def queue(
     status: worklists.Status = "open",
     overdue: bool | None = None,  # noqa: FBT001 - a query parameter
     limit: Limit = 50,
-    cursor: Cursor = None,
+    cursor: Behind = None,
 ) -> Response:
     """The cases that await a decision in the reviewer's regions."""
     wanted = worklists.Wanted(region, overdue, limit, cursor)

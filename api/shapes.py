@@ -53,7 +53,7 @@ Reason = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_not
 Note = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_not_blank)]
 Reference = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_not_blank)]
 Limit = Annotated[int, Query(ge=1, le=100)]
-Behind = Annotated[str | None, Query(alias="cursor", max_length=MOST)]
+Behind = Annotated[str | None, Query(max_length=MOST)]  # the `cursor` of a list
 
 
 @dataclass(frozen=True, slots=True)
