@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from api import examples
 from api.answered import BindingView
-from api.call import Applicant, Call, Channel, asks, respond
+from api.call import Applicant, Call, Channel, asks
 from api.shapes import (
     Acting,
     Body,
@@ -25,7 +25,6 @@ from api.shapes import (
 )
 from tasks.changes import prepared
 from tasks.unbinding import confirm_unbind as confirmed_by_password
-from workflows.access import acting
 from workflows.case import Case
 from workflows.commands import Command, Idempotency, Reply
 from workflows.errors import Refused, not_found
@@ -90,15 +89,12 @@ async def withdraw_consent(binding_id: str, call: Channel) -> Response:
     """Takes a consent back: of the face check, as `choose_offline`; any other ends or withdraws the whole."""
     command = await call.prepare("withdraw", binding_id, WithdrawConsent, _fields("notice"))
     if command.malformed is None:
-        case, _ = await call.run(call.office.desk.look, binding_id)
-        command = _as_consent(command, case)
-    return respond((await call.clerk.say(command)).unwrap().reply)
+        command = _as_consent(command, await call.case_of(command))
+    return await call.say(command)
 
 
 def _as_consent(command: Command, case: Case) -> Command:
     """What taking back this consent says now; the state may move before it is said, and then it is refused."""
-    if not acting.sees(case, command.actor):
-        raise not_found()
     try:
         said, facts = advice.consent_withdrawn(case, command.actor, command.facts["notice"])
     except Refused as no:
@@ -112,7 +108,7 @@ async def report_change(binding_id: str, call: Applicant) -> Response:
     command = await call.prepare("report_change", binding_id, ReportChange, _fields("what", "value"))
     async with call.at_a_window():
         command = await call.run(prepared, call.office, command)
-    return respond((await call.clerk.say(command)).unwrap().reply)
+    return await call.say(command)
 
 
 @router.post("/confirm_unbind", **takes(ConfirmUnbind, **examples.shows(examples.VIEW, BindingView)))
@@ -120,9 +116,7 @@ async def confirm_unbind(binding_id: str, call: Channel) -> Response:
     """Ends the binding with the payment password of the one who asked for it."""
     command = await call.prepare("confirm_unbind", binding_id, ConfirmUnbind)
     spoken = await call.said(ConfirmUnbind)
-    case, _ = await call.run(call.office.desk.look, binding_id)
-    if not acting.sees(case, command.actor):
-        raise not_found()
+    await call.case_of(command)
     if command.malformed is not None or spoken.body is None:
         raise command.malformed or not_found()
     work = partial(_confirm, call, command, spoken.body.pay_password)

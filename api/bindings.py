@@ -52,7 +52,7 @@ async def submit(call: Channel) -> Response:
     facts = {"request": request_of(said.body), "channel": call.caller.channel} if said.body is not None else {}
     command = Command("submit", call.clerk.new_id("bnd"), call.actor(), facts, idempotency=key, malformed=said.fault,
                       answering=show_created)  # fmt: skip
-    return respond((await call.clerk.say(command)).unwrap().reply)
+    return await call.say(command)
 
 
 @router.get("/v1/bindings/{binding_id}", **examples.shows(examples.VIEW, BindingView))

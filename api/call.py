@@ -1,7 +1,8 @@
 """One call at a door: who calls, what was sent, and the ways in which it is answered.
 
-`command` lays a command on the clerk's table; `once`, and `freely` where twice does no harm, run something else in a
-thread, its answer kept under the idempotency key if one was sent. Doors need nothing beside.
+`command`, or `say` after `prepare`, lays a command on the clerk's table; `once`, and `freely` where twice does no
+harm, run something else in a thread, its answer kept under the idempotency key if one was sent. Doors need nothing
+beside.
 """
 
 from __future__ import annotations
@@ -182,8 +183,11 @@ class Call:
     ) -> Response:
         """Say something of a binding to the desk, and answer with what became of it."""
         command = await self.prepare(said, binding_id, shape, facts, in_scope=in_scope, answering=answering)
-        outcome = (await self.clerk.say(command)).unwrap()
-        return respond(outcome.reply)
+        return await self.say(command)
+
+    async def say(self, command: Command) -> Response:
+        """Lay a command on the clerk's table, and answer with what became of it."""
+        return respond((await self.clerk.say(command)).unwrap().reply)
 
     async def prepare(
         self,
@@ -231,6 +235,13 @@ class Call:
             raise not_found()
         self.roles = (seen_as,)  # what he may do is what that role of his may do
         return case, now
+
+    async def case_of(self, command: Command) -> Case:
+        """The case of a command whose speaker may see it. Raises `Refused` 404."""
+        case, _ = await self.run(self.office.desk.look, command.binding_id)
+        if not acting.sees(case, command.actor):
+            raise not_found()
+        return case
 
     async def once(
         self,

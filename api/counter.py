@@ -14,7 +14,7 @@ from api import examples
 from api.answered import BindingView
 from api.answered_staff import TicketPage
 from api.bindings import request_of
-from api.call import Call, answer, asks, respond
+from api.call import Call, answer, asks
 from api.deciding import Decision, facts, open_doors
 from api.reviews import RegionAsked
 from api.shapes import Application, Behind, Body, Limit, Note, Reason, Region, example, takes
@@ -107,7 +107,7 @@ async def submit(call: Clerk) -> Response:
             fault = Refused("region_not_allowed", 422, "/holder/insured_region")
     command = Command("submit", call.clerk.new_id("bnd"), call.actor(), told, idempotency=key, malformed=fault,
                       answering=show_created)  # fmt: skip
-    return respond((await call.clerk.say(command)).unwrap().reply)
+    return await call.say(command)
 
 
 open_doors(router, "/v1/counter/tickets/{binding_id}", "counter", (
@@ -132,7 +132,7 @@ async def hand_over(call: Clerk, binding_id: str) -> Response:
     if command.malformed is None:
         found = await call.run(agencies.taking_over, call.office.desk, command.facts["agency"], binding_id)
         command = replace(command, facts={**command.facts, **found})
-    return respond((await call.clerk.say(command)).unwrap().reply)
+    return await call.say(command)
 
 
 @router.post(

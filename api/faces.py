@@ -15,7 +15,6 @@ from api.call import Anyone, Call, Channel, answer
 from api.reading import read_body
 from api.shapes import StartFace, takes
 from tasks import faces
-from workflows.access import acting
 from workflows.commands import Command, Idempotency, Reply
 from workflows.errors import not_found
 from workflows.views import listing
@@ -32,9 +31,7 @@ MAX_CALLBACK = 64 * 1024  # bytes
 async def start_face_check(binding_id: str, call: Channel) -> Response:
     """Starts an attempt at the provider; answers where the person does it. 503 when the provider is down."""
     command = await call.prepare("face_started", binding_id, StartFace, lambda body: {"subject": body.subject})
-    case, _ = await call.run(call.office.desk.look, binding_id)
-    if not acting.sees(case, command.actor):
-        raise not_found()
+    await call.case_of(command)
     if command.malformed is not None:
         raise command.malformed
     async with call.at_a_window():

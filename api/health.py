@@ -20,12 +20,12 @@ from starlette.concurrency import run_in_threadpool
 
 from api import examples
 from api.answered import Answer
+from api.call import answer
 from models.ledger import Ledger
 from workflows.readiness import readiness
 from workflows.views import stuck
 from workflows.views.narrowing import EVERYTHING
 from workflows.views.overview import overview
-from workflows.views.public import dumps
 
 router = APIRouter(tags=["health"])
 _BROKER_SECONDS = 2
@@ -56,7 +56,7 @@ def _either_way(shape: type[Answer]) -> dict[str, Any]:
 async def healthz(request: Request) -> Response:
     """Answer 200 as long as the process can work: without its clerk it keeps all waiting, and wants a new start."""
     alive = request.app.state.clerk.here()
-    return _json({"alive": alive}, 200 if alive else 503)
+    return answer({"alive": alive}, 200 if alive else 503)
 
 
 @router.get("/readyz", summary="Ready: database, broker, migrations, clerk, a worker seen lately", **_either_way(Ready))
@@ -65,7 +65,7 @@ async def readyz(request: Request) -> Response:
     state = request.app.state
     checks = {"clerk": state.clerk.here(), **await run_in_threadpool(_checks, state.office.ledger)}
     ready = all(checks.values())
-    return _json({"ready": ready, "checks": checks}, 200 if ready else 503)
+    return answer({"ready": ready, "checks": checks}, 200 if ready else 503)
 
 
 @router.get("/metrics", summary="Figures for Prometheus", response_class=Response,
@@ -75,10 +75,6 @@ async def metrics(request: Request) -> Response:
     figures = request.app.state.figures.registry
     body = generate_latest(REGISTRY) + await run_in_threadpool(generate_latest, figures)
     return Response(body, media_type=CONTENT_TYPE_LATEST)
-
-
-def _json(body: dict[str, Any], status: int = 200) -> Response:
-    return Response(dumps(body), status, media_type="application/json")
 
 
 def _checks(ledger: Ledger) -> dict[str, bool]:

@@ -16,8 +16,8 @@ from api import headers, pages, refusing
 from api.answered import OF_WORDS, every_answer, words
 from api.answered_events import webhooks
 from api.answered_problems import Problem
+from api.call import answer
 from api.shapes import every_shape
-from workflows.views.public import dumps
 
 router = APIRouter()
 
@@ -156,7 +156,7 @@ def _examples_whole(app: FastAPI, paths: dict[str, Any]) -> None:
 @router.get("/openapi.json", include_in_schema=False)
 async def openapi_json(request: Request) -> Response:
     """The document."""
-    return Response(dumps(document(request.app)), media_type="application/json")
+    return answer(document(request.app))
 
 
 @router.get("/docs", include_in_schema=False)
