@@ -20,7 +20,7 @@ from policies.regions import is_region
 from policies.words import Kind
 from tasks import documents
 from workflows import agencies
-from workflows.access import scopes, searching
+from workflows.access import noting, scopes
 from workflows.commands import Command
 from workflows.errors import Refused
 from workflows.views import window, worklists
@@ -76,7 +76,7 @@ def find(visit: Clerk) -> Response:
         if asked.binding_id is not None and _served(visit, asked.binding_id):
             return visit.go(f"/counter/{asked.binding_id}")
         persons = asked.persons or ()
-        searching.note(desk.ledger, actor, persons, "counter")
+        noting.note_search(desk.ledger, actor, persons, "counter")
     # a number is not written back into the page
     facts = {"persons": persons, "sought": "" if persons or seeking.has_number(text) else text}
     return visit.go(f"/counter/find?{urlencode(finding.at(visit, 'counter', facts))}")

@@ -12,7 +12,7 @@ from console.lists import PAGE, Behind, Narrow, Word
 from console.repair_fields import choices
 from console.visit import Visit, asks
 from policies.words import ChannelName, Product
-from workflows.access import searching
+from workflows.access import noting
 from workflows.case import STATES
 from workflows.errors import Malformed, not_found
 from workflows.views import flow, population, stuck, watching
@@ -64,7 +64,7 @@ def find(visit: Operator) -> Response:
     if asked.binding_id is not None:
         return visit.go(f"/ops/bindings/{asked.binding_id}")
     persons = asked.persons or ()
-    searching.note(desk.ledger, actor, persons, "operation")
+    noting.note_search(desk.ledger, actor, persons, "operation")
     return visit.go(f"/ops/find?{urlencode(finding.at(visit, 'operation', {'persons': persons}))}")
 
 

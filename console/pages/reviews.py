@@ -14,7 +14,7 @@ from console.lists import Behind
 from console.visit import Visit, asks, tellable
 from console.words_of_codes import CODES
 from workflows import beside, leases
-from workflows.access import opening, searching
+from workflows.access import noting, opening
 from workflows.errors import Malformed, Refused
 from workflows.views import reviewing
 from workflows.views.worklists import Wanted
@@ -46,7 +46,7 @@ def search(visit: Reviewer) -> Response:
     if asked.understood and asked.persons is None:
         return visit.go(f"/reviews?{urlencode({'q': text})}" if text else "/reviews")
     if asked.understood:
-        searching.note(desk.ledger, visit.actor(), asked.persons or (), "review")
+        noting.note_search(desk.ledger, visit.actor(), asked.persons or (), "review")
     # what is not understood may be a name, or a number that was mistyped
     facts = {"asked": asdict(asked), "q": "" if seeking.has_number(text) else text}
     return visit.go(f"/reviews/search?{urlencode(finding.at(visit, 'review', facts))}")

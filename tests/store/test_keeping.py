@@ -7,12 +7,12 @@ from psycopg.errors import DivisionByZero
 
 from tasks.office import Office
 from tests import life
-from workflows.access import keeping, principals
+from workflows.access import keeping, noting, principals
 from workflows.access.principals import Principal
 from workflows.errors import Refused
 
 WHO = Principal("prn_supervisor", "staff", "主管", roles=("supervisor",), regions=("000000",))
-BROKEN = "insert into access_log (at, principal, act, purpose) values (now(), %s, %s, %s || 1 / (select 0))"
+BROKEN = "insert into access_log (at, principal, act) values (now(), %(principal)s, %(act)s || 1 / (select 0))"
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_a_key_that_cannot_be_noted_is_neither_made_nor_taken_back(
 ) -> None:
     made, key = keeping.make_key(office.ledger, WHO, "alipay", "first")
     with monkeypatch.context() as broken:
-        broken.setattr(keeping, "_NOTE", BROKEN)
+        broken.setattr(noting, "_NOTE", BROKEN)
         with pytest.raises(DivisionByZero):
             keeping.make_key(office.ledger, WHO, "alipay", "second")
         with pytest.raises(DivisionByZero):

@@ -9,18 +9,13 @@ from models.keyring import Keyring
 from models.ledger import Ledger
 from policies.people import parse_for_search
 from policies.refusals import NotAllowed
-from workflows.access import scopes
+from workflows.access import noting, scopes
 from workflows.case import Actor, Case
 from workflows.errors import by_law
 
-_NOTE = """
-insert into access_log (at, principal, act, binding_id, person, purpose)
-select kinbind_now(), %(principal)s, %(act)s, %(binding)s, person, %(purpose)s
-from unnest(%(persons)s::text[]) as person
-"""
 _LEARN = """
 insert into person_channels (person, channel, since)
-select person, %(channel)s, kinbind_now() from unnest(%(persons)s::text[]) as person on conflict do nothing
+select person, %s, kinbind_now() from unnest(%s::text[]) as person on conflict do nothing
 """
 _PARTIES = "select holder, member from applications where binding_id = %s"
 
@@ -48,11 +43,9 @@ def note(
     binding_id: str | None = None,
 ) -> None:
     """Log that a channel acted for a person, and let that channel learn of the person's changes from now on."""
-    named = {"persons": list(found), "principal": principal, "channel": channel, "purpose": purpose, "act": act,
-             "binding": binding_id}  # fmt: skip
     with ledger.transaction() as conn:
-        conn.execute(_NOTE, named)
-        conn.execute(_LEARN, named)
+        noting.note(conn, principal, act, persons=found, binding=binding_id, purpose=purpose)
+        conn.execute(_LEARN, (channel, list(found)))
 
 
 def party_among(ledger: Ledger, found: Sequence[str], binding_id: str) -> str:

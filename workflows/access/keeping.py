@@ -5,16 +5,10 @@ A key opens a channel everywhere, so that only a supervisor of the whole country
 
 from __future__ import annotations
 
-from typing import Any
-
-from psycopg import Connection
-
 from models.ledger import Ledger
-from workflows.access import principals
+from workflows.access import noting, principals
 from workflows.access.principals import EVERYWHERE, Principal
 from workflows.errors import Refused, not_found
-
-_NOTE = "insert into access_log (at, principal, act, purpose) values (kinbind_now(), %s, %s, %s)"
 
 
 def may_keep(supervisor: Principal) -> bool:
@@ -30,7 +24,7 @@ def make_key(ledger: Ledger, supervisor: Principal, channel: str, name: str) -> 
     made = principals.new_channel(ledger.now(), channel, name)
     with ledger.transaction() as conn:
         key = principals.keep(conn, made)
-        _note(conn, supervisor, f"key_made:{made.id}", name)
+        noting.note(conn, supervisor.id, f"key_made:{made.id}", purpose=name)
     return made, key
 
 
@@ -42,13 +36,9 @@ def revoke_key(ledger: Ledger, supervisor: Principal, principal_id: str, reason:
     with ledger.transaction() as conn:
         if not principals.take_back(conn, principal_id):
             raise not_found()  # somebody else was faster, and it is noted that it was he
-        _note(conn, supervisor, f"key_revoked:{principal_id}", reason)
+        noting.note(conn, supervisor.id, f"key_revoked:{principal_id}", purpose=reason)
 
 
 def _ask(supervisor: Principal) -> None:
     if not may_keep(supervisor):
         raise Refused("role_required", 403)
-
-
-def _note(conn: Connection[Any], supervisor: Principal, act: str, purpose: str) -> None:
-    conn.execute(_NOTE, (supervisor.id, act, purpose))

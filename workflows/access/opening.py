@@ -6,16 +6,12 @@ import re
 from typing import Any
 
 from workflows import leases
-from workflows.access import scopes
+from workflows.access import noting, scopes
 from workflows.case import Actor, Case
 from workflows.engine import Desk
 from workflows.errors import Refused, not_found
 
 FIELDS = re.compile(r"(holder|member|mother|reported)[./_](name|id_number)")  # `member.id_number`, or as in a search
-_LOG = """
-insert into access_log (at, principal, act, binding_id, person, purpose)
-values (kinbind_now(), %s, %s, %s, %s, %s)
-"""
 _MATERIAL = """
 select id, kind, media_type, sha256 from materials where id = %s and binding_id = %s and removed_at is null
 """
@@ -32,7 +28,9 @@ def reveal(desk: Desk, binding_id: str, actor: Actor, field: str, purpose: str) 
     if asked is None or party is None:
         raise Refused("field_unknown", 422, "/field")
     person = {"holder": case.application.holder, "member": case.application.member}.get(asked[1])
-    _note(desk, case, actor, f"reveal:{asked[1]}.{asked[2]}", purpose, person)
+    with desk.ledger.desk() as conn:
+        act = f"reveal:{asked[1]}.{asked[2]}"
+        noting.note(conn, actor.id, act, persons=[person], binding=binding_id, purpose=purpose)
     leases.keep_alive(desk, binding_id, actor)
     return {"field": field, "value": party[asked[2]]}
 
@@ -42,12 +40,12 @@ def open_material(desk: Desk, binding_id: str, material_id: str, actor: Actor) -
 
     Raises `Refused` with `not_found` or `own_case`.
     """
-    case = _seen(desk, binding_id, actor)
+    _seen(desk, binding_id, actor)
     with desk.ledger.desk() as conn:
         row = conn.execute(_MATERIAL, (material_id, binding_id)).fetchone()
-    if row is None:
-        raise not_found()
-    _note(desk, case, actor, f"open:{row[0]}", None, None)
+        if row is None:
+            raise not_found()
+        noting.note(conn, actor.id, f"open:{row[0]}", binding=binding_id)
     leases.keep_alive(desk, binding_id, actor)
     return dict(zip(("id", "kind", "media_type", "sha256"), row, strict=True))
 
@@ -59,8 +57,3 @@ def _seen(desk: Desk, binding_id: str, actor: Actor) -> Case:
     if case.is_party(actor.person):
         raise Refused("own_case")  # as to everybody else, his case is masked to him
     return case
-
-
-def _note(desk: Desk, case: Case, actor: Actor, act: str, purpose: str | None, person: str | None) -> None:
-    with desk.ledger.desk() as conn:
-        conn.execute(_LOG, (actor.id, act, case.id, person, purpose))

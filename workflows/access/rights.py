@@ -13,6 +13,7 @@ from typing import Any
 from psycopg import Connection
 
 from workflows import erasing, limits
+from workflows.access import noting
 from workflows.access.keeping import may_keep
 from workflows.access.principals import Principal
 from workflows.case import FINAL, Actor, Case
@@ -23,10 +24,6 @@ from workflows.views import consents, listing, public
 _BINDINGS = """
 select binding_id from applications where holder = any(%(persons)s)
 union select binding_id from applications where member = any(%(persons)s) order by 1
-"""
-_NOTE = """
-insert into access_log (at, principal, act, person, purpose)
-select kinbind_now(), %s, %s, person, %s from unnest(%s::text[]) as person
 """
 _PLACES = "select binding_id, taken_at from month_seats where binding_id = any(%s) and taken_at is not null"
 _HELD_BACK = "select binding_id, reason, placed_at from legal_holds where binding_id = any(%s)"
@@ -73,7 +70,7 @@ def held(desk: Desk, by: Principal, persons: Sequence[str], purpose: str) -> dic
     """
     _ask(by, persons)
     with desk.ledger.transaction() as conn:
-        _note(conn, by, "person_told", persons, purpose)
+        noting.note(conn, by.id, "person_told", persons=persons, purpose=purpose)
         ids = _bindings(conn, persons)
     cases = desk.look_many(ids)
     with desk.ledger.desk() as conn:
@@ -95,7 +92,7 @@ def erase(desk: Desk, by: Principal, persons: Sequence[str], purpose: str) -> di
         ids = _bindings(conn, persons)
     cases = desk.look_many(ids)
     with desk.ledger.transaction() as conn:
-        _note(conn, by, "person_erased", persons, purpose)
+        noting.note(conn, by.id, "person_erased", persons=persons, purpose=purpose)
         conn.execute(erasing.LOCK, (ids,))  # whoever comes second sees what the first has done
         under_hold = {row[0] for row in conn.execute(_HELD_BACK, (ids,))}
         places = conn.execute(_PLACES, (ids,)).fetchall()
@@ -114,7 +111,7 @@ def hold(desk: Desk, by: Principal, persons: Sequence[str], reason: str) -> list
     """
     _ask(by, persons)
     with desk.ledger.transaction() as conn:
-        _note(conn, by, "hold_placed", persons, reason)
+        noting.note(conn, by.id, "hold_placed", persons=persons, purpose=reason)
         ids = _bindings(conn, persons)
         conn.execute(erasing.LOCK, (ids,))  # whoever comes second sees what the first has done
         conn.execute(_HOLD, {"ids": ids, "persons": list(persons), "reason": reason, "by": by.id})
@@ -130,7 +127,7 @@ def release(desk: Desk, by: Principal, persons: Sequence[str], reason: str) -> l
     """
     _ask(by, persons)
     with desk.ledger.transaction() as conn:
-        _note(conn, by, "hold_lifted", persons, reason)
+        noting.note(conn, by.id, "hold_lifted", persons=persons, purpose=reason)
         told = {"persons": list(persons), "ids": _bindings(conn, persons)}
         freed = {row[0] for row in conn.execute(_RELEASE, told)}
         lifted = sorted(freed - {row[0] for row in conn.execute(_HELD_BACK, (list(freed),))})
@@ -145,10 +142,6 @@ def _ask(by: Principal, persons: Sequence[str]) -> None:
         raise Refused("role_required", 403)
     if by.person in persons:
         raise Refused("own_case")
-
-
-def _note(conn: Connection[Any], by: Principal, act: str, persons: Sequence[str], purpose: str) -> None:
-    conn.execute(_NOTE, (by.id, act, purpose, list(persons)))
 
 
 def _bindings(conn: Connection[Any], persons: Sequence[str]) -> list[str]:
