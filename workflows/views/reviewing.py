@@ -15,7 +15,6 @@ from workflows.access import scopes
 from workflows.case import RETURNED, Actor, Case
 from workflows.deadlines import due
 from workflows.engine import Desk
-from workflows.errors import not_found
 from workflows.views import explaining, findings, public, reason_words, worklists
 from workflows.views.waiting import waiting_on
 
@@ -149,9 +148,7 @@ def case_page(desk: Desk, binding_id: str, actor: Actor, *, working: bool = True
     """
     if working:
         leases.keep_alive(desk, binding_id, actor)
-    case, now = desk.look(binding_id)
-    if not scopes.reviews(case, actor):
-        raise not_found()
+    case, now = leases.seen(desk, binding_id, actor)
     shown = worklists.review_details(desk, case, actor, now)
     sentence = explaining.explain(case, now, desk.book)
     review, ends, holding = case.progress.review, due(case, "review_to_decision"), held(desk, actor)

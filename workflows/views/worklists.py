@@ -15,7 +15,6 @@ from workflows.access import scopes
 from workflows.case import AGENCY_REVIEW, Actor, Case, region_prefix
 from workflows.deadlines import due
 from workflows.engine import Desk
-from workflows.errors import not_found
 from workflows.views import cursors, listing, public
 
 Status = Literal["open", "unclaimed", "claimed", "mine", "escalated"]
@@ -81,9 +80,7 @@ def review_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
     Looking is work: it keeps the looker's own lease alive. Raises `Refused` with `not_found`.
     """
     leases.keep_alive(desk, binding_id, actor)
-    case, now = desk.look(binding_id)
-    if not scopes.reviews(case, actor):
-        raise not_found()
+    case, now = leases.seen(desk, binding_id, actor)
     return review_details(desk, case, actor, now)
 
 
