@@ -114,8 +114,9 @@ def add(
 def reset(ledger: Ledger, login: str) -> str | None:
     """Begin an account anew: a fresh one-time password, no authenticator, no session; None for nobody's login."""
     password = secrets.token_urlsafe(12)
+    hashed = _hashed(password)
     with ledger.transaction() as conn:
-        row = conn.execute(_RESET, (_hashed(password), plain(login))).fetchone()
+        row = conn.execute(_RESET, (hashed, plain(login))).fetchone()
         if row is None:
             return None
         sessions.end_all(conn, row[0])
