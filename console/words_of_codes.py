@@ -180,6 +180,7 @@ CODES: Mapping[str, Mapping[str, Words]] = {
             "请申请人确认登记的出生证：{certificate}，母亲 {mother_name}，孩子 {child_name}，{child_birth_date} 出生",
             "Let them confirm the record: {certificate}, mother {mother_name}, {child_name}, born {child_birth_date}",
         ),
+        "hear_authorisation": ("请授权人当面确认授权", "Let the holder confirm before you that he authorises it"),
         "settle_objection": (
             "登记机构核对未通过（{reason}）：请核实，申请属实的写明依据，否则不予通过",
             "A registry says no ({reason}): look into it; if the family is right, note why, else refuse",

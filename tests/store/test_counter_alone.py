@@ -45,6 +45,7 @@ def test_a_code_to_be_shown(office: Office) -> None:
     life.say(office, "approve", sharing, life.REVIEWER)
     binding_id = life.submit(office, life.a_request(office.desk.book, product="code_display"), "counter")
     life.registries_say_yes(office, binding_id)
+    assert ("hear_authorisation", {}) in window.window_case(office.desk, binding_id, life.COUNTER)["checks"]
     case = life.say(office, "counter_verified", binding_id, life.COUNTER, **SEEN)
     assert (case.state, case.progress.present) == ("active", ["member", "holder"])
 

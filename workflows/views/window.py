@@ -46,6 +46,8 @@ def checks(case: Case, still_open: Sequence[str]) -> list[tuple[str, dict[str, A
         told.append(("compare_originals", {"count": len(case.materials)}))
     if case.state == OFFLINE_FALLBACK and case.progress.record and not case.progress.record_confirmed:
         told.append(("confirm_record", case.progress.record))
+    if case.taken_at_counter and "authorisation" in case.steps and not case.progress.authorised:
+        told.append(("hear_authorisation", {}))
     if case.state == OFFLINE_FALLBACK and not case.progress.registry_answered:
         objection = case.progress.objection
         told.append(("settle_objection", {"reason": objection.reason}) if objection else ("ask_registries", {}))
