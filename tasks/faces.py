@@ -23,6 +23,7 @@ from tasks.office import Office
 from workflows import facing
 from workflows.case import FACE_CHECK, REVERIFICATION, SYSTEM, Actor, Case, Cursor
 from workflows.commands import Command, Outcome, Reply
+from workflows.deadlines import due
 from workflows.errors import Refused
 from workflows.views import public
 
@@ -55,6 +56,7 @@ _SETTLE = """
 update face_sessions set status = %(status)s, reason = %(reason)s, finished_at = %(finished_at)s, poll_at = null
 where id = %(id)s
 """
+_LATER = "update face_sessions set poll_at = %s where id = %s"
 _ERROR = """
 update face_sessions set status = 'error', reason = %(reason)s, finished_at = %(finished_at)s,
   poll_at = case status when 'error' then poll_at else least(poll_at, (select kinbind_now()) + %(pause)s) end
@@ -191,10 +193,10 @@ def poll_faces(office: Office, limit: int = 50) -> int:
     """Ask about at most `limit` sessions whose poll is due; return how many."""
     asked = {"limit": limit, "retention": RETENTION, "pause": FIRST_PAUSE}
     with office.ledger.desk() as conn, conn.cursor(row_factory=dict_row) as cursor:
-        due = sorted(cursor.execute(_DUE, asked).fetchall(), key=itemgetter("id"))
-    for first in range(0, len(due), TOGETHER):
-        _poll(office, due[first : first + TOGETHER])
-    return len(due)
+        found = sorted(cursor.execute(_DUE, asked).fetchall(), key=itemgetter("id"))
+    for first in range(0, len(found), TOGETHER):
+        _poll(office, found[first : first + TOGETHER])
+    return len(found)
 
 
 def _poll(office: Office, sessions: list[Session]) -> None:
@@ -257,11 +259,20 @@ def _take(office: Office, conn: Connection[Any], heard: Sequence[tuple[Session, 
             said.append((session, answer))
     outcomes = office.desk.serve_on(conn, [_command(*one) for one in said])
     for (session, answer), outcome in zip(said, outcomes, strict=True):
-        if isinstance(outcome.refused, Refused):  # late, another's turn, or the counter was first
+        if isinstance(outcome.refused, Refused) and (until := _put_off(session, answer, outcome.case)):
+            conn.execute(_LATER, (until, session["id"]))
+        elif isinstance(outcome.refused, Refused):  # late, another's turn, or the counter was first
             log.info("face_answer_noted_only", session_id=session["id"], code=outcome.refused.code)
             conn.execute(_SETTLE, _noted(session, answer) | _nevertheless(answer, outcome.refused))
         else:
             outcome.unwrap()
+
+
+def _put_off(session: Session, answer: FaceAnswer, case: Case | None) -> datetime | None:
+    """When a pass is asked about once more: one for a re-verification that came while the other wanted an end."""
+    waits = session["purpose"] == REVERIFICATION and answer.status is FaceStatus.PASSED
+    ends = due(case, "unbind_to_confirmed") if waits and case is not None else None
+    return ends.at + FIRST_PAUSE if ends is not None else None
 
 
 def _nevertheless(answer: FaceAnswer, no: Refused) -> dict[str, str]:

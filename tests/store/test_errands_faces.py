@@ -197,6 +197,18 @@ def test_what_a_callback_tells_of_is_asked_about_soon_though_the_provider_was_si
     assert look(office, binding_id).state == "active"
 
 
+def test_a_face_shown_again_while_the_other_wants_an_end_is_not_lost(office: Office) -> None:
+    binding_id = to_state(office, "active")
+    holder = life.channel(acting_for=look(office, binding_id).application.holder)
+    life.say(office, "report_change", binding_id, what="name")
+    session = start_face(office, binding_id)
+    life.say(office, "request_unbind", binding_id, holder, initiator="holder", method="pay_password")
+    end_face(office, session)
+    assert look(office, binding_id).state == "unbinding"
+    advance(office, minutes=35)  # nobody has confirmed the end
+    assert (look(office, binding_id).state, sessions(office, binding_id)[0]["status"]) == ("active", "passed")
+
+
 def test_a_session_that_nobody_answers_expires_without_using_an_attempt(office: Office) -> None:
     binding_id = to_state(office, "face_check")
     start_face(office, binding_id)
