@@ -44,8 +44,8 @@ TEXTS: dict[str, Words] = {
     "relation_not_allowed": ("所选关系不在允许范围", "This relationship may not be bound"),
     "region_not_allowed": ("参保地不符合办理条件", "The insured places do not fit"),
     "product_not_offered": (
-        "绑定人参保地未开办该业务",
-        "This product is not offered where the holder is insured",
+        "授权人参保地未开办该业务",
+        "This product is not offered where the authoriser is insured",
     ),
     "method_not_allowed": ("该方式不适用", "This method does not apply"),
     "initiator_not_allowed": ("该发起人不能办理", "This person may not do it"),

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from policies.plan import Insured, Plan
 
-Verdict = Literal["ok", "suspended", "ended"]
 _Standing = Literal["fits", "none", "suspended", "terminated", "elsewhere"]
 _Party = Literal["holder", "member"]
 
@@ -21,6 +20,13 @@ _REASONS: dict[_Standing, str] = {
     "suspended": "insurance_suspended",
     "terminated": "insurance_suspended",
     "elsewhere": "region_not_allowed",
+}
+# The same of a binding in force, the worst first: what it was made with is no more (W6), or rests where it must run.
+_RESTS: dict[_Standing, str] = {
+    "terminated": "insurance_ended",
+    "elsewhere": "region_not_allowed",
+    "none": "not_insured",
+    "suspended": "insurance_suspended",
 }
 # All that `judge` may answer: what no paper of the family's can mend.
 REGISTRY_REASONS = frozenset({
@@ -53,16 +59,14 @@ def judge(plan: Plan, answers: Mapping[str, Any]) -> str | None:
     return next((reason for reason in reasons if reason is not None), None)
 
 
-def insurance_verdict(plan: Plan, answers: Mapping[str, Any]) -> Verdict:
-    """Return what the daily look means for an active binding: the worse of both parties.
+def insurance_verdict(plan: Plan, answers: Mapping[str, Any]) -> str | None:
+    """Return why an active binding rests by the daily look, or None where it does not: the worse of both parties.
 
-    `ended` where the insurance that the plan demands is no more: none found, terminated, moved out of the
-    area, of another scheme (W6); `suspended` where it rests and the plan demands that it runs.
+    `insurance_ended`, `region_not_allowed` (moved out of the area), `not_insured` (none found, or of another scheme;
+    W6), `insurance_suspended` where it rests and the plan demands that it runs.
     """
     found = {_standing(plan, answers, "holder"), _standing(plan, answers, "member")}
-    if found == {"fits"}:
-        return "ok"
-    return "suspended" if found <= {"fits", "suspended"} else "ended"
+    return next((reason for standing, reason in _RESTS.items() if standing in found), None)
 
 
 def _answer(answers: Mapping[str, Any], party: _Party) -> Mapping[str, Any]:

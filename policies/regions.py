@@ -17,6 +17,8 @@ from policies.words import AgencyLevel, Width
 _REGION = re.compile(r"\d{6}")
 # Beijing, Tianjin, Shanghai and Chongqing have no prefectures: agency and pooling area are the city itself.
 _MUNICIPALITIES = frozenset({"11", "12", "31", "50"})
+# Where a prefecture would stand: 仙桃 (429004) or 石河子 (659001), right below their province, are areas of their own.
+_RIGHT_BELOW = "90"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +51,16 @@ def agency_of(region: str, level: AgencyLevel) -> str:
     """Return the six-digit code of the agency at `level` that is responsible for `region`."""
     if level == "province" or region[:2] in _MUNICIPALITIES:
         return f"{region[:2]}0000"
-    return f"{region[:4]}00" if level == "prefecture" else region
+    return region if level == "county" or region[2:4] == _RIGHT_BELOW else f"{region[:4]}00"
 
 
 def area_of(region: str, width: Width) -> str:
     """Return the digits that all regions of the same area begin with; "" for all of China."""
     if width == "china":
         return ""
-    return region[:2] if width == "province" or region[:2] in _MUNICIPALITIES else region[:4]
+    if width == "province" or region[:2] in _MUNICIPALITIES:
+        return region[:2]
+    return region if region[2:4] == _RIGHT_BELOW else region[:4]
 
 
 def place_name(region: str) -> str:

@@ -98,8 +98,8 @@ def _check(office: Office, looked: Looked) -> Asked:
 def _age_unproved(case: Case, answers: dict[str, Any]) -> bool:
     """No face is asked of a child, and that it is one is only what the family states (W8): a clerk looks."""
     number = case.application.parties["member"]["id_number"]
-    stated = case.plan.age_group == "minor" and not carries_birth_date(number)
-    return stated and answers["member"]["birth_date_matches"] is None
+    stated = case.plan.age_group == "minor" and case.plan.face_at_age and not carries_birth_date(number)
+    return bool(stated) and answers["member"]["birth_date_matches"] is None
 
 
 # -- bindings --------------------------------------------------------------------------------------------------
@@ -122,14 +122,13 @@ def _look_again(office: Office, looked: Looked) -> Asked:
 
 def _verdict(office: Office, looked: Looked, answers: dict[str, Any], *, resting: bool) -> Command | None:
     case, now = looked
-    verdict = insurance_verdict(case.plan, answers)
-    if verdict == "ok" and resting:
+    reason = insurance_verdict(case.plan, answers)
+    if reason is None and resting:
         return Command("resume", case.id, SYSTEM, {"reason": "insurance_back"})
-    if verdict == "ok":
+    if reason is None:
         return number_found(office, case, now) if case.state == ACTIVE and unnumbered(case) else None
     if resting:
         return None
-    reason = "insurance_suspended" if verdict == "suspended" else "insurance_ended"
     return Command("suspend", case.id, SYSTEM, {"suspended_for": INSURANCE, "reason": reason})
 
 

@@ -7,7 +7,7 @@ from typing import get_args
 from policies.words import Subject
 from workflows.case import ACTIVE, SUSPENDED, Cursor
 from workflows.errors import Malformed, Refused
-from workflows.facing import faces_open
+from workflows.facing import faces_open, too_young
 from workflows.guards import guarded
 
 SUBJECTS = get_args(Subject)
@@ -42,11 +42,13 @@ def as_seen(cursor: Cursor) -> None:
 
 def _stood_for(cursor: Cursor, who: str, present: set[str]) -> bool:
     again = cursor.state in (ACTIVE, SUSPENDED)  # there the holder is asked only as a guardian
-    if again and who == "member" and cursor.case.application.relationship != "WARD":
-        return who in present  # grown enough for a face of his own, he is to be seen himself
     return who in present or ((who == "member" or again) and not present.isdisjoint(guardians(cursor)))
 
 
 def guardians(cursor: Cursor) -> list[str]:
-    """Which of the parties may stand before a clerk for a child or a ward; nobody for others."""
-    return [who for who in ("holder", "mother") if who in cursor.case.application.parties] if guarded(cursor) else []
+    """Which of the parties may stand before a clerk for a child or a ward; nobody for others.
+
+    Nor for whom is old enough for a face of his own: at a counter too he is to be seen himself (F16).
+    """
+    in_need = guarded(cursor) and (too_young(cursor) or cursor.case.application.relationship == "WARD")
+    return [who for who in ("holder", "mother") if who in cursor.case.application.parties] if in_need else []

@@ -72,8 +72,8 @@ def test_all_scans_of_both_are_asked_at_every_age(birthday):
 @pytest.mark.parametrize("party", ["holder", "member"])
 @pytest.mark.parametrize(
     ("status", "reason", "verdict"),
-    [("normal", None, "ok"), ("suspended", "insurance_suspended", "suspended"),
-     ("terminated", "insurance_suspended", "ended")],
+    [("normal", None, None), ("suspended", "insurance_suspended", "insurance_suspended"),
+     ("terminated", "insurance_suspended", "insurance_ended")],
 )  # fmt: skip
 def test_both_must_be_normally_insured(party, status, reason, verdict):
     said = answers(**{party: {"status": status}})
@@ -96,6 +96,8 @@ def test_money_stays_in_its_area(region, allowed):
     for plan in (sharing(), display()):
         said = refusal(plan, "pay_from_account", "member", region)
         assert said == (None if allowed else "region_not_allowed")
+    shown = refusal(display(), "show_code", "member", region)  # 展示…进行代扣 (F99): what is shown there pays there
+    assert shown == (None if allowed else "region_not_allowed")
 
 
 def test_whose_code_may_be_shown():

@@ -107,11 +107,11 @@ def test_no_birthday_of_the_member_changes_what_sharing_asks(birthday):
 @pytest.mark.parametrize(
     ("party", "status", "reason", "verdict"),
     [
-        ("holder", "normal", None, "ok"),
-        ("holder", "suspended", None, "ok"),  # 非终止参保状态: at rest is not ended (F154)
-        ("holder", "terminated", "insurance_suspended", "ended"),
-        ("member", "suspended", None, "ok"),
-        ("member", "terminated", "insurance_suspended", "ended"),
+        ("holder", "normal", None, None),
+        ("holder", "suspended", None, None),  # 非终止参保状态: at rest is not ended (F154)
+        ("holder", "terminated", "insurance_suspended", "insurance_ended"),
+        ("member", "suspended", None, None),
+        ("member", "terminated", "insurance_suspended", "insurance_ended"),
     ],
 )
 def test_insured_and_not_ended(party, status, reason, verdict):

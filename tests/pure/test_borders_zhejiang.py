@@ -77,11 +77,11 @@ def test_its_doors_are_not_those_of_the_pack_that_it_builds_on(channel, code):
 @pytest.mark.parametrize(
     ("party", "said", "reason", "verdict"),
     [
-        ("holder", {"status": "suspended"}, None, "ok"),
-        ("holder", {"status": "terminated"}, "insurance_suspended", "ended"),
-        ("holder", {"scheme": "resident"}, "not_insured", "ended"),
-        ("member", {"scheme": "resident"}, None, "ok"),
-        ("member", {"region": "320500"}, "region_not_allowed", "ended"),
+        ("holder", {"status": "suspended"}, None, None),
+        ("holder", {"status": "terminated"}, "insurance_suspended", "insurance_ended"),
+        ("holder", {"scheme": "resident"}, "not_insured", "not_insured"),
+        ("member", {"scheme": "resident"}, None, None),
+        ("member", {"region": "320500"}, "region_not_allowed", "region_not_allowed"),
     ],
 )
 def test_what_the_registry_must_say(party, said, reason, verdict):

@@ -92,14 +92,14 @@ def test_prior_filing_is_asked_where_the_law_says_so():
 @pytest.mark.parametrize(
     ("law", "found", "verdict"),
     [
-        (FAMILY, answers(), "ok"),
-        (FAMILY, answers(member=person("suspended")), "suspended"),
-        (FAMILY, answers(holder=person("suspended"), member=person("terminated")), "ended"),
-        (FAMILY, answers(member=person(insured=None)), "ended"),
-        (FAMILY, answers(holder=person(credential_active=False)), "ok"),
-        (JIANGSU, answers(person("suspended", region="320100"), person(region="320100")), "ok"),
-        (JIANGSU, answers(person(region="310000"), person(region="320100")), "ended"),  # moved out (W6)
-        (NEWBORN, answers(member=UNKNOWN), "ok"),
+        (FAMILY, answers(), None),
+        (FAMILY, answers(member=person("suspended")), "insurance_suspended"),
+        (FAMILY, answers(holder=person("suspended"), member=person("terminated")), "insurance_ended"),
+        (FAMILY, answers(member=person(insured=None)), "not_insured"),
+        (FAMILY, answers(holder=person(credential_active=False)), None),
+        (JIANGSU, answers(person("suspended", region="320100"), person(region="320100")), None),
+        (JIANGSU, answers(person(region="310000"), person(region="320100")), "region_not_allowed"),  # moved out (W6)
+        (NEWBORN, answers(member=UNKNOWN), None),
     ],
 )
 def test_the_daily_look(law, found, verdict):

@@ -106,7 +106,7 @@ def test_the_holders_region_chooses_the_pack_and_the_members_the_counter():
     assert found.counter.address == "苏州市医疗保障局经办大厅"
     assert plan(region=CHANGSHU, member_region="110108").counter.agency == "110000"  # no prefectures in Beijing
     named = [plan(region=GUANGZHOU, member_region=code).counter.agency_name for code in ("330106", "429004")]
-    assert named == ["杭州市医疗保障经办机构", "湖北省（429000）医疗保障经办机构"]
+    assert named == ["杭州市医疗保障经办机构", "湖北省（429004）医疗保障经办机构"]
 
 
 @pytest.mark.parametrize("born", [date(2012, 11, 21), date(2012, 11, 22)])

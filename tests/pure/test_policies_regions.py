@@ -14,6 +14,7 @@ def test_regions_have_agencies_areas_and_names():
     assert (agency_of("361199", "prefecture"), agency_of("310115", "prefecture")) == ("361100", "310000")
     assert [area_of("440106", width) for width in ("china", "province", "pooling_area")] == ["", "44", "4401"]
     assert area_of("500103", "pooling_area") == "50"
+    assert (agency_of("429004", "prefecture"), area_of("429004", "pooling_area")) == ("429004", "429004")
     assert [place_name(r) for r in ("320581", "320582", "330106", "339900", "990000")] == [
         "常熟市", "苏州市", "杭州市", "浙江省（339900）", "990000",
     ]  # fmt: skip

@@ -93,6 +93,28 @@ def test_while_its_ticket_is_open(office: Office) -> None:
     assert "member_to_age" not in armed(case)
 
 
+@pytest.mark.parametrize(("relationship", "years", "alone"), [("SIBLING", 17, False), ("CHILD", 16, False),
+                                                              ("WARD", 17, True), ("CHILD", 19, False)])  # fmt: skip
+def test_nobody_stands_at_a_counter_for_whom_the_face_age_asks_himself(
+    office: Office, relationship: str, years: int, alone: bool
+) -> None:
+    """At seventeen a guardian may still sign, and is not the member (F16)."""
+    today = shanghai_day(office.ledger.now())
+    request = life.a_request(office.desk.book, member_born=birthday_in(today, today.year - years),
+                             relationship=relationship)  # fmt: skip
+    binding_id = life.submit(office, request)
+    life.hand_in(office, binding_id)
+    life.registries_say_yes(office, binding_id)
+    life.say(office, "route_offline", binding_id, reason="declines_face")
+    assert bool(window.window_case(office.desk, binding_id, life.COUNTER)["guardians"]) is alone
+    seen = {"method": "document_reader", "subjects": ["holder"]}
+    if alone:
+        assert life.say(office, "counter_verified", binding_id, life.COUNTER, **seen).state == "active"
+    else:
+        with pytest.raises(Refused, match="subject_not_present"):
+            life.say(office, "counter_verified", binding_id, life.COUNTER, **seen)
+
+
 def test_in_a_review_after_a_ticket(office: Office) -> None:
     """A clerk has settled what was asked then; what is asked now may be shown to a camera, or at a counter again."""
     book = LawBook([*read_folder(SHIPPED), read_pack("reviewed.yaml", REVIEWED)])

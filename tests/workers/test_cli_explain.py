@@ -12,6 +12,7 @@ from tests import life
 from workflows.case import ACTIVE, FINAL, STATES, SYSTEM
 from workflows.deadlines import DEADLINES
 from workflows.views.explaining import DEEDS, PARTIES, THEN, explain, spoken
+from workflows.views.public import public_view
 from workflows.views.reason_words import say
 from workflows.views.waiting import waiting_on
 
@@ -100,6 +101,54 @@ def test_a_child_in_force_is_told_the_day_of_its_face(office):
     said = sentence(office, binding_id)
     assert "2030-05-20" in said.en
     assert "2030-05-20" in said.zh
+
+
+def test_all_who_must_come_to_the_window_are_named(office):
+    child = life.submit(office, life.a_request(office.desk.book, member_born=date(2014, 5, 20), seed=1))
+    life.hand_in(office, child)
+    life.registries_say_yes(office, child)
+    code = authorised(office)
+    display = life.submit(office, life.a_request(office.desk.book, product="code_display"))
+    life.registries_say_yes(office, display)
+    life.say(office, "route_offline", display, reason="cannot_pass")
+    assert "正在等待使用人、授权人到经办窗口办理" in sentence(office, display).zh
+    assert "waiting for the user and the authoriser to come to the counter" in sentence(office, display).en
+    life.say(office, "counter_verified", display, life.COUNTER, method="document_reader")
+    life.say(office, "confirm_authorisation", display)
+    assert "须有有效的家庭共济授权方可使用" in sentence(office, display).zh
+    assert "家庭共济" not in sentence(office, code).zh
+
+    life.say(office, "report_change", child, what="name")  # no child's face is asked: whoever stands for it
+    assert "正在等待绑定人重新核验身份" in sentence(office, child).zh
+    ticket = public_view(*office.desk.look(child))["counter_ticket"]
+    assert (ticket["service"], ticket["bring"]) == ("重新核验身份", ["双方有效身份证件原件"])
+
+
+def test_what_a_clerk_has_begun_waits_for_him(office):
+    binding_id = life.to_state(office, "active")
+    life.say(office, "suspend", binding_id, life.SUPERVISOR, reason="suspected_fraud")
+    life.say(office, "request_unbind", binding_id, life.COUNTER)
+    said = sentence(office, binding_id).zh
+    assert said.startswith("该绑定处于解绑核验阶段（自")  # and not for what it is suspended
+    assert "正在等待经办窗口确认解绑" in said
+
+
+def test_who_has_moved_is_not_told_that_his_insurance_has_ended(office):
+    binding_id = authorised(office)
+    holder = life.look(office, binding_id).application.parties["holder"]
+    life.registries(office).put_person(holder["id_number"], {"insured": {"region": "440300"}})
+    life.advance(office, days=2)
+    said = sentence(office, binding_id).zh
+    assert "已暂停，原因：参保地不符合办理条件" in said
+    assert "正在等待参保登记机构确认参保状态符合办理条件" in said
+
+
+def authorised(office):
+    """A sharing in force."""
+    binding_id = life.to_state(office, "agency_review")
+    life.claim(office, binding_id)
+    life.say(office, "approve", binding_id, life.REVIEWER)
+    return binding_id
 
 
 def test_a_working_day_ends_at_its_own_midnight(office):

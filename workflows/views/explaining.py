@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from policies.book import LawBook
 from policies.calendar import SHANGHAI, Due, shanghai_day
@@ -24,8 +25,10 @@ from workflows.case import (
     SUSPENDED,
     UNBINDING,
     Case,
+    Cursor,
 )
 from workflows.deadlines import armed
+from workflows.facing import faces_open
 from workflows.views import reason_words
 from workflows.views.waiting import waiting_on
 
@@ -73,9 +76,10 @@ DEEDS: Mapping[str, Words] = {  # by `waiting_on.for`
     "correction": ("补正材料", "to correct what was returned"),
     "reverification": ("重新核验身份", "to be verified again"),
     "decision": ("作出处理决定", "to decide"),
-    "insurance": ("恢复正常参保状态", "to report the insurance as normal"),
+    "insurance": ("确认参保状态符合办理条件", "to report the insurance as it must be"),
     "pay_password": ("输入支付密码", "to enter the payment password"),
 }
+_AT_WINDOW: Words = ("确认解绑", "to confirm the end")  # of an unbinding that was asked for there
 THEN: Mapping[str, Words] = {  # by `waiting_on.then`
     "expired": ("申请将过期", "it expires"),
     "asked_again": ("将再次核对", "the registries are asked again"),
@@ -89,14 +93,18 @@ THEN: Mapping[str, Words] = {  # by `waiting_on.then`
 AHEAD: Mapping[str, Words] = {
     "active_to_term": ("绑定期限至{at}止", "its term ends on {at}"),
     "member_to_age": (
-        "{member}将于{day}达到刷脸年龄，届时须本人刷脸",
-        "{member} reaches the face age on {day} and is then asked to verify",
+        "{member}将于{day}达到刷脸年龄，届时须本人刷脸或到窗口核验",
+        "{member} reaches the face age on {day} and is then asked to verify, by face or at a counter",
     ),
     "reverification_to_done": (
         "{member}已达到刷脸年龄，须在{at}前本人刷脸或到窗口办理，逾期将暂停",
         "{member} has reached the face age and must verify by {at}, by face or at a counter, or it is suspended",
     ),
 }
+_ON_A_SHARING: Words = (
+    "；须有有效的家庭共济授权方可使用",
+    "; it may be used while the sharing that it stands on is in force",
+)
 # Said after the sentence where the deadline that it names is armed nowhere.
 LOST: Words = (
     "但这一期限的定时已丢失：到时不会自动处理，须先修复。",
@@ -159,8 +167,8 @@ def spoken(at: datetime) -> Words:
 def _waiting(case: Case, now: datetime) -> Sentence:
     waiting = waiting_on(case, now)
     assert waiting is not None  # noqa: S101  only `active` and the final states wait on nobody
-    called = {**PARTIES, **parties(case.application.product)}
-    party, deed, then = called[waiting["party"]], DEEDS[waiting["for"]], THEN[waiting["then"]]
+    party, then = _parties(case, now, waiting), THEN[waiting["then"]]
+    deed = _AT_WINDOW if waiting["party"] == "counter" else DEEDS[waiting["for"]]
     due_zh, due_en = _until(Due(waiting["until"], provisional=waiting["provisional"]), now)
     if (missed := _missed(case)) is not None and missed <= now:
         (by_zh, by_en), (again_zh, again_en) = spoken(missed), spoken(waiting["until"])
@@ -174,6 +182,15 @@ def _waiting(case: Case, now: datetime) -> Sentence:
         f"正在等待{party[0]}{deed[0]}，{due_zh}，{missed_zh}{then[0]}",
         f"waiting for {party[1]} {deed[1]} {due_en}; {missed_en}, {then[1]}",
     )
+
+
+def _parties(case: Case, now: datetime, waiting: Mapping[str, Any]) -> Words:
+    """Whom it waits for: at a counter all who must stand there, of a new verification whose face is asked."""
+    called = {**PARTIES, **parties(case.application.product)}
+    seen = waiting["for"] in ("counter_visit", "reverification") and case.state != UNBINDING
+    who = faces_open(Cursor(case, now)) if seen else []
+    every = [called[one] for one in who or [waiting["party"]]]
+    return "、".join(zh for zh, _ in every), " and ".join(en for _, en in every)
 
 
 def _missed(case: Case) -> datetime | None:
@@ -196,6 +213,8 @@ def _until(due: Due, now: datetime) -> Words:
 
 def _at_rest(case: Case) -> Sentence:
     zh, en = "不等待任何人", "nobody is waited on"
+    if case.plan.requires_active is not None:  # whether that one is, only a look at it would tell
+        zh, en = zh + _ON_A_SHARING[0], en + _ON_A_SHARING[1]
     for name, due in armed(case).items():
         if name in AHEAD:
             (at_zh, at_en), day = spoken(due.at), shanghai_day(due.at).isoformat()
@@ -222,4 +241,4 @@ def _reason(case: Case) -> str | None:
         return progress.offline.reason
     if case.state == RETURNED and progress.correction is not None:
         return progress.correction.reason
-    return progress.reason if case.state in (*FINAL, SUSPENDED, UNBINDING) else None
+    return progress.reason if case.state in (*FINAL, SUSPENDED) else None

@@ -72,6 +72,7 @@ ACTIONS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 # These end or put off what a notice consented to; withdrawing the consent says one of them.
 _CONSENT = ("choose_offline", "withdraw", "request_unbind")
+_VERIFYING = "重新核验身份"  # the service at the window of a binding in force, as packs have theirs in Chinese
 _UPLOADS = {"channel": (SUBMITTED, RETURNED), "counter": (SUBMITTED, RETURNED, OFFLINE_FALLBACK)}
 
 
@@ -171,8 +172,12 @@ def ticket_view(case: Case) -> dict[str, Any] | None:
     if offline.agency != counter.agency:  # it was handed over, or reassigned
         known = agency_name(offline.agency)
         at = AgencyName(offline.agency_name or known.name, offline.address or known.address)
-    return {"code": offline.code, "service": counter.service or None, "agency": offline.agency,
-            "agency_name": at.name, "address": at.address, "bring": list(counter.bring)}  # fmt: skip
+    service, bring = counter.service or None, list(counter.bring)
+    if case.state != OFFLINE_FALLBACK:  # bound already: its papers are not asked for again
+        papers = {group.label for group in case.plan.materials}
+        service, bring = _VERIFYING, [one for one in bring if one not in papers]
+    return {"code": offline.code, "service": service, "agency": offline.agency,
+            "agency_name": at.name, "address": at.address, "bring": bring}  # fmt: skip
 
 
 def dumps(body: Any) -> bytes:
