@@ -74,6 +74,11 @@ CODES: Mapping[str, Mapping[str, Words]] = {
     # what packs ask people to bring besides the materials: they say it in Chinese
     "bring": {
         "双方有效身份证件原件": ("双方有效身份证件原件", "Originals of the valid identity documents of both"),
+        "绑定人和母亲有效身份证件原件": (
+            "绑定人和母亲有效身份证件原件",
+            "Originals of the valid identity documents of holder and mother",
+        ),
+        "出生医学证明原件": ("出生医学证明原件", "The original of the birth certificate"),
     },
     # what a number or name in clear was looked at for: the codes stand in the log
     "purpose": {

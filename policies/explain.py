@@ -167,6 +167,8 @@ def _in_words(part: str, plan: Plan, facts: ApplicationFacts, day: date) -> Word
 
 def _key_of(law: Law, part: str, plan: Plan) -> str:
     """The key of the pack that a line of the plan is made from."""
+    if part == "counter.bring" and _rule(law.pack, plan.method).bring is not None:
+        return f"methods.{plan.method}.bring"
     if part.startswith("registry.member") and _rule(law.pack, plan.method).member_insured is not None:
         return f"methods.{plan.method}.member_insured"
     named = law.pack.agencies.get(plan.counter.agency)

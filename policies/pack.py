@@ -65,6 +65,7 @@ class MethodRule(Part):
     branches: Annotated[dict[AgeGroup, Branch], Field(min_length=1)]
     birth_certificate: bool = False
     member_insured: InsuredRule | None = None  # instead of eligibility.member
+    bring: tuple[str, ...] | None = None  # instead of counter.bring: of a newborn there is no document
     relations: Annotated[tuple[str, ...], Field(min_length=1)] | None = None  # of relations.allowed; None: all of them
 
     @model_validator(mode="after")

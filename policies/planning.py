@@ -207,7 +207,7 @@ def _plan(pack: Pack, rule: MethodRule, group: AgeGroup, facts: ApplicationFacts
         face=FacePlan(subjects=branch.face, **pack.face.model_dump()),
         registry=_registry(pack, rule, facts),
         review=_review(pack, facts),
-        counter=_counter(pack, materials, facts),
+        counter=_counter(pack, rule, materials, facts),
         deadlines=_deadlines(pack),
         limits=pack.limits.limits,
         unbind=UnbindPlan(**pack.unbind.model_dump()),
@@ -267,12 +267,12 @@ def _review(pack: Pack, facts: ApplicationFacts) -> ReviewPlan:
     )
 
 
-def _counter(pack: Pack, materials: tuple[Requirement, ...], facts: ApplicationFacts) -> CounterPlan:
+def _counter(pack: Pack, rule: MethodRule, materials: tuple[Requirement, ...], facts: ApplicationFacts) -> CounterPlan:
     said = pack.counter
     party = facts.holder if said.agency_of == "holder" else facts.member
     agency = agency_of(party.insured_region, said.agency_level)
     called = pack.agency(agency)
-    bring = dict.fromkeys((*said.bring, *(group.label for group in materials)))
+    bring = dict.fromkeys((*(rule.bring or said.bring), *(group.label for group in materials)))
     return CounterPlan(agency, called.name, called.address, tuple(bring), said.refuse_reasons, said.service.zh)
 
 

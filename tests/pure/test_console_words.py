@@ -187,5 +187,7 @@ def test_what_a_repair_changes_is_said_in_the_language_of_the_page():
 
 
 def test_what_packs_ask_to_bring_has_english_words():
-    every = {one for law in lawbook().laws_on(DAY) for one in law.pack.counter.bring}
+    packs = [law.pack for law in lawbook().laws_on(DAY)]
+    every = {one for pack in packs for one in pack.counter.bring}
+    every |= {one for pack in packs for rule in pack.methods.values() for one in rule.bring or ()}
     assert every - CODES["bring"].keys() == set()

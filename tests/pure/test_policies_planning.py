@@ -65,6 +65,7 @@ def test_a_newborn_brings_nothing_and_the_mother_shows_her_face():
     assert (found.age_group, found.materials, found.face.subjects) == ("newborn", (), ("mother",))
     assert found.registry.birth_certificate
     assert found.registry.member.status == "any"
+    assert found.counter.bring == ("绑定人和母亲有效身份证件原件", "出生医学证明原件")
     assert [n.notice for n in found.notices] == [
         "adding_member",
         "identity_check",
