@@ -59,12 +59,12 @@ async def add(call: Channel) -> Response:
     """
     body, channel = await call.body(Endpoint), call.actor().id
 
-    def work(_: Idempotency | None) -> Reply:
+    def work(asked: Idempotency | None) -> Reply:
         try:
             allowed_url(body.url)
         except UrlNotAllowed:
             raise Refused("url_not_allowed", 422, "/url") from None
-        return Reply(201, dumps(endpoints.add(call.office.desk, channel, body.url, body.events)), secret=True)
+        return endpoints.add(call.office.desk, channel, body.url, body.events, asked)
 
     key, additions = await call.key(), cast("Places", call.request.app.state.additions)
     async with additions.one(channel):

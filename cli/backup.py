@@ -7,7 +7,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -67,10 +67,17 @@ def _copy(url: str, target: Path) -> list[str]:
     (target / "password").write_text(password.read_text() if password.exists() else "")
     documents = documents_folder()
     if documents.is_dir():  # after the database: a file is written once, and whatever a row names is there by then
-        shutil.copytree(documents, target / "documents")
+        aside = shutil.ignore_patterns(".incoming")  # half written: of no row yet
+        shutil.copytree(documents, target / "documents", ignore=aside, copy_function=_copied)
     ids = keyring.read(keyring.keys_file()).key_ids if keyring.keys_file().exists() else []
     (target / "needs.json").write_text(json.dumps({"keys": ids}, indent=2) + "\n")
     return ids
+
+
+def _copied(source: str, target: str) -> None:
+    """Copy one document, unless its time has come since the folder was read."""
+    with suppress(FileNotFoundError):
+        shutil.copy2(source, target)
 
 
 @app.command("wal")

@@ -172,14 +172,23 @@ class Supervisor:
         now = time.monotonic()
         if kept.again_at is not None:
             if now >= kept.again_at:
-                kept.process, kept.started, kept.again_at = self._spawn(kept.child), now, None
-                self._record()
+                self._start_again(kept, now)
         elif kept.process.poll() is not None:
             kids.end_group(kept.process)
             healthy = now - kept.started > HEALTHY_AFTER
             kept.pause = FIRST_PAUSE if healthy else min(kept.pause * 2, LONGEST_PAUSE)
             kept.again_at = now + kept.pause
             log.warning("child_ended", child=kept.child.name, code=kept.process.returncode, again_in=kept.pause)
+
+    def _start_again(self, kept: _Kept, now: float) -> None:
+        try:
+            kept.process, kept.started, kept.again_at = self._spawn(kept.child), now, None
+            self._record()
+        except (OSError, subprocess.SubprocessError) as fault:  # no memory, no process: the others go on meanwhile
+            log.warning("child_not_started", child=kept.child.name, fault=type(fault).__name__)
+            if kept.again_at is not None:
+                kept.pause = min(kept.pause * 2, LONGEST_PAUSE)
+                kept.again_at = now + kept.pause
 
     def _spawn(self, child: Child) -> subprocess.Popen[bytes]:
         return kids.spawn(child, self._log_of(child), keep_fds=[self._lock.fd])

@@ -138,7 +138,7 @@ def _identity(case: Case, subject: str, purpose: str) -> Subject:
 def _answering(session_id: str, subject: str, provider: str, started: FaceStart) -> Any:
     def answer(case: Case, _actor: Actor, _now: datetime) -> Reply:
         body = {"id": session_id, "subject": subject, "provider": provider, "url": started.url,
-                "token": started.token, "expires_at": started.expires_at}  # fmt: skip
+                "token": started.token, "expires_at": started.expires_at.astimezone(UTC)}  # fmt: skip
         return Reply(201, public.dumps(body), {"ETag": f'"{case.version}"'}, secret=True)
 
     return answer

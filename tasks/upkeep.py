@@ -29,7 +29,9 @@ log = structlog.get_logger()
 
 # Times are the service's clock; a sign of life ages in real time, because a moved clock makes no worker old.
 _OUTDATED = {
-    "answers": "delete from idempotency where created_at < kinbind_now() - interval '7 days'",
+    "answers": """delete from idempotency
+       where created_at < kinbind_now() - interval '7 days'
+         and (status is not null or reserved_at < clock_timestamp() - interval '1 day')""",
     "orders": """update repairs set asked_under = null
        where asked_under is not null and created_at < kinbind_now() - interval '7 days'""",
     # what a dry run has seen is old by then: whoever wants it still tries it anew

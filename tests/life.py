@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from models.ids import new_id
@@ -16,8 +17,10 @@ from policies.people import make_id_number, parse_identity
 from policies.planning import ApplicationFacts, PersonFacts, plan_for
 from tasks.office import Office, open_office
 from workflows import case as states
+from workflows import endpoints
 from workflows.case import SYSTEM, Actor, Case
 from workflows.commands import Command
+from workflows.engine import Desk
 from workflows.submission import BirthCertificate, Person, Request
 
 AREA = "440106"  # the first six digits of the numbers we make up; no place of ours depends on them
@@ -303,6 +306,15 @@ def unreadable(office: Office, binding_id: str, part: str = "progress") -> Itera
     yield
     with office.ledger.desk() as conn:
         conn.execute(change, (row[0], binding_id))
+
+
+# -- what a channel has set up -------------------------------------------------------------------------
+
+
+def endpoint(desk: Desk, url: str, events: list[str] | None = None, channel: str = "alipay") -> dict[str, Any]:
+    """A webhook endpoint of a channel, as it was answered: `id`, and this once its `secret`."""
+    made: dict[str, Any] = orjson.loads(endpoints.add(desk, channel, url, events, None).body)
+    return made
 
 
 # -- time ----------------------------------------------------------------------------------------------

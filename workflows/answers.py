@@ -46,7 +46,8 @@ on conflict (principal, key) do nothing returning true
 # Whoever was so late that another has taken the key over completes and gives back nothing that is the other's.
 _OURS = "principal = %(principal)s and key = %(key)s and created_at = %(reserved)s and status is null"
 _COMPLETE = f"""
-update idempotency set status = %(status)s, headers = %(headers)s::jsonb, body = %(body)s where {_OURS}
+update idempotency set status = %(status)s, headers = %(headers)s::jsonb, body = %(body)s, created_at = kinbind_now()
+where {_OURS}
 """  # noqa: S608  words of our own
 _RELEASE = f"delete from idempotency where {_OURS}"  # noqa: S608
 
@@ -115,11 +116,20 @@ def keep(ledger: Ledger, keys: Keyring, asked: Idempotency, reply: Reply) -> Rep
 def complete(ledger: Ledger, keys: Keyring, asked: Idempotency, reply: Reply) -> None:
     """Keep the answer; where it was kept in the commit of what was done, this changes nothing."""
     with ledger.desk() as conn:
-        complete_on(conn, keys, asked, reply)
+        _completed(conn, keys, asked, reply)
 
 
-def complete_on(conn: Connection[Any], keys: Keyring, asked: Idempotency, reply: Reply) -> bool:
-    """Keep the answer in the transaction of this connection; False where the key is no longer ours."""
+def keep_on(conn: Connection[Any], keys: Keyring, asked: Idempotency | None, reply: Reply) -> None:
+    """Keep the answer in the transaction of what it answers; without a key there is nothing to keep.
+
+    Raises `Refused` 409 `idempotency_in_progress` where that took so long that a copy has taken the key over: only one
+    of them does it.
+    """
+    if asked is not None and not _completed(conn, keys, asked, reply):
+        raise Refused("idempotency_in_progress", retry_after=1)
+
+
+def _completed(conn: Connection[Any], keys: Keyring, asked: Idempotency, reply: Reply) -> bool:
     return conn.execute(_COMPLETE, _named(asked) | _stored(keys, asked, reply)).rowcount > 0
 
 

@@ -13,10 +13,12 @@ from sqlalchemy import text
 
 from models.ids import new_id
 from models.keyring import Keyring
+from workflows import answers
 from workflows.binding import MOVES
+from workflows.commands import Idempotency, Reply
 from workflows.engine import Desk
 from workflows.errors import Refused, not_found
-from workflows.views import cursors
+from workflows.views import cursors, public
 
 MOST = 10  # endpoints of one channel
 OVERLAP_HOURS = 24  # how long an old secret goes on signing beside the new one
@@ -37,10 +39,10 @@ select secrets, kinbind_now() from webhook_endpoints where id = %s and channel =
 """
 
 
-def add(desk: Desk, channel: str, url: str, events: Sequence[str] | None) -> dict[str, Any]:
+def add(desk: Desk, channel: str, url: str, events: Sequence[str] | None, asked: Idempotency | None) -> Reply:
     """A new endpoint, its secret shown this once only; `events` None is all of them.
 
-    The address has been judged by the caller. Raises `Refused` with `too_many_endpoints`.
+    The address has been judged by the caller. Raises `Refused` with `too_many_endpoints`, and as `answers.keep_on`.
     """
     secret = new_secret()
     with desk.ledger.transaction() as conn:
@@ -54,7 +56,10 @@ def add(desk: Desk, channel: str, url: str, events: Sequence[str] | None) -> dic
         wanted = sorted(set(events)) if events is not None else None
         sealed = seal(desk.keys, endpoint_id, [{"secret": secret, "until": None}])
         conn.execute(_ADD, (endpoint_id, channel, url, wanted, sealed, now))
-    return {"id": endpoint_id, "url": url, "events": wanted, "secret": secret, "created_at": now}
+        made = {"id": endpoint_id, "url": url, "events": wanted, "secret": secret, "created_at": now}
+        reply = Reply(201, public.dumps(made), secret=True)
+        answers.keep_on(conn, desk.keys, asked, reply)
+    return reply
 
 
 def of_channel(desk: Desk, channel: str) -> list[dict[str, Any]]:

@@ -15,7 +15,6 @@ from workflows import answers
 from workflows.case import SUSPENDED, Case
 from workflows.commands import Idempotency, Reply
 from workflows.engine import Desk
-from workflows.errors import Refused
 from workflows.views import cursors
 from workflows.views.public import dumps
 
@@ -59,8 +58,8 @@ class Use:
 def check(desk: Desk, use: Use, now: datetime, asked: Idempotency | None) -> Reply:
     """Answer `{allowed, reason, binding_id}`; an allowed use is recorded. Never tells of anybody else's binding.
 
-    The record and the answer kept under a reserved key are one commit: a key records one use. Raises `Refused` 409
-    `idempotency_in_progress` where a copy has taken the key over meanwhile.
+    The record and the answer kept under a reserved key are one commit: a key records one use. Raises as
+    `answers.keep_on`.
     """
     found = desk.ledger.read(_BETWEEN, {"holder": list(use.holder), "member": list(use.member)}, fresh=True)
     cases = [case for case, _ in desk.look_many([row["binding_id"] for row in found])]
@@ -100,8 +99,7 @@ def _recorded(desk: Desk, case: Case, use: Use, now: datetime, asked: Idempotenc
         row = (new_id("use", now), use.purpose, use.patient, use.channel, use.region, case.id)
         if conn.execute(_RECORD, row).rowcount == 0:
             return None
-        if asked is not None and not answers.complete_on(conn, desk.keys, asked, allowed):
-            raise Refused("idempotency_in_progress", retry_after=1)
+        answers.keep_on(conn, desk.keys, asked, allowed)
     return allowed
 
 

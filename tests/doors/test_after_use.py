@@ -1,6 +1,6 @@
 """What stays of an application and of a use: the consents in their words, whose code was shown, and the warning."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ GUANGZHOU = "440100"
 def test_consents_can_be_read_in_the_words_that_were_accepted(town: Town, language: str) -> None:
     """Evidence that it was authorised (F26): each consent with its time; of a small child, by its guardian."""
     body = application(member_born=INFANT) | {"initiator": "guardian"}
+    body["consents"][0]["accepted_at"] = "2026-01-21T16:00:00+08:00"  # told in the zone of all times
     made = town.submitted("alipay", body)
     asked = town.told("alipay", language, region=GUANGZHOU, born=INFANT.isoformat(), relationship="CHILD")["notices"]
     found = view(town.at("alipay", language).get(f"/v1/bindings/{made['id']}/consents"))
@@ -25,7 +26,8 @@ def test_consents_can_be_read_in_the_words_that_were_accepted(town: Town, langua
     for item, notice in zip(found["items"], asked, strict=True):
         assert {name: item[name] for name in notice} == notice
         assert item["accepted_by"] == "guardian"
-        assert item["accepted_at"] == given[item["notice"]].replace("+00:00", "Z")
+        said = datetime.fromisoformat(given[item["notice"]]).astimezone(UTC)
+        assert item["accepted_at"] == said.isoformat().replace("+00:00", "Z")
 
 
 def test_consents_are_shown_to_those_who_see_the_binding(town: Town) -> None:

@@ -319,3 +319,10 @@ def test_who_hangs_up_is_no_failure_of_ours(base_url: str) -> None:
             time.sleep(0.01)
     assert [line["event"] for line in lines if line["log_level"] == "error"] == []
     assert counted(500) is failed
+
+
+def test_a_path_longer_than_any_of_ours_is_nowhere(alipay: httpx.Client) -> None:
+    """And not a database that is away, whose index takes no such id."""
+    where = f"/v1/bindings/{'x' * 7000}/actions/withdraw"
+    told = {"acting_for": {"id_number": "440106198503072316"}}
+    assert (alipay.post(where, json=told).status_code, alipay.get(where).status_code) == (404, 404)

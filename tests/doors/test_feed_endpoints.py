@@ -11,6 +11,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from tests.doors.conftest import Caller
 from tests.doors.family import submitted
+from workflows import answers
 
 ENDPOINTS = "/v1/webhook-endpoints"
 Letters = list[tuple[bytes, dict[str, str]]]
@@ -68,6 +69,21 @@ def test_the_secret_is_shown_once(alipay: httpx.Client, wechat: httpx.Client) ->
     assert alipay.delete(f"{ENDPOINTS}/{endpoint['id']}").status_code == 204
     assert alipay.delete(f"{ENDPOINTS}/{endpoint['id']}").status_code == 404
     assert alipay.get(ENDPOINTS).json()["items"] == []
+
+
+def test_an_endpoint_and_its_secret_are_one_commit(alipay: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut off before the answer, its copy is told the secret of the one that was made, and makes none."""
+    told: dict[str, Any] = {"json": {"url": "http://127.0.0.1:9/hook"}, "headers": {"Idempotency-Key": "one"}}
+
+    def dies(*_: Any) -> None:
+        raise OSError
+
+    with monkeypatch.context() as cut_off:
+        cut_off.setattr(answers, "complete", dies)  # what comes after the commit
+        assert alipay.post(ENDPOINTS, **told).status_code == 500
+    again = alipay.post(ENDPOINTS, **told)
+    assert (again.status_code, again.json()["secret"][:6]) == (201, "whsec_")
+    assert [one["id"] for one in alipay.get(ENDPOINTS).json()["items"]] == [again.json()["id"]]
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,17 @@ def test_a_repeated_advance_moves_once(alipay: httpx.Client) -> None:
     assert again.headers["idempotency-replayed"] == "true"
 
 
+def test_a_skip_longer_than_keys_are_kept_moves_once_too(alipay: httpx.Client, office: Office) -> None:
+    """What is reserved while time goes on is not swept away for being old, and the answer is as new as that time."""
+    begun = office.ledger.now()
+    told: dict[str, Any] = {"json": {"seconds": 8 * 86_400}, "headers": {"Idempotency-Key": "far"}}
+    with ThreadPoolExecutor(3) as copies:
+        first, *others = copies.map(lambda _: alipay.post("/v1/sandbox/clock/advance", **told), range(3))
+    again = alipay.post("/v1/sandbox/clock/advance", **told)
+    assert {one.content for one in (*others, again)} == {first.content}
+    assert office.ledger.now() - begun < timedelta(days=8, minutes=5)
+
+
 def test_a_skip_that_takes_long_is_not_begun_again_by_its_copy(
     alipay: httpx.Client, office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

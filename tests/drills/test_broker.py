@@ -16,7 +16,6 @@ from tests import life
 from tests.drills import parts
 from tests.receiver import receiving
 from tests.workers.test_tasks_running import Household
-from workflows import endpoints
 
 FAMILIES = parts.size(20, 400)
 FLUSHES = parts.size(20, 200)
@@ -54,7 +53,7 @@ def states(office: Office, made: list[str]) -> set[str]:
 def test_flushed_while_families_go_through(household: Household, broker: Broker) -> None:
     office = household.office
     with receiving() as receiver, contextlib.closing(redis.Redis.from_url(broker.url)) as client:
-        receiver.secrets.append(endpoints.add(office.desk, "alipay", receiver.url, None)["secret"])
+        receiver.secrets.append(life.endpoint(office.desk, receiver.url)["secret"])
         made = []
         for n in range(FLUSHES):
             made.append(life.to_state(office, "materials_uploaded", seed=n))

@@ -17,7 +17,7 @@ from tasks.feed import fan_out
 from tasks.office import Office
 from tests import life
 from tests.store.invariants import check
-from workflows import calendars, endpoints
+from workflows import calendars
 from workflows.case import STATES
 from workflows.sweeping import sweep
 
@@ -140,7 +140,7 @@ def test_what_waits_behind_an_unbinding_and_is_tried_again_is_no_fault(office: O
 def told_elsewhere(office: Office) -> None:
     """A holder who has used two channels; both listen, and all that happened has become letters."""
     for channel in ("alipay", "wechat"):
-        endpoints.add(office.desk, channel, "https://example.org/hook", None)
+        life.endpoint(office.desk, "https://example.org/hook", None, channel)
     life.submit(office, life.a_request(office.desk.book, seed=3), "wechat")
     life.skip(office, minutes=2)
     life.submit(office, life.a_request(office.desk.book, seed=4, holder_seed=3), "alipay")

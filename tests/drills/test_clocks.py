@@ -13,7 +13,6 @@ from tests import life
 from tests.drills import parts
 from tests.receiver import receiving
 from tests.workers.test_tasks_running import Household
-from workflows import endpoints
 
 FAMILIES = parts.size(6, 60)
 OFF = 120  # seconds
@@ -68,7 +67,7 @@ def test_what_is_due_fires_and_every_line_has_the_databases_time(
     wrong_clock.setenv("DRILL_CLOCK_OFF", str(beat))
     household.beat()
     with receiving() as receiver:
-        receiver.secrets.append(endpoints.add(office.desk, "alipay", receiver.url, None)["secret"])
+        receiver.secrets.append(life.endpoint(office.desk, receiver.url)["secret"])
         made = [life.to_state(office, "materials_uploaded", seed=seed) for seed in range(FAMILIES)]
         parts.until(lambda: states(office, made) == {"face_check"}, "the registries were asked")
         for binding_id in made:

@@ -15,7 +15,6 @@ from tasks.office import Office
 from tests import life
 from tests.drills import parts
 from tests.receiver import Letter, Receiver, receiving
-from workflows import endpoints
 
 FAMILIES = parts.size(8, 200)
 DEADLINE = 0.25  # seconds for an attempt in the bad week
@@ -65,7 +64,7 @@ class Consumer:
 
 
 def listen(office: Office, receiver: Receiver) -> None:
-    receiver.secrets.append(endpoints.add(office.desk, "alipay", receiver.url, None)["secret"])
+    receiver.secrets.append(life.endpoint(office.desk, receiver.url)["secret"])
 
 
 def settle(office: Office) -> None:

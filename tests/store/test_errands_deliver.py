@@ -36,7 +36,7 @@ def receiver(office: Office) -> Iterator[Receiver]:
 
 def listen(office: Office, receiver: Receiver, channel: str = "alipay", events: list[str] | None = None) -> str:
     """An endpoint of the channel at the receiver; its id."""
-    made = endpoints.add(office.desk, channel, receiver.url, events)
+    made = life.endpoint(office.desk, receiver.url, events, channel)
     receiver.secrets.append(made["secret"])
     return str(made["id"])
 
@@ -238,7 +238,7 @@ def test_a_redirect_is_a_failure(office: Office, receiver: Receiver) -> None:
 
 
 def test_nobody_there_is_a_failure_too(office: Office) -> None:
-    endpoints.add(office.desk, "alipay", "http://127.0.0.1:9/hook", None)
+    life.endpoint(office.desk, "http://127.0.0.1:9/hook")
     to_state(office, "submitted")
     post_all(office)
     assert deliveries(office)[0]["last_error"] == "connection_failed"
@@ -249,7 +249,7 @@ def test_a_slow_endpoint_stops_nobody(office: Office, receiver: Receiver) -> Non
     let_go = threading.Event()
     with receiving() as slow:
         slow.answer = lambda _: 204 if let_go.wait(14) else 500
-        slow.secrets.append(endpoints.add(office.desk, "alipay", slow.url, None)["secret"])
+        slow.secrets.append(life.endpoint(office.desk, slow.url)["secret"])
         for seed in range(8):
             to_state(office, "submitted", seed=seed)
         fan_out(office)

@@ -18,7 +18,6 @@ from tasks.webhooks import Letter, UrlNotAllowed, allowed_url, post
 from tests import life
 from tests.life import advance, look, to_state
 from tests.receiver import receiving
-from workflows import endpoints
 
 
 @pytest.fixture
@@ -81,8 +80,8 @@ def test_nine_that_drip_do_not_hold_up_the_tenth(office: Office, monkeypatch: py
     monkeypatch.setattr(webhooks, "DEADLINE", 5.0)
     with dripping() as slow, receiving() as good:
         for _ in range(9):
-            endpoints.add(office.desk, "alipay", slow, None)
-        good.secrets.append(endpoints.add(office.desk, "alipay", good.url, None)["secret"])
+            life.endpoint(office.desk, slow)
+        good.secrets.append(life.endpoint(office.desk, good.url)["secret"])
         for seed in range(4):
             to_state(office, "submitted", seed=seed)
         fan_out(office)
@@ -100,7 +99,7 @@ def test_nine_that_drip_do_not_hold_up_the_tenth(office: Office, monkeypatch: py
 
 
 def test_dead_endpoints_do_not_set_the_pace_of_the_clock(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    endpoints.add(office.desk, "alipay", "http://127.0.0.1:9/hook", None)
+    life.endpoint(office.desk, "http://127.0.0.1:9/hook")
     made = [to_state(office, "submitted", seed=seed) for seed in range(12)]
     monkeypatch.setattr(clock, "PATIENCE", 0.0)
     advance(office, days=40)

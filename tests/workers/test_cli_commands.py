@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -18,7 +19,6 @@ from models import keyring
 from models.ledger import Ledger
 from policies.book import lawbook
 from tests import life
-from workflows import endpoints
 from workflows.access import principals
 from workflows.case import EXPIRED
 from workflows.engine import Desk
@@ -154,7 +154,7 @@ def test_a_sweep_fires_what_is_due(served, database_url):
 def test_a_letter_that_was_put_aside_is_shown_and_sent_again(served, ledger, tmp_path):
     assert served("deliveries", "list").stdout == "nothing has been put aside\n"
     desk = Desk(ledger, lawbook(), keyring.read(tmp_path / "keys.json"))
-    hook = endpoints.add(desk, "alipay", "http://127.0.0.1:9/", None)["id"]
+    hook = life.endpoint(desk, "http://127.0.0.1:9/")["id"]
     with ledger.transaction() as conn:
         conn.execute(
             "insert into deliveries (id, endpoint_id, binding_id, sequence, type, state, attempts, next_at, created_at,"
@@ -322,6 +322,26 @@ def test_a_backup_goes_where_a_folder_can_be_made(served, tmp_path):
     one_line_of_fault(served("backup", "base", str(tmp_path / "file" / "x")), "Not a directory")
     one_line_of_fault(served("backup", "wal", str(tmp_path / "file" / "x")), "Not a directory")
     one_line_of_fault(served("backup", "base", str(tmp_path / "file")), "nothing is overwritten")
+
+
+def test_a_document_that_goes_while_it_is_copied_is_no_fault(served, tmp_path, monkeypatch):
+    """Its time has come since the folder was read; what is half written is of no row yet."""
+    store = tmp_path / "documents"
+    (store / ".incoming").mkdir(parents=True)
+    for name in ("mat_1", "mat_2", ".incoming/tmp_3"):
+        (store / name).write_bytes(b"sealed")
+    copied = shutil.copy2
+
+    def slowly(source, target, **more):
+        (store / "mat_2").unlink(missing_ok=True)
+        return copied(source, target, **more)
+
+    monkeypatch.setenv("KINBIND_DOCUMENTS", str(store))
+    monkeypatch.setattr("embedded.backup.base", lambda _url, folder: folder.mkdir())
+    monkeypatch.setattr("shutil.copy2", slowly)
+    assert served("backup", "base", str(tmp_path / "copy")).exit_code == 0
+    assert {path.name for path in (tmp_path / "copy" / "documents").iterdir()} <= {"mat_1", "mat_2"}
+    assert (tmp_path / "copy" / "needs.json").exists()
 
 
 @pytest.mark.parametrize(

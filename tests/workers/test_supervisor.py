@@ -1,15 +1,18 @@
 """The supervisor starts again what dies, ends without a trace, and takes over what another left."""
 
+import errno
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
@@ -24,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 HOUSEHOLD = """
 import sys, time
 from pathlib import Path
+from typing import Any
 from embedded.children import Child
 from embedded.supervisor import run
 tell = "echo $$ $KINBIND_DATABASE_URL >> started; exec sleep 600"
@@ -146,6 +150,7 @@ def test_orphans_that_will_not_end_are_killed(tmp_path, monkeypatch):
     dead_family = """
 import os, subprocess, sys
 from pathlib import Path
+from typing import Any
 from embedded.lock import lock
 with lock(Path("var")) as held:
     orphan = subprocess.Popen(["sleep", "600"], pass_fds=[held.fd], start_new_session=True)
@@ -214,6 +219,33 @@ def test_what_goes_wrong_in_on_ready_is_raised_after_the_stop(tmp_path, monkeypa
             [Child("wrong", ["sh", "-c", "echo no such option; exit 2"], ready=lambda _pid: False)],
             var=tmp_path,
         )
+
+
+def test_a_child_that_cannot_be_started_again_at_once_takes_nobody_along(tmp_path, monkeypatch):
+    """No memory for a moment: the others go on, and it is tried again."""
+    from embedded import children, supervisor
+    from embedded.children import Child
+
+    starts, asked = [], threading.Event()
+    spawn = children.spawn
+
+    def seldom(child: Child, *arguments: Any, **more: Any) -> subprocess.Popen[bytes]:
+        starts.append(child.name)
+        if starts.count("short") == 2:
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        if starts.count("short") == 3:
+            asked.set()
+        return spawn(child, *arguments, **more)
+
+    monkeypatch.setattr(children, "spawn", seldom)
+    with lock(tmp_path) as held:
+        watching = supervisor.Supervisor(tmp_path / "log", held, asked)
+        try:
+            watching.bring_up([Child("long", ["sleep", "600"]), Child("short", ["sh", "-c", "exit 1"])])
+            watching.watch(None)
+        finally:
+            watching.stop()
+    assert (starts.count("long"), starts.count("short")) == (1, 3)
 
 
 def test_a_port_that_somebody_took_meanwhile_is_given_up_for_another(tmp_path, monkeypatch):

@@ -21,7 +21,6 @@ from tests import life
 from tests.doors.conftest import serving
 from tests.life import look, to_state
 from tests.receiver import receiving
-from workflows import endpoints
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0  # seconds
@@ -99,7 +98,7 @@ def test_registries_deadlines_and_letters_without_anybody_asking(household: Hous
     household.worker()
     household.beat()
     with receiving() as receiver:
-        receiver.secrets.append(endpoints.add(office.desk, "alipay", receiver.url, None)["secret"])
+        receiver.secrets.append(life.endpoint(office.desk, receiver.url)["secret"])
         binding_id = to_state(office, "materials_uploaded")
         until(lambda: look(office, binding_id).state == "face_check", "the registries were asked")
         until(lambda: receiver.sequences(binding_id) == [1, 2, 3], "the letters came")
@@ -118,7 +117,7 @@ def test_the_answer_to_a_skip_comes_after_all_that_fell_due_whoever_does_it(hous
     household.beat()
     until(lambda: household.seen("sweep"), "the worker works")
     with receiving() as receiver:
-        receiver.secrets.append(endpoints.add(office.desk, "alipay", receiver.url, None)["secret"])
+        receiver.secrets.append(life.endpoint(office.desk, receiver.url)["secret"])
         for seed in range(12):
             binding_id = to_state(office, "materials_uploaded", seed=seed)
             time.sleep(seed * 0.09)  # before, in and after the beat's second
@@ -169,7 +168,7 @@ def test_an_order_is_carried_through_and_who_is_stuck_is_told_of(household: Hous
     household.beat()
     key = {"Authorization": "Bearer sandbox-operator"}
     with receiving() as receiver, serving() as url, httpx.Client(base_url=url, headers=key) as operator:
-        receiver.secrets.append(endpoints.add(office.desk, "alipay", receiver.url, ["stuck", "recovered"])["secret"])
+        receiver.secrets.append(life.endpoint(office.desk, receiver.url, ["stuck", "recovered"])["secret"])
 
         def told(kind: str) -> list[str]:
             return [one.data["binding"]["id"] for one in receiver.letters if one.type == f"binding.{kind}"]

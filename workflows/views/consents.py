@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -30,8 +30,9 @@ def _item(desk: Desk, case: Case, given: dict[str, Any], language: Language) -> 
     notice, version = given["notice"], given["version"]
     known = desk.book.knows_notice(notice, version)
     shown = desk.book.notices([NoticeRef(notice, version)], language)[0] if known else None
+    accepted_at = datetime.fromisoformat(given["accepted_at"]).astimezone(UTC)
     return {
-        "notice": notice, "version": version, "accepted_at": datetime.fromisoformat(given["accepted_at"]),
+        "notice": notice, "version": version, "accepted_at": accepted_at,
         "accepted_by": case.application.initiator,
         "title": shown.title if shown else None, "text": shown.text if shown else None,
     }  # fmt: skip

@@ -47,6 +47,10 @@ join history h on h.binding_id = p.binding_id and h.sequence = p.sequence
 join applications a on a.binding_id = p.binding_id
 order by p.xid, p.kind, p.id
 """)  # noqa: S608  a text of ours
+# A place is a line's or a notice's own. After a restore to a moment there may be cursors of what never came about:
+# other lines come to stand before such a place, and whoever went on behind it would pass over them.
+_PLACE = "channel = :channel and xid = cast(cast(:xid as text) as xid8) and id = :last"
+_THERE = [text(f"select 1 from {table} where {_PLACE}") for table in ("history", "party_notices")]  # noqa: S608
 PARTY_NOTICE = "binding.party_notice"
 BEGINNING = cursors.encode("0", 0, 0)
 _ALL = 2**63 - 1
@@ -60,6 +64,9 @@ def events(desk: Desk, channel: str, after: str | None, limit: int) -> dict[str,
     asked = after or BEGINNING
     xid, kind, last = cursors.decode(asked, str, int, int)
     if not (xid.isascii() and xid.isdigit() and int(xid) < 2**64):
+        raise cursors.invalid()
+    place = {"channel": channel, "xid": xid, "last": last}
+    if asked != BEGINNING and not (kind in (0, 1) and desk.ledger.read(_THERE[kind], place, fresh=True)):
         raise cursors.invalid()
     # in the transaction of the cursor itself, all own lines come before all that was told
     own, told = (last, -1) if kind == 0 else (_ALL, last)
