@@ -67,8 +67,8 @@ async def binding(binding_id: str, call: Anyone) -> Response:
 )
 async def timeline(binding_id: str, call: Anyone, limit: Limit = 100, cursor: Behind = None) -> Response:
     """Every line of the history, oldest first."""
-    await call.look(binding_id)
-    page = await call.run(listing.timeline_page, call.office.ledger, binding_id, call.actor(), limit, cursor)
+    case, _ = await call.look(binding_id)
+    page = await call.run(listing.timeline_page, call.office.ledger, case, call.actor(), limit, cursor)
     return answer(page)
 
 

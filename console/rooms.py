@@ -12,7 +12,7 @@ from typing import get_args
 from tasks.office import Office
 from workflows.access.principals import Principal
 from workflows.case import Actor
-from workflows.views import flow, population, repairs, reviewing, stuck, supervising
+from workflows.views import flow, population, repairs, reviewing, stuck, supervising, watching
 from workflows.views.narrowing import Part
 
 Tallies = Callable[[Office, Principal], Mapping[str, int]]
@@ -37,7 +37,7 @@ class Room:
     looks: Looks | None = None  # asks all that its pages ask of the whole ledger, so that the answers are there
 
     def shown(self, office: Office, principal: Principal) -> Shown:
-        """The same with its numbers, by one statement."""
+        """The same with its numbers."""
         numbers = self.tallies(office, principal)
         return Shown(
             self.role, [(path, word, numbers.get(tally) if tally else None) for path, word, tally in self.links]
@@ -59,7 +59,9 @@ def _nothing(_office: Office, _principal: Principal) -> Mapping[str, int]:
 
 
 def _supervised(office: Office, principal: Principal) -> Mapping[str, int]:
-    return {"awaiting": repairs.awaiting(office.ledger, principal)}
+    ledger = office.ledger
+    return {"awaiting": repairs.awaiting(ledger, principal),
+            "escalated": watching.escalated(ledger, Part(principal.regions))}  # fmt: skip
 
 
 def _look_at_work(office: Office, principal: Principal) -> None:
@@ -98,6 +100,7 @@ ROOMS: tuple[Room, ...] = (
         "supervisor",
         (
             ("/supervision", "sup_workload", None),
+            ("/supervision/escalated", "sup_escalated", "escalated"),
             ("/supervision/sampling", "sup_sampling", None),
             ("/supervision/suspended", "sup_suspended", None),
             ("/ops/repairs", "ops_repairs", "awaiting"),

@@ -16,7 +16,7 @@ import structlog
 
 from gateways.registries import BirthRecord, Unanswered
 from policies.eligibility import insurance_verdict, judge
-from policies.people import carries_birth_date, mask_name, mask_number, normalise_number, same_name
+from policies.people import carries_birth_date, normalise_number, same_name
 from tasks.changes import number_found, unnumbered
 from tasks.office import Office
 from workflows.case import ACTIVE, INSURANCE, MATERIALS_UPLOADED, SUSPENDED, SYSTEM, Case
@@ -220,7 +220,7 @@ def _answers(office: Office, looked: Looked) -> dict[str, Any]:
         mother = parties["mother"]
         found = registries.birth_certificate(mother["certificate"], mother["name"], mother["id_number"])
         answers["birth_certificate"] = found.as_dict() | _compared(found, parties["member"])
-        answers["record"] = _record(found, mother)
+        answers["record"] = _record(found)
     if case.plan.registry.prior_filing and case.state == MATERIALS_UPLOADED and "member" in answers:
         holder, member = parties["holder"]["id_number"], parties["member"]["id_number"]
         answers["prior_filing"] = registries.prior_filing(holder, member)
@@ -246,12 +246,6 @@ def _same_day(known: date | None, stated: str | None) -> bool | None:
     return None if known is None else known.isoformat() == stated
 
 
-def _record(found: BirthRecord, mother: dict[str, Any]) -> dict[str, Any]:
-    """The birth record as it is shown to the applicant, who must know it again: masked, the date in full."""
-    born = found.child_birth_date
-    return {
-        "certificate": mask_number(mother["certificate"]),
-        "mother_name": mask_name(mother["name"]),
-        "child_name": mask_name(found.child_name) if found.child_name else None,
-        "child_birth_date": born.isoformat() if born else None,
-    }
+def _record(found: BirthRecord) -> dict[str, Any]:
+    """What the birth registry's record tells of the child; it tells nothing else than was applied with (`judge`)."""
+    return {"child_name": found.child_name is not None, "child_birth_date": found.child_birth_date is not None}

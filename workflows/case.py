@@ -120,7 +120,7 @@ class Progress(msgspec.Struct, omit_defaults=True, kw_only=True):
     registry_answered: bool = False
     registry_by_hand: bool = False  # it has not: a clerk has said that he asked himself
     objection: Objection | None = None  # the registries have refused; at a counter people decide
-    record: dict[str, Any] | None = None  # the birth registry's record, masked
+    record: dict[str, Any] | None = None  # which fields the birth registry's record told of; it told no other (`judge`)
     record_confirmed: bool = False
     authorised: bool = False
     reviewed: bool = False

@@ -37,7 +37,7 @@ def moved(keys: Keyring, case: Case, region: str) -> Change:
 def only_moved(case: Case) -> bool:
     """Whether what is reported is no more than another place: that an agency may believe without a face or a clerk."""
     member, reported = (case.application.parties.get(name, {}) for name in ("member", "reported"))
-    return [name for name, told in reported.items() if told != member.get(name)] == ["insured_region"]
+    return {name for name, told in reported.items() if told != member.get(name)} <= {"insured_region"}
 
 
 def renumbered(keys: Keyring, case: Case, number: str, today: date) -> Change:

@@ -32,7 +32,7 @@ select b.id, b.state, b.version, b.state_since, b.head, b.progress::text, b.plan
   r.claimed_by, r.lease_until, r.epoch,
   i.fingerprint, i.status, i.headers, i.body,
   (select kinbind_now()),
-  case when b.state = 'returned' then
+  case when b.state in ('returned', 'offline_fallback') then
     (select array_agg(m.kind) from materials m
      where m.binding_id = b.id and m.removed_at is null and m.added_at >= b.state_since) end,
   (select coalesce(max(version), 0) from working_days),

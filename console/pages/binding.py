@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Depends, Response
 
 from console import drawing, noted
-from console.forms import NOTE
+from console.forms import NOTE, REASON, wrong
 from console.repair_fields import choices
 from console.visit import Visit, asks, tellable
+from policies.words import Kind
 from workflows import beside
 from workflows.access import scopes
 from workflows.commands import Command
@@ -46,6 +47,24 @@ def decide(visit: Supervisor, binding_id: str) -> Response:
     return visit.go(f"/ops/bindings/{binding_id}")
 
 
+@router.post("/return")
+def hand_back(visit: Supervisor, binding_id: str) -> Response:
+    """A fault that a notice has overlooked: what its reviewer may not say a second time, a supervisor may (0012)."""
+    desk, actor, form = visit.office.desk, visit.actor("supervisor"), visit.form
+    try:
+        reason = form.needed("reason", REASON)
+        items = [{"kind": kind, "reason": reason} for kind in dict.fromkeys(form.every("tick"))]
+        if not items or not {item["kind"] for item in items} <= set(get_args(Kind)):
+            raise wrong("/tick", "items_required")
+        facts = {"reason": reason, "items": items, "note": form.needed("note", NOTE)}
+        form.sure()
+        version = form.number("version")
+        desk.say(Command("return_for_correction", binding_id, actor, facts, version, in_scope=scopes.staff))
+    except Refused as no:
+        return _page(visit, binding_id, tellable(no))
+    return visit.go(f"/ops/bindings/{binding_id}")
+
+
 @router.post("/look")
 def look(visit: Supervisor, binding_id: str) -> Response:
     """A supervisor has looked again, and says what he has seen: a note like any other, and the mark of a sample."""
@@ -69,7 +88,7 @@ def _page(visit: Visit, binding_id: str, no: Refused | None = None) -> Response:
     # a supervisor's list of actions is the longer one: whoever is both sees it
     supervises = "supervisor" in visit.roles
     found = operating.page(visit.office.desk, binding_id, visit.actor("supervisor" if supervises else "operator"))
-    notes = reviewing.notes(visit.office.ledger, binding_id) if supervises else []
+    notes = reviewing.notes(visit.office.ledger, binding_id) if supervises and not found["party"] else []
     if found["view"]:
         found["view"]["materials"] = reviewing.in_order(found["view"])
     return visit.page("binding.html", no.status if no else 200, found=found, refused=no, drawing=drawing,

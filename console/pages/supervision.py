@@ -20,7 +20,8 @@ from policies.planning import ApplicationFacts
 from policies.refusals import NotAllowed
 from workflows.access import keeping, principals
 from workflows.errors import Refused, not_found
-from workflows.views import population, repairs, supervising
+from workflows.views import population, repairs, supervising, watching
+from workflows.views.narrowing import Part
 
 router = APIRouter(prefix="/supervision")
 Supervisor = Annotated[Visit, Depends(asks("supervisor"))]
@@ -50,6 +51,14 @@ def sampling(visit: Supervisor) -> Response:
         names=noted.names(office.ledger, found["drawn"]),
         rules=[law.pack for law in laws if law.pack.review.mode == "auto_then_sample"],
     )  # fmt: skip
+
+
+@router.get("/escalated")
+def escalated(visit: Supervisor, cursor: Behind = None) -> Response:
+    """Reviews that were not decided in time, or that a reviewer has put before a supervisor."""
+    desk, part = visit.office.desk, Part(visit.principal.regions)
+    page = watching.due_list(desk.ledger, part, "review_to_decision", "escalated", PAGE, cursor)
+    return visit.page("sup_escalated.html", page=page | {"items": population.with_briefs(desk, page["items"])})
 
 
 @router.get("/suspended")

@@ -39,7 +39,16 @@ _CREATE = """
 insert into principals (id, kind, name, channel, roles, regions, person, key_hash, created_at)
 values (%s, %s, %s, %s, %s, %s, %s, %s, kinbind_now()) on conflict do nothing
 """
-_REVOKE = "update principals set revoked_at = kinbind_now() where id = %s and revoked_at is null"
+# What he has set going stops with him: whoever is still here lets it go on, or be.
+_REVOKE = """
+with gone as (
+  update principals set revoked_at = kinbind_now() where id = %s and revoked_at is null returning id),
+paused as (
+  update repairs r set paused_at = kinbind_now() from gone
+  where gone.id in (r.asked_by, r.applied_by, r.approved_by, r.undone_by)
+    and r.state in ('planning', 'running', 'undoing') and r.paused_at is null)
+select id from gone
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def held(desk: Desk, by: Principal, persons: Sequence[str], purpose: str) -> dic
     His own part of each binding in clear, the other party masked as he sees it anyway; no document's content. `looks`:
     when, for what and to which binding somebody looked for him. Raises `Refused` 403 `role_required`, 409 `own_case`.
     """
-    _ask(by, persons)
+    _ask(desk, by, persons)
     with desk.ledger.transaction() as conn:
         noting.note(conn, by.id, "person_told", persons=persons, purpose=purpose)
         ids = _bindings(conn, persons)
@@ -87,7 +87,7 @@ def erase(desk: Desk, by: Principal, persons: Sequence[str], purpose: str) -> di
     `erased`, or why not: `not_ended` (it is withdrawn or unbound first), `under_hold`, `still_counts` (a window of
     somebody's limits reaches back to it). Raises `Refused` 403 `role_required`, 409 `own_case`.
     """
-    _ask(by, persons)
+    _ask(desk, by, persons)
     with desk.ledger.desk() as conn:
         ids = _bindings(conn, persons)
     cases = desk.look_many(ids)
@@ -109,7 +109,7 @@ def hold(desk: Desk, by: Principal, persons: Sequence[str], reason: str) -> list
 
     Raises `Refused` 403 `role_required`, 409 `own_case`.
     """
-    _ask(by, persons)
+    _ask(desk, by, persons)
     with desk.ledger.transaction() as conn:
         noting.note(conn, by.id, "hold_placed", persons=persons, purpose=reason)
         ids = _bindings(conn, persons)
@@ -125,7 +125,7 @@ def release(desk: Desk, by: Principal, persons: Sequence[str], reason: str) -> l
 
     Raises `Refused` 403 `role_required`, 409 `own_case`.
     """
-    _ask(by, persons)
+    _ask(desk, by, persons)
     with desk.ledger.transaction() as conn:
         noting.note(conn, by.id, "hold_lifted", persons=persons, purpose=reason)
         told = {"persons": list(persons), "ids": _bindings(conn, persons)}
@@ -137,11 +137,17 @@ def release(desk: Desk, by: Principal, persons: Sequence[str], reason: str) -> l
     return lifted
 
 
-def _ask(by: Principal, persons: Sequence[str]) -> None:
+def _ask(desk: Desk, by: Principal, persons: Sequence[str]) -> None:
+    """Nobody for himself, nor for whom he has a binding with: of that the papers and the notes would go too."""
     if not may_keep(by):
         raise Refused("role_required", 403)
     if by.person in persons:
         raise Refused("own_case")
+    if by.person is not None:
+        with desk.ledger.desk() as conn:
+            ids = _bindings(conn, persons)
+        if any(case.is_party(by.person) for case, _ in desk.look_many(ids)):
+            raise Refused("own_case")
 
 
 def _bindings(conn: Connection[Any], persons: Sequence[str]) -> list[str]:

@@ -21,10 +21,17 @@ def hand_in(cursor: Cursor) -> None:
     progress.record_confirmed = False
     progress.correction = None
     progress.offline_since = None
-    if progress.notice is not None:
-        progress.notice = msgspec.structs.replace(progress.notice, renewed=sorted(set(cursor.case.added_since)))
+    renew(cursor)
     # the write looks whether these are still there: a document may be taken back at the same moment
     cursor.also("handed_in", {"materials": [material["id"] for material in cursor.case.materials]})
+
+
+def renew(cursor: Cursor) -> None:
+    """Of which kinds documents have come in since the last notice of faults, a clerk's scans too."""
+    notice = cursor.progress.notice
+    if notice is not None:
+        came = sorted({*notice.renewed, *cursor.case.added_since})
+        cursor.progress.notice = msgspec.structs.replace(notice, renewed=came)
 
 
 def take_registry_answer(cursor: Cursor) -> None:
@@ -93,6 +100,7 @@ def decide_at_counter(cursor: Cursor) -> None:
     """The clerk's word stands for every face still open, and for the holder's who has applied before him."""
     progress = cursor.progress
     your_turn(cursor)
+    renew(cursor)
     progress.counter_decided = True
     seen_at_counter(cursor)
     if cursor.case.taken_at_counter and "holder" in progress.present:

@@ -108,7 +108,8 @@ def report_change(cursor: Cursor) -> None:
     since = progress.resting_since if progress.suspended_for else cursor.now  # reporting again buys no time
     progress.reported = cursor.facts.get("change") or progress.reported
     progress.reported_at = cursor.now
-    _rest(cursor, why, what, since)
+    suspected = progress.suspended_for == DECISION  # why the agency is to decide stays to be read
+    _rest(cursor, why, progress.reason if suspected else what, since)
 
 
 def resume(cursor: Cursor) -> None:

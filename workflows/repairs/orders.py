@@ -121,6 +121,8 @@ def make(ledger: Ledger, asker: Principal, wish: Wish, asked: Idempotency | None
     if not wish.filter:
         raise Refused("filter_empty", 422, "/filter")
     _right_filter(wish.filter)
+    if not covers(asker, reach(asker.regions, wish.filter)):  # else he could neither see it nor stop it
+        raise Refused("argument_invalid", 422, "/filter/region")
     order = {
         "id": new_id("rep", ledger.now()), "verb": wish.verb, "args": _json(args), "filter": _json(wish.filter),
         "reason": wish.reason, "dry_run": wish.dry_run, "pace": wish.pace, "regions": list(asker.regions),

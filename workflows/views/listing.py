@@ -90,18 +90,19 @@ def _list(values: Sequence[str] | None) -> list[str] | None:
 
 
 def timeline(
-    ledger: Ledger, binding_id: str, actor: Actor, after: int = 0, limit: int | None = None
+    ledger: Ledger, binding_id: str, actor: Actor, after: int = 0, limit: int | None = None, *, party: bool = False
 ) -> list[dict[str, Any]]:
     """The lines of the history behind sequence `after`; channels see only which desk.
 
-    Staff see who, the notes, and to which agency it was handed over.
+    Staff see who, the notes, and to which agency it was handed over; whoever of them is a `party` what his family sees.
     """
     staff = actor.kind != "channel"
+    told = staff and not party
     rows = ledger.read(_TIMELINE, {"binding": binding_id, "after": after, "limit": limit}, fresh=True)
     return [
         {"sequence": row["sequence"], "event": row["event"], "from": row["from_state"], "to": row["to_state"],
-         "at": row["at"], "actor": row["actor"] if staff else _shown(row["actor"]), "reason": row["reason"],
-         **({"note": row["note"], "agency": row["agency"]} if staff else {})}
+         "at": row["at"], "actor": row["actor"] if told else _shown(row["actor"]), "reason": row["reason"],
+         **({"note": row["note"] if told else None, "agency": row["agency"]} if staff else {})}
         for row in rows
     ]  # fmt: skip
 
@@ -111,10 +112,10 @@ def _shown(actor: str) -> str:
     return _SHOWN.get(kind, actor)
 
 
-def timeline_page(ledger: Ledger, binding_id: str, actor: Actor, limit: int, cursor: str | None) -> dict[str, Any]:
+def timeline_page(ledger: Ledger, case: Case, actor: Actor, limit: int, cursor: str | None) -> dict[str, Any]:
     """A page of the history, oldest first. Raises `Refused` 400 `cursor_invalid`."""
-    after = cursors.decode(cursor, int)[0] if cursor else 0
-    return cursors.page(timeline(ledger, binding_id, actor, after, limit + 1), limit, "sequence")
+    after, party = cursors.decode(cursor, int)[0] if cursor else 0, case.is_party(actor.person)
+    return cursors.page(timeline(ledger, case.id, actor, after, limit + 1, party=party), limit, "sequence")
 
 
 def materials_page(case: Case, limit: int, cursor: str | None) -> dict[str, Any]:

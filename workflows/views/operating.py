@@ -47,13 +47,15 @@ order by l.sequence desc, l.created_at desc limit :limit
 def page(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
     """Everything of the page. Raises `Refused` with `not_found` outside the actor's regions."""
     row, case = seen(desk, binding_id, actor)
-    lines = listing.timeline(desk.ledger, binding_id, actor)
+    party = case is not None and case.is_party(actor.person)
+    lines = listing.timeline(desk.ledger, binding_id, actor, party=party)
     causes = stuck.of_binding(desk.ledger, binding_id)
     armed = [dict(one) for one in desk.ledger.read(_DEADLINES, {"id": binding_id}, fresh=True)]
     return {
         **row, "view": None, "sentence": None, "available_actions": [], "reasons": {}, "findings": [],
         **_told(desk, case, actor, row, {one["name"] for one in armed}),
-        "timeline": lines, "reason_words": _words(desk, case, lines), "stretches": stretches(lines, row["now"]),
+        "party": party, "timeline": lines, "reason_words": _words(desk, case, lines),
+        "stretches": stretches(lines, row["now"]),
         "deadlines": armed,
         "letters": [dict(one) for one in desk.ledger.read(_LETTERS, {"id": binding_id, "limit": MOST}, fresh=True)],
         "stuck": causes, "repairs": fitting_first([one["cause"] for one in causes], row["state"]),
@@ -126,9 +128,14 @@ def _told(
     lost = explaining.LOST if awaited is not None and awaited.deadline not in armed else ("", "")
     return {"view": view, "sentence": (sentence.zh + lost[0], sentence.en + lost[1]),
             "available_actions": view["available_actions"],
+            "return_reasons": case.plan.review.return_reasons,
+            "kinds": [*dict.fromkeys(document["kind"] for document in case.materials), "other"],
             "at_rest": case.state in (ACTIVE, *FINAL), "findings": findings.of(case, row["now"])}  # fmt: skip
 
 
 def _words(desk: Desk, case: Case | None, lines: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
-    codes = {line["reason"] for line in lines if line["reason"]}.union(*reason_words.SUPERVISED.values())
-    return reason_words.every(codes, case.plan, desk.book) if case is not None else {}
+    if case is None:
+        return {}
+    said = {line["reason"] for line in lines if line["reason"]}
+    codes = said.union(case.plan.review.return_reasons, *reason_words.SUPERVISED.values())
+    return reason_words.every(codes, case.plan, desk.book)

@@ -123,7 +123,7 @@ def public_view(case: Case, now: datetime) -> dict[str, Any]:
         "relationship": application.relationship, "shown_credential": plan.shown_credential,
         "fund_source": plan.fund_source, "channel_reference": application.channel_reference,
         "plan": plan_view(plan, case.steps, case.subjects), "materials": case.materials,
-        "correction": correction_view(case), "registry_record": progress.record if _to_confirm(case) else None,
+        "correction": correction_view(case), "registry_record": record_view(case) if _to_confirm(case) else None,
         "counter_ticket": ticket_view(case), "waiting_on": waiting_on(case, now),
     }  # fmt: skip
 
@@ -136,6 +136,20 @@ def _to_confirm(case: Case) -> bool:
 def view_elsewhere(case: Case, now: datetime) -> dict[str, Any]:
     """The same for another channel than the one that applied: its own number for the case is nobody else's business."""
     return public_view(case, now) | {"channel_reference": None}
+
+
+def record_view(case: Case) -> dict[str, Any] | None:
+    """The birth record as it is shown to the applicant, who must know it again: masked, the date in full."""
+    told, parties = case.progress.record, case.application.parties
+    if told is None or "mother" not in parties:
+        return None
+    mother, child = parties["mother"], parties["member"]
+    return {
+        "certificate": mask_number(mother["certificate"]),
+        "mother_name": mask_name(mother["name"]),
+        "child_name": mask_name(child["name"]) if told.get("child_name") else None,
+        "child_birth_date": child["birth_date"] if told.get("child_birth_date") else None,
+    }
 
 
 def party_view(case: Case, role: str) -> dict[str, Any]:

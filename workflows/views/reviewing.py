@@ -159,7 +159,8 @@ def case_page(desk: Desk, binding_id: str, actor: Actor, *, working: bool = True
         "review": {"entered_at": review.entered, "due_at": review.missed or ends.at,
                    "escalations": review.escalations, "provisional": ends.provisional,
                    } if review and ends else None,
-        "by": holder_name(desk.ledger, shown["lease"]), "notes": notes(desk.ledger, case.id),
+        "by": holder_name(desk.ledger, shown["lease"]),
+        "notes": [] if case.is_party(actor.person) else notes(desk.ledger, case.id),
         "holding": holding, "held": next((one for one in holding if one["binding_id"] == case.id), None),
         "reason_words": _reason_words(desk, case, shown),
         "correction_days": case.plan.deadlines["returned_to_corrected"].working_days,
@@ -213,7 +214,7 @@ def _reason_words(desk: Desk, case: Case, shown: Mapping[str, Any]) -> dict[str,
 
 
 def notes(ledger: Ledger, binding_id: str) -> list[dict[str, Any]]:
-    """What colleagues have noted, the newest first: `at`, `name`, `body`."""
+    """What colleagues have noted, the newest first: `at`, `name`, `body`. Nothing for one of whom it is noted."""
     return [dict(row) for row in ledger.read(_NOTES, {"binding": binding_id, "limit": MOST}, fresh=True)]
 
 

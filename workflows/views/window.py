@@ -23,7 +23,8 @@ def window_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
     sentence, cursor = explaining.explain(case, now, desk.book), Cursor(case, now)
     told = explaining.explain(case, now, desk.book, to_family=True)
     still_open = faces_open(cursor)
-    lines, refusals = listing.timeline(desk.ledger, case.id, actor), case.refuse_reasons
+    party, refusals = case.is_party(actor.person), case.refuse_reasons
+    lines = listing.timeline(desk.ledger, case.id, actor, party=party)
     codes = {*refusals, *(line["reason"] for line in lines if line["reason"])}
     return public.binding_view(case, actor, now) | {
         "now": now, "sentence": (sentence.zh, sentence.en), "told": (told.zh, told.en),
@@ -44,8 +45,9 @@ def checks(case: Case, still_open: Sequence[str]) -> list[tuple[str, dict[str, A
     told += [("scan_missing", group) for group in case.missing]
     if case.materials:
         told.append(("compare_originals", {"count": len(case.materials)}))
-    if case.state == OFFLINE_FALLBACK and case.progress.record and not case.progress.record_confirmed:
-        told.append(("confirm_record", case.progress.record))
+    record = public.record_view(case)
+    if case.state == OFFLINE_FALLBACK and record is not None and not case.progress.record_confirmed:
+        told.append(("confirm_record", record))
     if case.taken_at_counter and "authorisation" in case.steps and not case.progress.authorised:
         told.append(("hear_authorisation", {}))
     if case.state == OFFLINE_FALLBACK and not case.progress.registry_answered:

@@ -90,7 +90,7 @@ def review_details(desk: Desk, case: Case, actor: Actor, now: datetime) -> dict[
     return held(case, actor, now) | {
         "relationship_code": to_gbt4761(case.application.relationship),
         "reasons": {"reject": review.reject_reasons, "return": review.return_reasons},
-        "timeline": listing.timeline(desk.ledger, case.id, actor),
+        "timeline": listing.timeline(desk.ledger, case.id, actor, party=case.is_party(actor.person)),
         "face_checks": listing.face_checks(desk.ledger, case, now),
         "other_bindings": other_bindings(desk, case, actor),
     }
@@ -99,7 +99,7 @@ def review_details(desk: Desk, case: Case, actor: Actor, now: datetime) -> dict[
 def held(case: Case, actor: Actor, now: datetime) -> dict[str, Any]:
     """The view for a reviewer with the lease, and what he may do about it among his actions."""
     view, lease = public.binding_view(case, actor, now), leases.lease_view(case, actor, now)
-    if case.state == AGENCY_REVIEW and (lease is None or lease["mine"]):
+    if case.state == AGENCY_REVIEW and (lease is None or lease["mine"]) and not case.is_party(actor.person):
         view["available_actions"] = ["claim", *view["available_actions"], *(["release"] if lease else [])]
     return view | {"lease": lease}
 
