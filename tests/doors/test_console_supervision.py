@@ -22,7 +22,16 @@ from workflows.repairs import orders
 from workflows.repairs.orders import Wish
 from workflows.views import supervising
 
-PAGES = ("", "/sampling", "/suspended", "/staff", "/channels", "/packs", "/packs/CN-national/family_account")
+PAGES = (
+    "",
+    "/escalated",
+    "/sampling",
+    "/suspended",
+    "/staff",
+    "/channels",
+    "/packs",
+    "/packs/CN-national/family_account",
+)
 
 
 @pytest.fixture
@@ -286,3 +295,24 @@ def test_in_english_too(supervisor: Visitor):
     for path in PAGES:
         assert supervisor.get(f"/supervision{path}").status_code == 200, path
     assert "Workload" in text_of(supervisor.get("/supervision"))
+
+
+def test_what_is_escalated_reaches_a_supervisor_who_may_return_it(supervisor: Visitor, office: Office):
+    binding_id = life.to_state(office, "returned")
+    life.hand_in(office, binding_id)
+    life.registries_say_yes(office, binding_id)
+    life.claim(office, binding_id)
+    assert binding_id not in supervisor.get("/supervision/escalated").text
+    life.say(office, "escalate", binding_id, life.REVIEWER, note="一次性告知时遗漏")
+    assert 'href="/console/supervision/escalated"' in supervisor.get("/supervision").text
+    assert binding_id in supervisor.get("/supervision/escalated").text
+    path = f"/ops/bindings/{binding_id}"
+    version = fields_of(supervisor.get(path), "/return")["version"]
+    told = {"version": version, "sure": "yes", "reason": "material_unreadable", "note": "户口簿首页看不清，请重拍"}
+    assert supervisor.post(f"{path}/return", fields=told).status_code == 422  # which documents?
+    assert supervisor.post(f"{path}/return", tick="no_such", fields=told).status_code == 422
+    assert supervisor.post(f"{path}/return", tick="household_register_first_page", fields=told).status_code == 303
+    case = life.look(office, binding_id)
+    assert case.progress.correction is not None
+    assert (case.state, case.progress.correction.note) == ("returned", told["note"])
+    assert "/return" not in supervisor.get(path).text

@@ -3,9 +3,11 @@
 import pytest
 
 from tasks.office import Office
+from tasks.repairs import carry_repairs
 from tests import life
 from tests.doors.conftest import Caller
 from tests.doors.repairing import only, repaired, told_to
+from workflows.access import principals
 from workflows.access.principals import Principal
 from workflows.errors import Refused
 from workflows.repairs import orders
@@ -72,3 +74,14 @@ def test_what_somebody_else_has_begun_is_not_undone_under_his_hands(as_: Caller,
     assert second.post(f"/v1/reviews/{binding_id}/claim", json={}).status_code == 200
     only(told_to(operator, done, "undo", reason="改派有误").json(), "kept", "claimed_by_other")
     assert second.post(f"/v1/reviews/{binding_id}/approve", json={}).status_code == 200
+
+
+def test_nobody_orders_further_than_he_is_granted(as_: Caller, office: Office):
+    """He could neither see nor stop what he has begun, though it reached only what is his."""
+    binding_id = life.to_state(office, "agency_review")
+    _, key = principals.create_staff(office.ledger, "广州", ["operator"], ["440100"])
+    asked = {"repair": "reassign", "agency": "440300", "reason": "x", "filter": {"region": "440000"}}
+    refused = as_("operator", Authorization=f"Bearer {key}").post("/v1/ops/repairs", json=asked)
+    assert (refused.status_code, refused.json()["code"]) == (422, "argument_invalid")
+    assert carry_repairs(office) == 0
+    assert life.look(office, binding_id).progress.review_agency is None

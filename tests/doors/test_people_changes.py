@@ -251,3 +251,20 @@ def test_a_death_ends_it_at_once_for_everybody(town: Town, from_state: str) -> N
     assert town.use("alipay", body, "show_code") == (False, "not_active")
     lines = view(town.at("alipay").get(f"/v1/bindings/{seen['id']}/timeline"))["items"]
     assert (lines[-1]["event"], lines[-1]["actor"]) == ("change_reported", "channel:wechat")
+
+
+@pytest.mark.parametrize("places", [["440100"], ["440300", "440100"]], ids=["where he was", "a slip, mended"])
+def test_a_place_that_is_what_it_was_asks_for_no_face(town: Town, places: list[str]) -> None:
+    seen, _ = town.active()
+    for place in places:
+        assert reported(town, seen, "insured_region", value=place).status_code == 200
+    resumed = view(town.at("supervisor").post(f"/v1/bindings/{seen['id']}/resume", json={"reason": "cleared"}))
+    assert (resumed["state"], resumed["member"]["insured_region"]) == ("active", "440100")
+
+
+def test_what_a_family_reports_covers_no_suspicion(town: Town) -> None:
+    seen, _ = town.active()
+    said = {"reason": "suspected_fraud"}
+    assert town.at("supervisor").post(f"/v1/bindings/{seen['id']}/suspend", json=said).status_code == 200
+    after = view(reported(town, seen, "insured_region", value="440300"))
+    assert (after["state"], after["reason"], after["waiting_on"]["for"]) == ("suspended", "suspected_fraud", "decision")

@@ -164,3 +164,19 @@ def test_nor_at_the_console(comes: Comes, office: Office) -> None:
     assert party.get(f"/cases/{binding_id}/materials/{material}").status_code == 409
     fields = {"field": "member.id_number", "purpose": "compare_document"}
     assert party.post(f"/reviews/{binding_id}/reveal", fields=fields).status_code == 409
+
+
+def test_of_what_is_noted_about_him_he_reads_what_his_family_reads(who: Staff, office: Office, comes: Comes) -> None:
+    binding_id = life.to_state(office, AGENCY_REVIEW)
+    life.claim(office, binding_id)
+    life.say(office, "escalate", binding_id, life.REVIEWER, note="疑似冒用")
+    party = who("reviewer", number_of(office, binding_id, "holder"))
+    shown = party.get(f"/v1/reviews/{binding_id}").json()
+    assert "claim" not in shown["available_actions"]
+    for lines in (shown["timeline"], party.get(f"/v1/bindings/{binding_id}/timeline").json()["items"]):
+        assert (lines[-1]["event"], lines[-1]["actor"], lines[-1]["note"]) == ("review_escalated", "agency", None)
+    assert "疑似冒用" in comes("reviewer").get(f"/reviews/{binding_id}").text
+    with office.ledger.desk() as conn:
+        holder = life.look(office, binding_id).application.holder
+        conn.execute("update principals set person = %s where id = 'sandbox-reviewer'", (holder,))
+    assert "疑似冒用" not in comes("reviewer").get(f"/reviews/{binding_id}").text

@@ -12,7 +12,7 @@ from tests.doors.conftest import Caller
 from tests.doors.family import uploaded
 from tests.wire import NO_AUTHORITIES
 from workflows.access import principals
-from workflows.case import AGENCY_REVIEW, RETURNED
+from workflows.case import AGENCY_REVIEW, RETURNED, SYSTEM
 
 CHANNEL = "yueyibao_alipay"
 LETTER = {"kind": "commitment_letter", "reason": "letter_unsigned"}
@@ -173,3 +173,27 @@ def test_a_correction_has_room_also_where_thirty_were_handed_in(
     assert "upload_material" not in channel.get(f"/v1/bindings/{binding_id}").json()["available_actions"]
     assert uploaded(channel, binding_id, LETTER["kind"]).json()["code"] == "too_many_files"
     mended(channel, binding_id)
+
+
+def test_a_supervisor_may_look_a_third_time(staff: Staff, as_: Caller, binding_id: str) -> None:
+    """Excluded is who returned it as its reviewer; an agency may have one supervisor."""
+    supervisor, channel = staff("supervisor", person="own-5"), as_(CHANNEL)
+    returned_once(as_("reviewer"), channel, binding_id)
+    assert returns(supervisor, binding_id, REGISTER).json()["state"] == RETURNED
+    mended(channel, binding_id, "household_register_first_page", "member_id_front")
+    assert "return" in supervisor.get(f"/v1/bindings/{binding_id}").json()["available_actions"]
+    assert returns(supervisor, binding_id, LETTER | {"kind": "holder_id_front"}).json()["state"] == RETURNED
+
+
+def test_what_a_clerk_has_scanned_since_may_be_returned(as_: Caller, binding_id: str, office: Office) -> None:
+    reviewer, channel, counter = as_("reviewer"), as_(CHANNEL), as_("counter")
+    claims(reviewer, binding_id)
+    assert returns(reviewer, binding_id, LETTER).status_code == 200
+    assert uploaded(channel, binding_id, "commitment_letter").status_code == 201
+    assert channel.post(f"/v1/bindings/{binding_id}/actions/submit_materials", json={}).status_code == 200
+    life.say(office, "route_offline", binding_id, SYSTEM, reason="registry_unanswered")
+    assert uploaded(counter, binding_id, REGISTER["kind"]).status_code == 201
+    seen = {"method": "document_reader", "registry_checked": True}
+    assert counter.post(f"/v1/counter/tickets/{binding_id}/verify", json=seen).json()["state"] == AGENCY_REVIEW
+    claims(reviewer, binding_id)
+    assert returns(reviewer, binding_id, REGISTER).json()["state"] == RETURNED

@@ -16,6 +16,7 @@ from models.tables import metadata
 from tasks import forgetting
 from tasks.changes import prepared
 from tasks.office import Office
+from tasks.registries import ask_registries
 from tasks.upkeep import keep_up
 from tests import life
 from tests.store.invariants import check
@@ -358,3 +359,28 @@ def test_what_no_line_tells_is_not_written_anew_of_people_erased(office: Office)
     rights.erase(office.desk, SUPERVISOR, [people(office, binding_id)["member"]], "asked")
     with office.ledger.desk() as conn:
         assert conn.execute("select count(*) from deliveries where id = 'dlv_x'").fetchone() == (0,)
+
+
+def test_nobody_reaches_his_own_case_through_the_other_party(office: Office) -> None:
+    """A supervisor who is the holder: his papers and colleagues' notes lie beside the member's, and she reads in clear."""
+    binding_id = ended(office, seed=8)
+    life.skip(office, days=32)
+    parties = people(office, binding_id)
+    he = replace(SUPERVISOR, id="stf_own", person=parties["holder"])
+    assert rights.hold(office.desk, SUPERVISOR, [parties["member"]], "court") == [binding_id]
+    for asked in (rights.release, rights.held, rights.erase, rights.hold):
+        with pytest.raises(Refused, match="own_case"):
+            asked(office.desk, he, [parties["member"]], "mine")
+    assert rights.release(office.desk, SUPERVISOR, [parties["member"]], "over") == [binding_id]
+
+
+def test_of_a_newborn_nothing_is_left_in_the_lines(office: Office) -> None:
+    request = life.a_request(office.desk.book, method="birth_certificate", seed=31)
+    life.know_birth(office, request)
+    binding_id = life.submit(office, request)
+    ask_registries(office)
+    life.say(office, "withdraw", binding_id)
+    assert request.member.birth_date is not None
+    assert request.birth_certificate is not None
+    words = [request.member.birth_date.isoformat(), request.member.name[0] + "*", request.birth_certificate.number[-2:]]
+    assert named_in(office, words[:2]) <= {"sandbox.persons"}

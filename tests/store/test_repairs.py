@@ -333,3 +333,18 @@ def test_a_lease_that_is_given_is_as_long_as_one_taken(office: Office, monkeypat
     assert lease is not None
     assert lease.claimed_by == named.id
     assert lease.holder(now + timedelta(seconds=120)) is None
+
+
+def test_an_order_stops_with_whoever_gave_it(office: Office) -> None:
+    """Both keys are taken back while it is under way: it waits until somebody who is still here lets it go on."""
+    made = [life.to_state(office, "active", seed=seed) for seed in range(3)]
+    asker, _ = principals.create_staff(office.ledger, "李娜", ["operator"], ["000000"], "own-3")
+    supervisor, _ = principals.create_staff(office.ledger, "王强", ["supervisor"], ["000000"], "own-4")
+    order = orders.make(office.ledger, asker, Wish("end", "suspected_fraud", {"binding_ids": made}, {}, pace=1000))
+    carrying.to_its_end(office.desk, order, 20)
+    orders.approve(office.ledger, supervisor, order)
+    principals.revoke(office.ledger, supervisor.id)
+    assert carrying.round_of(office.desk, order) == 0
+    assert {life.look(office, one).state for one in made} == {"active"}
+    orders.resume(office.ledger, OPERATOR, order)
+    assert carried(office, order)["counts"] == {"done": 3}
