@@ -362,7 +362,7 @@ def test_what_no_line_tells_is_not_written_anew_of_people_erased(office: Office)
 
 
 def test_nobody_reaches_his_own_case_through_the_other_party(office: Office) -> None:
-    """A supervisor who is the holder: his papers and colleagues' notes lie beside the member's, and she reads in clear."""
+    """A supervisor who is the holder: the papers are his too, and so are the notes of colleagues."""
     binding_id = ended(office, seed=8)
     life.skip(office, days=32)
     parties = people(office, binding_id)
@@ -381,6 +381,4 @@ def test_of_a_newborn_nothing_is_left_in_the_lines(office: Office) -> None:
     ask_registries(office)
     life.say(office, "withdraw", binding_id)
     assert request.member.birth_date is not None
-    assert request.birth_certificate is not None
-    words = [request.member.birth_date.isoformat(), request.member.name[0] + "*", request.birth_certificate.number[-2:]]
-    assert named_in(office, words[:2]) <= {"sandbox.persons"}
+    assert named_in(office, [request.member.birth_date.isoformat(), request.member.name[0] + "*", "王*"]) == set()
