@@ -101,10 +101,10 @@ _OWN: dict[str, tuple[Codes, ...]] = {
     ),
     f"post {_BINDING}/materials": (
         _WINDOW,
-        {409: "action_not_available too_many_files", 413: "file_too_large", 415: "media_type_unsupported",
+        {409: "action_not_available too_many_files own_case", 413: "file_too_large", 415: "media_type_unsupported",
          422: "document_too_large document_unreadable"},
     ),
-    f"delete {_BINDING}/materials/{{material_id}}": ({409: "action_not_available material_handed_in"},),
+    f"delete {_BINDING}/materials/{{material_id}}": ({409: "action_not_available material_handed_in own_case"},),
     f"get {_BINDING}/materials/{{material_id}}/content": ({409: "own_case"},),
     f"post {_BINDING}/face-checks": (
         _WINDOW,

@@ -22,6 +22,7 @@ from workflows.views import cursors, public
 
 MOST = 10  # endpoints of one channel
 OVERLAP_HOURS = 24  # how long an old secret goes on signing beside the new one
+MOST_OLD = 4  # that do: a header of many signatures is refused by whoever reads it
 _NOTICES = ("binding.party_notice", "binding.stuck", "binding.recovered")  # told, and no line of the history
 EVENTS = frozenset({*(f"binding.{move.event}" for move in MOVES), *_NOTICES})
 
@@ -117,13 +118,13 @@ def new_secret() -> str:
 
 
 def _ending(before: list[dict[str, Any]], now: datetime, until: datetime) -> list[dict[str, Any]]:
-    """The secrets of before that still sign, each with its end."""
+    """The secrets of before that still sign, each with its end, the newest first."""
     ending = []
     for one in before:
         ends = min(until, datetime.fromisoformat(one["until"])) if one["until"] else until
         if ends > now:
             ending.append({"secret": one["secret"], "until": ends.isoformat()})
-    return ending
+    return ending[:MOST_OLD]
 
 
 def seal(keys: Keyring, endpoint_id: str, kept: Sequence[dict[str, Any]]) -> bytes:

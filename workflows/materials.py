@@ -47,7 +47,7 @@ class Document:
 def may_add(desk: Desk, binding_id: str, actor: Actor, in_scope: InScope) -> Case:
     """Look whether a document would be taken now: before it is decoded and written.
 
-    Raises `Refused`: 404, 409 `action_not_available` or `too_many_files`.
+    Raises `Refused`: 404, 409 `action_not_available`, `own_case` or `too_many_files`.
     """
     case, now = desk.look(binding_id)
     _open_for(case, now, actor, in_scope)
@@ -59,7 +59,7 @@ def add(
 ) -> Reply:
     """Add a document whose content is already kept; the answer is kept under its key in the same transaction.
 
-    Raises `Refused`: 404, 409 `action_not_available` or `too_many_files`, 413 `file_too_large`, 422
+    Raises `Refused`: 404, 409 `action_not_available`, `own_case` or `too_many_files`, 413 `file_too_large`, 422
     `document_too_large` where the plan is narrower than the window.
     """
     with desk.ledger.transaction() as conn:
@@ -86,7 +86,7 @@ def _shown(binding_id: str, document: Document) -> Reply:
 def remove(desk: Desk, binding_id: str, material_id: str, actor: Actor, in_scope: InScope) -> None:
     """Take a document back; its content is kept until retention ends, as that of a mistake may be asked for.
 
-    Raises `Refused`: 404, 409 `action_not_available` or `material_handed_in`.
+    Raises `Refused`: 404, 409 `action_not_available`, `own_case` or `material_handed_in`.
     """
     with desk.ledger.transaction() as conn:
         case, now = _locked(desk, conn, binding_id)
@@ -115,6 +115,8 @@ def _open_for(case: Case, now: datetime, actor: Actor, in_scope: InScope) -> Non
 
 
 def _in_turn(case: Case, now: datetime, actor: Actor) -> None:
+    if case.is_party(actor.person):
+        raise Refused("own_case")
     if not public.takes_documents(case, actor):
         actions = public.available_actions(case, actor, now)
         raise Refused("action_not_available", state=case.state, available_actions=actions)

@@ -136,6 +136,20 @@ def test_the_ticket_outlasts_a_rest_for_something_else(town: Town, child: tuple[
     assert town.seen("alipay", seen["id"])["counter_ticket"]["code"]
 
 
+def test_the_grace_stands_still_while_no_face_can_be_shown(town: Town, child: tuple[View, View]) -> None:
+    seen, body = child
+    to_birthday(town, body, seconds=60)
+    town.advance(days=GRACE - 10)
+    supervisor, where = town.at("supervisor"), f"/v1/bindings/{seen['id']}"
+    assert supervisor.post(f"{where}/suspend", json={"reason": "suspected_fraud"}).status_code == 200
+    town.advance(days=20)
+    assert supervisor.post(f"{where}/resume", json={"reason": "cleared"}).status_code == 200
+    town.advance(days=9)
+    assert town.seen("alipay", seen["id"])["state"] == "active"
+    town.advance(days=2)
+    assert town.seen("alipay", seen["id"])["reason"] == "reverification_to_done"
+
+
 def test_an_application_on_the_way_over_the_birthday_gets_the_face(town: Town) -> None:
     """What is pinned is pinned, but the age is asked again at activation (DOMAIN §C.7)."""
     today = town.today()

@@ -146,6 +146,11 @@ def test_old_and_new_sign_for_a_day(alipay: httpx.Client, letterbox: tuple[str, 
     alipay.post(f"{path}/test")
     assert not verifies(endpoint["secret"], received[-1])
     assert verifies(fresh["secret"], received[-1])
+    *_, newest = [alipay.post(f"{path}/rotate-secret").json() for _ in range(12)]
+    alipay.post(f"{path}/test")
+    assert verifies(newest["secret"], received[-1])
+    signatures = next(value for name, value in received[-1][1].items() if name.lower() == "webhook-signature")
+    assert len(signatures.split()) == 5  # a header that a receiver reads
 
 
 def test_events_arrive_signed(alipay: httpx.Client, as_: Caller, letterbox: tuple[str, Letters]) -> None:

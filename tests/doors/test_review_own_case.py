@@ -10,7 +10,7 @@ import pytest
 from policies.people import parse_identity
 from tasks.office import Office
 from tests import life
-from tests.doors.family import act, application, key
+from tests.doors.family import act, application, key, uploaded
 from tests.doors.visitor import Comes, with_pictures
 from tests.wire import NO_AUTHORITIES
 from workflows.access import principals
@@ -72,8 +72,9 @@ def test_no_clerk(who: Staff, office: Office, role: str) -> None:
         refused = party.post(f"/v1/counter/tickets/{binding_id}/{said}", json=body)
         assert (refused.status_code, refused.json()["code"]) == (409, "own_case"), said
     assert act(party, binding_id, "withdraw").json()["code"] == "own_case"
+    assert uploaded(party, binding_id, "other").json()["code"] == "own_case"
     listed = set(party.get(f"/v1/bindings/{binding_id}").json()["available_actions"])
-    assert not listed & {"verify", "refuse", "withdraw"}
+    assert not listed & {"verify", "refuse", "withdraw", "upload_material"}
     assert "hand_over" in listed  # to somebody who may
 
 

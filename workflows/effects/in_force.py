@@ -132,9 +132,11 @@ def back_in_force(cursor: Cursor) -> None:
     cursor.progress.suspended_for = None
     cursor.progress.reason = None
     cursor.progress.offline = None
-    cursor.progress.resting_since = cursor.now
     if cursor.progress.reverify_since is not None:  # asked before it rested for something else, and still
+        # nobody could show his face meanwhile: the days of the grace stood still
+        cursor.progress.reverify_since += cursor.now - (cursor.progress.resting_since or cursor.now)
         _counter_beside(cursor)
+    cursor.progress.resting_since = cursor.now
 
 
 def ask_unbind(cursor: Cursor) -> None:

@@ -90,7 +90,7 @@ def available_actions(case: Case, actor: Actor, now: datetime) -> list[str]:
 def takes_documents(case: Case, actor: Actor) -> bool:
     """Whether documents come and go by this caller now: of channels by the one that applied, its door names nobody."""
     here = actor.kind != "channel" or actor.id == case.application.channel
-    return here and case.state in _UPLOADS.get(actor.kind, ())
+    return here and case.state in _UPLOADS.get(actor.kind, ()) and not case.is_party(actor.person)
 
 
 @cache
