@@ -108,7 +108,7 @@ async def rotate_secret(call: Channel, endpoint_id: str) -> Response:
     await call.run(endpoints.known, call.office.desk, channel, endpoint_id)
     await call.body(Nothing)
 
-    def work(_: Idempotency | None) -> Reply:
-        return Reply(200, dumps(endpoints.rotate(call.office.desk, channel, endpoint_id)), secret=True)
+    def work(asked: Idempotency | None) -> Reply:
+        return endpoints.rotate(call.office.desk, channel, endpoint_id, asked)
 
     return await call.once(work, await call.key())

@@ -31,6 +31,7 @@ _BECAME = {
     "erased": "name, number and documents are erased; what happened, and when, is kept",
     "not_ended": "kept: it has not ended; it is withdrawn or unbound first",
     "under_hold": "kept: it is under a legal hold",
+    "own_case": "kept: you are its other party, so that it is another's to erase",
     "still_counts": "kept: it still counts for the limits of one of the two; ask again when their window is over",
 }
 

@@ -56,7 +56,10 @@ _SETTLE = """
 update face_sessions set status = %(status)s, reason = %(reason)s, finished_at = %(finished_at)s, poll_at = null
 where id = %(id)s
 """
-_LATER = "update face_sessions set poll_at = %s where id = %s"
+_LATER = """
+update face_sessions set poll_at = (select kinbind_now()) + %(pause)s, expires_at = greatest(expires_at, %(until)s)
+where id = %(id)s
+"""
 _ERROR = """
 update face_sessions set status = 'error', reason = %(reason)s, finished_at = %(finished_at)s,
   poll_at = case status when 'error' then poll_at else least(poll_at, (select kinbind_now()) + %(pause)s) end
@@ -260,7 +263,7 @@ def _take(office: Office, conn: Connection[Any], heard: Sequence[tuple[Session, 
     outcomes = office.desk.serve_on(conn, [_command(*one) for one in said])
     for (session, answer), outcome in zip(said, outcomes, strict=True):
         if isinstance(outcome.refused, Refused) and (until := _put_off(session, answer, outcome.case)):
-            conn.execute(_LATER, (until, session["id"]))
+            conn.execute(_LATER, {"id": session["id"], "until": until, "pause": FIRST_PAUSE})
         elif isinstance(outcome.refused, Refused):  # late, another's turn, or the counter was first
             log.info("face_answer_noted_only", session_id=session["id"], code=outcome.refused.code)
             conn.execute(_SETTLE, _noted(session, answer) | _nevertheless(answer, outcome.refused))
@@ -269,7 +272,7 @@ def _take(office: Office, conn: Connection[Any], heard: Sequence[tuple[Session, 
 
 
 def _put_off(session: Session, answer: FaceAnswer, case: Case | None) -> datetime | None:
-    """When a pass is asked about once more: one for a re-verification that came while the other wanted an end."""
+    """Until when a pass is asked about again: one for a re-verification that came while the other wanted an end."""
     waits = session["purpose"] == REVERIFICATION and answer.status is FaceStatus.PASSED
     ends = due(case, "unbind_to_confirmed") if waits and case is not None else None
     return ends.at + FIRST_PAUSE if ends is not None else None

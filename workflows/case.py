@@ -187,7 +187,7 @@ class Case(msgspec.Struct):
     application: Application
     materials: list[dict[str, Any]] = []
     lease: Lease | None = None
-    added_since: tuple[str, ...] = ()  # of each document added since it was returned, the kind
+    added_since: tuple[str, ...] = ()  # of each document added since it was returned, or sent to a counter, the kind
     rests: dict[str, datetime] = {}  # until when the provider would begin no attempt, by subject, as it last said
     wrong_passwords: int = 0  # today, of whoever asked for the unbinding
     calendar: Calendar = SEED  # the working days as the ledger knew them when the case was read
@@ -272,8 +272,8 @@ class Case(msgspec.Struct):
 
     @property
     def full(self) -> bool:
-        """Whether no more documents are taken. A correction has room of its own: what was handed in stays."""
-        there = self.added_since if self.state == RETURNED else self.materials
+        """Whether no more documents are taken. Corrections and clerks have their own room: what is handed in stays."""
+        there = self.added_since if self.state in (RETURNED, OFFLINE_FALLBACK) else self.materials
         return len(there) >= self.plan.max_files
 
     @property

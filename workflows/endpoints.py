@@ -89,10 +89,10 @@ def remove(desk: Desk, channel: str, endpoint_id: str) -> None:
         conn.execute("delete from deliveries where endpoint_id = %s and state <> 'delivered'", (endpoint_id,))
 
 
-def rotate(desk: Desk, channel: str, endpoint_id: str) -> dict[str, Any]:
+def rotate(desk: Desk, channel: str, endpoint_id: str, asked: Idempotency | None) -> Reply:
     """A new secret, shown this once only; the one before it goes on signing for 24 hours.
 
-    Raises `Refused` with `not_found`.
+    Raises `Refused` with `not_found`, and as `answers.keep_on`.
     """
     secret = new_secret()
     with desk.ledger.transaction() as conn:
@@ -103,7 +103,10 @@ def rotate(desk: Desk, channel: str, endpoint_id: str) -> dict[str, Any]:
         kept = [{"secret": secret, "until": None}, *_ending(_open(desk.keys, endpoint_id, row[0]), row[1], until)]
         sealed = seal(desk.keys, endpoint_id, kept)
         conn.execute("update webhook_endpoints set secrets = %s where id = %s", (sealed, endpoint_id))
-    return {"id": endpoint_id, "secret": secret, "previous_valid_until": until}
+        told = {"id": endpoint_id, "secret": secret, "previous_valid_until": until}
+        reply = Reply(200, public.dumps(told), secret=True)
+        answers.keep_on(conn, desk.keys, asked, reply)
+    return reply
 
 
 def signing(keys: Keyring, endpoint_id: str, sealed: bytes, now: datetime) -> list[str]:

@@ -306,6 +306,8 @@ def test_what_is_escalated_reaches_a_supervisor_who_may_return_it(supervisor: Vi
     life.say(office, "escalate", binding_id, life.REVIEWER, note="一次性告知时遗漏")
     assert 'href="/console/supervision/escalated"' in supervisor.get("/supervision").text
     assert binding_id in supervisor.get("/supervision/escalated").text
+    with life.unreadable(office, binding_id, "sealed"):  # one that is broken hides no other
+        assert binding_id in supervisor.get("/supervision/escalated").text
     path = f"/ops/bindings/{binding_id}"
     version = fields_of(supervisor.get(path), "/return")["version"]
     told = {"version": version, "sure": "yes", "reason": "material_unreadable", "note": "户口簿首页看不清，请重拍"}

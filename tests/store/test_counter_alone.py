@@ -8,6 +8,7 @@ from tasks.office import Office
 from tasks.registries import ask_registries
 from tests import life
 from tests.store.invariants import check
+from workflows.case import SYSTEM
 from workflows.views import window
 from workflows.views.public import available_actions, public_view
 
@@ -36,6 +37,15 @@ def test_a_newborn(office: Office) -> None:
     assert record["mother_name"] == "王*"
     assert ("confirm_record", record) in window.window_case(office.desk, binding_id, life.COUNTER)["checks"]
     assert life.say(office, "counter_verified", binding_id, life.COUNTER, **SEEN).state == "active"
+
+
+def test_a_record_that_tells_little_is_read_out_as_far_as_it_goes(office: Office) -> None:
+    binding_id = life.submit(office, life.a_request(office.desk.book, method="birth_certificate"), "counter")
+    told = {"child_name": False, "child_birth_date": False}
+    life.say(office, "registries_answered", binding_id, SYSTEM, record=told)
+    (record,) = (facts for name, facts in window.window_case(office.desk, binding_id, life.COUNTER)["checks"]
+                 if name == "confirm_record")  # fmt: skip
+    assert (record["child_name"], record["child_birth_date"], record["mother_name"]) == ("—", "—", "王*")
 
 
 def test_a_code_to_be_shown(office: Office) -> None:

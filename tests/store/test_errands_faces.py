@@ -205,7 +205,10 @@ def test_a_face_shown_again_while_the_other_wants_an_end_is_not_lost(office: Off
     life.say(office, "request_unbind", binding_id, holder, initiator="holder", method="pay_password")
     end_face(office, session)
     assert look(office, binding_id).state == "unbinding"
-    advance(office, minutes=35)  # nobody has confirmed the end
+    advance(office, minutes=5)
+    assert not stuck.of_binding(office.ledger, binding_id)
+    life.say(office, "cancel_unbind", binding_id, holder)
+    advance(office, minutes=2)
     assert (look(office, binding_id).state, sessions(office, binding_id)[0]["status"]) == ("active", "passed")
 
 

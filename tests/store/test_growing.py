@@ -149,29 +149,39 @@ def test_once_shown_it_is_not_asked_again_when_a_supervisor_lets_a_name_go(offic
     assert (case.state, case.progress.reverify_since, case.progress.passed) == ("active", None, ["member"])
 
 
-def test_under_a_plan_that_asks_a_year_later(office: Office) -> None:
-    """Replanned to "16 and under", it is asked at seventeen; taken back, at sixteen again."""
+def replanned_to(office: Office, border: str, binding_id: str) -> tuple[Office, str]:
+    """An office with a version to come that draws the border of the face otherwise, and the order to it, done."""
     later = (SHIPPED / "CN-national.family_account.yaml").read_text(encoding="utf-8")
     for old, new in (
         ('version: "2026-11-01"\neffective_from: 2024-03-02', 'version: "2099-01-01"\neffective_from: 2099-01-01'),
-        ("minor_max_exclusive: 16, minor_max_inclusive: null", "minor_max_exclusive: null, minor_max_inclusive: 16"),
+        ("minor_max_exclusive: 16, minor_max_inclusive: null", border),
     ):
         assert later.count(old) == 1
         later = later.replace(old, new)
     book = LawBook([*read_folder(SHIPPED), read_pack("later.yaml", later)])
     office = replace(office, desk=Desk(office.ledger, book, office.desk.keys))
-    binding_id = its_own(office)
-    life.registries_say_yes(office, binding_id)
-    day = life.look(office, binding_id).application.face_age_day
-    assert day is not None
-
     wish = Wish(
         "replan", "新版政策", {"binding_ids": [binding_id]}, {"version": "2099-01-01"}, dry_run=False, pace=1000
     )
     order = orders.make(office.ledger, OPERATOR, wish)
-    for supervised in (lambda: None, lambda: orders.approve(office.ledger, SUPERVISOR, order)):
-        supervised()
-        carrying.to_its_end(office.desk, order, 20)
+    carrying.to_its_end(office.desk, order, 20)
+    orders.approve(office.ledger, SUPERVISOR, order)
+    carrying.to_its_end(office.desk, order, 20)
+    return office, order
+
+
+def in_force(office: Office) -> str:
+    binding_id = its_own(office)
+    life.registries_say_yes(office, binding_id)
+    return binding_id
+
+
+def test_under_a_plan_that_asks_a_year_later(office: Office) -> None:
+    """Replanned to "16 and under", it is asked at seventeen; taken back, at sixteen again."""
+    binding_id = in_force(office)
+    day = life.look(office, binding_id).application.face_age_day
+    assert day is not None
+    office, order = replanned_to(office, "minor_max_exclusive: null, minor_max_inclusive: 16", binding_id)
     after = life.look(office, binding_id)
     assert (after.plan.version, after.application.face_age_day) == ("2099-01-01", birthday_in(day, day.year + 1))
     assert armed(after)["member_to_age"].at == start_of_day(birthday_in(day, day.year + 1))
@@ -181,3 +191,15 @@ def test_under_a_plan_that_asks_a_year_later(office: Office) -> None:
     carrying.to_its_end(office.desk, order, 20)
     undone = life.look(office, binding_id)
     assert (undone.application.face_age_day, armed(undone)["member_to_age"].at) == (day, start_of_day(day))
+
+
+def test_under_a_plan_that_would_have_asked_before(office: Office) -> None:
+    """In force unseen, and by "under fourteen" old enough already: it is asked now, not never."""
+    binding_id = in_force(office)
+    office, _ = replanned_to(office, "minor_max_exclusive: 14, minor_max_inclusive: null", binding_id)
+    life.advance(office, minutes=1)
+    case = life.look(office, binding_id)
+    assert (case.state, case.progress.reverify_since is not None) == ("active", True)
+    life.pass_face(office, binding_id)
+    life.advance(office, days=40)
+    assert life.look(office, binding_id).state == "active"

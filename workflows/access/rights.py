@@ -6,7 +6,7 @@ it, for what is held lies in all regions; it is noted who, about whom and why, i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -37,7 +37,8 @@ _HELD = "select distinct binding_id from legal_holds where person = any(%s) orde
 # What is held for the other party stays. A member may have had another number when he was held.
 _RELEASE = """
 delete from legal_holds
-where person = any(%(persons)s) or (person = '' and binding_id = any(%(ids)s)) returning binding_id
+where (person = any(%(persons)s) or (person = '' and binding_id = any(%(ids)s))) and binding_id <> all(%(own)s)
+returning binding_id
 """
 # What is past its time has been passed over by the hands, who go through the endings once (tasks/): its people are
 # erased here, its documents are as if they had been taken back so long ago.
@@ -68,14 +69,15 @@ def held(desk: Desk, by: Principal, persons: Sequence[str], purpose: str) -> dic
     His own part of each binding in clear, the other party masked as he sees it anyway; no document's content. `looks`:
     when, for what and to which binding somebody looked for him. Raises `Refused` 403 `role_required`, 409 `own_case`.
     """
-    _ask(desk, by, persons)
+    _ask(by, persons)
     with desk.ledger.transaction() as conn:
         noting.note(conn, by.id, "person_told", persons=persons, purpose=purpose)
         ids = _bindings(conn, persons)
     cases = desk.look_many(ids)
+    own = _own(cases, by)
     with desk.ledger.desk() as conn:
         return {
-            "bindings": [_binding(desk, conn, case, now, persons) for case, now in cases],
+            "bindings": [_binding(desk, conn, case, now, persons) for case, now in cases if case.id not in own],
             "channels": _rows(conn, _CHANNELS, list(persons)),
             "looks": _rows(conn, _LOOKS, list(persons)),
         }
@@ -85,9 +87,10 @@ def erase(desk: Desk, by: Principal, persons: Sequence[str], purpose: str) -> di
     """Erase him from every binding that is over; what became of each, by its id.
 
     `erased`, or why not: `not_ended` (it is withdrawn or unbound first), `under_hold`, `still_counts` (a window of
-    somebody's limits reaches back to it). Raises `Refused` 403 `role_required`, 409 `own_case`.
+    somebody's limits reaches back to it), `own_case` (who asks is the other party). Raises `Refused` 403
+    `role_required`, 409 `own_case`.
     """
-    _ask(desk, by, persons)
+    _ask(by, persons)
     with desk.ledger.desk() as conn:
         ids = _bindings(conn, persons)
     cases = desk.look_many(ids)
@@ -98,7 +101,9 @@ def erase(desk: Desk, by: Principal, persons: Sequence[str], purpose: str) -> di
         places = conn.execute(_PLACES, (ids,)).fetchall()
         counting = {case.id for case, now in cases for one, taken_at in places
                     if one == case.id and limits.still_counts(case, desk.book, taken_at, now)}  # fmt: skip
-        said = {case.id: _why_not(case, under_hold, counting) or "erased" for case, _ in cases}
+        own = _own(cases, by)
+        said = {case.id: "own_case" if case.id in own else _why_not(case, under_hold, counting) or "erased"
+                for case, _ in cases}  # fmt: skip
         roles = {case.id: _roles(case, persons) for case, _ in cases if said[case.id] == "erased"}
         erasing.erase(conn, desk.keys, roles)
     return said
@@ -109,7 +114,7 @@ def hold(desk: Desk, by: Principal, persons: Sequence[str], reason: str) -> list
 
     Raises `Refused` 403 `role_required`, 409 `own_case`.
     """
-    _ask(desk, by, persons)
+    _ask(by, persons)
     with desk.ledger.transaction() as conn:
         noting.note(conn, by.id, "hold_placed", persons=persons, purpose=reason)
         ids = _bindings(conn, persons)
@@ -125,10 +130,13 @@ def release(desk: Desk, by: Principal, persons: Sequence[str], reason: str) -> l
 
     Raises `Refused` 403 `role_required`, 409 `own_case`.
     """
-    _ask(desk, by, persons)
+    _ask(by, persons)
+    with desk.ledger.desk() as conn:
+        ids = _bindings(conn, persons)
+    own = _own(desk.look_many(ids), by)
     with desk.ledger.transaction() as conn:
         noting.note(conn, by.id, "hold_lifted", persons=persons, purpose=reason)
-        told = {"persons": list(persons), "ids": _bindings(conn, persons)}
+        told = {"persons": list(persons), "ids": ids, "own": list(own)}
         freed = {row[0] for row in conn.execute(_RELEASE, told)}
         lifted = sorted(freed - {row[0] for row in conn.execute(_HELD_BACK, (list(freed),))})
         overdue = conn.execute(_OVERDUE, (lifted, list(FINAL), erasing.YEARS_KEPT)).fetchall()
@@ -137,17 +145,19 @@ def release(desk: Desk, by: Principal, persons: Sequence[str], reason: str) -> l
     return lifted
 
 
-def _ask(desk: Desk, by: Principal, persons: Sequence[str]) -> None:
-    """Nobody for himself, nor for whom he has a binding with: of that the papers and the notes would go too."""
+def _ask(by: Principal, persons: Sequence[str]) -> None:
     if not may_keep(by):
         raise Refused("role_required", 403)
     if by.person in persons:
         raise Refused("own_case")
-    if by.person is not None:
-        with desk.ledger.desk() as conn:
-            ids = _bindings(conn, persons)
-        if any(case.is_party(by.person) for case, _ in desk.look_many(ids)):
-            raise Refused("own_case")
+
+
+def _own(cases: Iterable[tuple[Case, datetime]], by: Principal) -> set[str]:
+    """In which of these he is the other party: of that the papers and the notes would go too. They are another's to do.
+
+    Only those: else any family that names him could keep him from doing what is his for all of them.
+    """
+    return {case.id for case, _ in cases if case.is_party(by.person)}
 
 
 def _bindings(conn: Connection[Any], persons: Sequence[str]) -> list[str]:

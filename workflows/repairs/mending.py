@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from policies.ages import face_to_come
+from policies.ages import face_age_day, face_to_come
 from workflows.case import (
     AGENCY_REVIEW,
     CAME_INTO_FORCE,
@@ -153,9 +153,13 @@ def replan(cursor: Cursor) -> None:
 
 def _ask_the_child(cursor: Cursor) -> None:
     """A face is asked of the child on the day that its plan has for it."""
-    application = cursor.case.application
-    born = application.parties["member"].get("birth_date")
-    application.face_age_day = face_to_come(cursor.case.plan, date.fromisoformat(born) if born else None)
+    application, plan = cursor.case.application, cursor.case.plan
+    told = application.parties["member"].get("birth_date")
+    born = date.fromisoformat(told) if told else None
+    day = face_to_come(plan, born)
+    if day is None and born and cursor.state in CAME_INTO_FORCE and cursor.case.next_subject == "member":
+        day = face_age_day(plan.age, born)  # in force unseen, and old enough by this plan: it is asked now
+    application.face_age_day = day
     cursor.also("face_ages", {"day": application.face_age_day})
 
 

@@ -72,7 +72,8 @@ ACTIONS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 # These end or put off what a notice consented to; withdrawing the consent says one of them.
 _CONSENT = ("choose_offline", "withdraw", "request_unbind")
-_VERIFYING = "重新核验身份"  # the service at the window of a binding in force, as packs have theirs in Chinese
+# The service at the window of a binding in force, and what to bring to it, as packs have theirs in Chinese.
+_VERIFYING, _DOCUMENTS = "重新核验身份", "双方有效身份证件原件"
 _UPLOADS = {"channel": (SUBMITTED, RETURNED), "counter": (SUBMITTED, RETURNED, OFFLINE_FALLBACK)}
 
 
@@ -188,8 +189,7 @@ def ticket_view(case: Case) -> dict[str, Any] | None:
         at = AgencyName(offline.agency_name or known.name, offline.address or known.address)
     service, bring = counter.service or None, list(counter.bring)
     if case.state != OFFLINE_FALLBACK:  # bound already: its papers are not asked for again
-        papers = {group.label for group in case.plan.materials}
-        service, bring = _VERIFYING, [one for one in bring if one not in papers]
+        service, bring = _VERIFYING, [_DOCUMENTS]
     return {"code": offline.code, "service": service, "agency": offline.agency,
             "agency_name": at.name, "address": at.address, "bring": bring}  # fmt: skip
 

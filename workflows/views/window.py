@@ -47,7 +47,7 @@ def checks(case: Case, still_open: Sequence[str]) -> list[tuple[str, dict[str, A
         told.append(("compare_originals", {"count": len(case.materials)}))
     record = public.record_view(case)
     if case.state == OFFLINE_FALLBACK and record is not None and not case.progress.record_confirmed:
-        told.append(("confirm_record", record))
+        told.append(("confirm_record", {name: value or "—" for name, value in record.items()}))
     if case.taken_at_counter and "authorisation" in case.steps and not case.progress.authorised:
         told.append(("hear_authorisation", {}))
     if case.state == OFFLINE_FALLBACK and not case.progress.registry_answered:
