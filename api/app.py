@@ -68,7 +68,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.keys = Keys(office.ledger, sandbox=in_sandbox)
         app.state.figures = health.Figures(office.ledger)
         app.state.limits = limits_from_environment(sandbox=in_sandbox)
-        app.state.uploads, app.state.additions = materials.places(), endpoints.places()
+        app.state.uploads, app.state.uploads_of_case = materials.places(), materials.places_of_case()
+        app.state.additions = endpoints.places()
         app.state.asking = windows()
         clerk.start()
         with seldom_collected():

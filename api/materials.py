@@ -59,6 +59,17 @@ def places() -> Places:
     return Places(inspected + BESIDE, inspected + BESIDE_OF_ONE, 5, queue=QUEUE, patience=PATIENCE)
 
 
+def places_of_case() -> Places:
+    """One place for each case: a family whose files take long to look at keeps nobody else waiting."""
+    return Places(1_000, 1, 5, queue=QUEUE, patience=PATIENCE)
+
+
+class _InMemory(MultiPartParser):
+    """What is uploaded is in memory already: nothing of it is written, in clear, to a disk of the system."""
+
+    spool_max_size = MAX_BYTES + _ENVELOPE
+
+
 class Form(NamedTuple):
     """What an upload holds, and what stands for it in the fingerprint."""
 
@@ -77,8 +88,9 @@ async def upload(binding_id: str, call: Applicant) -> Response:
     if not call.request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise Refused("content_type_unsupported", 415)
     raw = await read_body(call.request, MAX_BYTES + _ENVELOPE)  # before a place is held: who sends slowly holds none
-    uploads = cast("Places", call.request.app.state.uploads)
-    async with uploads.one(call.actor().id):
+    state = call.request.app.state
+    uploads, of_case = cast("Places", state.uploads), cast("Places", state.uploads_of_case)
+    async with of_case.one(binding_id), uploads.one(call.actor().id):
         return await _take(call, binding_id, await _form(call.request, raw))
 
 
@@ -100,7 +112,7 @@ async def _form(request: Request, raw: bytes) -> Form:
         yield raw
 
     try:
-        parser = MultiPartParser(request.headers, stream(), max_files=2, max_fields=10, max_part_size=4096)
+        parser = _InMemory(request.headers, stream(), max_files=2, max_fields=10, max_part_size=4096)
         parsed = await parser.parse()
     except (MultiPartException, MultipartParseError, ValueError, KeyError):
         raise Refused("request_unreadable", 400) from None

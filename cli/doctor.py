@@ -23,6 +23,7 @@ from embedded.addresses import noted_sandbox, running, var_folder
 from embedded.binaries import ServerMissing, postgres_installation, valkey_server
 from gateways.documents import documents_folder
 from models import keyring
+from models.ledger import schemas, serves
 from policies.book import places
 from policies.check import check_folders
 from tasks.office import SandboxInProductionError, sandbox
@@ -127,13 +128,13 @@ def _ledger(conn: psycopg.Connection[Any], url: str) -> Iterator[Found]:
     good = version >= OLDEST_POSTGRES
     yield Found("ok" if good else "bad", "database", f"PostgreSQL {version}{'' if good else '; 15 or later is needed'}")
     wanted = head(url)
-    row = conn.execute("select to_regclass('alembic_version') is not null").fetchone()
-    current = conn.execute("select version_num from alembic_version").fetchone() if row and row[0] else None
-    if current is None or current[0] != wanted:
-        at = current[0] if current else "nothing"
+    current = schemas(conn)
+    at = ", ".join(current) or "nothing"
+    if not serves(current, wanted):
         yield Found("bad", "schema", f"at {at}, the code wants {wanted}; `kinbind migrate`")
         return
-    yield Found("ok", "schema", f"at {wanted}, the newest")
+    later = "" if current == [wanted] else f", later than this code's {wanted}"
+    yield Found("ok", "schema", f"at {at}{later or ', the newest'}")
     yield from _clock(conn)
     yield from _worker(conn)
 

@@ -33,7 +33,7 @@ def family(door: socket.socket) -> list[Child]:
     uvicorn = [sys.executable, "-m", "uvicorn", "--factory", "service.app:create_app", "--fd", str(door.fileno())]
     uvicorn += ["--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "3"]
     celery = [sys.executable, "-m", "celery", "-A", "tasks.app"]
-    worker = [*celery, "worker", "--pool", "threads", "--concurrency", "4", "--without-gossip", "--without-mingle"]
+    worker = [*celery, "worker", "--pool", "threads", "--concurrency", "8", "--without-gossip", "--without-mingle"]
     beat = [*celery, "beat", "--pidfile", ""]
     quiet = ["--loglevel", "WARNING"]
     return [

@@ -28,6 +28,12 @@ _SECRET = {"password", "again", "code", "csrf"}
 _Word = TypeVar("_Word", bound=str)
 
 
+class _InMemory(MultiPartParser):
+    """Nothing of what is uploaded is written, in clear, to a disk of the system."""
+
+    spool_max_size = MAX_BYTES + _MOST_TEXT
+
+
 class Form:
     """The fields of a form; what was not sent is empty."""
 
@@ -159,7 +165,7 @@ async def _multipart(request: Request, raw: bytes) -> Form:
     # hands over bytes, and they are read here.
     named = Headers({"content-type": f"{request.headers['content-type']}; charset=latin-1"})
     try:
-        parsed = await MultiPartParser(named, stream(), max_files=2, max_fields=_MOST_FIELDS).parse()
+        parsed = await _InMemory(named, stream(), max_files=2, max_fields=_MOST_FIELDS).parse()
         sent = [(_utf8(name), value) for name, value in parsed.multi_items()]
         fields = [(name, _utf8(value)) for name, value in sent if isinstance(value, str)]
     except (MultiPartException, MultipartParseError, ValueError, KeyError):

@@ -34,6 +34,7 @@ from workflows.errors import Refused
 ROOT = "/console"
 COOKIE = "kinbind_session"
 LANGUAGE = "kinbind_language"
+LONGEST_ADDRESS = 500  # characters of a page of ours that are looked at
 _LASTS = 365 * 86_400  # seconds for which a language is remembered
 
 Say = Callable[[str, Language], str]  # what a code means to people
@@ -226,7 +227,9 @@ def sign_in_path(request: Request) -> str:
 
 def _page_of_form(request: Request) -> str:
     """The page from which a form was sent; where that was itself an answer to a form, the one above it."""
-    path = urlsplit(request.headers.get("referer", "")).path
+    path = ""
+    with suppress(ValueError):
+        path = urlsplit(request.headers.get("referer", "")[:LONGEST_ADDRESS]).path
     while path.startswith(f"{ROOT}/") and not _read(request, path):
         path = path.rpartition("/")[0]
     return path.removeprefix(ROOT) if path.startswith(f"{ROOT}/") else ""

@@ -119,7 +119,7 @@ def _replaying(home: Path, wal: Path | None) -> Iterator[Path | None]:
     shutil.copytree(wal, log)
     server = Postgres(home)
     for path in [log, *log.iterdir()]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
+        path.chmod(0o700 if path.is_dir() else 0o600)
         server.account.own(path)
     try:
         yield log

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 MEMORY_BYTES = 1 << 30  # 50 megapixels take 200 MB as RGBA, twice over in the WebP and HEIC decoders
-PROCESSOR_SECONDS = 20
+PROCESSOR_SECONDS = 10
 MISINSTALLED = 3
 PREVIEW_SIDE = 1000  # pixels; PDF pages are drawn this large, enough to make every stream decode
 

@@ -3,7 +3,7 @@
 import time
 
 from alembic import context
-from sqlalchemy import create_engine, pool, text
+from sqlalchemy import Connection, create_engine, pool, text
 from sqlalchemy.dialects.postgresql.base import ischema_names
 
 from models.tables import Xid8, metadata
@@ -12,10 +12,21 @@ ischema_names["xid8"] = Xid8  # so that a column of it is recognised when the da
 _GLANCE = 0.1  # seconds between two looks whether the deployment before is done
 _ONE_AT_A_TIME = 7_305_402  # any number of ours: the advisory lock that two deployments meet at
 
+_HALF_BUILT = text("""
+select indexrelid::regclass::text from pg_index join pg_class c on c.oid = indexrelid
+where not indisvalid and c.relkind = 'i' and c.relnamespace = current_schema::regnamespace
+""")
+
 
 def _is_ours(_thing: object, name: str | None, kind: str, reflected: bool, _compare_to: object) -> bool:  # noqa: FBT001
     # partitions are made by upkeep as time goes on; they belong to `history`
     return not (kind == "table" and reflected and name is not None and name.startswith("history_"))
+
+
+def _drop_half_built(connection: Connection) -> None:
+    """An index whose making was broken off is there and serves nobody; `if not exists` would let it be for good."""
+    for name in connection.execute(_HALF_BUILT).scalars().all():
+        connection.execute(text(f"drop index {name}"))
 
 
 def run() -> None:
@@ -28,6 +39,7 @@ def run() -> None:
         while not connection.execute(text("select pg_try_advisory_lock(:n)"), {"n": _ONE_AT_A_TIME}).scalar():
             connection.commit()
             time.sleep(_GLANCE)
+        _drop_half_built(connection)
         connection.commit()
         context.configure(
             connection=connection,

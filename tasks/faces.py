@@ -225,17 +225,22 @@ def settle_all(office: Office, sessions: Sequence[Session]) -> list[str]:
         return []
     heard: list[tuple[Session, FaceAnswer]] = []
     silent: list[str] = []
+    down: set[str] = set()
     with office.ledger.desk() as conn:
         reads = office.desk.reader.read(conn, [(one["binding_id"], None, None) for one in open_ones])
     for session, read in zip(open_ones, reads, strict=True):
         provider = office.windows.faces.get(session["provider"])
         if provider is None:  # no longer open to us
             continue
+        if provider.name in down:  # nobody waits for it once more in the same breath
+            silent.append(session["id"])
+            continue
         case, _ = read.found()
         try:
             answer = provider.ask(session["reference"], _identity(case, session["subject"], session["purpose"]))
         except ProviderDown:
             outages.found_down(office, provider.name, read.now)
+            down.add(provider.name)
             silent.append(session["id"])
         else:
             heard.append((session, answer))

@@ -96,7 +96,8 @@ update materials set erased_at = kinbind_now(), removed_at = coalesce(removed_at
 # endings have been gone through. That is behind the line that ended its case, so that no view of then lacks it.
 _LEFT = "update materials set removed_at = coalesce(removed_at, kinbind_now() - %s) where id = any(%s)"
 _NOBODYS = """
-select o.id from unnest(%s::text[]) as o(id) where not exists (select from materials m where m.id = o.id)
+select o.id from unnest(%s::text[]) as o(id)
+where not exists (select from materials m where m.id = o.id and m.erased_at is null)
 """
 
 

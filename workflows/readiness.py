@@ -7,7 +7,7 @@ from functools import cache
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
-from models.ledger import Ledger, newest_schema
+from models.ledger import Ledger, newest_schema, serves
 
 WORKER_SECONDS = 60  # how lately a heartbeat task must have run, real time
 
@@ -34,7 +34,7 @@ def _desk_side(ledger: Ledger) -> dict[str, bool]:
         return {"database": True, "migrations": False, "worker": False}
     except SQLAlchemyError:
         return {"database": False, "migrations": False, "worker": False}
-    return {"database": True, "migrations": seen["versions"] == [head(ledger.url)], "worker": seen["worker"]}
+    return {"database": True, "migrations": serves(seen["versions"] or [], head(ledger.url)), "worker": seen["worker"]}
 
 
 def _reader_answers(ledger: Ledger) -> bool:

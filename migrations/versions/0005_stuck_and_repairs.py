@@ -57,9 +57,10 @@ def _json(name: str, *, nullable: bool = False) -> sa.Column[Any]:
 def upgrade() -> None:
     """Apply."""
     op.create_table(
+        # where it is there already, a try before was broken off over the indexes that are made while others write
         "stuck_findings", _id("id"), _id("binding_id"), _text("cause"), _text("key"), _text("fingerprint"),
         _json("evidence"), _time("since"), _time("found_at"), _time("recovered_at", nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("stuck_findings_pkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("stuck_findings_pkey")), if_not_exists=True,
     )  # fmt: skip
     op.create_table(
         "repairs", _id("id"), _text("verb"), _json("args"), _json("filter", nullable=True), _text("reason"),
@@ -75,7 +76,7 @@ def upgrade() -> None:
             "state in ('planning', 'planned', 'awaiting_approval', 'running', 'done', 'undoing', 'undone')",
             name=op.f("repairs_state_known"),
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("repairs_pkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("repairs_pkey")), if_not_exists=True,
     )  # fmt: skip
     op.create_table(
         "repair_items", _id("repair_id"), _id("binding_id"), _text("state"),
@@ -85,12 +86,13 @@ def upgrade() -> None:
             "state in ('planned', 'refused', 'failed', 'done', 'undone', 'kept')",
             name=op.f("repair_items_state_known"),
         ),
-        sa.PrimaryKeyConstraint("repair_id", "binding_id", name=op.f("repair_items_pkey")),
+        sa.PrimaryKeyConstraint("repair_id", "binding_id", name=op.f("repair_items_pkey")), if_not_exists=True,
     )  # fmt: skip
     for statement in _INDEXES:  # on tables that are still empty
-        op.execute(statement)
+        op.execute(statement.replace(" index ", " index if not exists ", 1))
     op.execute(_RIGHTS)
-    op.add_column("deliveries", sa.Column("notice", sa.Text(), nullable=False, server_default=sa.text("''")))
+    notice = sa.Column("notice", sa.Text(), nullable=False, server_default=sa.text("''"))
+    op.add_column("deliveries", notice, if_not_exists=True)
     with op.get_context().autocommit_block():
         op.create_index(
             "deliveries_parked_idx", "deliveries", ["binding_id"], postgresql_where=sa.text("state = 'parked'"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 
 import httpx
 import pyotp
@@ -15,6 +16,7 @@ from console.rooms import open_to
 from tasks.office import Office
 from tests import life
 from tests.doors.visitor import Comes, Visitor, in_review, text_of, with_pictures
+from tests.wire import NO_AUTHORITIES
 from workflows.access import accounts, principals, sessions
 from workflows.access.principals import Principal
 
@@ -275,3 +277,10 @@ def test_whoever_comes_in_again_leaves_no_session_behind(comes: Comes) -> None:
     supervisor.sign_in_as("reviewer")
     supervisor.http.cookies.set("kinbind_session", first)
     assert supervisor.get("/supervision").headers["location"].startswith("/console/sign-in")
+
+
+@pytest.mark.parametrize("said", ["http://[", "http://x/console/" + "a/" * 60_000], ids=["none", "a long one"])
+def test_whence_a_form_came_costs_nobody_anything(base_url: str, said: str) -> None:
+    begun = time.monotonic()
+    sent = httpx.post(f"{base_url}/console/counter/new", headers={"Referer": said}, verify=NO_AUTHORITIES)
+    assert (sent.status_code, time.monotonic() - begun < 5) == (401, True)

@@ -7,7 +7,7 @@ import pytest
 from api.clerk import Clerk
 from api.health import _broker_answers
 from gateways.sandbox.registries import SandboxRegistries
-from models.ledger import PATIENCE
+from models.ledger import PATIENCE, migrate
 from tasks.office import Office
 from tests import life
 from tests.doors.conftest import serving
@@ -56,6 +56,11 @@ def test_not_ready_on_yesterdays_schema(base_url: str, office: Office) -> None:
         conn.execute("update alembic_version set version_num = '0000'")
     assert ready(base_url)[1]["migrations"] is False
     with psycopg.connect(office.ledger.url, autocommit=True) as conn:
+        conn.execute("update alembic_version set version_num = '9999'")  # the next release's migrations have run
+    assert ready(base_url)[1]["migrations"] is True
+    migrate(office.ledger.url)  # and a rollback begins with those of this one: there is nothing to do
+    with psycopg.connect(office.ledger.url, autocommit=True) as conn:
+        assert conn.execute("select version_num from alembic_version").fetchone() == ("9999",)
         conn.execute("drop table alembic_version")
     assert ready(base_url)[1] == {"clerk": True, "database": True, "migrations": False, "worker": False}
 

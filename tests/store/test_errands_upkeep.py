@@ -1,6 +1,7 @@
 """What is past its time is tidied away, and nothing else."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -178,6 +179,24 @@ def test_an_orphan_that_cannot_be_erased_keeps_no_other(stubborn: Office, store:
     with pytest.raises(PermissionError):
         erase_orphans(stubborn)
     assert [there(stubborn, [one]) for one in orphans] == [True] * 2 + [False] * 3
+
+
+def test_what_a_restore_brings_back_is_erased_again(office: Office, tmp_path: Path) -> None:
+    """The rows say that it is gone; the folder of the base before has it still."""
+    office = replace(office, windows=replace(office.windows, documents=FolderStore(tmp_path / "documents")))
+    binding_id = to_state(office, "materials_uploaded")
+    ids = documents(office, binding_id)
+    shutil.copytree(tmp_path / "documents", tmp_path / "base")
+    say(office, "withdraw", binding_id)
+    life.skip(office, days=31)
+    keep_up(office)
+    assert not there(office, ids[:1])
+    shutil.copytree(tmp_path / "base", tmp_path / "documents", dirs_exist_ok=True)
+    for file in (tmp_path / "documents").glob("s*/mat_*"):  # as old as it was when it was copied
+        os.utime(file, (file.stat().st_atime, file.stat().st_mtime - 172_800))
+    assert there(office, ids)
+    keep_up(office)
+    assert [there(office, [one]) for one in ids] == [False] * len(ids)
 
 
 @pytest.mark.parametrize("statement", ["_TAKEN_BACK", "_ENDINGS"])

@@ -135,3 +135,18 @@ def test_yesterdays_code_runs_on_todays_schema(path: Path) -> None:
 )
 def test_the_traps_are_seen(statement: str, trapped: bool) -> None:
     assert bool(list(traps(upgrade_of(f"def upgrade():\n    {statement}")))) is trapped
+
+
+@pytest.mark.parametrize("before", ["0004", "0007", "0012"])
+def test_a_migration_that_was_broken_off_over_an_index_can_be_repeated(empty_database_url: str, before: str) -> None:
+    """Somebody's look was older than its patience: what is half built serves nobody, and must not stay."""
+    command.upgrade(ledger.alembic_config(empty_database_url), before)
+    with psycopg.connect(empty_database_url) as looking:
+        looking.execute("set transaction isolation level repeatable read")
+        looking.execute("select count(*) from plans")
+        with pytest.raises(OperationalError):
+            ledger.migrate(empty_database_url)
+    ledger.migrate(empty_database_url)
+    with psycopg.connect(empty_database_url) as conn:
+        left = conn.execute("select indexrelid::regclass::text from pg_index where not indisvalid").fetchall()
+        assert (ledger.schemas(conn), left) == ([ledger.newest_schema(empty_database_url)], [])
