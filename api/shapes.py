@@ -143,8 +143,9 @@ class Application(Body):
                 "insured_region": "440100"},
         member={"name": "张大山", "id_type": "resident_id", "id_number": "440106195706124215",
                 "insured_region": "440100"},
-        consents=[{"notice": notice, "version": "2026-11-01", "accepted_at": "2026-11-21T08:00:00Z"}
-                  for notice in ("adding_member", "identity_check", "face", "materials_storage", "agency_sharing")],
+        consents=[{"notice": notice, "version": f"2026-11-{day}", "accepted_at": "2026-11-21T08:00:00Z"}
+                  for notice, day in (("adding_member", "01"), ("identity_check", "02"), ("face", "01"),
+                                      ("materials_storage", "01"), ("agency_sharing", "01"))],
         channel_reference="A-20261121-0001",
     )  # fmt: skip
     product: Product

@@ -230,8 +230,8 @@ OPERATIONS: Mapping[str, Words] = {
     "drawn_none": ("此前 7 天没有决定可抽查。", "Nothing was decided in the seven days before."),
     "escalated_title": ("提请督办的审核", "Reviews that were escalated"),
     "escalated_hint": (
-        "逾期未决定，或审核人提请主管过目。可打开业务查看，属于一次性告知时遗漏的问题由主管退回补正。",
-        "Not decided in time, or put before a supervisor, who returns what a notice has overlooked.",
+        "逾期未决定，或审核人提请主管过目。一次性告知时遗漏的问题由主管退回补正，其余由审核人决定，主管以备注答复。",
+        "Not decided in time, or put before a supervisor, who returns what was overlooked and else answers by a note.",
     ),
     "escalated_none": ("没有提请督办的审核。", "Nothing was escalated."),
     "sup_return": ("退回补正", "Return for correction"),

@@ -115,6 +115,7 @@ class Progress(msgspec.Struct, omit_defaults=True, kw_only=True):
     windows: dict[str, Window] = {}
     passed: list[str] = []  # subjects whose face is settled, by camera or at the counter
     offline_since: datetime | None = None  # since when a counter may be visited for what is asked now (0021)
+    offline_code: str | None = None  # of the ticket whose days those are: it stands on the slip in somebody's hand
     turn_since: datetime | None = None  # since when the next subject may begin; then, the authorisation be given
     grown: bool = False  # the child reached the face age on the way: its face is asked besides
     registry_answered: bool = False

@@ -63,10 +63,11 @@ def check(desk: Desk, use: Use, now: datetime, asked: Idempotency | None) -> Rep
     """
     found = desk.ledger.read(_BETWEEN, {"holder": list(use.holder), "member": list(use.member)}, fresh=True)
     cases = [case for case, _ in desk.look_many([row["binding_id"] for row in found])]
+    there = {case.plan.product for case in cases}
     in_force = {case.plan.product for case in cases if case.in_force}
     refusals: dict[str, str] = {}
     for case in cases:
-        reason = _refusal(case, use, in_force)
+        reason = _refusal(case, use, there, in_force)
         if reason is None and (allowed := _recorded(desk, case, use, now, asked)):
             return allowed
         refusals.setdefault(reason or NONE_ACTIVE, case.id)
@@ -84,11 +85,13 @@ def uses(desk: Desk, binding_id: str, limit: int, cursor: str | None) -> dict[st
     return cursors.page(rows, limit, "at", "id")
 
 
-def _refusal(case: Case, use: Use, in_force: set[str]) -> str | None:
+def _refusal(case: Case, use: Use, there: set[str], in_force: set[str]) -> str | None:
     if not case.in_force:
         return SUSPENDED
-    if case.plan.requires_active is not None and case.plan.requires_active not in in_force:
-        return "sharing_not_active"  # 展码代扣 stands on an approved sharing (F92): without that it shows nothing
+    stands_on = case.plan.requires_active
+    if stands_on is not None and stands_on not in in_force:
+        # 展码代扣 stands on an approved sharing (F92), without which it shows nothing; one that rests is not made anew
+        return SUSPENDED if stands_on in there else "sharing_not_active"
     return refusal(case.plan, use.purpose, use.patient, use.region)
 
 

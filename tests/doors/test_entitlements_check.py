@@ -171,3 +171,20 @@ def test_staff_do_not_ask(as_: Caller, active: str, office: Office) -> None:
     assert refused.status_code == 403
     assert as_("operator").get(f"/v1/bindings/{active}/usage").status_code == 200
     assert as_("reviewer-suzhou").get(f"/v1/bindings/{active}/usage").status_code == 404
+
+
+def test_a_sharing_that_rests_is_not_to_be_made_anew(alipay: httpx.Client, office: Office) -> None:
+    """A code to be shown stands on it: told is that it rests, and which it is."""
+    sharing = life.to_state(office, AGENCY_REVIEW)
+    life.claim(office, sharing)
+    life.say(office, "approve", sharing, life.REVIEWER)
+    code = life.submit(office, life.a_request(office.desk.book, product="code_display"))
+    life.registries_say_yes(office, code)
+    for subject in ("member", "holder"):
+        life.pass_face(office, code, subject)
+    life.say(office, "confirm_authorisation", code)
+    people = numbers(office, code)
+    assert check(alipay, people, "pay_from_account")["allowed"] is True
+    life.say(office, "suspend", sharing, life.SUPERVISOR, reason="suspected_fraud")
+    told = check(alipay, people, "pay_from_account")
+    assert (told["allowed"], told["reason"], told["binding_id"]) == (False, "suspended", sharing)

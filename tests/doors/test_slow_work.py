@@ -69,9 +69,9 @@ def test_uploads_of_one_channel_leave_the_doors_open(at_once_refused: pytest.Mon
                                                      request: pytest.FixtureRequest) -> None:  # fmt: skip
     as_: Caller = request.getfixturevalue("as_")
     alipay, wechat = as_("alipay"), as_("wechat")
-    mine, theirs = submitted(alipay)["id"], submitted(wechat)["id"]
+    mine, theirs = [submitted(alipay)["id"] for _ in range(45)], submitted(wechat)["id"]
     with ThreadPoolExecutor(50) as pool, held(at_once_refused, "tasks.documents.inspect", inspect) as hold:
-        mob = [pool.submit(uploaded, alipay, mine, "other") for _ in range(45)]
+        mob = [pool.submit(uploaded, alipay, one, "other") for one in mine]
         hold.comes(SHARE)
         other = pool.submit(uploaded, wechat, theirs, "other")
         hold.comes(1)
@@ -85,21 +85,37 @@ def test_uploads_of_one_channel_leave_the_doors_open(at_once_refused: pytest.Mon
         (429, "rate_limited", "5")
     }
     assert hold.most == SHARE + 1
-    assert uploaded(alipay, mine, "other").status_code == 201  # the places are free again
+    assert uploaded(alipay, mine[0], "other").status_code == 201  # the places are free again
 
 
 def test_a_few_uploads_too_many_wait_without_a_thread(settings: pytest.MonkeyPatch,
                                                       request: pytest.FixtureRequest) -> None:  # fmt: skip
     settings.setattr("api.materials.PATIENCE", LONG)
     alipay: httpx.Client = request.getfixturevalue("alipay")
-    mine = submitted(alipay)["id"]
-    with ThreadPoolExecutor(10) as pool, held(settings, "tasks.documents.inspect", inspect) as hold:
-        all_of_them = [pool.submit(uploaded, alipay, mine, "other") for _ in range(SHARE + 4)]
+    mine = [submitted(alipay)["id"] for _ in range(SHARE + 4)]
+    with ThreadPoolExecutor(SHARE + 4) as pool, held(settings, "tasks.documents.inspect", inspect) as hold:
+        all_of_them = [pool.submit(uploaded, alipay, one, "other") for one in mine]
         hold.comes(SHARE)
-        assert alipay.get(f"/v1/bindings/{mine}").status_code == 200
+        assert alipay.get(f"/v1/bindings/{mine[0]}").status_code == 200
         hold.let_go()
         assert [one.result().status_code for one in all_of_them] == [201] * (SHARE + 4)
     assert hold.most <= SHARE
+
+
+def test_a_family_whose_files_take_long_keeps_no_other_waiting(settings: pytest.MonkeyPatch,
+                                                               request: pytest.FixtureRequest) -> None:  # fmt: skip
+    """What is laid into one case is looked at one after the other (attack: four small files of twenty seconds each)."""
+    settings.setattr("api.materials.PATIENCE", LONG)
+    alipay: httpx.Client = request.getfixturevalue("alipay")
+    theirs, another = submitted(alipay)["id"], submitted(alipay)["id"]
+    with ThreadPoolExecutor(10) as pool, held(settings, "tasks.documents.inspect", inspect) as hold:
+        heavy = [pool.submit(uploaded, alipay, theirs, "other") for _ in range(4)]
+        hold.comes(1)
+        other = pool.submit(uploaded, alipay, another, "other")
+        hold.comes(1)
+        assert hold.most == 2
+        hold.let_go()
+        assert {one.result().status_code for one in (*heavy, other)} == {201}
 
 
 def test_a_provider_that_is_slow_leaves_the_doors_open(settings: pytest.MonkeyPatch,

@@ -72,6 +72,7 @@ def test_going_back_and_forth_buys_no_time_at_the_counter(office: Office) -> Non
     last = life.look(office, binding_id)
     assert first is not None
     assert last.progress.offline_since == first.since
+    assert first.code == last.progress.offline_code  # what stands on the slip opens the ticket again
     assert last.state == "expired"
 
 

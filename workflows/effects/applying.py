@@ -20,7 +20,7 @@ def hand_in(cursor: Cursor) -> None:
     progress.registry_answered = progress.registry_by_hand = False
     progress.record_confirmed = False
     progress.correction = None
-    progress.offline_since = None
+    progress.offline_since = progress.offline_code = None
     renew(cursor)
     # the write looks whether these are still there: a document may be taken back at the same moment
     cursor.also("handed_in", {"materials": [material["id"] for material in cursor.case.materials]})
@@ -54,7 +54,7 @@ def your_turn(cursor: Cursor) -> None:
     A child who has grown meanwhile is asked first.
     """
     cursor.progress.turn_since = cursor.now
-    cursor.progress.offline_since = None
+    cursor.progress.offline_since = cursor.progress.offline_code = None
     if has_grown(cursor) and "member" not in cursor.case.plan.face.subjects:
         cursor.progress.grown = True
 
@@ -86,11 +86,13 @@ def open_ticket(cursor: Cursor, reason: str, note: str | None = None) -> None:
     progress = cursor.progress
     progress.counter_decided = False  # an earlier ticket was another matter
     progress.offline_since = progress.offline_since or cursor.now
-    progress.offline = Offline(reason, cursor.case.counter_agency, short_code(), progress.offline_since, note=note)
+    code = progress.offline_code or short_code()
+    progress.offline = Offline(reason, cursor.case.counter_agency, code, progress.offline_since, note=note)
 
 
 def back_online(cursor: Cursor) -> None:
     """Back to where the case was: an open window goes on, and so do the days of the counter, which end it all."""
+    cursor.progress.offline_code = cursor.progress.offline.code if cursor.progress.offline else None
     cursor.progress.offline = None
     if cursor.case.next_subject not in cursor.progress.windows:
         cursor.progress.turn_since = cursor.now

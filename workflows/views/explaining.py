@@ -217,9 +217,10 @@ def _at_rest(case: Case) -> Sentence:
         zh, en = zh + _ON_A_SHARING[0], en + _ON_A_SHARING[1]
     for name, due in armed(case).items():
         if name in AHEAD:
-            (at_zh, at_en), day = spoken(due.at), shanghai_day(due.at).isoformat()
-            zh += "；" + named(AHEAD[name], case.application.product, at=at_zh, day=day)[0]
-            en += "; " + named(AHEAD[name], case.application.product, at=at_en, day=day)[1]
+            (at_zh, at_en), day = spoken(due.at), shanghai_day(due.at)
+            day_zh, day_en = f"{day.year}年{day.month}月{day.day}日", f"{day.day} {day:%b} {day.year}"
+            zh += "；" + named(AHEAD[name], case.application.product, at=at_zh, day=day_zh)[0]
+            en += "; " + named(AHEAD[name], case.application.product, at=at_en, day=day_en)[1]
     return Sentence(zh, en)
 
 
