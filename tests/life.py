@@ -317,6 +317,11 @@ def endpoint(desk: Desk, url: str, events: list[str] | None = None, channel: str
     return made
 
 
+def fresh_secret(desk: Desk, endpoint_id: str, channel: str = "alipay") -> str:
+    """The new secret of an endpoint, beside which the old one signs for a day."""
+    return str(orjson.loads(endpoints.rotate(desk, channel, endpoint_id, None).body)["secret"])
+
+
 # -- time ----------------------------------------------------------------------------------------------
 
 

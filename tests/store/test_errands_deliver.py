@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
-import orjson
 import pytest
 
 from tasks import deliver as hands
@@ -118,7 +117,7 @@ def test_a_party_learns_of_it_in_every_channel_that_has_acted_for_him(office: Of
 
 def test_both_secrets_sign_while_one_is_rotated(office: Office, receiver: Receiver) -> None:
     endpoint = listen(office, receiver)
-    fresh = orjson.loads(endpoints.rotate(office.desk, "alipay", endpoint, None).body)["secret"]
+    fresh = life.fresh_secret(office.desk, endpoint)
     to_state(office, "submitted")
     post_all(office)
     assert len(receiver.letters[0].headers["webhook-signature"].split()) == 2
