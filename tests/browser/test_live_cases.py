@@ -11,7 +11,6 @@ from tests.browser.scenes import parked_letters, with_endpoint
 from tests.doors.visitor import in_review
 from workflows.case import OFFLINE_FALLBACK
 
-SOON = 25_000  # milliseconds: a word of the stream, or else the next tick
 MOVED = "该业务已有新的进展"
 
 
@@ -38,7 +37,7 @@ def test_what_the_system_does_is_seen_at_the_window(
     page = at(sits_down("counter"), base_url, f"/counter/{binding_id}")
     expect(page.get_by_role("button", name="核验通过")).to_have_count(0)
     life.say(office, "route_offline", binding_id, reason="declines_face")
-    expect(page.locator(".chip-offline_fallback")).to_be_visible(timeout=SOON)
+    expect(page.locator(".chip-offline_fallback")).to_be_visible()
     offline = life.look(office, binding_id).progress.offline
     assert offline is not None
     expect(page.locator(".ticket-code")).to_have_text(f"{offline.code[:4]}-{offline.code[4:]}")
@@ -61,7 +60,7 @@ def test_what_a_clerk_writes_stays_though_the_case_moves(
     written(page, "备注（选填）", "证件已核对")
     page.locator("summary", has_text="应申请人要求撤回").click()
     life.say(office, "resume_online", binding_id, life.channel())
-    expect(page.locator(".chip-face_check")).to_be_visible(timeout=SOON)
+    expect(page.locator(".chip-face_check")).to_be_visible()
     expect(page.locator("#moved-on")).to_contain_text(MOVED)
     expect(page.get_by_label("备注（选填）").first).to_have_value("证件已核对")
     expect(page.get_by_role("button", name="应申请人要求撤回")).to_be_visible()
@@ -80,7 +79,7 @@ def test_what_was_refused_stands_there_as_it_was_typed(sits_down: SitsDown, base
     expect(page.get_by_role("alert")).to_be_visible()
     expect(page.locator("html")).to_have_attribute("data-stream", "on")
     life.say(office, "resume_online", binding_id, life.channel())
-    expect(page.locator("#moved-on")).to_contain_text(MOVED, timeout=SOON)
+    expect(page.locator("#moved-on")).to_contain_text(MOVED)
     expect(page.locator(".chip-face_check")).to_be_visible()
     expect(page.get_by_label("备注（选填）").first).to_have_value("证件已核对")
     expect(page.get_by_label("人工比对")).to_be_checked()
@@ -93,7 +92,7 @@ def test_a_number_in_clear_stays_in_clear(sits_down: SitsDown, base_url: str, of
     page.locator(".reveal button").first.click()
     expect(page.locator(".number.clear")).to_have_text(re.compile("张伟|李秀英"))
     life.say(office, "route_offline", binding_id, reason="declines_face")
-    expect(page.locator(".ticket-code")).to_be_visible(timeout=SOON)
+    expect(page.locator(".ticket-code")).to_be_visible()
     expect(page.locator(".number.clear")).to_have_count(1)
 
 
@@ -107,7 +106,7 @@ def test_a_reviewer_sees_that_a_case_is_no_longer_his_to_take(
     page = at(sits_down("reviewer"), base_url, f"/reviews/{binding_id}")
     expect(page.get_by_role("button", name="领取本件")).to_be_visible()
     life.say(office, "withdraw", binding_id, life.channel(life.look(office, binding_id).application.channel))
-    expect(page.locator(".sentence")).to_contain_text("该绑定已撤回", timeout=SOON)
+    expect(page.locator(".sentence")).to_contain_text("该绑定已撤回")
     expect(page.get_by_role("button", name="领取本件")).to_have_count(0)
     expect(page.locator(".actions")).to_contain_text("不在审核中： 已撤回")
     expect(page.locator("#lease")).to_have_count(0)
@@ -126,7 +125,7 @@ def test_a_reviewers_note_and_his_look_at_a_document_stay(
     page.keyboard.press("Escape")
     page.locator("#main").click(position={"x": 5, "y": 5})
     life.say(office, "withdraw", cases[0], life.channel(life.look(office, cases[0]).application.channel))
-    expect(page.locator(".sentence")).to_contain_text("该绑定已撤回", timeout=SOON)
+    expect(page.locator(".sentence")).to_contain_text("该绑定已撤回")
     expect(page.locator("#moved-on")).to_contain_text(MOVED)
     expect(page.locator("[data-pane]").first.locator(".moved")).to_have_count(1)
     page.get_by_role("button", name="备注").click()
@@ -144,12 +143,12 @@ def test_a_dialog_that_was_opened_meanwhile_stays(sits_down: SitsDown, base_url:
       document.activeElement.blur();
     }, { once: true })""")
     life.say(office, "withdraw", binding_id, life.channel(life.look(office, binding_id).application.channel))
-    expect(page.locator("#note")).to_be_visible(timeout=SOON)
-    expect(page.locator(".sentence")).to_contain_text("该绑定", timeout=SOON)
+    expect(page.locator("#note")).to_be_visible()
+    expect(page.locator(".sentence")).to_contain_text("该绑定")
     page.wait_for_load_state("networkidle")
     expect(page.locator("#note")).to_be_visible()
     page.keyboard.press("Escape")
-    expect(page.get_by_role("button", name="领取本件")).to_have_count(0, timeout=SOON)  # and then it is as it is
+    expect(page.get_by_role("button", name="领取本件")).to_have_count(0)  # and then it is as it is
 
 
 # -- at an operator's ---------------------------------------------------------------------------------------
@@ -164,7 +163,7 @@ def test_a_bindings_page_is_of_one_moment(sits_down: SitsDown, album: Album, bas
     page = at(sits_down("operator"), base_url, f"/ops/bindings/{binding_id}")
     before = verbs(page)
     life.say(office, "withdraw", binding_id)
-    expect(page.locator(".sentence")).to_contain_text("该绑定已撤回", timeout=SOON)
+    expect(page.locator(".sentence")).to_contain_text("该绑定已撤回")
     expect(page.locator(".head .chip-state")).to_have_text("已撤回")
     expect(page.locator("#live-history")).to_contain_text("撤回")
     assert set(verbs(page)) < set(before)
@@ -178,7 +177,7 @@ def test_a_repair_that_is_being_written_stays(sits_down: SitsDown, base_url: str
     before = verbs(page)
     written(page, "原因（留痕，家庭不可见）", "家庭来电")
     life.say(office, "withdraw", binding_id)
-    expect(page.locator(".head .chip-state")).to_have_text("已撤回", timeout=SOON)
+    expect(page.locator(".head .chip-state")).to_have_text("已撤回")
     expect(page.locator("#moved-on")).to_contain_text(MOVED)
     expect(page.get_by_label("原因（留痕，家庭不可见）").first).to_have_value("家庭来电")
     assert verbs(page) == before
@@ -191,5 +190,5 @@ def test_the_reason_of_a_letter_sent_again_stays(sits_down: SitsDown, base_url: 
     page = at(sits_down("operator"), base_url, f"/ops/bindings/{binding_id}")
     written(page, "原因（留痕，家庭不可见）", "渠道已恢复")
     life.say(office, "withdraw", binding_id)
-    expect(page.locator("#live-history")).to_contain_text("撤回", timeout=SOON)
+    expect(page.locator("#live-history")).to_contain_text("撤回")
     expect(page.get_by_label("原因（留痕，家庭不可见）").first).to_have_value("渠道已恢复")

@@ -62,7 +62,7 @@ def test_a_drawing_stays_where_it_was_scrolled_to(sits_down: SitsDown, base_url:
     box.focus()
     box.evaluate("box => { box.scrollLeft = 90; }")
     life.to_state(office, "submitted")
-    expect(page.locator("#node-submitted .node-count")).to_have_text("1", timeout=20_000)
+    expect(page.locator("#node-submitted .node-count")).to_have_text("1")
     expect(box).to_have_js_property("scrollLeft", 90)
     expect(box).to_be_focused()
 
@@ -119,7 +119,7 @@ def test_the_numbers_of_the_navigation_are_right_on_a_case_too(sits_down: SitsDo
     page.keyboard.press("Escape")
     expect(page.locator("html")).to_have_attribute("data-stream", "on")
     in_review(office, seed=2)
-    expect(count).to_have_text("2", timeout=20_000)
+    expect(count).to_have_text("2")
     expect(page.locator("#note-body")).to_have_value("两位")
     expect(page.get_by_role("button", name="通过 A")).to_be_visible()
 
