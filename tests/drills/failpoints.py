@@ -12,6 +12,7 @@ from psycopg_pool import ConnectionPool
 
 from models.tables import metadata
 from tasks.office import Office
+from tests.drills import parts
 
 _SCHEMA = """
 create sequence drill_points;
@@ -85,6 +86,16 @@ def mine(office: Office) -> None:
                     f"create trigger drill_{when} {when} insert or update or delete on {table}"
                     " for each statement execute function drill_point()"
                 )
+
+
+def buried(office: Office) -> None:
+    """Wait until the server has noticed a death: what it held locked, the next one would pass over as another's."""
+    at_work = """
+    select from pg_stat_activity where datname = current_database() and backend_type = 'client backend'
+      and xact_start is not null and pid <> pg_backend_pid()
+    """
+    with psycopg.connect(office.ledger.url, autocommit=True) as conn:
+        parts.until(lambda: not conn.execute(at_work).rowcount, "what the dead had begun is rolled back")
 
 
 @contextmanager

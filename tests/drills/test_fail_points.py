@@ -28,7 +28,7 @@ from tasks.sweep import sweep
 from tasks.unbinding import confirm_unbind
 from tests import life
 from tests.drills import parts
-from tests.drills.failpoints import Fuse, Killed, backend_dies_at, mine, mortal
+from tests.drills.failpoints import Fuse, Killed, backend_dies_at, buried, mine, mortal
 from tests.store.invariants import check
 from workflows import probes
 from workflows.binding import BY_NAME, MOVES
@@ -230,7 +230,7 @@ def our_process_dies(office: Office, fuse: Fuse, scene: Scene, step: Callable[[]
         try:
             scene.act()
         except Killed:
-            pass
+            buried(office)
         except Refused:
             assert version(office, scene.binding_id) > first, scene.name
         finally:
