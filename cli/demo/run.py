@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from cli import household
-from cli.demo import desks, show, stories
+from cli.demo import desks, morning, show, stories
 from cli.demo.channel_app import GLANCE, Otherwise, View
 from cli.demo.receiver import Receiver, receiving
 from cli.demo.town import Ending, Town
@@ -47,6 +47,13 @@ TOGETHER: tuple[Story, ...] = (
 )
 # One after the other, at the end: these move the clock, which is everybody's.
 IN_TURN: tuple[Story, ...] = (stories.a_night_without_a_pass, stories.a_week_goes_by)
+# When all time has been skipped: these stay as they are.
+AFTERWARDS: tuple[Story, ...] = (
+    morning.before_a_reviewer,
+    morning.on_the_way_to_a_counter,
+    morning.before_the_camera,
+    morning.in_force_but,
+)
 
 
 def play(door: socket.socket, *, leave: bool) -> None:
@@ -64,7 +71,7 @@ def play(door: socket.socket, *, leave: bool) -> None:
 
     def tell(_addresses: Addresses) -> bool:
         household.wait_until_ready(port)
-        told.append(show.Progress(of=len(TOGETHER) + len(IN_TURN) + 1))
+        told.append(show.Progress(of=len(TOGETHER + IN_TURN + AFTERWARDS) + 1))
         return _tell(told[0], port, receiver, leave=leave)
 
     with receiving() as receiver:  # to the end: what a newcomer does afterwards is told to the channels too
@@ -89,8 +96,9 @@ def _fresh(var: Path) -> None:
 def _tell(told: show.Progress, port: int, receiver: Receiver, *, leave: bool) -> bool:
     base = f"http://{household.HOST}:{port}"
     town = Town(base, receiver)
-    endings = _together(town, told)
+    endings = _together(town, told, TOGETHER)
     endings += [ending for story in IN_TURN for ending in _one(town, told, story)]
+    endings += _together(town, told, AFTERWARDS)
     rows = show.look_back(endings)
     _letters(receiver, rows, told)
     _judge(told, rows)
@@ -110,11 +118,11 @@ def _judge(told: show.Progress, rows: Sequence[show.Row]) -> None:
         raise Trouble(f"{ended}; logs in {var_folder() / 'log'}")
 
 
-def _together(town: Town, told: show.Progress) -> list[Ending]:
+def _together(town: Town, told: show.Progress, telling: tuple[Story, ...]) -> list[Ending]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        telling = [pool.submit(_one, town, told, story) for story in TOGETHER]
+        begun = [pool.submit(_one, town, told, story) for story in telling]
         try:
-            return [ending for one in telling for ending in one.result()]
+            return [ending for one in begun for ending in one.result()]
         except Trouble:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

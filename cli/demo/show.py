@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from threading import Lock
 
 from rich.markup import escape
@@ -12,6 +13,7 @@ from rich.markup import escape
 from cli.demo.channel_app import View
 from cli.demo.town import Ending
 from cli.screen import console, say, table
+from policies.calendar import shanghai_day
 
 
 @dataclass
@@ -70,7 +72,15 @@ def _row(ending: Ending) -> Row:
     lines = ending.app.get(f"/v1/bindings/{ending.binding_id}/timeline")["items"]
     states = [line["to"] for n, line in enumerate(lines) if n == 0 or line["to"] != lines[n - 1]["to"]]
     reasons = dict.fromkeys(line["reason"] for line in lines if line["reason"])
-    return Row(ending, view, " → ".join(states), ", ".join(reasons))
+    return Row(ending, view, " → ".join(states), ", ".join([*reasons, *_waits(view)]))
+
+
+def _waits(view: View) -> list[str]:
+    """For what a binding that is on its way waits, and until which day in China."""
+    waiting = view["waiting_on"]
+    if not waiting or not waiting["until"]:
+        return []
+    return [f"waits for {waiting['for']} until {shanghai_day(datetime.fromisoformat(waiting['until']))}"]
 
 
 def outcome(rows: Sequence[Row]) -> None:

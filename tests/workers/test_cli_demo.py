@@ -22,7 +22,7 @@ def a_wrong_story(town):
     app = town.anyone
     view = app.apply(town.adult("错一", 40, "440100"), town.adult("错二", 70, "440100"), "PARENT")
     return [Ending("wrong", app, view["id"], "active")]
-run.TOGETHER, run.IN_TURN = (stories.the_wrong_door, a_wrong_story), ()
+run.TOGETHER, run.IN_TURN, run.AFTERWARDS = (stories.the_wrong_door, a_wrong_story), (), ()
 from cli.main import app
 app(["demo", "--exit"], prog_name="kinbind")
 """
@@ -73,6 +73,7 @@ def test_all_stories_end_as_they_should(open_folder):
         "agency_review → rejected\trelation_unproven",
         "submitted → expired\tsubmitted_to_materials",
         "409 member_binder_limit",
+        "submitted → agency_review\twaits for review until ",
     ):
         assert way in out
     assert not left_behind(open_folder)
