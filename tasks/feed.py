@@ -16,6 +16,8 @@ from psycopg import Connection
 from models.ids import new_id
 from policies.words import ChannelName
 from tasks.office import Office
+from tasks.registries import look_now
+from workflows.case import UNBOUND
 from workflows.views.feed import PARTY_NOTICE
 
 BATCH = 500  # lines of one channel in one commit
@@ -32,7 +34,7 @@ _BEGIN = "insert into feed_cursors (channel, xid, id) values (%s, '0', 0) on con
 _CURSOR = "select xid::text, id from feed_cursors where channel = %s for update skip locked"
 # Ordered by the table's `xid`: the text of that name, which is answered, puts 1000 before 999.
 _LINES = """
-select h.xid::text, h.id, h.binding_id, h.sequence, h.event, h.at from history h
+select h.xid::text, h.id, h.binding_id, h.sequence, h.event, h.at, h.to_state, h.reason from history h
 where h.channel = %s and (h.xid, h.id) > (%s::xid8, %s) and h.xid < pg_snapshot_xmin(pg_current_snapshot())
 order by h.xid, h.id limit %s
 """
@@ -76,6 +78,8 @@ class Line(NamedTuple):
     sequence: int
     event: str
     at: datetime
+    to_state: str
+    reason: str | None
 
 
 class Endpoint(NamedTuple):
@@ -123,6 +127,7 @@ def _channel(office: Office, channel: str) -> int:
             lines = _take(conn, channel)
             if lines:
                 _write(conn, channel, lines)
+                _look_at_others(conn, lines)
         read += len(lines)
         if len(lines) < BATCH:
             return read
@@ -138,6 +143,13 @@ def _take(conn: Connection[Any], channel: str) -> list[Line]:
     if lines:
         conn.execute(_ADVANCE, (lines[-1].xid, lines[-1].id, channel))
     return lines
+
+
+def _look_at_others(conn: Connection[Any], lines: list[Line]) -> None:
+    ended = [line for line in lines if line.to_state == UNBOUND]
+    if ended:
+        look_now(conn, [line.binding_id for line in ended],
+                 [line.binding_id for line in ended if line.reason == "death"])  # fmt: skip
 
 
 def _write(conn: Connection[Any], channel: str, lines: list[Line]) -> None:

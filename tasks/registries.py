@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import structlog
+from psycopg import Connection
 
 from gateways.registries import BirthRecord, Unanswered
 from policies.eligibility import insurance_verdict, judge
@@ -22,6 +23,7 @@ from tasks.office import Office
 from workflows.case import ACTIVE, INSURANCE, MATERIALS_UPLOADED, SUSPENDED, SYSTEM, Case
 from workflows.commands import Command
 from workflows.deadlines import ASK_AGAIN, armed
+from workflows.entitlements import NO_GROUNDS, has_grounds
 from workflows.errors import Refused
 
 AT_ONCE = 8  # questions at the same time: the registries are slow, and others' servers
@@ -50,6 +52,20 @@ from (select binding_id, name from deadlines
 where d.binding_id = lost.binding_id and d.name = lost.name
 """
 _ASKED = "update deadlines set leased_until = null where binding_id = any(%s) and name = %s"
+# An end is a reason to look at once at what else is in force between the same two, and a death at all that either has.
+_LOOK_NOW = """
+update deadlines d set due_at = least(d.due_at, (select kinbind_now()))
+from (select w.binding_id, w.name from deadlines w
+      where w.name = 'insurance_to_rechecked' and w.binding_id in (
+        select o.binding_id from applications e join applications o on o.holder = e.holder and o.member = e.member
+        where e.binding_id = any(%(ended)s)
+        union select o.binding_id from applications e join applications o on o.holder in (e.holder, e.member)
+        where e.binding_id = any(%(dead)s)
+        union select o.binding_id from applications e join applications o on o.member in (e.holder, e.member)
+        where e.binding_id = any(%(dead)s))
+      for update of w skip locked) as free
+where d.binding_id = free.binding_id and d.name = free.name
+"""
 # Whose row a step has just locked keeps what it was put off to: nothing is waited for, an hour later it is looked at.
 _NEXT_LOOKS = """
 update deadlines d set attempts = 0, due_at = free.due_at
@@ -110,12 +126,22 @@ def recheck_insurance(office: Office, limit: int = CLAIM, at_once: int = AT_ONCE
     return _ask_all(office, "insurance_to_rechecked", RETRY_LOOK, limit, _look_again, at_once)
 
 
+def look_now(conn: Connection[Any], ended: list[str], dead: list[str]) -> None:
+    """Bring forward the daily look at what is touched by the end of these bindings, `dead` those that a death ended.
+
+    A row that a step has just locked is passed over, and looked at within its day.
+    """
+    conn.execute(_LOOK_NOW, {"ended": ended, "dead": dead})
+
+
 def _look_again(office: Office, looked: Looked) -> Asked:
     """Whatever has stopped the insurance, the binding rests; what it rests for too long ends by its deadline."""
     case, now = looked
     resting = case.state == SUSPENDED and case.progress.suspended_for == INSURANCE
     if not case.in_force and not resting:
         return Asked()  # the unbinding of what rests already is waited for
+    if not has_grounds(office.desk, case):
+        return Asked(Command("end", case.id, SYSTEM, {"reason": NO_GROUNDS}))
     answers = _answers(office, looked)
     return Asked(_verdict(office, looked, answers, resting=resting), _next_look(case, now))
 

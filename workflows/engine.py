@@ -172,6 +172,7 @@ class Desk:
         _follow(cursor)
         if cursor.lines[-1].event == "activated":
             limits.take_month_seat(cursor)
+            limits.need_grounds(cursor)
         fenced = command.actor.kind == "reviewer" and case.lease is not None
         step = Step(cursor, before, epoch=case.lease.epoch if fenced and case.lease else None)
         if command.actor.kind in UNHEARD:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,9 +18,10 @@ from workflows.engine import Desk
 from workflows.views import cursors
 from workflows.views.public import dumps
 
+NO_GROUNDS = "sharing_not_active"
 # Which reason helps most, where several bindings of the same two all say no.
 _TELLING = (
-    "region_not_allowed", "not_own_code", "wrong_product", "purpose_not_allowed", "sharing_not_active", "suspended",
+    "region_not_allowed", "not_own_code", "wrong_product", "purpose_not_allowed", NO_GROUNDS, "suspended",
 )  # fmt: skip
 NONE_ACTIVE = "not_active"
 REASONS = (*_TELLING, NONE_ACTIVE)
@@ -61,13 +62,10 @@ def check(desk: Desk, use: Use, now: datetime, asked: Idempotency | None) -> Rep
     The record and the answer kept under a reserved key are one commit: a key records one use. Raises as
     `answers.keep_on`.
     """
-    found = desk.ledger.read(_BETWEEN, {"holder": list(use.holder), "member": list(use.member)}, fresh=True)
-    cases = [case for case, _ in desk.look_many([row["binding_id"] for row in found])]
-    there = {case.plan.product for case in cases}
-    in_force = {case.plan.product for case in cases if case.in_force}
+    cases = _between(desk, use.holder, use.member)
     refusals: dict[str, str] = {}
     for case in cases:
-        reason = _refusal(case, use, there, in_force)
+        reason = _refusal(case, use, cases)
         if reason is None and (allowed := _recorded(desk, case, use, now, asked)):
             return allowed
         refusals.setdefault(reason or NONE_ACTIVE, case.id)
@@ -85,14 +83,38 @@ def uses(desk: Desk, binding_id: str, limit: int, cursor: str | None) -> dict[st
     return cursors.page(rows, limit, "at", "id")
 
 
-def _refusal(case: Case, use: Use, there: set[str], in_force: set[str]) -> str | None:
+def _refusal(case: Case, use: Use, between: Sequence[Case]) -> str | None:
     if not case.in_force:
         return SUSPENDED
-    stands_on = case.plan.requires_active
-    if stands_on is not None and stands_on not in in_force:
-        # 展码代扣 stands on an approved sharing (F92), without which it shows nothing; one that rests is not made anew
-        return SUSPENDED if stands_on in there else "sharing_not_active"
+    if case.plan.requires_active is not None:
+        grounds = [one for one in between if _stands_on(case, one)]
+        if not any(one.in_force for one in grounds):
+            return SUSPENDED if grounds else NO_GROUNDS  # one that rests is not made anew
     return refusal(case.plan, use.purpose, use.patient, use.region)
+
+
+def has_grounds(desk: Desk, case: Case) -> bool:
+    """Whether what this binding was authorised on is still there, be it suspended; so for one that needs nothing."""
+    if case.plan.requires_active is None:
+        return True
+    application = case.application
+    return any(_stands_on(case, one) for one in _between(desk, [application.holder], [application.member]))
+
+
+def _between(desk: Desk, holder: Collection[str], member: Collection[str]) -> list[Case]:
+    found = desk.ledger.read(_BETWEEN, {"holder": list(holder), "member": list(member)}, fresh=True)
+    return [case for case, _ in desk.look_many([row["binding_id"] for row in found])]
+
+
+def _stands_on(case: Case, other: Case) -> bool:
+    """Whether this binding was authorised on that one between the same two: 展码代扣 on an approved sharing (F92, F98).
+
+    A sharing that came into force later is another one: on that the holder's word was not given.
+    """
+    since, before = case.progress.active_since, other.progress.active_since
+    if since is None or before is None:
+        return False
+    return other.plan.product == case.plan.requires_active and before <= since
 
 
 def _recorded(desk: Desk, case: Case, use: Use, now: datetime, asked: Idempotency | None) -> Reply | None:

@@ -48,6 +48,13 @@ def take_month_seat(cursor: Cursor) -> None:
     _count(cursor)
 
 
+def need_grounds(cursor: Cursor) -> None:
+    """Let the write refuse what comes into force without the binding that it stands on (F92)."""
+    application, product = cursor.case.application, cursor.case.plan.requires_active
+    if product is not None:
+        cursor.also("grounds", {"holder": application.holder, "member": application.member, "product": product})
+
+
 def count_binders(cursor: Cursor, member: str) -> None:
     """Let the write count the binders of whom the member is reported to be, as if he had been bound so from the first.
 

@@ -95,6 +95,18 @@ begin
     refused_why := refused_why || coalesce(late_why, '{}');
   end if;
 
+  if batch ? 'grounds' then
+    -- what comes into force stands on a binding of another product between the same two, which may have ended meanwhile
+    select array_agg(g.binding_id), array_agg('sharing_not_active'::text) into late, late_why
+    from jsonb_to_recordset(batch -> 'grounds') as g(binding_id text, holder text, member text, product text)
+    where g.binding_id = any (won) and not exists (
+      select from seats s join bindings b on b.id = s.binding_id
+      where s.holder = g.holder and s.member = g.member and s.product = g.product
+        and b.state in ('active', 'suspended', 'unbinding'));
+    refused := coalesce(late, '{}') || refused;
+    refused_why := coalesce(late_why, '{}') || refused_why;
+  end if;
+
   if batch ? 'rekeyed' then
     -- the member has another number: the binding and its places go over to the person of that number
     select array_agg(r.binding_id), array_agg('duplicate_binding'::text) into late, late_why

@@ -82,3 +82,13 @@ def test_a_use_ends_with_the_binding_and_its_record_stays(town: Town, purpose: s
     assert town.use("wechat", body, purpose) == (False, "not_active")
     records = view(town.at("alipay").get(f"{where}/usage"))["items"]
     assert [(one["purpose"], one["channel"]) for one in records] == [(purpose, "wechat")] * 2
+
+
+def test_after_a_death_the_registry_is_asked_at_once_about_whatever_else_there_is(town: Town) -> None:
+    seen, body = town.active(member_seed=870)
+    other, _ = town.active(member_seed=870, holder_seed=871)
+    town.knows(body["member"]["id_number"], insured={"status": "terminated"})
+    assert act(town.at("alipay"), seen["id"], "report_change", what="death").status_code == 200
+    town.advance(seconds=60)
+    left = town.seen("alipay", other["id"])
+    assert (left["state"], left["reason"]) == ("suspended", "insurance_ended")

@@ -112,3 +112,27 @@ def test_whose_code_and_whose_money_are_said_everywhere(town: Town, product: str
         told.append(view(town.at("reviewer").get(f"/v1/reviews/{seen['id']}")))
     assert len(told) > 5
     assert {(one["shown_credential"], one["fund_source"]) for one in told} == {SHOWN[product]}
+
+
+def test_a_code_is_no_longer_shown_once_its_sharing_has_ended(town: Town) -> None:
+    """Nor on a sharing that is made anew: on that the holder gave no word; it ends, and a new one may be applied for."""
+    sharing, _ = town.active(product="account_sharing", **pair(967))
+    seen, body = town.active("alipay", application(product="code_display", **pair(967)))
+    ended(town, sharing)
+    assert town.use("alipay", body, "show_code", patient="member") == (False, "sharing_not_active")
+    town.active(product="account_sharing", **pair(967))
+    assert town.use("alipay", body, "show_code", patient="member")[0] is False
+    town.advance(seconds=60)  # that the sharing has ended has been heard of
+    left = town.seen("alipay", seen["id"])
+    assert (left["state"], left["reason"]) == ("unbound", "sharing_not_active")
+    assert town.applied("alipay", body).status_code == 201
+
+
+def test_a_sharing_that_ends_on_the_way_brings_no_code_into_force(town: Town) -> None:
+    sharing, _ = town.active(product="account_sharing", **pair(968))
+    seen = town.checked("alipay", application(product="code_display", **pair(968)))
+    town.face("alipay", seen, "member")
+    ended(town, sharing)
+    town.face("alipay", seen, "holder")
+    refused = view(act(town.at("alipay"), seen["id"], "confirm_authorisation"))
+    assert (refused["state"], refused["reason"]) == ("rejected", "sharing_not_active")

@@ -21,6 +21,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "unbind_to_confirmed": ("未按期确认解绑", "the unbinding was not confirmed in time"),
     "reverification_to_done": ("未按期重新核验", "the new verification did not come in time"),
     "suspended_to_ended": ("暂停期满", "it was suspended for too long"),
+    "sharing_not_active": ("所依托的家庭共济已不在有效状态", "the sharing on which it stands is no longer in force"),
     "term_over": ("绑定期限届满", "the term for which it was made is over"),
     # why a counter
     "declines_face": ("选择不刷脸", "a face check was declined"),
