@@ -108,7 +108,7 @@ class EndpointMade(Answer):
 
 
 class SecretRotated(Answer):
-    """The new secret, shown this once; until then the one before signs too."""
+    """The new secret, shown this once; the one before signs too until `previous_valid_until`."""
 
     id: str
     secret: str

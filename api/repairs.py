@@ -140,14 +140,14 @@ async def repair(
 @router.post("/v1/ops/repairs/{repair_id}/approve", summary="The second person's yes",
              **takes(Nothing, **examples.tells(RepairView)))  # fmt: skip
 async def approve(call: Supervisor, repair_id: str) -> Response:
-    """A supervisor who did not ask for it himself, granted all its regions."""
+    """By a supervisor who neither asked for it nor applied it, granted all its regions."""
     return await _told(call, repair_id, orders.approve)
 
 
 @router.post("/v1/ops/repairs/{repair_id}/withdraw", summary="Let it be, before anything is done",
              **takes(Withdrawal, **examples.tells(RepairView)))  # fmt: skip
 async def withdraw(call: Either, repair_id: str) -> Response:
-    """By who asked for it, or by the supervisor who does not approve; while it is planned, or awaits approval."""
+    """By any operator or supervisor who is granted its regions; until it runs."""
     return await _told(call, repair_id, orders.withdraw, Withdrawal)
 
 

@@ -28,7 +28,7 @@ def _key() -> str:
 
 Key = Annotated[str, typer.Option(
     envvar="KINBIND_KEY", default_factory=_key, show_default=False,
-    help="Of whoever may do this, an operator or a supervisor; asked for where it is not given.",
+    help="Your own; asked for where it is not given.",
 )]  # fmt: skip
 
 

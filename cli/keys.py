@@ -28,7 +28,7 @@ app = typer.Typer(no_args_is_help=True, help="Keys of those who call, and the ke
 
 @app.command("create-channel")
 def create_channel(
-    channel: Annotated[str, typer.Argument(help="As API.md names it, e.g. alipay.")],
+    channel: Annotated[str, typer.Argument(help="As the API names it, e.g. alipay.")],
     name: Annotated[str | None, typer.Option(help="To tell several keys of one channel apart.")] = None,
 ) -> None:
     """Give a channel a key. It is shown this once."""

@@ -29,7 +29,9 @@ from policies.worlds import NotComparable, worlds
 from workflows import check as machine
 from workflows.replanning import Group, Report, replanned, report
 
-app = typer.Typer(no_args_is_help=True, help="The law book: check it, read it, ask it for a plan.")
+app = typer.Typer(
+    no_args_is_help=True, help="Policy packs, the rules of regions: check them, read them, ask for a plan."
+)
 
 Day = Annotated[str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="In Shanghai; today where not given.")]
 Drafts = Annotated[

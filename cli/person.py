@@ -18,7 +18,9 @@ from workflows.access.principals import Principal
 from workflows.engine import Desk
 from workflows.views import public
 
-app = typer.Typer(no_args_is_help=True, help="What is held of a person: told to him, erased, or kept for a dispute.")
+app = typer.Typer(
+    no_args_is_help=True, help="What is held of a person: told, erased, or kept. For supervisors of the whole country."
+)
 Purpose = Annotated[str, typer.Option("--purpose", help="Why: the number of his request; it stands in the access log.")]
 _SAID = {
     "id_number_invalid": "that is no number of any document known here",

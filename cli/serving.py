@@ -36,7 +36,7 @@ def up(
     """Run the whole service here until Ctrl-C: database, broker, API, worker, beat.
 
     KINBIND_DATABASE_URL and KINBIND_BROKER_URL name servers to use instead of ours; data, keys and logs lie in
-    KINBIND_VAR (./var). Without --sandbox real windows must be configured, and none is written yet.
+    KINBIND_VAR (./var). Without --sandbox it needs adapters to real face providers and registries: none is there yet.
     """
     os.environ[VAR] = str(var_folder())  # absolute, and the same for us and for every child
     if sandbox:
