@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
@@ -30,6 +30,7 @@ from policies.words import (
 from workflows.binding import MOVES
 from workflows.case import STATES
 from workflows.entitlements import REASONS
+from workflows.repairs.verbs import VERBS
 from workflows.views import reason_words
 from workflows.views.explaining import DEEDS, PARTIES
 from workflows.views.public import ACTIONS
@@ -115,6 +116,15 @@ class Correction(Answer):
     note: str | None
 
 
+class RegistryRecord(Answer):
+    """The birth registry's record, masked, for the applicant to know it again and confirm it (F20)."""
+
+    certificate: str
+    mother_name: str
+    child_name: Annotated[str | None, Field(description="null where the record has none")]
+    child_birth_date: Annotated[date | None, Field(description="null where the record has none")]
+
+
 class Ticket(Answer):
     """What to show at the window, while offline."""
 
@@ -159,7 +169,7 @@ class EventView(Answer):
     plan: PlanView
     materials: list[Material]
     correction: Correction | None
-    registry_record: dict[str, Any] | None
+    registry_record: RegistryRecord | None
     counter_ticket: Ticket | None
     waiting_on: WaitingOn | None
 
@@ -279,7 +289,7 @@ def words() -> dict[str, Any]:
         "FieldCode": tuple(FIELDS),
     }
     known = {name: {"type": "string", "enum": list(values)} for name, values in lists.items()}
-    listed = {"type": "string", "examples": sorted(reason_words.known() | REGISTRY_REASONS)}
+    listed = {"type": "string", "examples": sorted(reason_words.known() | REGISTRY_REASONS | VERBS.keys() | {"undo"})}
     return known | {
         "Reason": listed
         | {"description": "These are the same everywhere; packs add their own, and staff may write one."}

@@ -114,6 +114,7 @@ def keep(app: FastAPI) -> None:
     """Let all errors of an app leave through here, and every request be logged."""
     for kind in (Refused, NotAllowed, RequestValidationError, HTTPException, *_AWAY):
         app.add_exception_handler(kind, _handle)
+    app.add_middleware(Heads)
     app.add_middleware(Edge)
 
 
@@ -157,6 +158,28 @@ class Edge:
                 await problem(request, translate(fault))(scope, receive, sending)
         finally:
             _account(scope, status, time.perf_counter() - begun)
+
+
+class Heads:
+    """HEAD is GET without the body (RFC 9110 §9.3.2), and how some load balancers ask; our routes know GET only."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Stand before this app."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        asked = {**scope, "method": "GET"}
+
+        async def sending(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        await self._app(asked, receive, sending)
+        if "route" in asked:
+            scope["route"] = asked["route"]  # for the access log
 
 
 def _unfit(scope: Scope) -> Refused | None:

@@ -17,7 +17,10 @@ from workflows.case import STATES
 from workflows.views.cursors import MOST
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.]{8,15}(?:[Zz]|[+-][0-9]{2}:[0-9]{2})")
+# RFC 3339 bounds no fraction of a second; a microsecond is the last that we keep.
+_TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?)[0-9]*([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 def _day(value: Any) -> Any:
@@ -30,9 +33,9 @@ def _day(value: Any) -> Any:
 
 
 def _time(value: Any) -> Any:
-    if isinstance(value, str) and _TIME.fullmatch(value):
+    if isinstance(value, str) and (told := _TIME.fullmatch(value)):
         try:
-            return datetime.fromisoformat(value.upper())
+            return datetime.fromisoformat("".join(told.groups()).upper())
         except ValueError:
             pass
     raise PydanticCustomError("not_a_time", "RFC 3339")

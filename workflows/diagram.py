@@ -40,9 +40,16 @@ def _rows() -> Iterator[str]:
     yield "| said | while | becomes | by |"
     yield "|---|---|---|---|"
     for move in MOVES:
-        to = ", ".join("the same" if state == SAME else f"`{state}`" for state in dict.fromkeys(_becomes(move)))
+        to = ", ".join("the same" if state == SAME else f"`{state}`" for state in _told_once(move))
         while_ = ", ".join("–" if state == NOWHERE else f"`{state}`" for state in move.while_)
         yield f"| {move.said} | {while_} | {to} | {', '.join(sorted(move.by))} |"
+
+
+def _told_once(move: Move) -> list[str]:
+    """What it becomes; where it is said in one state only, that state and the same are one."""
+    becomes = list(dict.fromkeys(_becomes(move)))
+    both = len(move.while_) == 1 and {SAME, move.while_[0]} <= set(becomes)
+    return [state for state in becomes if not (both and state == SAME)]
 
 
 def _deadlines() -> Iterator[str]:

@@ -87,6 +87,13 @@ SPOILT: dict[str, tuple[str, Any, str]] = {
 }
 
 
+@pytest.mark.parametrize("fraction", ["", ".1", ".123456", ".1234567", ".123456789"])
+def test_a_second_may_have_any_fraction(alipay: httpx.Client, fraction: str) -> None:
+    body = application()
+    body["consents"][0]["accepted_at"] = f"2026-11-21T08:00:00{fraction}Z"
+    assert alipay.post("/v1/bindings", json=body, headers=key()).status_code == 201
+
+
 @pytest.mark.parametrize("name", SPOILT)
 def test_each_fault_has_its_pointer(alipay: httpx.Client, name: str) -> None:
     pointer, value, code = SPOILT[name]

@@ -39,6 +39,15 @@ def test_alive_without_a_key(base_url: str) -> None:
     assert httpx.get(f"{base_url}/healthz").status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json", "/v1/bindings/bnd_none"])
+def test_head_is_get_without_the_body(alipay: httpx.Client, path: str) -> None:
+    """Some load balancers ask so, and take out whoever answers 405."""
+    head, get = alipay.head(path), alipay.get(path)
+    assert (head.status_code, head.headers["content-type"]) == (get.status_code, get.headers["content-type"])
+    assert head.content == b""
+    assert get.content != b""
+
+
 def test_ready_when_a_worker_was_seen_lately(base_url: str, office: Office) -> None:
     status, checks = ready(base_url)
     assert (status, checks["worker"], checks["database"], checks["migrations"]) == (503, False, True, True)

@@ -115,7 +115,7 @@ def test_whose_code_and_whose_money_are_said_everywhere(town: Town, product: str
 
 
 def test_a_code_is_no_longer_shown_once_its_sharing_has_ended(town: Town) -> None:
-    """Nor on a sharing that is made anew: on that the holder gave no word; it ends, and a new one may be applied for."""
+    """Nor on a sharing made anew, on which the holder gave no word; it ends, and a new one may be applied for."""
     sharing, _ = town.active(product="account_sharing", **pair(967))
     seen, body = town.active("alipay", application(product="code_display", **pair(967)))
     ended(town, sharing)

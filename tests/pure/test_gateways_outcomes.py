@@ -6,8 +6,9 @@ import pytest
 
 from gateways import face_outcomes
 from gateways.face_outcomes import OUTCOMES, answer_for
-from gateways.faces import FaceStatus, Subject
+from gateways.faces import FaceAnswer, FaceStatus, Subject
 from tests.logs import logged
+from workflows.views import reason_words
 
 NOON = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 
@@ -84,3 +85,8 @@ def test_identities_compare_with_either_x_and_are_not_printed():
     assert not one.is_same(Subject("张四", "resident_id", "11010119900307123X"))
     assert "张三" not in repr(one)
     assert "1990" not in repr(one)
+
+
+def test_every_outcome_has_words_for_the_family():
+    reasons = {told.reason for told in vars(face_outcomes).values() if isinstance(told, FaceAnswer) and told.reason}
+    assert reasons <= reason_words.known()
