@@ -37,7 +37,7 @@ from workflows import answers
 from workflows.access import acting
 from workflows.access.principals import Principal
 from workflows.case import Actor, Case
-from workflows.commands import Answering, Command, Idempotency, Reply, show_binding
+from workflows.commands import Command, Idempotency, Reply
 from workflows.errors import Malformed, Refused, not_found
 from workflows.views.public import dumps
 
@@ -177,13 +177,9 @@ class Call:
         binding_id: str,
         shape: type[Shape],
         facts: Callable[[Shape], dict[str, Any]] = lambda _: {},
-        *,
-        in_scope: Callable[[Case, Actor], bool] = acting.sees,
-        answering: Answering = show_binding,
     ) -> Response:
         """Say something of a binding to the desk, and answer with what became of it."""
-        command = await self.prepare(said, binding_id, shape, facts, in_scope=in_scope, answering=answering)
-        return await self.say(command)
+        return await self.say(await self.prepare(said, binding_id, shape, facts))
 
     async def say(self, command: Command) -> Response:
         """Lay a command on the clerk's table, and answer with what became of it."""
@@ -195,9 +191,6 @@ class Call:
         binding_id: str,
         shape: type[Shape],
         facts: Callable[[Shape], dict[str, Any]] = lambda _: {},
-        *,
-        in_scope: Callable[[Case, Actor], bool] = acting.sees,
-        answering: Answering = show_binding,
     ) -> Command:
         """The command of this call; faults of its form travel with it, to be told after the 404."""
         spoken = await self.said(shape)
@@ -212,8 +205,7 @@ class Call:
             fault = fault or no
         body = spoken.body
         return Command(said, binding_id, actor, facts(body) if body is not None and fault is None else {},
-                       if_match=version, idempotency=key, malformed=fault, in_scope=in_scope,
-                       answering=answering)  # fmt: skip
+                       if_match=version, idempotency=key, malformed=fault, in_scope=acting.sees)  # fmt: skip
 
     async def _acting_for(self, spoken: Said[Any]) -> ActingFor | None:
         """Whom the call acts for, also where the rest of it is no good: it decides what the caller may see."""
