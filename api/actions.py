@@ -125,6 +125,4 @@ async def confirm_unbind(binding_id: str, call: Channel) -> Response:
 
 
 def _confirm(call: Call, command: Command, password: str, _: Idempotency | None) -> Reply:
-    reply = confirmed_by_password(call.office, command, password).reply
-    assert reply is not None  # noqa: S101  what was not refused has an answer
-    return reply
+    return confirmed_by_password(call.office, command, password).answer()

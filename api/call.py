@@ -183,7 +183,7 @@ class Call:
 
     async def say(self, command: Command) -> Response:
         """Lay a command on the clerk's table, and answer with what became of it."""
-        return respond((await self.clerk.say(command)).unwrap().reply)
+        return respond((await self.clerk.say(command)).answer())
 
     async def prepare(
         self,
@@ -271,9 +271,8 @@ class Call:
         return await run_in_threadpool(function, *args, **kwargs)
 
 
-def respond(reply: Reply | None) -> Response:
+def respond(reply: Reply) -> Response:
     """A reply of the desk as it leaves the door."""
-    assert reply is not None  # noqa: S101  what was not refused has an answer
     headers = dict(reply.headers)
     if reply.replayed:
         headers["Idempotency-Replayed"] = "true"

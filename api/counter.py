@@ -156,9 +156,7 @@ def _unbind(call: Call, command: Command, _: Idempotency | None) -> Reply:
     if not binding.may(cases.Cursor(case, now), "confirm_unbind", command.actor):
         desk.say(_plain(command, version))
         version = None
-    reply = desk.say(_plain(command, version, "confirm_unbind")).reply
-    assert reply is not None  # noqa: S101  what was not refused has an answer
-    return reply
+    return desk.say(_plain(command, version, "confirm_unbind")).answer()
 
 
 def _plain(command: Command, version: int | None, said: str | None = None) -> Command:

@@ -39,9 +39,7 @@ async def start_face_check(binding_id: str, call: Channel) -> Response:
 
 
 def _start(call: Call, command: Command, _: Idempotency | None) -> Reply:
-    reply = faces.start_face_check(call.office, command).reply
-    assert reply is not None  # noqa: S101  what was not refused has an answer
-    return reply
+    return faces.start_face_check(call.office, command).answer()
 
 
 @router.get("/v1/bindings/{binding_id}/face-checks", **examples.shows(examples.ATTEMPTS, FaceChecks))

@@ -74,3 +74,9 @@ class Outcome(msgspec.Struct):
         if self.refused is not None:
             raise self.refused
         return self
+
+    def answer(self) -> Reply:
+        """The reply to whoever spoke; raises what stood in the way. System and clock are given none."""
+        reply = self.unwrap().reply
+        assert reply is not None  # noqa: S101  whoever was not refused, and listens, has an answer
+        return reply
