@@ -15,8 +15,8 @@ from cli.screen import Trouble, say
 from embedded import supervisor
 from embedded.addresses import VAR, Addresses, var_folder
 from models import ledger
-from tasks import office
-from tasks.sweep import sweep_and_sign
+from tasks import office, signs
+from workflows import sweeping
 from workflows.access import principals
 from workflows.engine import Desk
 
@@ -100,8 +100,11 @@ def sweep(
 
 
 def _fire_all(desk: Desk) -> int:
-    fired = 0
-    while found := sweep_and_sign(desk):
+    """Until nothing is due, with the sign that beat's sweep gives; without an office, as no window is opened."""
+    fired, found = 0, 1
+    while found:
+        found = sweeping.sweep(desk)
+        signs.give(desk.ledger, "sweep")  # after each batch: a backlog may take longer than a sweep is waited for
         fired += found
     return fired
 

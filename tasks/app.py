@@ -152,16 +152,12 @@ def _errand(name: str, run: Callable[[Office], object]) -> Any:
     return app.task(name=f"kinbind.{name}")(task)
 
 
-def _sweep(office: Office) -> int:
-    return sweep_and_sign(office.desk)
-
-
 def _sign(hostname: str) -> str:
     return f"worker:{hostname}"
 
 
 ERRANDS: dict[str, Callable[[Office], object]] = {
-    "sweep": _sweep,
+    "sweep": sweep_and_sign,
     "send_decisions": send_decisions,
     "ask_registries": ask_registries,
     "poll_faces": poll_faces,

@@ -22,7 +22,7 @@ from tasks import outages
 from tasks.office import Office
 from workflows import facing
 from workflows.case import FACE_CHECK, REVERIFICATION, SYSTEM, Actor, Case, Cursor
-from workflows.commands import Command, Outcome, Reply
+from workflows.commands import Answering, Command, Outcome, Reply
 from workflows.deadlines import due
 from workflows.errors import Refused
 from workflows.views import public
@@ -138,7 +138,7 @@ def _identity(case: Case, subject: str, purpose: str) -> Subject:
     return Subject(party["name"], party["id_type"], party["id_number"])
 
 
-def _answering(session_id: str, subject: str, provider: str, started: FaceStart) -> Any:
+def _answering(session_id: str, subject: str, provider: str, started: FaceStart) -> Answering:
     def answer(case: Case, _actor: Actor, _now: datetime) -> Reply:
         body = {"id": session_id, "subject": subject, "provider": provider, "url": started.url,
                 "token": started.token, "expires_at": started.expires_at.astimezone(UTC)}  # fmt: skip

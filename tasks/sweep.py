@@ -5,7 +5,6 @@ from __future__ import annotations
 from tasks import signs
 from tasks.office import Office
 from workflows import sweeping
-from workflows.engine import Desk
 
 BATCH = 500
 ROUNDS = 40  # batches in one call: a backlog of days is worked off in several calls, each of them short
@@ -13,21 +12,17 @@ ROUNDS = 40  # batches in one call: a backlog of days is worked off in several c
 
 def sweep(office: Office, limit: int = BATCH) -> int:
     """Fire due deadlines in batches of `limit` until none is left; return how many were dealt with."""
-    return _rounds(office.desk, limit)
-
-
-def sweep_and_sign(desk: Desk) -> int:
-    """The same, and a sign that it was done: whoever sweeps, at beat's word or in its place, is not to be missed."""
-    handled = _rounds(desk, BATCH)
-    signs.give(desk.ledger, "sweep")
-    return handled
-
-
-def _rounds(desk: Desk, limit: int) -> int:
     handled = 0
     for _ in range(ROUNDS):
-        found = sweeping.sweep(desk, limit)
+        found = sweeping.sweep(office.desk, limit)
         handled += found
         if found == 0:
             break
+    return handled
+
+
+def sweep_and_sign(office: Office) -> int:
+    """The same, and a sign that it was done: whoever sweeps is not to be missed."""
+    handled = sweep(office)
+    signs.give(office.ledger, "sweep")
     return handled
