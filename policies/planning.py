@@ -29,15 +29,6 @@ from policies.refusals import NotAllowed
 from policies.regions import agency_of, area_of, city_of, is_region
 from policies.words import Capability, Condition
 
-__all__ = [
-    "ApplicationFacts",
-    "PersonFacts",
-    "check_consents",
-    "consents_of",
-    "plan_for",
-    "plan_under",
-]
-
 MOST_PLANS = 10_000  # kept in memory, a few kB each
 ADULT_AT_LAW = 18  # 民法典 §17: until then, and for wards, a guardian may act (§B.6)
 GUARDIAN_CONSENT_BELOW = 14  # PIPL §31; not the border of the face check
