@@ -32,6 +32,7 @@ from workflows.case import (
 )
 
 A_DAY = 86_400  # seconds
+UNBIND_TO_CONFIRMED = "unbind_to_confirmed"
 ASK_AGAIN = timedelta(minutes=15)  # how often a registry that does not answer is asked again
 
 
@@ -114,7 +115,6 @@ def _review_due(case: Case) -> Due:
     return case.calendar.working_day_due(review.counted_from, review.counted_days)
 
 
-# the deadlines of `active` and `suspended` stay armed through unbinding and wait for its end
 def _suspended(case: Case) -> bool:
     return not case.in_force
 
@@ -192,8 +192,8 @@ DEADLINES = (
     Deadline("offline_to_counter", (OFFLINE_FALLBACK,), _always,
              lambda c: span(c, "offline_to_counter", c.progress.offline.since if c.progress.offline else c.since),
              "expire", "expired"),
-    Deadline("unbind_to_confirmed", (UNBINDING,), _always,
-             _since("unbind_to_confirmed"), "cancel_unbind", ""),
+    Deadline(UNBIND_TO_CONFIRMED, (UNBINDING,), _always,
+             _since(UNBIND_TO_CONFIRMED), "cancel_unbind", ""),
     Deadline("member_to_age", (ACTIVE, UNBINDING), _grows,
              _face_age_day, "ask_reverification", ACTIVE),
     Deadline("reverification_to_done", (ACTIVE, UNBINDING),
@@ -223,6 +223,11 @@ def due(case: Case, name: str) -> Due | None:
     """When this deadline ends, as `armed` has it; None where it does not run."""
     one = BY_NAME[name]
     return one.due(case) if case.state in one.while_ and one.runs(case) else None
+
+
+def waits_for_unbinding(case: Case, name: str) -> bool:
+    """Deadlines of `active` and `suspended` stay armed through an unbinding and wait for its end."""
+    return case.state == UNBINDING and name != UNBIND_TO_CONFIRMED
 
 
 def reverification_asked(case: Case) -> bool:

@@ -22,7 +22,7 @@ from workflows.access import scopes
 from workflows.case import Actor
 from workflows.commands import Command, Outcome
 from workflows.engine import Desk
-from workflows.errors import Refused
+from workflows.errors import Refused, out_of_turn
 
 HELD_SECONDS = 8
 KEPT_DAYS = 40  # for the reviewer's own lists; the history has it for good
@@ -94,7 +94,7 @@ def hold(desk: Desk, binding_id: str, actor: Actor, said: str, facts: Mapping[st
     with desk.ledger.desk() as conn:
         row = conn.execute(_HOLD, named).fetchone()
     if row is None:
-        raise Refused("action_not_available")
+        raise out_of_turn()
     send_at: datetime = row[0]
     return send_at
 

@@ -12,9 +12,9 @@ from typing import Any
 import structlog
 from psycopg import Connection
 
-from workflows.case import CLOCK, UNBINDING
+from workflows.case import CLOCK
 from workflows.commands import Command, Outcome
-from workflows.deadlines import BY_NAME, armed
+from workflows.deadlines import BY_NAME, UNBIND_TO_CONFIRMED, armed, waits_for_unbinding
 from workflows.engine import Desk
 from workflows.errors import Refused
 
@@ -78,7 +78,7 @@ def _claim(conn: Connection[Any], limit: int, only: Due = ("", "")) -> list[Due]
     asked = {"limit": limit, "only": only[0] or None, "name": only[1]}
     # by id, whatever the plan: what a batch comes to does not hang on the order of rows on a disk
     claimed = ((row[0], row[1]) for row in conn.execute(_CLAIM, asked, prepare=True))
-    return sorted(claimed, key=lambda due: (due[0], due[1] != "unbind_to_confirmed", due[1]))
+    return sorted(claimed, key=lambda due: (due[0], due[1] != UNBIND_TO_CONFIRMED, due[1]))
 
 
 def _fire(desk: Desk, conn: Connection[Any], claimed: list[Due]) -> None:
@@ -100,9 +100,8 @@ def _put_aside(conn: Connection[Any], due: Due, outcome: Outcome) -> None:
         return
     runs = armed(outcome.case)
     right = runs.get(due[1])
-    if right is not None and outcome.case.state == UNBINDING:
-        # what runs on through an unbinding waits for its end
-        right = max(right, runs["unbind_to_confirmed"], key=lambda one: one.at)
+    if right is not None and waits_for_unbinding(outcome.case, due[1]):
+        right = max(right, runs[UNBIND_TO_CONFIRMED], key=lambda one: one.at)
     if right is None:
         conn.execute(_DROP, due)
     elif right.at > outcome.now:

@@ -16,10 +16,10 @@ from psycopg import Connection
 from policies.book import LawBook
 from policies.plan import Plan
 from workflows import binding, leases
-from workflows.case import AGENCY_REVIEW, FINAL, NOT_YET_IN_FORCE, UNBINDING, Actor, Case
+from workflows.case import AGENCY_REVIEW, FINAL, NOT_YET_IN_FORCE, Actor, Case
 from workflows.commands import Command
-from workflows.deadlines import BY_NAME, armed
-from workflows.errors import Refused
+from workflows.deadlines import BY_NAME, armed, waits_for_unbinding
+from workflows.errors import Refused, out_of_turn
 from workflows.repairs.versions import EVERY, plan_of
 from workflows.views import reason_words
 
@@ -254,8 +254,8 @@ def _clock(order: Order, case: Case, name: str, *, early: bool) -> Said:
     deadline = BY_NAME.get(name)
     if deadline is None or deadline.move is None:  # a watch says nothing: it is asked again
         raise Refused("nothing_to_repair")
-    if case.state == UNBINDING and name != "unbind_to_confirmed":
-        raise Refused("action_not_available")
+    if waits_for_unbinding(case, name):
+        raise out_of_turn()
     return deadline.move, Actor("clock", order.id), {**deadline.facts, "early": early}
 
 
