@@ -22,12 +22,10 @@ from sqlalchemy import text
 
 from models.keyring import Keyring
 from models.ledger import Ledger
-from workflows.submission import NO_HEAD
-from workflows.writing import chain, instant
+from workflows.writing import HASHED, NO_HEAD, chain, instant
 
 PAGE = 500  # bindings in one statement
 FORMAT = "kinbind audit export 1"
-_FIELDS = ("event", "from_state", "to_state", "at", "actor", "reason", "note", "after")
 _BINDINGS = text("""
 with page as (
   select id, version, state, head from bindings
@@ -125,7 +123,7 @@ def _walk(binding_id: str, head: bytes, sequence: int, lines: Iterable[dict[str,
 
 
 def _line(row: Any) -> dict[str, Any]:
-    told = {name: row[name] for name in _FIELDS}
+    told = {name: row[name] for name in HASHED}
     return {"sequence": row["sequence"], **told, "at": instant(row["at"]), "hash": bytes(row["hash"]).hex()}
 
 

@@ -21,8 +21,7 @@ from workflows import changes, limits
 from workflows.binding import NOWHERE
 from workflows.case import Application, Case, Cursor, Progress
 from workflows.errors import Refused
-
-NO_HEAD = bytes(32)  # what the first line of a history is chained to
+from workflows.writing import NO_HEAD
 
 
 @dataclass(frozen=True, slots=True)

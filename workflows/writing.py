@@ -18,6 +18,9 @@ from workflows.case import AGENCY_REVIEW, FINAL, UNBINDING, Case, Cursor, Line
 from workflows.deadlines import BY_NAME, armed, due
 
 _WRITE = "select binding_id, verdict from desk_write_v1($1::jsonb)"
+NO_HEAD = bytes(32)  # what the first line of a history is chained to
+# What the hash of a line is computed over, beside the binding's id and the sequence: in this order, for ever.
+HASHED = ("event", "from_state", "to_state", "at", "actor", "reason", "note", "after")
 _TICKETS_END = ("offline_to_counter", "suspended_to_ended", "reverification_to_done")  # a ticket ends with one of these
 
 
@@ -75,8 +78,7 @@ def instant(at: datetime) -> str:
 
 def chain(head: bytes, binding_id: str, sequence: int, line: dict[str, Any]) -> bytes:
     """The hash of a line: SHA-256 over the hash before it and the line's canonical JSON."""
-    told = [line[name] for name in ("event", "from_state", "to_state", "at", "actor", "reason", "note", "after")]
-    body = orjson.dumps([binding_id, sequence, *told], option=orjson.OPT_SORT_KEYS)
+    body = orjson.dumps([binding_id, sequence, *(line[name] for name in HASHED)], option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(head + body).digest()
 
 
