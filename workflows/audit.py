@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -149,14 +150,17 @@ def export(
     scope = {"binding": only, "since": instant(since) if since else None, "until": instant(until) if until else None}
     public = base64.b64encode(keys.public_key).decode()
     head = {"format": FORMAT, "made_at": instant(ledger.now()), "scope": scope, "public_key": public}
-    digest, counted = hashlib.sha256(), [0, 0]
+    digest, bindings, counted = hashlib.sha256(), 0, 0
     parts = _one(ledger, only) if only else _period(ledger, since, until)
     yield _added(digest, head)
     for told in parts:
-        counted["binding" not in told] += 1
+        if "binding" in told:
+            bindings += 1
+        else:
+            counted += 1
         yield _added(digest, told)
     signature = base64.b64encode(keys.sign(_signed(digest.digest()))).decode()
-    yield _json({"bindings": counted[0], "lines": counted[1], "sha256": digest.hexdigest(), "signature": signature})
+    yield _json({"bindings": bindings, "lines": counted, "sha256": digest.hexdigest(), "signature": signature})
 
 
 def _one(ledger: Ledger, only: str) -> Iterator[dict[str, Any]]:
@@ -202,30 +206,28 @@ def check_export(lines: Iterable[bytes], public_key: bytes | None = None) -> Ver
 
 
 def _checked(lines: Iterable[bytes], public_key: bytes | None) -> Verdict:
-    digest, found, last = hashlib.sha256(), Verdict(), b""
+    digest, found, foot = hashlib.sha256(), Verdict(), b""
     head: dict[str, Any] | None = None
     binding_id, before, sequence = "", NO_HEAD, 1
     begun: dict[str, Any] = {}
-    for raw in lines:
-        if last:
-            digest.update(last)
-            told = _read(last)
-            if head is None:
-                head = _head(told)
-            elif "binding" in told:
-                found.faults += _cut(begun, before, sequence)
-                begun = told
-                binding_id, before, sequence = told["binding"], bytes.fromhex(told["before"]), told["from"]
-                found.bindings += 1
-            else:
-                found.faults += _walk(binding_id, before, sequence, [told])
-                before, sequence = bytes.fromhex(told["hash"]), told["sequence"] + 1
-                found.lines += 1
-        last = raw
+    for raw, foot in pairwise(lines):  # noqa: B007  behind the last pair it is the foot
+        digest.update(raw)
+        told = _read(raw)
+        if head is None:
+            head = _head(told)
+        elif "binding" in told:
+            found.faults += _cut(begun, before, sequence)
+            begun = told
+            binding_id, before, sequence = told["binding"], bytes.fromhex(told["before"]), told["from"]
+            found.bindings += 1
+        else:
+            found.faults += _walk(binding_id, before, sequence, [told])
+            before, sequence = bytes.fromhex(told["hash"]), told["sequence"] + 1
+            found.lines += 1
     if head is None:
         raise ValueError("it ends before its foot")
     found.faults += _cut(begun, before, sequence)
-    _check_foot(found, _read(last), digest, base64.b64decode(head["public_key"]) if public_key is None else public_key)
+    _check_foot(found, _read(foot), digest, base64.b64decode(head["public_key"]) if public_key is None else public_key)
     return found
 
 
