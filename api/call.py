@@ -37,7 +37,7 @@ from workflows import answers
 from workflows.access import acting
 from workflows.access.principals import Principal
 from workflows.case import Actor, Case
-from workflows.commands import Command, Idempotency, Reply
+from workflows.commands import Command, Idempotency, InScope, Reply
 from workflows.errors import Malformed, Refused, not_found
 from workflows.views.public import dumps
 
@@ -217,9 +217,7 @@ class Call:
         except (KeyError, Malformed):
             return None
 
-    async def look(
-        self, binding_id: str, in_scope: Callable[[Case, Actor], bool] = acting.sees
-    ) -> tuple[Case, datetime]:
+    async def look(self, binding_id: str, in_scope: InScope = acting.sees) -> tuple[Case, datetime]:
         """A case that the caller may see, and the time. Raises `Refused` 404."""
         case, now = await self.run(self.office.desk.look, binding_id)
         seen_as = next((role for role in self.roles if in_scope(case, self.actor(role))), None)
@@ -230,9 +228,7 @@ class Call:
 
     async def case_of(self, command: Command) -> Case:
         """The case of a command whose speaker may see it. Raises `Refused` 404."""
-        case, _ = await self.run(self.office.desk.look, command.binding_id)
-        if not acting.sees(case, command.actor):
-            raise not_found()
+        case, _ = await self.run(self.office.desk.seen, command.binding_id, command.actor, acting.sees)
         return case
 
     async def once(

@@ -8,7 +8,8 @@ from typing import Any
 from console import canned
 from console.forms import Form
 from console.visit import Visit
-from workflows import holding, leases
+from workflows import holding
+from workflows.access import scopes
 from workflows.views import reason_words, reviewing
 
 ACTIONS: Mapping[str, str] = {"approve": "approve", "reject": "reject", "return": "return_for_correction"}
@@ -17,7 +18,7 @@ ACTIONS: Mapping[str, str] = {"approve": "approve", "reject": "reject", "return"
 def message(visit: Visit, binding_id: str, items: Sequence[Mapping[str, str]]) -> str:
     """What the applicant would be told of these `{kind, reason, note?}`."""
     desk, actor = visit.office.desk, visit.actor()
-    case, _ = leases.seen(desk, binding_id, actor)
+    case, _ = desk.seen(binding_id, actor, scopes.reviews)
     meant = {item["reason"]: reason_words.say(item["reason"], case.plan, desk.book).zh for item in items}
     facts = reviewing.brief(case) | {"correction_days": case.plan.deadlines["returned_to_corrected"].working_days}
     return canned.message(facts, items, meant)

@@ -21,7 +21,7 @@ from workflows import changes, facing
 from workflows.access import acting
 from workflows.case import ACTIVE, SUSPENDED, SYSTEM, Case, Change, Cursor
 from workflows.commands import Command
-from workflows.errors import Refused, not_found
+from workflows.errors import Refused
 
 
 def prepared(office: Office, command: Command) -> Command:
@@ -32,9 +32,7 @@ def prepared(office: Office, command: Command) -> Command:
     """
     if command.malformed is not None or "value" not in command.facts:
         return command
-    case, now = office.desk.look(command.binding_id)
-    if not (command.in_scope or acting.sees)(case, command.actor):
-        raise not_found()
+    case, now = office.desk.seen(command.binding_id, command.actor, command.in_scope or acting.sees)
     facts = {name: value for name, value in command.facts.items() if name != "value"}
     out_of_turn = case.state not in (ACTIVE, SUSPENDED) or command.if_match not in (None, case.version)
     if out_of_turn:

@@ -9,7 +9,6 @@ from workflows import leases
 from workflows.access import scopes
 from workflows.case import Actor
 from workflows.engine import Desk
-from workflows.errors import not_found
 
 LOOKING_SECONDS = 45  # real time: a page says every fifteen seconds that it is open
 
@@ -43,9 +42,7 @@ def left(desk: Desk, binding_id: str, actor: Actor) -> None:
 
 def note(desk: Desk, binding_id: str, actor: Actor, body: str) -> None:
     """Keep a note for colleagues. Raises `Refused` with `not_found` outside his agencies or regions."""
-    case, now = desk.look(binding_id)
-    if not scopes.staff(case, actor):
-        raise not_found()
+    _, now = desk.seen(binding_id, actor, scopes.staff)
     with desk.ledger.desk() as conn:
         conn.execute(_NOTE, (new_id("not", now), binding_id, actor.id, body, now))
     leases.keep_alive(desk, binding_id, actor)

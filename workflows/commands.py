@@ -32,6 +32,7 @@ class Reply(msgspec.Struct, frozen=True):
     secret: bool = False  # holds what only the caller may know: kept sealed under an idempotency key
 
 
+InScope = Callable[[Case, Actor], bool]
 Answering = Callable[[Case, Actor, datetime], Reply]
 
 
@@ -57,7 +58,7 @@ class Command(msgspec.Struct, frozen=True):
     if_match: int | None = None
     idempotency: Idempotency | None = None
     malformed: Refused | None = None  # found at the door; told only to one who may see the binding
-    in_scope: Callable[[Case, Actor], bool] | None = None
+    in_scope: InScope | None = None
     answering: Answering = show_binding
 
 

@@ -23,7 +23,7 @@ from policies.refusals import NotAllowed
 from workflows import binding, limits, submission
 from workflows.answers import kept_body, kept_reply
 from workflows.case import FINAL, SUSPENDED, Actor, Case, Cursor, Line
-from workflows.commands import Command, Outcome, Reply
+from workflows.commands import Command, InScope, Outcome, Reply
 from workflows.errors import Refused, by_law, not_found
 from workflows.reading import Read, Reader
 from workflows.views import public
@@ -62,6 +62,13 @@ class Desk:
         with self.ledger.desk() as conn:
             read = self.reader.read(conn, [(binding_id, None, None)])[0]
         return read.found()
+
+    def seen(self, binding_id: str, actor: Actor, in_scope: InScope) -> tuple[Case, datetime]:
+        """The same, of a case that he may see. Raises `Refused` with `not_found` for all others too."""
+        case, now = self.look(binding_id)
+        if not in_scope(case, actor):
+            raise not_found()
+        return case, now
 
     def look_many(self, binding_ids: Collection[str]) -> list[tuple[Case, datetime]]:
         """Read these cases as they are now, in this order; what is gone or cannot be read is left out."""

@@ -16,7 +16,7 @@ import structlog
 from workflows.access import scopes
 from workflows.case import AGENCY_REVIEW, Actor, Case
 from workflows.engine import Desk
-from workflows.errors import Refused, not_found
+from workflows.errors import Refused
 from workflows.views import public
 
 LEASE_SECONDS = 900
@@ -121,16 +121,8 @@ def keep_alive(desk: Desk, binding_id: str, actor: Actor) -> None:
         _changed(desk, _KEEP, binding_id, actor)
 
 
-def seen(desk: Desk, binding_id: str, actor: Actor) -> tuple[Case, datetime]:
-    """A case of the reviewer's agencies as it is now, whatever its state. Raises `Refused` with `not_found`."""
-    case, now = desk.look(binding_id)
-    if not scopes.reviews(case, actor):
-        raise not_found()
-    return case, now
-
-
 def _open_case(desk: Desk, binding_id: str, actor: Actor) -> Case:
-    case, now = seen(desk, binding_id, actor)
+    case, now = desk.seen(binding_id, actor, scopes.reviews)
     if case.state != AGENCY_REVIEW:
         actions = public.available_actions(case, actor, now)
         raise Refused("action_not_available", state=case.state, available_actions=actions)

@@ -6,7 +6,6 @@ document comes or goes, so that a step of the desk comes wholly before or wholly
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,12 +14,10 @@ from psycopg import Connection
 
 from workflows import answers
 from workflows.case import Actor, Case
-from workflows.commands import Idempotency, Reply
+from workflows.commands import Idempotency, InScope, Reply
 from workflows.engine import Desk
 from workflows.errors import Refused, not_found
 from workflows.views import public
-
-InScope = Callable[[Case, Actor], bool]
 
 _LOCK = "select from bindings where id = %s for no key update"
 _ADD = """
@@ -49,8 +46,8 @@ def may_add(desk: Desk, binding_id: str, actor: Actor, in_scope: InScope) -> Cas
 
     Raises `Refused`: 404, 409 `action_not_available`, `own_case` or `too_many_files`.
     """
-    case, now = desk.look(binding_id)
-    _open_for(case, now, actor, in_scope)
+    case, now = desk.seen(binding_id, actor, in_scope)
+    _open_for(case, now, actor)
     return case
 
 
@@ -63,8 +60,8 @@ def add(
     `document_too_large` where the plan is narrower than the window.
     """
     with desk.ledger.transaction() as conn:
-        case, now = _locked(desk, conn, binding_id)
-        _open_for(case, now, actor, in_scope)
+        case, now = _locked(desk, conn, binding_id, actor, in_scope)
+        _open_for(case, now, actor)
         _fits(case, document)
         conn.execute(_ADD, {
             "id": document.id, "binding": binding_id, "kind": document.kind, "sha256": document.sha256,
@@ -89,9 +86,7 @@ def remove(desk: Desk, binding_id: str, material_id: str, actor: Actor, in_scope
     Raises `Refused`: 404, 409 `action_not_available`, `own_case` or `material_handed_in`.
     """
     with desk.ledger.transaction() as conn:
-        case, now = _locked(desk, conn, binding_id)
-        if not in_scope(case, actor):
-            raise not_found()
+        case, now = _locked(desk, conn, binding_id, actor, in_scope)
         row = conn.execute(_HANDED_IN, (material_id, binding_id)).fetchone()
         if row is None:
             raise not_found()
@@ -101,14 +96,17 @@ def remove(desk: Desk, binding_id: str, material_id: str, actor: Actor, in_scope
         conn.execute(_REMOVE, (now, material_id))
 
 
-def _locked(desk: Desk, conn: Connection[Any], binding_id: str) -> tuple[Case, datetime]:
+def _locked(
+    desk: Desk, conn: Connection[Any], binding_id: str, actor: Actor, in_scope: InScope
+) -> tuple[Case, datetime]:
     conn.execute(_LOCK, (binding_id,))
-    return desk.reader.read(conn, [(binding_id, None, None)])[0].found()
-
-
-def _open_for(case: Case, now: datetime, actor: Actor, in_scope: InScope) -> None:
+    case, now = desk.reader.read(conn, [(binding_id, None, None)])[0].found()
     if not in_scope(case, actor):
         raise not_found()
+    return case, now
+
+
+def _open_for(case: Case, now: datetime, actor: Actor) -> None:
     _in_turn(case, now, actor)
     if case.full:
         raise Refused("too_many_files", max_files=case.plan.max_files)

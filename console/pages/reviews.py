@@ -14,7 +14,7 @@ from console.lists import Behind
 from console.visit import Visit, asks, tellable
 from console.words_of_codes import CODES
 from workflows import beside, leases
-from workflows.access import noting, opening
+from workflows.access import noting, opening, scopes
 from workflows.errors import Malformed, Refused
 from workflows.views import reviewing
 from workflows.views.worklists import Wanted
@@ -177,7 +177,7 @@ def beat(visit: Reviewer, binding_id: str) -> Response:
     if visit.form.raw("worked") == "1":
         visit.worked()
         leases.keep_alive(desk, binding_id, actor)
-    case, now = leases.seen(desk, binding_id, actor)
+    case, now = desk.seen(binding_id, actor, scopes.reviews)
     lease = leases.lease_view(case, actor, now)
     return visit.page("parts/lease.html", lease=lease, now=now,
                       by=reviewing.holder_name(desk.ledger, lease),

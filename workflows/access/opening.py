@@ -51,9 +51,7 @@ def open_material(desk: Desk, binding_id: str, material_id: str, actor: Actor) -
 
 
 def _seen(desk: Desk, binding_id: str, actor: Actor) -> Case:
-    case, _ = desk.look(binding_id)
-    if not scopes.staff(case, actor):
-        raise not_found()
+    case, _ = desk.seen(binding_id, actor, scopes.staff)
     if case.is_party(actor.person):
         raise Refused("own_case")  # as to everybody else, his case is masked to him
     return case

@@ -148,7 +148,7 @@ def case_page(desk: Desk, binding_id: str, actor: Actor, *, working: bool = True
     """
     if working:
         leases.keep_alive(desk, binding_id, actor)
-    case, now = leases.seen(desk, binding_id, actor)
+    case, now = desk.seen(binding_id, actor, scopes.reviews)
     shown = worklists.review_details(desk, case, actor, now)
     sentence = explaining.explain(case, now, desk.book)
     review, ends, holding = case.progress.review, due(case, "review_to_decision"), held(desk, actor)

@@ -9,7 +9,6 @@ from workflows import attending
 from workflows.access import scopes
 from workflows.case import OFFLINE_FALLBACK, Actor, Case, Cursor
 from workflows.engine import Desk
-from workflows.errors import not_found
 from workflows.facing import faces_open
 from workflows.views import explaining, listing, public, reason_words
 from workflows.writing import ticket_row
@@ -17,9 +16,7 @@ from workflows.writing import ticket_row
 
 def window_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
     """The view, and what lies beside it for a clerk. Raises `Refused` with `not_found`."""
-    case, now = desk.look(binding_id)
-    if not scopes.at_counter(case, actor):
-        raise not_found()
+    case, now = desk.seen(binding_id, actor, scopes.at_counter)
     sentence, cursor = explaining.explain(case, now, desk.book), Cursor(case, now)
     told = explaining.explain(case, now, desk.book, to_family=True)
     still_open = faces_open(cursor)

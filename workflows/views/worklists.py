@@ -80,7 +80,7 @@ def review_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
     Looking is work: it keeps the looker's own lease alive. Raises `Refused` with `not_found`.
     """
     leases.keep_alive(desk, binding_id, actor)
-    case, now = leases.seen(desk, binding_id, actor)
+    case, now = desk.seen(binding_id, actor, scopes.reviews)
     return review_details(desk, case, actor, now)
 
 
