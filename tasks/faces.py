@@ -152,8 +152,7 @@ def _refused(office: Office, command: Command, case: Case, subject: str, no: Pro
     if no.go_offline and case.state == FACE_CHECK:
         outcome = office.desk.say(Command("route_offline", case.id, SYSTEM, {"reason": no.reason}))
         if outcome.case is not None and outcome.now is not None:
-            actions = public.available_actions(outcome.case, command.actor, outcome.now)
-            return Refused(no.reason, 409, state=outcome.case.state, available_actions=actions)
+            return Refused(no.reason, 409, **public.instead(outcome.case, command.actor, outcome.now))
     if no.go_offline:
         return Refused(no.reason, 409)
     if no.next_retry_at is not None:

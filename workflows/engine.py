@@ -268,11 +268,10 @@ def _with_actions(no: Refused, command: Command, read: Read) -> Exception:
     """A refusal out of turn tells what may be said now; where the case cannot even tell that, this is its own fault."""
     if no.code == "action_not_available" and read.case is not None:
         try:
-            actions = public.available_actions(read.case, command.actor, read.now)
+            no.extra |= public.instead(read.case, command.actor, read.now)
         except Exception as fault:
             log.exception("actions_unknown", said=command.said, binding_id=command.binding_id)
             return fault
-        no.extra |= {"state": read.case.state, "available_actions": actions}
     return no
 
 

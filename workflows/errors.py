@@ -41,6 +41,6 @@ def not_found() -> Refused:
     return Refused("not_found", 404)
 
 
-def out_of_turn() -> Refused:
-    """The move does not fit the moment."""
-    return Refused("action_not_available")
+def out_of_turn(**instead: Any) -> Refused:
+    """The move does not fit the moment; the desk tells what may be said `instead` (`views.public`)."""
+    return Refused("action_not_available", **instead)

@@ -16,7 +16,7 @@ import structlog
 from workflows.access import scopes
 from workflows.case import AGENCY_REVIEW, Actor, Case
 from workflows.engine import Desk
-from workflows.errors import Refused
+from workflows.errors import Refused, out_of_turn
 from workflows.views import public
 
 LEASE_SECONDS = 900
@@ -124,8 +124,7 @@ def keep_alive(desk: Desk, binding_id: str, actor: Actor) -> None:
 def _open_case(desk: Desk, binding_id: str, actor: Actor) -> Case:
     case, now = desk.seen(binding_id, actor, scopes.reviews)
     if case.state != AGENCY_REVIEW:
-        actions = public.available_actions(case, actor, now)
-        raise Refused("action_not_available", state=case.state, available_actions=actions)
+        raise out_of_turn(**public.instead(case, actor, now))
     return case
 
 

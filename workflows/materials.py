@@ -16,7 +16,7 @@ from workflows import answers
 from workflows.case import Actor, Case
 from workflows.commands import Idempotency, InScope, Reply
 from workflows.engine import Desk
-from workflows.errors import Refused, not_found
+from workflows.errors import Refused, not_found, out_of_turn
 from workflows.views import public
 
 _LOCK = "select from bindings where id = %s for no key update"
@@ -116,8 +116,7 @@ def _in_turn(case: Case, now: datetime, actor: Actor) -> None:
     if case.is_party(actor.person):
         raise Refused("own_case")
     if not public.takes_documents(case, actor):
-        actions = public.available_actions(case, actor, now)
-        raise Refused("action_not_available", state=case.state, available_actions=actions)
+        raise out_of_turn(**public.instead(case, actor, now))
 
 
 def _fits(case: Case, document: Document) -> None:

@@ -88,6 +88,11 @@ def available_actions(case: Case, actor: Actor, now: datetime) -> list[str]:
     return found
 
 
+def instead(case: Case, actor: Actor, now: datetime) -> dict[str, Any]:
+    """What a refusal out of turn tells besides: the state, and what this caller may do in it."""
+    return {"state": case.state, "available_actions": available_actions(case, actor, now)}
+
+
 def takes_documents(case: Case, actor: Actor) -> bool:
     """Whether documents come and go by this caller now: of channels by the one that applied, its door names nobody."""
     here = actor.kind != "channel" or actor.id == case.application.channel
