@@ -38,8 +38,7 @@ from workflows.case import (
     Actor,
     Cursor,
 )
-from workflows.deadlines import BY_NAME as BY_DEADLINE
-from workflows.deadlines import armed, reverification_asked
+from workflows.deadlines import DEADLINES_BY_NAME, armed, reverification_asked
 from workflows.effects import Effect, applying, faces, in_force
 from workflows.errors import Refused, out_of_turn
 from workflows.guards import Condition, Guard
@@ -334,7 +333,7 @@ def _machine() -> Machine:
 
 
 _MACHINE = _machine()
-BY_NAME: dict[str, tuple[Move, ...]] = {
+MOVES_BY_NAME: dict[str, tuple[Move, ...]] = {
     said: tuple(move for move in MOVES if move.said == said) for said in dict.fromkeys(m.said for m in MOVES)
 }
 
@@ -385,7 +384,7 @@ def _overdue(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:
     if not cursor.lines or cursor.lines[-1].event != "unbind_cancelled":
         return None
     for name, due in armed(cursor.case).items():
-        deadline = BY_DEADLINE[name]
+        deadline = DEADLINES_BY_NAME[name]
         if deadline.move is not None and due.at <= cursor.now:
             return deadline.move, CLOCK, deadline.facts
     return None
@@ -394,7 +393,7 @@ def _overdue(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:
 def may(cursor: Cursor, said: str, actor: Actor) -> bool:
     """Whether this actor's saying so would be accepted at this moment, as far as it depends on the case."""
     cursor.actor, cursor.facts = actor, {}
-    for move in BY_NAME[said]:
+    for move in MOVES_BY_NAME[said]:
         if cursor.state in move.while_ and actor.kind in move.by and (move.when is None or move.when(cursor)):
             try:
                 for refuse in move.guards:

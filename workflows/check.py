@@ -30,7 +30,7 @@ from workflows.case import (
     UNBINDING,
     Case,
 )
-from workflows.deadlines import BY_NAME, DEADLINES, WITHOUT_LENGTH, armed, waits_for_unbinding
+from workflows.deadlines import DEADLINES, DEADLINES_BY_NAME, WITHOUT_LENGTH, armed, waits_for_unbinding
 from workflows.engine import tried
 from workflows.errors import Refused
 from workflows.probes import BEGIN, Saying, cases, sayings, situation
@@ -162,7 +162,7 @@ class Walk:
         if not ends and case.state != ACTIVE:
             yield case.state, "no deadline is armed"
         for name, due in ends.items():
-            if BY_NAME[name].move is not None and not waits_for_unbinding(case, name):
+            if DEADLINES_BY_NAME[name].move is not None and not waits_for_unbinding(case, name):
                 yield from self._fires(case, name, due)
 
     def _fires(self, case: Case, name: str, due: Due) -> Iterator[Wrong]:

@@ -208,7 +208,7 @@ DEADLINES = (
     Deadline("suspended_to_warned", (SUSPENDED, UNBINDING),
              lambda c: _suspended(c) and _next_warning(c) is not None, _warning, "warn_of_end", SUSPENDED),
 )  # fmt: skip
-BY_NAME = {deadline.name: deadline for deadline in DEADLINES}
+DEADLINES_BY_NAME = {deadline.name: deadline for deadline in DEADLINES}
 BY_STATE = {state: tuple(one for one in DEADLINES if state in one.while_) for state in STATES}
 # By the plan's `warning_days` and `term_days`, on a birthday, or as often as the hands ask.
 WITHOUT_LENGTH = ("suspended_to_warned", "active_to_term", "member_to_age", "materials_to_checked")
@@ -221,7 +221,7 @@ def armed(case: Case) -> dict[str, Due]:
 
 def due(case: Case, name: str) -> Due | None:
     """When this deadline ends, as `armed` has it; None where it does not run."""
-    one = BY_NAME[name]
+    one = DEADLINES_BY_NAME[name]
     return one.due(case) if case.state in one.while_ and one.runs(case) else None
 
 

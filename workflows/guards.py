@@ -14,7 +14,7 @@ from policies.calendar import next_midnight, shanghai_day
 from policies.eligibility import REGISTRY_REASONS
 from policies.planning import ADULT_AT_LAW
 from workflows.case import INSURANCE, Case, Cursor, Notice
-from workflows.deadlines import BY_NAME, confirming, due
+from workflows.deadlines import DEADLINES_BY_NAME, confirming, due
 from workflows.errors import Malformed, Refused, out_of_turn
 from workflows.facing import may_start_face, readable, too_young
 
@@ -150,7 +150,7 @@ def may_resume(cursor: Cursor) -> None:
     progress, case = cursor.progress, cursor.case
     if progress.counter_decided or case.taken_at_counter:
         raise out_of_turn()
-    if cursor.now >= BY_NAME["offline_to_counter"].due(case).at:  # though no sweep has come by yet
+    if cursor.now >= DEADLINES_BY_NAME["offline_to_counter"].due(case).at:  # though no sweep has come by yet
         raise out_of_turn()
     if registries_open(cursor):
         return

@@ -23,7 +23,7 @@ from workflows.case import (
     Lease,
     Progress,
 )
-from workflows.deadlines import BY_NAME, armed
+from workflows.deadlines import DEADLINES_BY_NAME, armed
 from workflows.errors import Refused
 from workflows.repairs import mending
 
@@ -38,7 +38,7 @@ _ACTORS = {
     "supervisor": (Actor("supervisor", "stf_another", regions=("000000",)),),  # who gives his word is somebody else
 }
 # the system says these only as what follows from something else, never by themselves
-_FOLLOWING = {said for _, said, _ in binding.FOLLOW_UPS if all(m.by == {"system"} for m in binding.BY_NAME[said])}
+_FOLLOWING = {said for _, said, _ in binding.FOLLOW_UPS if all(m.by == {"system"} for m in binding.MOVES_BY_NAME[said])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Saying:
     @classmethod
     def by_clock(cls, name: str, at: datetime) -> Saying:
         """What the clock says for a deadline that is due."""
-        return cls(BY_NAME[name].move or "", CLOCK, {"deadline": name}, at)
+        return cls(DEADLINES_BY_NAME[name].move or "", CLOCK, {"deadline": name}, at)
 
 
 def cases(plan: Plan) -> list[Case]:
@@ -105,10 +105,10 @@ def situation(case: Case) -> tuple[object, ...]:
 def sayings(case: Case, now: datetime) -> Iterator[Saying]:
     """Everything that may be said of a case at `now`; and by the clock when it is due."""
     for name, due in armed(case).items() if case.state != binding.NOWHERE else ():
-        if BY_NAME[name].move is not None:
+        if DEADLINES_BY_NAME[name].move is not None:
             yield Saying.by_clock(name, max(due.at, now))
-    for said in binding.BY_NAME.keys() - _FOLLOWING:
-        moves = [move for move in binding.BY_NAME[said] if case.state in move.while_]
+    for said in binding.MOVES_BY_NAME.keys() - _FOLLOWING:
+        moves = [move for move in binding.MOVES_BY_NAME[said] if case.state in move.while_]
         for kind in sorted({kind for move in moves for kind in move.by} - {"clock"}):
             for actor in _ACTORS.get(kind) or _parties(case):
                 yield from (Saying(said, actor, facts, now) for facts in told_with(case, said, now))

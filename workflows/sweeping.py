@@ -14,7 +14,7 @@ from psycopg import Connection
 
 from workflows.case import CLOCK
 from workflows.commands import Command, Outcome
-from workflows.deadlines import BY_NAME, UNBIND_TO_CONFIRMED, armed, waits_for_unbinding
+from workflows.deadlines import DEADLINES_BY_NAME, UNBIND_TO_CONFIRMED, armed, waits_for_unbinding
 from workflows.engine import Desk
 from workflows.errors import Refused
 
@@ -84,7 +84,7 @@ def _claim(conn: Connection[Any], limit: int, only: Due = ("", "")) -> list[Due]
 def _fire(desk: Desk, conn: Connection[Any], claimed: list[Due]) -> None:
     commands = []
     for binding_id, name in claimed:
-        deadline = BY_NAME[name]
+        deadline = DEADLINES_BY_NAME[name]
         assert deadline.move is not None  # noqa: S101  watches are not claimed
         commands.append(Command(deadline.move, binding_id, CLOCK, deadline.facts))
     for due, outcome in zip(claimed, desk.serve_on(conn, commands), strict=True):

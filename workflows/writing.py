@@ -15,7 +15,7 @@ from psycopg import Connection
 from models.ledger import run
 from policies.calendar import Due
 from workflows.case import AGENCY_REVIEW, FINAL, UNBINDING, Case, Cursor, Line
-from workflows.deadlines import BY_NAME, armed, due
+from workflows.deadlines import DEADLINES_BY_NAME, armed, due
 
 _WRITE = "select binding_id, verdict from desk_write_v1($1::jsonb)"
 NO_HEAD = bytes(32)  # what the first line of a history is chained to
@@ -168,7 +168,7 @@ def _add_deadlines(batch: dict[str, Any], case: Case, before: dict[str, Due]) ->
     after = armed(case)
     for name, end in after.items():
         if before.get(name) != end:
-            row = {"binding_id": case.id, "name": name, "due_at": end.at, "watch": BY_NAME[name].watch}
+            row = {"binding_id": case.id, "name": name, "due_at": end.at, "watch": DEADLINES_BY_NAME[name].watch}
             batch.setdefault("armed", []).append(row)
     for name in before.keys() - after.keys():
         batch.setdefault("disarmed", []).append({"binding_id": case.id, "name": name})

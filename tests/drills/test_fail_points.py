@@ -31,7 +31,7 @@ from tests.drills import parts
 from tests.drills.failpoints import Fuse, Killed, backend_dies_at, buried, mine, mortal
 from tests.store.invariants import check
 from workflows import probes
-from workflows.binding import BY_NAME, MOVES
+from workflows.binding import MOVES, MOVES_BY_NAME
 from workflows.case import STATES, Actor, Case
 from workflows.commands import Command, Idempotency, show_created
 from workflows.errors import Refused
@@ -79,7 +79,7 @@ def moves(office: Office) -> Iterator[Callable[[], Scene]]:
             with suppress(Refused, KeyError):  # not every product comes to every state
                 case, now = made_ready(office, life.to_state(office, state, product=product, seed=next(seeds)))
                 for actor in actors(case) if case.state == state else ():
-                    for said in sorted(BY_NAME.keys() - BY_ERRANDS):
+                    for said in sorted(MOVES_BY_NAME.keys() - BY_ERRANDS):
                         if (said, actor.kind) not in told and possible(office, case, now, said, actor):
                             told.add((said, actor.kind))
                             yield partial(a_move, office, state, product, next(seeds), said, actor.kind)
@@ -112,7 +112,7 @@ def actors(case: Case) -> list[Actor]:
 
 
 def commands(case: Case, now: Any, said: str, actor: Actor) -> Iterator[Command]:
-    if any(case.state in move.while_ and actor.kind in move.by for move in BY_NAME[said]):
+    if any(case.state in move.while_ and actor.kind in move.by for move in MOVES_BY_NAME[said]):
         yield from (Command(said, case.id, actor, facts) for facts in probes.told_with(case, said, now))
 
 

@@ -103,6 +103,6 @@ def test_a_deadline_that_says_what_the_clock_may_not(monkeypatch: pytest.MonkeyP
     wrong = {deadline.name: deadline for deadline in DEADLINES}
     wrong["submitted_to_materials"] = replace(wrong["submitted_to_materials"], move="withdraw")
     for module in ("check", "probes"):
-        monkeypatch.setattr(f"workflows.{module}.BY_NAME", wrong)
+        monkeypatch.setattr(f"workflows.{module}.DEADLINES_BY_NAME", wrong)
     said = "submitted_to_materials is due, but the clock may not say withdraw: action_not_available"
     assert (SUBMITTED, said) in found_in(a_plan())

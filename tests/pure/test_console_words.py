@@ -14,7 +14,7 @@ from policies.relations import RELATIONSHIPS
 from policies.words import Kind, Method, Product
 from tests.pure.policy_cases import DAY, plan
 from workflows.case import STATES
-from workflows.deadlines import BY_NAME
+from workflows.deadlines import DEADLINES_BY_NAME
 from workflows.repairs.trial import NOTHING, summary
 from workflows.repairs.verbs import Order
 from workflows.views import reason_words
@@ -54,7 +54,8 @@ def test_both_languages_say_the_same():
 @pytest.mark.parametrize(
     ("group", "codes"),
     [("state", STATES), ("kind", Kind.__args__), ("product", Product.__args__), ("method", Method.__args__),  # type: ignore[attr-defined]
-     ("relationship", RELATIONSHIPS), ("deadline", (*BY_NAME, "face_poll"))],  # stuck attempts are asked about so
+     ("relationship", RELATIONSHIPS),
+     ("deadline", (*DEADLINES_BY_NAME, "face_poll"))],  # stuck attempts are asked about so
 )  # fmt: skip
 def test_every_code_of_the_api_has_words_and_no_other(group: str, codes: tuple[str, ...]):
     assert CODES[group].keys() == set(codes)

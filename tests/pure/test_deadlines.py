@@ -29,7 +29,7 @@ from workflows.case import (
     Unbinding,
     Window,
 )
-from workflows.deadlines import BY_NAME, DEADLINES, armed
+from workflows.deadlines import DEADLINES, DEADLINES_BY_NAME, armed
 from workflows.errors import Refused
 from workflows.probes import cases
 from workflows.views.public import public_view
@@ -178,7 +178,7 @@ def test_a_deadline_fires_on_its_moment(
     name: str, plan: Any, state: str, progress: dict[str, Any], due: datetime, becomes: str
 ) -> None:
     case = a_case(plan(), state, **progress)
-    said = BY_NAME[name].move
+    said = DEADLINES_BY_NAME[name].move
     assert said is not None
     assert armed(case)[name].at == due
     with pytest.raises(Refused, match="deadline_gone"):

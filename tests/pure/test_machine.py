@@ -18,7 +18,7 @@ from tests.pure.test_check import a_plan
 from workflows.binding import MOVES, NOWHERE, next_said
 from workflows.case import CLOCK, FINAL, STATES, SYSTEM, Actor, Case, Cursor, Offline
 from workflows.check import Walk
-from workflows.deadlines import BY_NAME, armed
+from workflows.deadlines import DEADLINES_BY_NAME, armed
 from workflows.diagram import renewed
 from workflows.engine import make_move
 from workflows.errors import Refused
@@ -305,7 +305,7 @@ def test_nobody_decides_a_case_in_which_he_is_a_party(kind: str) -> None:
 def test_the_clock_says_nothing_before_it_is_due() -> None:
     for _, case, _ in situations():
         for name, due in armed(case).items() if case.state != NOWHERE else ():
-            said = BY_NAME[name].move
+            said = DEADLINES_BY_NAME[name].move
             if said is not None and case.state != "unbinding":
                 with pytest.raises(Refused, match="deadline_gone"):
                     after(case, said, CLOCK, {"deadline": name}, due.at - timedelta(microseconds=1))

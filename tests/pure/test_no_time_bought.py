@@ -15,7 +15,7 @@ from policies.plan import Plan, Span
 from tests.pure.test_machine import plans
 from workflows.case import NOT_YET_IN_FORCE, Actor, Case
 from workflows.check import Walk
-from workflows.deadlines import BY_NAME, armed
+from workflows.deadlines import DEADLINES_BY_NAME, armed
 from workflows.errors import Refused
 from workflows.probes import BEGIN, Saying, cases, told_with
 
@@ -92,7 +92,7 @@ class Family:
         return self.case.state in NOT_YET_IN_FORCE
 
     def _due(self) -> list[tuple[datetime, str]]:
-        return [(due.at, name) for name, due in armed(self.case).items() if BY_NAME[name].move is not None]
+        return [(due.at, name) for name, due in armed(self.case).items() if DEADLINES_BY_NAME[name].move is not None]
 
     def _say(self, saying: Saying) -> None:
         try:

@@ -15,7 +15,7 @@ from tasks.office import Office
 from tests import life
 from tests.store.invariants import check
 from workflows import probes
-from workflows.binding import BY_NAME
+from workflows.binding import MOVES_BY_NAME
 from workflows.case import CLOCK, SYSTEM, Actor, Case
 from workflows.commands import Command
 from workflows.errors import Refused
@@ -26,7 +26,7 @@ TABLES = (
     "bindings, applications, history, deadlines, seats, month_seats, materials, face_sessions, review_cases, "
     "counter_tickets, idempotency, persons, person_channels"
 )
-MOVES = sorted(BY_NAME.keys() - {"submit", "begin_review", "activate", "limit_refused"})
+MOVES = sorted(MOVES_BY_NAME.keys() - {"submit", "begin_review", "activate", "limit_refused"})
 STEPS = [timedelta(seconds=1), timedelta(minutes=20), timedelta(hours=7), timedelta(hours=25), timedelta(days=8),
          timedelta(days=33), timedelta(days=190)]  # fmt: skip
 OLD = date(1958, 3, 7)
@@ -188,7 +188,7 @@ class Lives(RuleBasedStateMachine):
         )
         for actor in actors:
             for said in MOVES:
-                if any(case.state in move.while_ and actor.kind in move.by for move in BY_NAME[said]):
+                if any(case.state in move.while_ and actor.kind in move.by for move in MOVES_BY_NAME[said]):
                     for facts in self.facts(case, said, now):
                         yield Command(said, case.id, actor, facts, if_match=case.version)
 

@@ -29,12 +29,12 @@ def in_region(case: Case, actor: Actor) -> bool:
     return any(actor.sees(region) for region in (case.application.region, case.review_agency, case.counter_agency))
 
 
-BY_KIND = {"reviewer": reviews, "counter": at_counter, "supervisor": in_region, "operator": in_region}
+_BY_KIND = {"reviewer": reviews, "counter": at_counter, "supervisor": in_region, "operator": in_region}
 
 
 def staff(case: Case, actor: Actor) -> bool:
     """Whether this member of staff sees the case."""
-    seen = BY_KIND.get(actor.kind)
+    seen = _BY_KIND.get(actor.kind)
     return seen is not None and seen(case, actor)
 
 

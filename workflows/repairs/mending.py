@@ -23,7 +23,7 @@ from workflows.case import (
     STATES,
     Cursor,
 )
-from workflows.deadlines import BY_NAME, armed
+from workflows.deadlines import DEADLINES_BY_NAME, armed
 from workflows.effects import applying
 from workflows.errors import Refused, out_of_turn
 from workflows.facing import readable
@@ -71,7 +71,7 @@ def plan_allows(cursor: Cursor) -> None:
 
 def something_waits(cursor: Cursor) -> None:
     """There is a question that can be asked again."""
-    watched = any(BY_NAME[name].watch for name in armed(cursor.case))
+    watched = any(DEADLINES_BY_NAME[name].watch for name in armed(cursor.case))
     if not watched and not cursor.facts.get("pending"):
         raise Refused("nothing_to_repair")
 
@@ -105,13 +105,13 @@ def restored_to(state: str) -> Condition:
 
 def _arm(cursor: Cursor, name: str, at: Any) -> None:
     # beside the difference that every step writes: the row is written anew though nothing of the case has changed
-    cursor.also("armed", {"name": name, "due_at": at, "watch": BY_NAME[name].watch})
+    cursor.also("armed", {"name": name, "due_at": at, "watch": DEADLINES_BY_NAME[name].watch})
 
 
 def ask_again(cursor: Cursor) -> None:
     """What is watched is asked about now; on its own grid, so that `waiting_on` stays true."""
     for name, due in armed(cursor.case).items():
-        if BY_NAME[name].watch:
+        if DEADLINES_BY_NAME[name].watch:
             _arm(cursor, name, min(due.at, cursor.now))
 
 

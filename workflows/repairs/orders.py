@@ -24,7 +24,7 @@ from workflows.access import principals
 from workflows.access.principals import Principal
 from workflows.case import STATES, lies_in
 from workflows.commands import Idempotency
-from workflows.deadlines import BY_NAME
+from workflows.deadlines import DEADLINES_BY_NAME
 from workflows.errors import Refused, not_found
 from workflows.repairs.mending import TARGETS
 from workflows.repairs.verbs import VERBS, Order, Verb
@@ -145,8 +145,8 @@ def _right_args(verb: Verb, given: Mapping[str, Any]) -> dict[str, Any]:
     if missing := [name for name in verb.needs if name not in args]:
         raise Refused("argument_missing", 422, f"/{missing[0]}")
     wrong = {
-        "deadline": "deadline" in args and args["deadline"] not in BY_NAME,
-        "recompute": any(name not in BY_NAME and name != EVERY for name in args.get("recompute", [])),
+        "deadline": "deadline" in args and args["deadline"] not in DEADLINES_BY_NAME,
+        "recompute": any(name not in DEADLINES_BY_NAME and name != EVERY for name in args.get("recompute", [])),
         "to": "to" in args and args["to"] not in TARGETS,
         "agency": "agency" in args and not is_region(args["agency"]),
     }

@@ -10,7 +10,7 @@ from policies.compare import differences
 from workflows import engine
 from workflows.case import Case
 from workflows.commands import Command
-from workflows.deadlines import BY_NAME, armed
+from workflows.deadlines import DEADLINES_BY_NAME, armed
 from workflows.repairs.verbs import Looked
 from workflows.writing import instant
 
@@ -62,7 +62,8 @@ def _deadlines(looked: Looked, after: Tried, *, aligned: bool) -> dict[str, list
     for name in sorted(rows.keys() | before.keys() | then.keys()):
         old, parked = rows.get(name, (None, None))
         new = then[name].at if name in then else None
-        runs_on = name in rows and name in then and BY_NAME[name].watch  # moved on by the hands: not what is derived
+        # moved on by the hands: not what is derived
+        runs_on = name in rows and name in then and DEADLINES_BY_NAME[name].watch
         wrong = parked is not None or (old != new and not runs_on)
         if (aligned and wrong) or name in after.rearmed or (before.get(name) != then.get(name) and wrong):
             found[name] = [instant(old) if old else None, instant(new) if new else None]

@@ -18,7 +18,7 @@ from policies.plan import Plan
 from workflows import binding, leases
 from workflows.case import AGENCY_REVIEW, FINAL, NOT_YET_IN_FORCE, Actor, Case
 from workflows.commands import Command
-from workflows.deadlines import BY_NAME, armed, waits_for_unbinding
+from workflows.deadlines import DEADLINES_BY_NAME, armed, waits_for_unbinding
 from workflows.errors import Refused, out_of_turn
 from workflows.repairs.versions import EVERY, plan_of
 from workflows.views import reason_words
@@ -163,7 +163,7 @@ def _align(conn: Connection[Any], case: Case) -> None:
     ends = armed(case)
     conn.execute(_STRAY, (case.id, list(ends)))
     for name, due in ends.items():
-        conn.execute(_ARM, (case.id, name, due.at, BY_NAME[name].watch))
+        conn.execute(_ARM, (case.id, name, due.at, DEADLINES_BY_NAME[name].watch))
 
 
 ALIGNS = ("rearm", "replan")  # the verbs after which every row of `deadlines` is as it is derived
@@ -251,7 +251,7 @@ def _retry(order: Order, looked: Looked, _: LawBook) -> Said:
 
 
 def _clock(order: Order, case: Case, name: str, *, early: bool) -> Said:
-    deadline = BY_NAME.get(name)
+    deadline = DEADLINES_BY_NAME.get(name)
     if deadline is None or deadline.move is None:  # a watch says nothing: it is asked again
         raise Refused("nothing_to_repair")
     if waits_for_unbinding(case, name):
@@ -285,7 +285,7 @@ def _replan(order: Order, looked: Looked, book: LawBook) -> Said:
     plan = plan_of(book, case, args.get("pack") or case.plan.pack, args["version"], args.get("recompute") or [])
     if plan.hash == case.plan.hash:
         raise Refused("nothing_to_repair")
-    anew = list(BY_NAME) if EVERY in (args.get("recompute") or []) else args.get("recompute") or []
+    anew = list(DEADLINES_BY_NAME) if EVERY in (args.get("recompute") or []) else args.get("recompute") or []
     facts = {"reason": "replan", "plan": plan, "plan_was": case.plan.hash, "recompute": anew}
     return "replan", operator(order), facts
 
@@ -326,4 +326,5 @@ def of_state(state: str) -> tuple[str, ...]:
     """The verbs that the machine has for a binding in this state."""
     if state in FINAL:
         return ("resend",)
-    return tuple(name for name in VERBS if name in _ANYWHERE or any(state in m.while_ for m in binding.BY_NAME[name]))
+    moves = binding.MOVES_BY_NAME
+    return tuple(name for name in VERBS if name in _ANYWHERE or any(state in move.while_ for move in moves[name]))

@@ -105,7 +105,7 @@ def offered(kind: str, state: str) -> tuple[tuple[str, str], ...]:
     return tuple(
         (action, said)
         for action, said in ACTIONS.get(kind, ())
-        if any(state in move.while_ and kind in move.by for move in binding.BY_NAME[said])
+        if any(state in move.while_ and kind in move.by for move in binding.MOVES_BY_NAME[said])
     )
 
 

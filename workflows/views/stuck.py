@@ -19,7 +19,7 @@ from policies.plan import plan_from_json
 from workflows.access.scopes import patterns
 from workflows.case import ACTIVE, FINAL
 from workflows.check import impossible
-from workflows.deadlines import BY_NAME
+from workflows.deadlines import DEADLINES_BY_NAME
 from workflows.repairs.verbs import fitting
 from workflows.sweeping import HELD_OPEN
 from workflows.views import cursors
@@ -192,7 +192,7 @@ where b.state <> all(:final) and (
   or (b.state <> all(:resting) and not exists (select from deadlines d where d.binding_id = b.id)))
 """)
 _RESTING = (ACTIVE, *FINAL)
-_WATCHES = tuple(name for name, one in BY_NAME.items() if one.watch)
+_WATCHES = tuple(name for name, one in DEADLINES_BY_NAME.items() if one.watch)
 # The reading side's own time, it is asked about what it has; and the plans that nobody in this process has judged yet.
 _NOW = text("""
 select c.now, p.hash, p.body::text as body

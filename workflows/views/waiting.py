@@ -22,7 +22,7 @@ from workflows.case import (
     UNBINDING,
     Case,
 )
-from workflows.deadlines import ASK_AGAIN, BY_NAME, confirming
+from workflows.deadlines import ASK_AGAIN, DEADLINES_BY_NAME, confirming
 
 _SUSPENDED = {
     REVERIFICATION: ("member", "reverification"),
@@ -73,7 +73,7 @@ def _at_the_face(case: Case) -> Waiting:
 
 def until(case: Case, name: str, now: datetime) -> Due:
     """When the wait ends; for the registries, when they are asked next."""
-    due = BY_NAME[name].due(case)
+    due = DEADLINES_BY_NAME[name].due(case)
     if name != "materials_to_checked" or now < due.at:
         return due
     return Due(due.at + ((now - due.at) // ASK_AGAIN + 1) * ASK_AGAIN, provisional=False)
@@ -85,7 +85,7 @@ def waiting_on(case: Case, now: datetime) -> dict[str, Any] | None:
     if found is None:
         return None
     due = until(case, found.deadline, now)
-    then = BY_NAME[found.deadline].then
+    then = DEADLINES_BY_NAME[found.deadline].then
     if found.deadline == "unbind_to_confirmed":
         then = SUSPENDED if case.progress.suspended_for else ACTIVE
     return {"party": found.party, "for": found.what, "since": case.since, "until": due.at, "then": then,
