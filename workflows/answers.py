@@ -52,11 +52,14 @@ where {_OURS}
 _RELEASE = f"delete from idempotency where {_OURS}"  # noqa: S608
 
 
-def kept_body(keys: Keyring, asked: Idempotency, reply: Reply) -> str:
-    """The body as it is stored: sealed where it holds a secret of the caller's."""
-    if not reply.secret:
-        return reply.body.decode()
-    return _SEALED + base64.b64encode(keys.seal(reply.body, _context(asked))).decode()
+def kept_row(keys: Keyring, asked: Idempotency, reply: Reply) -> dict[str, Any]:
+    """An answer as it is stored; its body is sealed where it holds a secret of the caller's."""
+    if reply.secret:
+        body = _SEALED + base64.b64encode(keys.seal(reply.body, _context(asked))).decode()
+    else:
+        body = reply.body.decode()
+    return {"principal": asked.principal, "key": asked.key, "fingerprint": asked.fingerprint,
+            "status": reply.status, "headers": reply.headers, "body": body}  # fmt: skip
 
 
 def kept_reply(keys: Keyring, asked: Idempotency, kept: Answered) -> Reply:
@@ -87,7 +90,7 @@ def reserve(
             return replace(asked, reserved=ours[0])
         row = conn.execute(_KEPT, named).fetchone()
     if row is not None and (row[1] is not None or row[0] != asked.fingerprint):
-        return kept_reply(keys, asked, Answered(row[0], row[1], row[2] or {}, row[3] or ""))
+        return kept_reply(keys, asked, Answered.of(*row[:4]))
     # no row: released this instant, and the next copy will get it
     left = row[4] if row is not None else 1
     raise Refused("idempotency_in_progress", 409, retry_after=max(1, left or 1))
@@ -99,7 +102,7 @@ def kept(ledger: Ledger, keys: Keyring, asked: Idempotency) -> Reply | None:
         row = conn.execute(_KEPT, _named(asked)).fetchone()
     if row is None or (row[1] is None and row[0] == asked.fingerprint):
         return None
-    return kept_reply(keys, asked, Answered(row[0], row[1], row[2] or {}, row[3] or ""))
+    return kept_reply(keys, asked, Answered.of(*row[:4]))
 
 
 def keep(ledger: Ledger, keys: Keyring, asked: Idempotency, reply: Reply) -> Reply:
@@ -108,7 +111,7 @@ def keep(ledger: Ledger, keys: Keyring, asked: Idempotency, reply: Reply) -> Rep
     Raises `Refused` 422 `idempotency_key_reused`.
     """
     with ledger.desk() as conn:
-        if conn.execute(_KEEP, _named(asked) | _stored(keys, asked, reply)).fetchone():
+        if conn.execute(_KEEP, _stored(keys, asked, reply)).fetchone():
             return reply
     return kept(ledger, keys, asked) or reply
 
@@ -130,7 +133,7 @@ def keep_on(conn: Connection[Any], keys: Keyring, asked: Idempotency | None, rep
 
 
 def _completed(conn: Connection[Any], keys: Keyring, asked: Idempotency, reply: Reply) -> bool:
-    return conn.execute(_COMPLETE, _named(asked) | _stored(keys, asked, reply)).rowcount > 0
+    return conn.execute(_COMPLETE, _stored(keys, asked, reply)).rowcount > 0
 
 
 def release(ledger: Ledger, asked: Idempotency) -> None:
@@ -143,6 +146,6 @@ def _named(asked: Idempotency, lease: int = LEASE_SECONDS) -> dict[str, Any]:
     return {**asdict(asked), "lease": lease}
 
 
-def _stored(keys: Keyring, asked: Idempotency, reply: Reply) -> dict[str, str | int]:
+def _stored(keys: Keyring, asked: Idempotency, reply: Reply) -> dict[str, Any]:
     headers = orjson.dumps(reply.headers).decode()
-    return {"status": reply.status, "headers": headers, "body": kept_body(keys, asked, reply)}
+    return {**kept_row(keys, asked, reply), "headers": headers, "reserved": asked.reserved}

@@ -21,13 +21,13 @@ from models.ledger import Ledger
 from policies.book import LawBook
 from policies.refusals import NotAllowed
 from workflows import binding, limits, submission
-from workflows.answers import kept_body, kept_reply
+from workflows.answers import kept_reply, kept_row
 from workflows.case import FINAL, SUSPENDED, Actor, Case, Cursor, Line
 from workflows.commands import Command, InScope, Outcome, Reply
 from workflows.errors import Refused, by_law, not_found
 from workflows.reading import Read, Reader
 from workflows.views import public
-from workflows.writing import Answer, Before, Step, write
+from workflows.writing import Before, Step, write
 
 UNHEARD = ("system", "clock")  # who says something and reads no answer
 TRIES = 3  # readings of a case that others keep moving
@@ -185,9 +185,8 @@ class Desk:
         if command.actor.kind in UNHEARD:
             return step
         reply = ticket.reply = command.answering(case, command.actor, now)
-        if (key := command.idempotency) is not None:
-            body = kept_body(self.keys, key, reply)
-            step.answer = Answer(key.principal, key.key, key.fingerprint, reply.status, reply.headers, body)
+        if command.idempotency is not None:
+            step.answer = kept_row(self.keys, command.idempotency, reply)
         return step
 
     # -- writing ---------------------------------------------------------------------------------------------

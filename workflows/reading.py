@@ -61,6 +61,11 @@ class Answered(msgspec.Struct):
     headers: dict[str, str]
     body: str
 
+    @classmethod
+    def of(cls, fingerprint: str, status: int | None, headers: dict[str, str] | None, body: str | None) -> Answered:
+        """A row of `idempotency` as it is read: headers and body, too, are empty while the first still runs."""
+        return cls(fingerprint, status, headers or {}, body or "")
+
 
 class Read(msgspec.Struct):
     """One row of the read: the case (None where there is none, or it cannot be read), the earlier answer, the time."""
@@ -128,7 +133,7 @@ class Reader:
         return broken
 
     def _row(self, row: Any, broken: dict[str, Exception]) -> Read:
-        answered = Answered(row[23], row[24], row[25] or {}, row[26] or "") if row[23] is not None else None
+        answered = Answered.of(*row[23:27]) if row[23] is not None else None
         read = Read(None, answered, row[27])
         if row[0] is not None:
             try:

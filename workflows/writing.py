@@ -40,24 +40,13 @@ class Before(msgspec.Struct):
         return cls(case.version, armed(case), review_row(case), ticket_row(case))
 
 
-class Answer(msgspec.Struct):
-    """What is kept under an idempotency key, its bytes built when the step was decided."""
-
-    principal: str
-    key: str
-    fingerprint: str
-    status: int
-    headers: dict[str, str]
-    body: str
-
-
 class Step(msgspec.Struct):
     """One decided step: the cursor at its end, how it stood before, and the answer to keep."""
 
     cursor: Cursor
     before: Before
     epoch: int | None = None  # the lease under which it was decided
-    answer: Answer | None = None
+    answer: dict[str, Any] | None = None  # the row of `answers.kept_row`, its bytes built when the step was decided
     head: bytes = b""  # the chain's hash before this step: a write that is repeated begins there again
     persons: set[str] = set()  # whose keys are taken or given back: they are locked in the write
 
@@ -133,11 +122,7 @@ def _add(batch: dict[str, Any], step: Step) -> None:
     if persons := step.persons:
         batch.setdefault("persons", []).extend(persons)
     if answer := step.answer:
-        batch.setdefault("answers", []).append({
-            "binding_id": case.id, "principal": answer.principal, "key": answer.key,
-            "fingerprint": answer.fingerprint, "status": answer.status, "headers": answer.headers,
-            "body": answer.body, "created_at": cursor.now,
-        })  # fmt: skip
+        batch.setdefault("answers", []).append({"binding_id": case.id, **answer, "created_at": cursor.now})
 
 
 def _add_lines(batch: dict[str, Any], step: Step) -> bytes:
