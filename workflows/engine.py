@@ -89,11 +89,11 @@ class Desk:
         keys = [_key(command) for command in commands]
         with self.ledger.desk() as conn:
             reads = self.reader.read(conn, [*keys, *keys])
+        untouched, spent = reads[: len(keys)], reads[len(keys) :]  # deciding moves the case that it is given
         rehearsed = []
-        for command, untouched, tried in zip(commands, reads, reads[len(keys) :], strict=False):
-            decided = self._decide(_Ticket(command), tried)
-            stands = Outcome(case=untouched.case, now=untouched.now)
-            rehearsed.append(decided if isinstance(decided, Outcome) else stands)
+        for command, stands, read in zip(commands, untouched, spent, strict=True):
+            decided = self._decide(_Ticket(command), read)
+            rehearsed.append(decided if isinstance(decided, Outcome) else Outcome(case=stands.case, now=stands.now))
         return rehearsed
 
     # -- the batch -------------------------------------------------------------------------------------------
@@ -141,15 +141,15 @@ class Desk:
     def _replay(self, command: Command, read: Read) -> Outcome | None:
         """A key used before gives its first answer again; whoever may not see the binding learns nothing."""
         asked, kept = command.idempotency, read.answered
-        answered = asked is not None and kept is not None and kept.status is not None
-        # the same caller had this very answer before, even if the case has left his scope since
-        if asked and kept and answered and kept.fingerprint == asked.fingerprint:
+        if asked is None or kept is None:
+            _admit(command, read)
+            return None
+        same = kept.fingerprint == asked.fingerprint
+        if same and kept.status is not None:
+            # the same caller had this very answer before, even if the case has left his scope since
             return Outcome(reply=kept_reply(self.keys, asked, kept), case=read.case, now=read.now)
-        if command.said != "submit":
-            seen = read.case is not None and (command.in_scope is None or command.in_scope(read.case, command.actor))
-            if not seen:
-                raise read.fault or not_found()
-        if asked and kept and kept.fingerprint != asked.fingerprint:  # answered, or reserved for what still runs
+        _admit(command, read)
+        if not same:  # answered, or reserved for what still runs
             raise Refused("idempotency_key_reused", 422)
         return None
 
@@ -180,8 +180,8 @@ class Desk:
         if cursor.lines[-1].event == "activated":
             limits.take_month_seat(cursor)
             limits.need_grounds(cursor)
-        fenced = command.actor.kind == "reviewer" and case.lease is not None
-        step = Step(cursor, before, epoch=case.lease.epoch if fenced and case.lease else None)
+        lease = case.lease if command.actor.kind == "reviewer" else None
+        step = Step(cursor, before, epoch=lease.epoch if lease is not None else None)
         if command.actor.kind in UNHEARD:
             return step
         reply = ticket.reply = command.answering(case, command.actor, now)
@@ -191,37 +191,42 @@ class Desk:
 
     # -- writing ---------------------------------------------------------------------------------------------
 
-    def _write(self, conn: Connection[Any], steps: list[Step]) -> dict[str, str | Exception]:
+    def _write(self, conn: Connection[Any], steps: list[Step]) -> Mapping[str, str | Exception]:
         """Write a batch; where it fails as a whole, one by one, so that a bad step fails alone."""
-        plans = {
-            step.cursor.case.plan.hash: step.cursor.case.plan
-            for step in steps
-            if step.before.version == 0 and not self.reader.knows(step.cursor.case.plan.hash)
-        }
-        bodies = {name: plan.to_json() for name, plan in plans.items()}
         try:
-            verdicts: dict[str, str | Exception] = dict(write(conn, steps, bodies))
+            return self._written(conn, steps)
         except Exception as fault:
             # the database's word, or a step of which no document can be made; in a transaction of the sweep's
             # nothing can be tried again, and the sweep sees to it
             if conn.info.transaction_status != TransactionStatus.IDLE:
                 raise
-            if len(steps) == 1 and not isinstance(fault, _AGAIN):
-                log.exception("step_failed", binding_id=steps[0].cursor.case.id)
-                return {steps[0].cursor.case.id: fault}
-            return self._one_by_one(conn, steps)
+            if len(steps) > 1:
+                alone = [self._write(conn, [step]) for step in steps]
+                return {name: verdict for verdicts in alone for name, verdict in verdicts.items()}
+            binding_id = steps[0].cursor.case.id
+            if isinstance(fault, _AGAIN):  # it only collided: a later reading decides it anew
+                return {binding_id: "stale"}
+            log.exception("step_failed", binding_id=binding_id)
+            return {binding_id: fault}
+
+    def _written(self, conn: Connection[Any], steps: list[Step]) -> dict[str, str]:
+        """The verdicts of a batch that could be written; what it brought of plans is known from then on."""
+        plans = {
+            step.cursor.case.plan.hash: step.cursor.case.plan
+            for step in steps
+            if step.before.version == 0 and not self.reader.knows(step.cursor.case.plan.hash)
+        }
+        verdicts = write(conn, steps, {name: plan.to_json() for name, plan in plans.items()})
         for name, plan in plans.items():
             self.reader.remember(name, plan)
         return verdicts
 
-    def _one_by_one(self, conn: Connection[Any], steps: list[Step]) -> dict[str, str | Exception]:
-        """Leave the steps to a later reading if they only collided; single out the one that is broken."""
-        if len(steps) == 1:
-            return {steps[0].cursor.case.id: "stale"}
-        verdicts: dict[str, str | Exception] = {}
-        for step in steps:
-            verdicts |= self._write(conn, [step])
-        return verdicts
+
+def _admit(command: Command, read: Read) -> None:
+    """To whoever may not see the binding there is none. Raises what broke its reading, else `Refused`."""
+    case, in_scope = read.case, command.in_scope
+    if command.said != "submit" and (case is None or not (in_scope is None or in_scope(case, command.actor))):
+        raise read.fault or not_found()
 
 
 def make_move(cursor: Cursor, said: str, actor: Actor, facts: Mapping[str, Any]) -> None:
