@@ -24,7 +24,6 @@ from workflows.case import (
     Progress,
 )
 from workflows.deadlines import DEADLINES_BY_NAME, armed
-from workflows.errors import Refused
 from workflows.repairs import mending
 
 BEGIN = start_of_day(date(2026, 1, 5))  # a Monday in a year whose holidays are known
@@ -159,10 +158,9 @@ def _repairs(case: Case, said: str) -> list[dict[str, Any]]:
 def _faces(case: Case, said: str, now: datetime) -> list[dict[str, Any]]:
     """A session of the face whose turn it is."""
     cursor = Cursor(case, now)
-    try:
-        subject, purpose = facing.face_subject(cursor), facing.face_purpose(cursor)
-    except Refused:
+    if not facing.face_asked(cursor):
         return []
+    subject, purpose = facing.face_subject(cursor), facing.face_purpose(cursor)
     session = {"id": "fac_check", "provider": "check", "reference": "check", "expires_at": now}
     told = {"subject": subject, "purpose": purpose, "session": session, "started_at": now, "finished_at": now}
     if said == "face_failed":

@@ -12,8 +12,7 @@ from sqlalchemy import text
 from models.ledger import Ledger
 from workflows.case import Actor, Case, Cursor
 from workflows.engine import Desk
-from workflows.errors import Refused
-from workflows.facing import rests_until, window_key
+from workflows.facing import face_asked, rests_until, window_key
 from workflows.views import cursors, public
 
 # A state is looked for among those that the other conditions leave; `cast … is null` is a condition not asked.
@@ -127,18 +126,18 @@ def materials_page(case: Case, limit: int, cursor: str | None) -> dict[str, Any]
 def face_checks(ledger: Ledger, case: Case, now: datetime) -> dict[str, Any]:
     """The attempts of a binding, and what is left to whoever's turn it is (null where no face is asked)."""
     rows = ledger.read(_FACES, {"binding": case.id}, fresh=True)
-    try:
-        key = window_key(Cursor(case, now))
-    except Refused:
-        key = None
-    window = case.progress.windows.get(key) if key is not None else None
-    most = case.plan.face.max_attempts
-    later = rests_until(Cursor(case, now)) if key is not None else None
+    return {"items": [_attempt(row, now) for row in rows], **_left(Cursor(case, now))}
+
+
+def _left(cursor: Cursor) -> dict[str, Any]:
+    if not face_asked(cursor):
+        return {"attempts_left": None, "next_retry_at": None, "window_closes_at": None}
+    key, most = window_key(cursor), cursor.case.plan.face.max_attempts
+    window = cursor.progress.windows.get(key)
     return {
-        "items": [_attempt(row, now) for row in rows],
-        "attempts_left": max(0, most - (window.used if window else 0)) if key is not None and most else None,
-        "next_retry_at": later,
-        "window_closes_at": window.closes if window is not None and key in case.subjects else None,
+        "attempts_left": max(0, most - (window.used if window else 0)) if most else None,
+        "next_retry_at": rests_until(cursor),
+        "window_closes_at": window.closes if window is not None and key in cursor.case.subjects else None,
     }
 
 
