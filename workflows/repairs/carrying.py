@@ -8,8 +8,8 @@ dies in the middle has done nothing; the next goes on there.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import structlog
 from psycopg import Connection
@@ -72,6 +72,15 @@ where id = %(id)s
 """
 _PLAN = "select body::text from plans where hash = %s"
 _NAMED = "select plan from bindings where id = %s"
+
+
+class Item(NamedTuple):
+    """A binding of an order, as `_ITEMS` reads it."""
+
+    binding_id: str
+    version: int  # at which it was planned, and only at which it is done
+    version_after: int | None
+    plan: str  # the hash of the one that the binding named before
 
 
 def round_of(desk: Desk, only: str | None = None) -> int:
@@ -137,8 +146,8 @@ def _undo(desk: Desk, conn: Connection[Any], row: Row) -> int:
 def _batch(desk: Desk, conn: Connection[Any], row: Row, take: str, end: str) -> int:
     """Deal with the next items; the order ends where there are none."""
     size = min(BATCH, row["pace"])
-    items = conn.execute(_ITEMS, (row["id"], take, size)).fetchall()
-    _carry(desk, conn, row, {item[0]: item for item in items})
+    items = _items(conn, row["id"], take, size)
+    _carry(desk, conn, row, items)
     if len(items) == size:
         conn.execute(_LATER, (size / row["pace"], row["id"]))
     if not items:
@@ -146,9 +155,14 @@ def _batch(desk: Desk, conn: Connection[Any], row: Row, take: str, end: str) -> 
     return len(items)
 
 
-def _carry(desk: Desk, conn: Connection[Any], row: Row, items: dict[str, Any]) -> None:
+def _items(conn: Connection[Any], order_id: str, take: str, size: int) -> list[Item]:
+    return [Item(*row) for row in conn.execute(_ITEMS, (order_id, take, size))]
+
+
+def _carry(desk: Desk, conn: Connection[Any], row: Row, waiting: Sequence[Item]) -> None:
     """Say the commands of these items together, and write what came of each."""
     order, undoing = order_of(row), row["state"] == "undoing"
+    items = {item.binding_id: item for item in waiting}
     commands: list[Command] = []
     found = {looked.case.id: looked for looked in look(desk, conn, list(items))}
     for binding_id in items.keys() - found.keys():  # a result too: else the order would come back to it for ever
@@ -164,13 +178,13 @@ def _carry(desk: Desk, conn: Connection[Any], row: Row, items: dict[str, Any]) -
                 verbs.resend(conn, looked.case.id)
                 conn.execute(_RESULT, ("done", None, looked.case.version, order.id, looked.case.id))
             else:
-                command = verbs.command(order, looked, desk.book, item[1])
+                command = verbs.command(order, looked, desk.book, item.version)
                 verbs.before(conn, command)
                 commands.append(command)
         except (Refused, NotAllowed) as no:
             _refused(conn, row, looked.case.id, no)
     for command, outcome in zip(commands, desk.serve_on(conn, commands), strict=True):
-        _settle(conn, row, order, command.binding_id, items[command.binding_id][3], outcome)
+        _settle(conn, row, order, command.binding_id, items[command.binding_id].plan, outcome)
 
 
 def _settle(conn: Connection[Any], row: Row, order: Order, binding_id: str, plan: str, outcome: Outcome) -> None:
@@ -198,7 +212,7 @@ def _refused(conn: Connection[Any], row: Row, binding_id: str, no: Exception) ->
     conn.execute(_RESULT, ("kept" if kept else "refused" if known else "failed", code, None, row["id"], binding_id))
 
 
-def _undoing(desk: Desk, conn: Connection[Any], row: Row, item: Any) -> Command:
+def _undoing(desk: Desk, conn: Connection[Any], row: Row, item: Item) -> Command:
     """Put a case back as it stood at the line before, unless something has been said since."""
     binding_id, version, version_after, plan = item
     case, _ = case_as_of(conn, desk.reader, binding_id, version)
@@ -227,7 +241,7 @@ def _one_by_one(desk: Desk, order_id: str, fault: Exception) -> int:
                 conn.execute(_BROKEN, {"fault": type(fault).__name__, "again": AGAIN, "tries": TRIES, "id": order_id})
             return 0
         take = "planned" if row["state"] == "running" else "done"
-        items = conn.execute(_ITEMS, (order_id, take, min(BATCH, row["pace"]))).fetchall()
+        items = _items(conn, order_id, take, min(BATCH, row["pace"]))
     done = sum(_alone(desk, order_id, item) for item in items)
     if done < len(items):
         with desk.ledger.desk() as conn:
@@ -235,22 +249,22 @@ def _one_by_one(desk: Desk, order_id: str, fault: Exception) -> int:
     return done
 
 
-def _alone(desk: Desk, order_id: str, item: Any) -> bool:
+def _alone(desk: Desk, order_id: str, item: Item) -> bool:
     """One item; False where it waits still, as no fault of its own kept it back."""
     try:
         with desk.ledger.transaction() as conn:
             row = _claimed(conn, order_id)
-            if row is not None and _still(conn, order_id, row, item[0]):
-                _carry(desk, conn, row, {item[0]: item})
+            if row is not None and _still(conn, order_id, row, item.binding_id):
+                _carry(desk, conn, row, [item])
     except AWAY as fault:
-        log.warning("repair_waits", repair_id=order_id, binding_id=item[0], fault=type(fault).__name__)
+        log.warning("repair_waits", repair_id=order_id, binding_id=item.binding_id, fault=type(fault).__name__)
         return False
     except Exception as fault:
-        log.exception("repair_failed", repair_id=order_id, binding_id=item[0])
+        log.exception("repair_failed", repair_id=order_id, binding_id=item.binding_id)
         with desk.ledger.transaction() as conn:
             row = _claimed(conn, order_id)
-            if row is not None and _still(conn, order_id, row, item[0]):
-                _refused(conn, row, item[0], fault)
+            if row is not None and _still(conn, order_id, row, item.binding_id):
+                _refused(conn, row, item.binding_id, fault)
     return True
 
 

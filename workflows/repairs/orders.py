@@ -15,6 +15,7 @@ from typing import Any, get_args
 
 import orjson
 from psycopg import Connection
+from psycopg.rows import dict_row
 
 from models.ids import new_id
 from models.ledger import Ledger
@@ -46,7 +47,7 @@ returning id
 """
 _MADE = "select id from repairs where asked_under = %(under)s"
 _LOCK = """
-select state, verb, asked_by, asked_person, regions, filter, paused_at is not null, applied_by, applied_person
+select state, verb, asked_by, asked_person, applied_by, applied_person, regions, filter, paused_at is not null as paused
 from repairs where id = %s for update
 """
 _APPROVE = """
@@ -282,9 +283,12 @@ def undo(ledger: Ledger, caller: Principal, order_id: str, reason: str) -> None:
 def order_of(row: Mapping[str, Any]) -> Order:
     """The order of a row of `repairs`."""
     return Order(
-        row["id"], row["verb"], row["args"], row["reason"], tuple(row["regions"]), row["asked_by"],
-        row["asked_person"], row["approved_by"], row["approved_person"], row["applied_by"], row["applied_person"],
-        row["undone_person"], tuple(row["staff_regions"] or ()), row["staff_person"], tuple(row["agency_roles"] or ()),
+        id=row["id"], verb=row["verb"], args=row["args"], reason=row["reason"], regions=tuple(row["regions"]),
+        asked_by=row["asked_by"], asked_person=row["asked_person"],
+        approved_by=row["approved_by"], approved_person=row["approved_person"],
+        applied_by=row["applied_by"], applied_person=row["applied_person"], undone_person=row["undone_person"],
+        staff_regions=tuple(row["staff_regions"] or ()), staff_person=row["staff_person"],
+        agency_roles=tuple(row["agency_roles"] or ()),
     )  # fmt: skip
 
 
@@ -299,11 +303,13 @@ def reach(regions: Sequence[str], wanted: Mapping[str, Any]) -> list[str]:
 
 
 def _locked(conn: Connection[Any], order_id: str, caller: Principal) -> Row:
-    found = conn.execute(_LOCK, (order_id,)).fetchone()
-    if found is None or not covers(caller, reach(found[4], found[5] or {})):
+    with conn.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute(_LOCK, (order_id,)).fetchone()
+    if found is None or not covers(caller, reach(found["regions"], found["filter"] or {})):
         raise not_found()
-    hands = tuple((who, person) for who, person in (found[2:4], found[7:9]) if who is not None)
-    return Row(order_id, found[0], VERBS[found[1]], hands, found[6])
+    both = (found["asked_by"], found["asked_person"]), (found["applied_by"], found["applied_person"])
+    hands = tuple((who, person) for who, person in both if who is not None)
+    return Row(order_id, found["state"], VERBS[found["verb"]], hands, found["paused"])
 
 
 def _not_now(row: Row) -> Refused:
