@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
 import msgspec
 import orjson
@@ -51,6 +51,43 @@ left join idempotency i on i.principal = c.principal and i.key = c.key
 order by c.place
 """
 _PLANS = "select hash, body::text from plans where hash = any(%s)"
+
+
+class _Row(NamedTuple):
+    """The columns of `_READ`, in its order; those of the case are null where there is no such binding."""
+
+    id: str
+    state: str
+    version: int
+    since: datetime
+    head: bytes
+    progress: str
+    plan: str  # by its hash
+    product: str
+    method: str
+    channel: str
+    channel_reference: str | None
+    region: str
+    relationship: str
+    initiator: str
+    holder: str
+    member: str
+    sealed: bytes
+    face_age_day: date | None
+    created_at: datetime
+    materials: str | None
+    claimed_by: str | None
+    lease_until: datetime | None
+    epoch: int | None  # null where there is no review case
+    fingerprint: str | None  # null where nothing was asked under the key
+    status: int | None
+    headers: dict[str, str] | None
+    body: str | None
+    now: datetime
+    added_since: list[str] | None
+    calendar: int
+    wrong_passwords: int | None
+    rests: dict[str, str] | None
 
 
 class Answered(msgspec.Struct):
@@ -105,9 +142,10 @@ class Reader:
 
         One that cannot be read has its `fault`, and keeps none of the others from being read.
         """
-        rows = run(conn, _READ, [{"id": one[0], "principal": one[1], "key": one[2]} for one in asked])
-        broken = self._learn(conn, {row[6] for row in rows if row[6] and row[6] not in self._plans})
-        if rows and rows[0][29] != self.calendar.version:
+        told = [{"id": one[0], "principal": one[1], "key": one[2]} for one in asked]
+        rows = [_Row._make(row) for row in run(conn, _READ, told)]
+        broken = self._learn(conn, {row.plan for row in rows if row.plan and row.plan not in self._plans})
+        if rows and rows[0].calendar != self.calendar.version:
             self.calendar = calendars.read(conn)
         return [self._row(row, broken) for row in rows]
 
@@ -132,15 +170,16 @@ class Reader:
                 broken[name] = fault
         return broken
 
-    def _row(self, row: Any, broken: dict[str, Exception]) -> Read:
-        answered = Answered.of(*row[23:27]) if row[23] is not None else None
-        read = Read(None, answered, row[27])
-        if row[0] is not None:
+    def _row(self, row: _Row, broken: dict[str, Exception]) -> Read:
+        read = Read(None, None, row.now)
+        if row.fingerprint is not None:
+            read.answered = Answered.of(row.fingerprint, row.status, row.headers, row.body)
+        if row.id is not None:
             try:
-                read.case = self.case(row)
+                read.case = self._case(row)
             except Exception as fault:  # noqa: BLE001  whatever is wrong with it, it is this row's alone
-                read.fault = broken.get(row[6], fault)
-                log.error("case_unreadable", binding_id=row[0], fault=type(read.fault).__name__)  # noqa: TRY400
+                read.fault = broken.get(row.plan, fault)
+                log.error("case_unreadable", binding_id=row.id, fault=type(read.fault).__name__)  # noqa: TRY400
         return read
 
     def parties(self, binding_id: str, sealed: bytes, progress: Progress) -> dict[str, Any]:
@@ -153,24 +192,37 @@ class Reader:
             parties["reported"] = parties["member"] | reported
         return parties
 
-    def case(self, row: Any) -> Case:
-        """The case of one row of the statement."""
-        progress = self._progress.decode(row[5])
-        application = Application(*(*row[7:19], self.parties(row[0], row[16], progress)))
+    def _case(self, row: _Row) -> Case:
+        progress = self._progress.decode(row.progress)
+        application = Application(
+            product=row.product,
+            method=row.method,
+            channel=row.channel,
+            channel_reference=row.channel_reference,
+            region=row.region,
+            relationship=row.relationship,
+            initiator=row.initiator,
+            holder=row.holder,
+            member=row.member,
+            sealed=row.sealed,
+            face_age_day=row.face_age_day,
+            created_at=row.created_at,
+            parties=self.parties(row.id, row.sealed, progress),
+        )
         return Case(
-            id=row[0],
-            state=row[1],
-            version=row[2],
-            since=row[3],
-            head=row[4],
+            id=row.id,
+            state=row.state,
+            version=row.version,
+            since=row.since,
+            head=row.head,
             progress=progress,
-            plan=self._plans[row[6]],
+            plan=self._plans[row.plan],
             application=application,
-            materials=_documents(row[19]) if row[19] else [],
-            lease=Lease(row[20], row[21], row[22]) if row[22] is not None else None,
-            added_since=tuple(row[28] or ()),
-            wrong_passwords=row[30] or 0,
-            rests={who: datetime.fromisoformat(until) for who, until in row[31].items()} if row[31] else {},
+            materials=_documents(row.materials) if row.materials else [],
+            lease=Lease(row.claimed_by, row.lease_until, row.epoch) if row.epoch is not None else None,
+            added_since=tuple(row.added_since or ()),
+            wrong_passwords=row.wrong_passwords or 0,
+            rests={who: datetime.fromisoformat(until) for who, until in row.rests.items()} if row.rests else {},
             calendar=self.calendar,
         )
 
