@@ -58,14 +58,13 @@ class KeyringUnreadableError(RuntimeError):
         super().__init__(f"{path} cannot be read: {fault.strerror}")
 
 
-class Keyring:
-    """Sealing keys by id, the current one among them, and the index key."""
+class Sealer:
+    """Sealing keys by id, the current one among them."""
 
-    def __init__(self, keys: dict[str, bytes], current: str, index_key: bytes) -> None:
+    def __init__(self, keys: dict[str, bytes], current: str) -> None:
         """Hold the keys; `keys` maps 4-character ids to 32 bytes each."""
         self._keys = {key_id.encode(): AESGCM(key) for key_id, key in keys.items()}
         self._current = current.encode()
-        self._index_key = index_key
 
     @property
     def key_ids(self) -> list[str]:
@@ -95,6 +94,15 @@ class Keyring:
             return key.decrypt(nonce, bytes(sealed[_KEY_ID + _NONCE :]), context.encode())
         except InvalidTag as broken:
             raise SealBrokenError(context) from broken
+
+
+class Keyring(Sealer):
+    """The sealing keys of the house, and its index key."""
+
+    def __init__(self, keys: dict[str, bytes], current: str, index_key: bytes) -> None:
+        """Hold the keys, those of the `Sealer` and the one of all that is compared and signed."""
+        super().__init__(keys, current)
+        self._index_key = index_key
 
     def fingerprint(self, message: bytes) -> str:
         """A keyed digest, 64 hex characters: what was said can be compared with it, but not guessed from it."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from models.keyring import Keyring
+from models.keyring import Keyring, Sealer
 from policies.people import Identity, normalise_name, parse_identity
 from policies.refusals import NotAllowed
 from workflows.case import Case, Change, Cursor
@@ -87,7 +87,7 @@ def opened(keys: Keyring, binding_id: str, change: Change, member: Mapping[str, 
     if member.get("erased"):
         return {}
     sealed = base64.b64decode(change.sealed)
-    fields: dict[str, Any] = orjson.loads(_keys(keys, member).open(sealed, _context(binding_id)))
+    fields: dict[str, Any] = orjson.loads(_sealer(keys, member).open(sealed, _context(binding_id)))
     return fields
 
 
@@ -96,13 +96,13 @@ def _change(keys: Keyring, case: Case, fields: Mapping[str, Any], person: str | 
     before = newest(case)
     member = case.application.parties["member"]
     known = opened(keys, case.id, before, member) if before else {}
-    sealed = _keys(keys, member).seal(orjson.dumps({**known, **fields}), _context(case.id))
+    sealed = _sealer(keys, member).seal(orjson.dumps({**known, **fields}), _context(case.id))
     return Change(base64.b64encode(sealed).decode(), person or (before.person if before else None))
 
 
-def _keys(keys: Keyring, member: Mapping[str, Any]) -> Keyring:
+def _sealer(keys: Keyring, member: Mapping[str, Any]) -> Sealer:
     own = member.get("changes_key")  # none in what was applied for before there were such keys
-    return Keyring({"case": base64.b64decode(own)}, "case", b"") if own else keys
+    return Sealer({"case": base64.b64decode(own)}, "case") if own else keys
 
 
 def _context(binding_id: str) -> str:
