@@ -343,15 +343,14 @@ def obey(cursor: Cursor, said: str, actor: Actor, facts: Mapping[str, Any]) -> M
 
     Raises `Refused`: by the guard's own code, else `action_not_available`.
     """
-    cursor.actor, cursor.facts, cursor.move = actor, facts, None
+    cursor.hear(actor, facts)
     try:
         moved = _MACHINE.events[said].trigger(cursor)
     except MachineError:
         moved = False
     if not moved or cursor.move is None:
         raise out_of_turn()
-    move: Move = cursor.move
-    return move
+    return cursor.move
 
 
 def next_said(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from policies.calendar import SEED, Calendar
 from policies.plan import Plan
+
+if TYPE_CHECKING:
+    from workflows.binding import Move
 
 # States are plain strings: they are the API, the database's CHECK and the machine's names at once.
 SUBMITTED = "submitted"
@@ -362,7 +365,7 @@ class Cursor:
         self.seen: int | None = None  # the version that whoever speaks says he has seen
         self.actor: Actor = SYSTEM
         self.facts: Mapping[str, Any] = {}
-        self.move: Any = None  # the row of the law that was obeyed
+        self.move: Move | None = None  # the row of the law that was obeyed
         self.lines: list[Line] = []
         self.changes: dict[str, list[dict[str, Any]]] = {}  # rows for the write besides state and lines
 
@@ -370,6 +373,10 @@ class Cursor:
     def progress(self) -> Progress:
         """How far the case has come."""
         return self.case.progress
+
+    def hear(self, actor: Actor, facts: Mapping[str, Any]) -> None:
+        """Take in who speaks, and what he sends along; no row of the law has been obeyed for it yet."""
+        self.actor, self.facts, self.move = actor, facts, None
 
     def also(self, table: str, row: dict[str, Any]) -> None:
         """Let the write carry one more row."""
