@@ -15,10 +15,10 @@ from policies.book import LawBook
 from policies.calendar import shanghai_day
 from policies.people import make_id_number
 from policies.planning import ApplicationFacts, PersonFacts, plan_for
-from workflows.case import SYSTEM, Actor, Case
+from workflows.case import SYSTEM, Actor, Case, parties_context
 from workflows.commands import Command, Idempotency, show_binding, show_created
 from workflows.engine import Desk
-from workflows.submission import Person, Request, context
+from workflows.submission import Person, Request
 
 CHANNEL = Actor("channel", "alipay")
 # What is said in a life, and by whom; the pass of the face writes a second line, `activated`.
@@ -121,7 +121,7 @@ def copy_applications(desk: Desk, conn: Connection[Any], like: str, ids: Iterabl
     parties = orjson.dumps(case.application.parties)
     with conn.cursor().copy(_APPLICATIONS) as copy:
         for binding_id, holder, member in ids:
-            copy.write_row((binding_id, *row, holder, member, desk.keys.seal(parties, context(binding_id))))
+            copy.write_row((binding_id, *row, holder, member, desk.keys.seal(parties, parties_context(binding_id))))
 
 
 def in_scope(case: Case, actor: Actor) -> bool:

@@ -166,6 +166,11 @@ class Application(msgspec.Struct):
     parties: dict[str, Any]  # opened: holder, member, for a newborn mother; `reported`, the member as last reported
 
 
+def parties_context(binding_id: str) -> str:
+    """What the sealed parties of a binding are bound to."""
+    return f"parties:{binding_id}"
+
+
 class Lease(msgspec.Struct):
     """The review case's lease: who holds it, until when, and the epoch that fences it."""
 

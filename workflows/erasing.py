@@ -14,8 +14,7 @@ import orjson
 from psycopg import Connection
 
 from models.keyring import Keyring
-from workflows.case import FINAL
-from workflows.submission import context
+from workflows.case import FINAL, parties_context
 
 DOCUMENTS_KEPT = timedelta(days=30)  # after the end of the case, or after being taken back
 YEARS_KEPT = 3  # the people of a binding, after its end; who was looked for, after the look
@@ -77,13 +76,13 @@ def erase(conn: Connection[Any], keys: Keyring, wanted: Mapping[str, Collection[
         roles = [role for role in ROLES if role in wanted[binding_id] and role not in erased]
         if not roles:
             continue
-        parties = orjson.loads(keys.open(sealed, context(binding_id)))
+        parties = orjson.loads(keys.open(sealed, parties_context(binding_id)))
         gone |= {named[role] for role in roles}
         nobody = {role: f"erased:{role}:{binding_id}" for role in roles}
         conn.execute(_PERSONS, (list(nobody.values()),))
         conn.execute(_BLANK, {
             "binding": binding_id, "erased": [*erased, *roles], **named, **nobody,
-            "sealed": keys.seal(orjson.dumps(_without(parties, roles, gone)), context(binding_id)),
+            "sealed": keys.seal(orjson.dumps(_without(parties, roles, gone)), parties_context(binding_id)),
         })  # fmt: skip
         done.append(binding_id)
     for statement in _BESIDE:

@@ -16,10 +16,9 @@ from models.ledger import run
 from policies.calendar import SEED
 from policies.plan import Plan, plan_from_json
 from workflows import calendars
-from workflows.case import Application, Case, Lease, Progress
+from workflows.case import Application, Case, Lease, Progress, parties_context
 from workflows.changes import opened
 from workflows.errors import not_found
-from workflows.submission import context
 
 log = structlog.get_logger()
 
@@ -184,7 +183,7 @@ class Reader:
 
     def parties(self, binding_id: str, sealed: bytes, progress: Progress) -> dict[str, Any]:
         """The parties as they are called at this stage of the case: as applied with, and what has changed since."""
-        parties: dict[str, Any] = orjson.loads(self._keys.open(sealed, context(binding_id)))
+        parties: dict[str, Any] = orjson.loads(self._keys.open(sealed, parties_context(binding_id)))
         if progress.changed is not None:
             parties["member"] |= opened(self._keys, binding_id, progress.changed, parties["member"])
         if progress.reported is not None:

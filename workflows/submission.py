@@ -19,7 +19,7 @@ from policies.planning import ApplicationFacts, PersonFacts, check_consents, con
 from policies.refusals import NotAllowed
 from workflows import changes, limits
 from workflows.binding import NOWHERE
-from workflows.case import Application, Case, Cursor, Progress
+from workflows.case import Application, Case, Cursor, Progress, parties_context
 from workflows.errors import Refused
 from workflows.writing import NO_HEAD
 
@@ -59,11 +59,6 @@ class Request:
     birth_certificate: BirthCertificate | None = None
 
 
-def context(binding_id: str) -> str:
-    """What the sealed parties of a binding are bound to."""
-    return f"parties:{binding_id}"
-
-
 def prepare(request: Request, channel: str, binding_id: str, now: datetime, book: LawBook, keys: Keyring) -> Case:
     """Make the case that `submit` begins with: people known, plan computed, parties sealed.
 
@@ -74,7 +69,7 @@ def prepare(request: Request, channel: str, binding_id: str, now: datetime, book
     plan = plan_for(book, _facts(request, channel, holder, member), today)
     check_consents(plan, request.consents, now, at_counter=channel == "counter")
     parties = _parties(request, holder, member, today, keys)
-    sealed = keys.seal(orjson.dumps(parties), context(binding_id))
+    sealed = keys.seal(orjson.dumps(parties), parties_context(binding_id))
     application = Application(
         product=request.product,
         method=request.method,
