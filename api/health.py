@@ -79,10 +79,11 @@ async def metrics(request: Request) -> Response:
 
 def _checks(ledger: Ledger) -> dict[str, bool]:
     url = os.environ.get("KINBIND_BROKER_URL")
-    return readiness(ledger) | ({"broker": _broker_answers(url)} if url else {})
+    return readiness(ledger) | ({"broker": broker_answers(url)} if url else {})
 
 
-def _broker_answers(url: str) -> bool:
+def broker_answers(url: str) -> bool:
+    """Whether there is a broker at this address that answers in time."""
     timeouts = {"socket_timeout": _BROKER_SECONDS, "socket_connect_timeout": _BROKER_SECONDS}
     try:
         with redis.Redis.from_url(url, **timeouts) as client:

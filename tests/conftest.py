@@ -171,23 +171,23 @@ def template(server_url: str) -> Iterator[str]:
     """The name of a database with our schema and nothing in it, from which the others are cloned."""
     from models import ledger  # only those who ask for a database need the models
 
-    with _database(server_url, "template") as name:
-        ledger.migrate(_address(server_url, name))
+    with own_database(server_url, "template") as name:
+        ledger.migrate(address_of(server_url, name))
         yield name
 
 
 @pytest.fixture
 def database_url(server_url: str, template: str) -> Iterator[str]:
     """A database of the test's own: our schema, no rows."""
-    with _database(server_url, "test", cloned_from=template) as name:
-        yield _address(server_url, name)
+    with own_database(server_url, "test", cloned_from=template) as name:
+        yield address_of(server_url, name)
 
 
 @pytest.fixture
 def empty_database_url(server_url: str) -> Iterator[str]:
     """A database without our schema, for the tests of the migrations."""
-    with _database(server_url, "empty") as name:
-        yield _address(server_url, name)
+    with own_database(server_url, "empty") as name:
+        yield address_of(server_url, name)
 
 
 @pytest.fixture(scope="session")
@@ -214,7 +214,7 @@ def broker_url(broker_server_url: str) -> str:
 
 
 @contextlib.contextmanager
-def _database(server_url: str, kind: str, cloned_from: str = "template1") -> Iterator[str]:
+def own_database(server_url: str, kind: str, cloned_from: str = "template1") -> Iterator[str]:
     name = f"kinbind_{kind}_{secrets.token_hex(6)}"
     make = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
     drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
@@ -226,5 +226,5 @@ def _database(server_url: str, kind: str, cloned_from: str = "template1") -> Ite
             connection.execute(drop.format(sql.Identifier(name)))
 
 
-def _address(server_url: str, database: str) -> str:
+def address_of(server_url: str, database: str) -> str:
     return urlunsplit(urlsplit(server_url)._replace(path=f"/{database}"))

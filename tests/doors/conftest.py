@@ -23,7 +23,7 @@ from console.app import templates
 from gateways.inspection import inspect
 from service.app import create_app
 from tasks.office import Office, open_office
-from tests.conftest import _address, _database
+from tests.conftest import address_of, own_database
 from tests.doors import hearing
 from tests.doors.town import Town
 from tests.doors.visitor import Visitor
@@ -197,11 +197,11 @@ def kinbind(office: Office) -> Iterator[Run]:
 def town(server_url: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """One service for all tests of a module, on a database of the module's own."""
     with (
-        _database(server_url, "town", cloned_from=template) as name,
+        own_database(server_url, "town", cloned_from=template) as name,
         pytest.MonkeyPatch.context() as environment,
         contextlib.ExitStack() as clients,
     ):
-        environment.setenv("KINBIND_DATABASE_URL", _address(server_url, name))
+        environment.setenv("KINBIND_DATABASE_URL", address_of(server_url, name))
         environment.setenv("KINBIND_SANDBOX", "1")
         environment.setenv("KINBIND_VAR", str(tmp_path_factory.mktemp("town")))
         environment.delenv("KINBIND_RATE_LIMIT", raising=False)

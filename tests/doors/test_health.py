@@ -5,7 +5,7 @@ import psycopg
 import pytest
 
 from api.clerk import Clerk
-from api.health import _broker_answers
+from api.health import broker_answers
 from gateways.sandbox.registries import SandboxRegistries
 from models.ledger import PATIENCE, migrate
 from tasks.office import Office
@@ -83,7 +83,7 @@ def test_ready_asks_the_broker_if_there_is_one(
     monkeypatch.setenv("KINBIND_BROKER_URL", "redis://127.0.0.1:9/0")
     status, checks = ready(base_url)
     assert (status, checks["broker"]) == (503, False)
-    assert not _broker_answers("nonsense")
+    assert not broker_answers("nonsense")
 
 
 def test_not_ready_without_a_clerk(settings: pytest.MonkeyPatch) -> None:

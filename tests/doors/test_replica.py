@@ -11,7 +11,7 @@ from psycopg import sql
 
 from tasks.office import Office
 from tests import life
-from tests.conftest import _address, _database
+from tests.conftest import address_of, own_database
 from tests.doors.conftest import Caller
 from tests.doors.family import key, submitted
 from tests.doors.test_health import beat, ready
@@ -22,13 +22,13 @@ ENDPOINTS, REPAIRS = "/v1/webhook-endpoints", "/v1/ops/repairs"
 
 @pytest.fixture
 def replica(server_url: str, template: str) -> Iterator[str]:
-    with _database(server_url, "replica", cloned_from=template) as name:
+    with own_database(server_url, "replica", cloned_from=template) as name:
         yield name
 
 
 @pytest.fixture
 def settings(settings: pytest.MonkeyPatch, server_url: str, replica: str) -> pytest.MonkeyPatch:
-    settings.setenv("KINBIND_READER_URL", _address(server_url, replica))
+    settings.setenv("KINBIND_READER_URL", address_of(server_url, replica))
     return settings
 
 

@@ -11,7 +11,7 @@ from cli.checking.findings import Findings
 from cli.simulate.page import BREACHES, page
 from cli.simulate.run import Result, Scale, simulate
 from cli.simulate.windows import BEGIN
-from tests.conftest import _address, _database
+from tests.conftest import address_of, own_database
 from tests.drills import parts
 
 SCALE = Scale(4, 120, 7, timedelta(minutes=20)) if not parts.LONG else Scale(30, 5000, 7)
@@ -37,8 +37,8 @@ def whole(url: str) -> list[tuple[object, ...]]:
 def test_the_same_seed_gives_the_same_end_bit_for_bit(server_url: str, template: str) -> None:
     ends, results = [], []
     for seed in SEEDS:
-        with _database(server_url, "simulate", cloned_from=template) as name:
-            url = _address(server_url, name)
+        with own_database(server_url, "simulate", cloned_from=template) as name:
+            url = address_of(server_url, name)
             results.append(simulate(url, Scale(SCALE.days, SCALE.bindings, seed, SCALE.tick)))
             ends.append(whole(url))
     first, again, other = results

@@ -25,7 +25,7 @@ from embedded.postgres import TEST_SETTINGS, Postgres
 from models import keyring, ledger
 from tasks.office import Office
 from tests import life
-from tests.conftest import _address, _database
+from tests.conftest import address_of, own_database
 from workflows import writing
 from workflows.case import STATES, Actor
 from workflows.engine import Desk
@@ -152,8 +152,8 @@ def record(server_url: str, template: str, tell: Callable[[Office], object]) -> 
             steps.append(before[0] | _after(conn, commands[0], before[0], documents))
         return outcomes
 
-    with _database(server_url, "golden", cloned_from=template) as name, golden_keys() as keys:
-        url = _address(server_url, name)
+    with own_database(server_url, "golden", cloned_from=template) as name, golden_keys() as keys:
+        url = address_of(server_url, name)
         with life.office(url) as office:
             with office.ledger.desk() as conn:
                 conn.execute(STANDING_CLOCK)
@@ -189,8 +189,8 @@ def main(release: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         server = Postgres(Path(folder) / "postgres", settings=TEST_SETTINGS)
-        with server, _database(server.url_of("postgres"), "template") as template:
-            url = _address(server.url_of("postgres"), template)
+        with server, own_database(server.url_of("postgres"), "template") as template:
+            url = address_of(server.url_of("postgres"), template)
             ledger.migrate(url)
             with psycopg.connect(url) as conn:
                 row = conn.execute(

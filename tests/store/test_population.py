@@ -10,7 +10,7 @@ import pytest
 from tasks.office import Office
 from tests import life
 from workflows.views.narrowing import EVERYTHING, Part
-from workflows.views.population import _Age, _middle, population
+from workflows.views.population import Age, middle_of, population
 
 
 @pytest.fixture
@@ -45,12 +45,12 @@ def test_of_many_the_middle_is_about_right(places: int) -> None:
     for spread in ((60, 86400, 864000), (3600,)):
         waits = sorted(dice.choice(spread) * 1.05 ** dice.random() for _ in range(999))
         ages = [_age(now, same) for place in range(places) for _, same in groupby(waits[place::places], _class)]
-        assert (now - _middle(ages)).total_seconds() == pytest.approx(waits[499], rel=0.01)
+        assert (now - middle_of(ages)).total_seconds() == pytest.approx(waits[499], rel=0.01)
 
 
-def _age(now: datetime, waits: Iterable[float]) -> _Age:
+def _age(now: datetime, waits: Iterable[float]) -> Age:
     since = [now - timedelta(seconds=one) for one in waits]
-    return _Age(-_class((now - since[0]).total_seconds()), len(since), min(since), max(since))
+    return Age(-_class((now - since[0]).total_seconds()), len(since), min(since), max(since))
 
 
 def _class(seconds: float) -> int:

@@ -46,7 +46,7 @@ from bindings b join applications a on a.binding_id = b.id where b.id = any(:ids
 """)
 
 
-class _Age(NamedTuple):
+class Age(NamedTuple):
     """How many of one state and place have about the same age, and since when the oldest and the latest of them."""
 
     rank: int  # of the class, the oldest first; the same in every place
@@ -67,7 +67,7 @@ class _Everywhere:
     """What one look found, and what has been added up from it for as long as it stands."""
 
     at: datetime
-    places: Mapping[Place, Mapping[str, Sequence[_Age]]]
+    places: Mapping[Place, Mapping[str, Sequence[Age]]]
     added: dict[Part, Population] = field(default_factory=dict)
 
 
@@ -80,21 +80,21 @@ def population(ledger: Ledger, part: Part) -> Population:
 
 
 def _added_up(everywhere: _Everywhere, part: Part) -> Population:
-    found: dict[str, list[_Age]] = defaultdict(list)
+    found: dict[str, list[Age]] = defaultdict(list)
     for place in filter(within(part), everywhere.places):
         for state, ages in everywhere.places[place].items():
             found[state] += ages
     return Population(everywhere.at, {state: _told(state, found[state], everywhere.at) for state in STATES})
 
 
-def _told(state: str, ages: Sequence[_Age], at: datetime) -> dict[str, Any]:
-    middle = _middle(ages) if ages and state not in FINAL else None
+def _told(state: str, ages: Sequence[Age], at: datetime) -> dict[str, Any]:
+    middle = middle_of(ages) if ages and state not in FINAL else None
     return {"state": state, "count": sum(age.many for age in ages),
             "oldest_since": min((age.oldest for age in ages), default=None),
             "median_seconds": (at - middle).total_seconds() if middle else None}  # fmt: skip
 
 
-def _middle(ages: Iterable[_Age]) -> datetime:
+def middle_of(ages: Iterable[Age]) -> datetime:
     """Since when the one in the middle waits, the older of two: as far between the ends of its age as its place is."""
     classes = sorted(_joined(ages))
     place = (sum(age.many for age in classes) - 1) // 2
@@ -105,20 +105,20 @@ def _middle(ages: Iterable[_Age]) -> datetime:
     return age.oldest + (age.latest - age.oldest) * (place / max(age.many - 1, 1))
 
 
-def _joined(ages: Iterable[_Age]) -> Iterator[_Age]:
+def _joined(ages: Iterable[Age]) -> Iterator[Age]:
     """Those of an age in all places are one class."""
     for rank, same in groupby(sorted(ages), attrgetter("rank")):
         there = list(same)
-        yield _Age(rank, sum(age.many for age in there), min(age.oldest for age in there),
+        yield Age(rank, sum(age.many for age in there), min(age.oldest for age in there),
                    max(age.latest for age in there))  # fmt: skip
 
 
 def _look(ledger: Ledger, _asked: None) -> _Everywhere:
-    places: dict[Place, dict[str, list[_Age]]] = defaultdict(lambda: defaultdict(list))
+    places: dict[Place, dict[str, list[Age]]] = defaultdict(lambda: defaultdict(list))
     rows = ledger.read(_COUNTS, {"final": list(FINAL)})
     for row in rows:
         place = Place(row["region"], row["product"], row["channel"])
-        places[place][row["state"]].append(_Age(row["age"], row["count"], row["oldest"], row["latest"]))
+        places[place][row["state"]].append(Age(row["age"], row["count"], row["oldest"], row["latest"]))
     return _Everywhere(rows[0]["now"] if rows else ledger.now(), places)
 
 
