@@ -27,7 +27,7 @@ from models.ledger import schemas, serves
 from policies.book import places
 from policies.check import check_folders
 from tasks.office import SandboxInProductionError, sandbox
-from workflows.readiness import WORKER_SECONDS, head
+from workflows.readiness import MISSED_AFTER, head
 
 PATIENCE = 5  # seconds for a server to answer
 OLDEST_POSTGRES = 15
@@ -157,7 +157,7 @@ def _worker(conn: psycopg.Connection[Any]) -> Iterator[Found]:
     ).fetchone()
     if row is None or row[0] is None:
         yield Found("bad", "worker", "none gives a sign; start one: celery -A tasks.app worker, and beat")
-    elif row[0] > WORKER_SECONDS:
+    elif row[0] > MISSED_AFTER:
         yield Found("bad", "worker", f"last seen {row[0]:.0f} s ago; is it, and is beat, still running?")
     else:
         yield Found("ok", "worker", f"seen {row[0]:.0f} s ago")

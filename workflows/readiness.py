@@ -9,7 +9,7 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from models.ledger import Ledger, newest_schema, serves
 
-WORKER_SECONDS = 60  # how lately a heartbeat task must have run, real time
+MISSED_AFTER = 60  # seconds of real time without a sign: then a worker is missed, or the sweep
 
 _SEEN = text("""
 select (select array_agg(version_num) from alembic_version) as versions,
@@ -29,7 +29,7 @@ def readiness(ledger: Ledger) -> dict[str, bool]:
 
 def _desk_side(ledger: Ledger) -> dict[str, bool]:
     try:
-        seen = ledger.read(_SEEN, {"seconds": WORKER_SECONDS}, fresh=True)[0]
+        seen = ledger.read(_SEEN, {"seconds": MISSED_AFTER}, fresh=True)[0]
     except ProgrammingError:  # no such table: a database that was never migrated
         return {"database": True, "migrations": False, "worker": False}
     except SQLAlchemyError:

@@ -13,13 +13,13 @@ from sqlalchemy import text
 
 from models.ids import first_id
 from models.ledger import Ledger
+from workflows.readiness import MISSED_AFTER
 from workflows.sweeping import HELD_OPEN
 from workflows.views import cursors
 from workflows.views.narrowing import Part, asked_of, narrowed
 
 SOON = timedelta(hours=4)  # a deadline that close is worth an operator's look
 BACK = timedelta(hours=24)  # how far back a provider's health is judged
-SILENT = 60  # seconds of real time without a sign after which a worker, or the sweep, is missed
 When = Literal["overdue", "soon", "escalated"]
 Which = Literal["pending", "behind", "parked"]  # letters still to be delivered, those of them that are late, put aside
 
@@ -117,7 +117,7 @@ def escalated(ledger: Ledger, part: Part) -> int:
 
 def signs_of_life(ledger: Ledger) -> list[dict[str, Any]]:
     """Who was seen when (real time): the sweep, each worker. The sweep is there even when it never ran."""
-    rows = [dict(row) | {"missed": row["seconds"] > SILENT} for row in ledger.read(_SIGNS)]
+    rows = [dict(row) | {"missed": row["seconds"] > MISSED_AFTER} for row in ledger.read(_SIGNS)]
     if not any(row["name"] == "sweep" for row in rows):
         rows.insert(0, {"name": "sweep", "seen_at": None, "seconds": None, "missed": True})
     if not any(row["name"].startswith("worker") for row in rows):
