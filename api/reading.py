@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from workflows.errors import Malformed, Refused
+from workflows.texts import unfit
 
 MAX_JSON = 64 * 1024  # bytes
 MAX_ERRORS = 50
@@ -19,7 +19,6 @@ _MAX_DEPTH = 32  # of objects and lists within each other: ours have four
 _MAX_DRAIN = 4  # times the limit: read and thrown away, so that the client hears the answer
 _QUOTED = re.compile("'([^']*)'")
 _JSON_TYPE = re.compile(r"(?:(?:application|text)/(?:[a-z0-9.-]+\+)?json)?")
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 Shape = TypeVar("Shape", bound=BaseModel)
 
@@ -83,7 +82,7 @@ def parse_json(raw: bytes, content_type: str = "") -> Any:
         raise Refused("request_unreadable", 400) from None
     if doubled := [pointer for pointer, one in all_of_it if isinstance(one, _Doubled)]:
         raise Refused("request_unreadable", 400, doubled[0])
-    errors = [{"pointer": pointer, "code": code} for pointer, one in all_of_it if (code := _unfit(one))]
+    errors = [{"pointer": pointer, "code": code} for pointer, one in all_of_it if (code := _fault_of(one))]
     if errors:
         raise Malformed(errors[:MAX_ERRORS])
     return value
@@ -164,7 +163,7 @@ def _walk(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str, 
     yield pointer_to(*inside), value
     if isinstance(value, dict):
         for name, one in value.items():
-            if _unfit(name):
+            if _fault_of(name):
                 yield pointer_to(*place), name
             yield from _walk(one, (*place, name))
     elif isinstance(value, list):
@@ -172,14 +171,8 @@ def _walk(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str, 
             yield from _walk(one, (*place, number))
 
 
-def _unfit(value: Any) -> str | None:
+def _fault_of(value: Any) -> str | None:
     """What no value of ours may be: a text with control characters or half a character in it, an infinite number."""
     if isinstance(value, float):
         return "out_of_range" if value in (float("inf"), float("-inf")) else None
-    unfit = isinstance(value, str) and (_CONTROL.search(value) is not None or "\ufeff" in value)
-    return "bad_characters" if unfit else None
-
-
-def is_blank(text: str) -> bool:
-    """Whether nothing can be seen of a text: only spaces and invisible characters."""
-    return all(unicodedata.category(one)[0] in "ZC" for one in text)
+    return "bad_characters" if isinstance(value, str) and unfit(value) else None

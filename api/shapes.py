@@ -11,9 +11,9 @@ from fastapi import Query
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from api.reading import is_blank
 from policies.words import Authentication, IdType, Initiator, Kind, Method, Product, Relationship, Subject
 from workflows.case import STATES
+from workflows.texts import is_blank
 from workflows.views.cursors import MOST
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Collection, Sequence
 from datetime import date
@@ -17,13 +16,13 @@ from starlette.requests import Request
 
 from gateways.inspection import MAX_BYTES
 from workflows.errors import Malformed, Refused
+from workflows.texts import is_blank, unfit
 
 NOTE = 2000  # characters of what is noted beside something
 REASON = 500  # characters of why something is done
 _MOST_TEXT = 64 * 1024  # bytes of a form without files, and of what stands around them in one with
 _MOST_FIELDS = 200
 _UNREADABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL takes none of them, and no keyboard writes them
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufeff]")
 _SECRET = {"password", "again", "code", "csrf"}
 _Word = TypeVar("_Word", bound=str)
 
@@ -58,11 +57,11 @@ class Form:
         Raises `Malformed` with `too_long` or `bad_characters`.
         """
         value = self.raw(name).replace("\r\n", "\n").strip()
-        if _CONTROL.search(value):
+        if unfit(value):
             raise wrong(pointer or f"/{name}", "bad_characters")
         if len(value) > most:
             raise wrong(pointer or f"/{name}", "too_long")
-        return value if any(unicodedata.category(one)[0] not in "ZC" for one in value) else None
+        return None if is_blank(value) else value
 
     def needed(self, name: str, most: int, pointer: str | None = None) -> str:
         """The same of a field that must be filled. Raises `Malformed` with `required` besides."""

@@ -65,6 +65,7 @@ SPOILT: dict[str, tuple[str, Any, str]] = {
     "zero": ("/holder/name", "张\0伟", "bad_characters"),
     "half a character": ("/holder/name", "\ud800", "bad_characters"),
     "escape": ("/channel_reference", "a\x1b[2J", "bad_characters"),
+    "escape of eight bits": ("/channel_reference", "a\x9b2J", "bad_characters"),
     "blank": ("/holder/name", " \u3000\u200b", "blank"),
     "empty": ("/holder/name", "", "too_short"),
     "long": ("/holder/name", "张" * 101, "too_long"),

@@ -37,7 +37,7 @@ def test_an_empty_word_is_no_wish_for_everything(as_: Caller, office: Office, wa
     assert "repaired" not in life.events(office, binding_id)
 
 
-@pytest.mark.parametrize("reason", ["", "  ", "\x1b[2J", "x" * 501])
+@pytest.mark.parametrize("reason", ["", "  ", "\u200b", "\x1b[2J", "\x9b2J", "\ufeffx", "\udc80", "x" * 501])
 def test_a_reason_can_be_read(as_: Caller, office: Office, reason: str):
     with pytest.raises(Refused) as no:
         orders.make(office.ledger, OPERATOR, Wish("rearm", reason, {"states": ["submitted"]}, {}))

@@ -30,6 +30,7 @@ from workflows.errors import Refused, not_found
 from workflows.repairs.mending import TARGETS
 from workflows.repairs.verbs import VERBS, Order, Verb
 from workflows.repairs.versions import EVERY
+from workflows.texts import is_blank, unfit
 from workflows.views.stuck import CAUSES
 
 WAITING = ("planning", "planned", "awaiting_approval")  # nothing has been done yet
@@ -68,7 +69,6 @@ where id = %s
 # What a filter may say where the words are a closed list.
 _WORDS = {"cause": tuple(CAUSES), "states": STATES, "product": get_args(Product), "channel": get_args(ChannelName)}
 _REGION = re.compile("[0-9]{6}")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tabs and ends of lines
 LONGEST_REASON = 500  # characters
 
 
@@ -159,7 +159,7 @@ def _right_args(verb: Verb, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _right_reason(reason: str) -> None:
     """Something that can be read, whichever door it came through: it stands in the history for ever."""
-    if not reason.strip() or len(reason) > LONGEST_REASON or _CONTROL.search(reason):
+    if is_blank(reason) or len(reason) > LONGEST_REASON or unfit(reason):
         raise Refused("argument_invalid", 422, "/reason")
 
 

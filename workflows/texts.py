@@ -1,0 +1,19 @@
+"""What no text that is kept may hold, whichever door it came through."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Control characters but tabs and ends of lines, half a character, and a mark that only says how bytes are ordered.
+_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
+
+
+def unfit(text: str) -> bool:
+    """Whether a text holds a character that no text of ours may hold."""
+    return _UNFIT.search(text) is not None
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing can be seen of a text: only spaces and invisible characters."""
+    return all(unicodedata.category(one)[0] in "ZC" for one in text)
