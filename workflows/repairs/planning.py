@@ -21,6 +21,7 @@ from workflows.repairs import verbs
 from workflows.repairs.orders import order_of
 from workflows.repairs.trial import change, summary, tried
 from workflows.repairs.verbs import Looked, Order
+from workflows.views.narrowing import asked_by
 from workflows.views.stuck import found_in, parameters
 
 PAGE = 500  # bindings looked at in one round
@@ -102,7 +103,7 @@ def _page(desk: Desk, row: Mapping[str, Any]) -> Sequence[RowMapping]:
         "ended": row["verb"] == "resend", "granted": patterns(row["regions"]),
         "region_pattern": patterns([wanted["region"]])[0] if "region" in wanted else None,
     }  # fmt: skip
-    return desk.ledger.read(query, {name: told[name] for name in query.compile().params}, fresh=True)
+    return desk.ledger.read(query, asked_by(query, told), fresh=True)
 
 
 def look(desk: Desk, conn: Connection[Any], ids: list[str]) -> list[Looked]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -71,4 +71,9 @@ def asked_of(part: Part, query: TextClause, **more: Any) -> dict[str, Any]:
         "granted": patterns(part.granted), "region": patterns([part.region])[0] if part.region else "%",
         "product": part.product, "channel_asked": part.channel,
     }  # fmt: skip
+    return asked_by(query, told)
+
+
+def asked_by(query: TextClause, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Of all that could be told to queries, the parameters that this one asks for."""
     return {name: told[name] for name in query.compile().params}

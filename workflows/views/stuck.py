@@ -23,6 +23,7 @@ from workflows.deadlines import DEADLINES_BY_NAME
 from workflows.repairs.verbs import fitting
 from workflows.sweeping import HELD_OPEN
 from workflows.views import cursors
+from workflows.views.narrowing import asked_by
 from workflows.views.overview import TO_BE_SENT, moments
 from workflows.views.pacing import PAGE, Paced
 
@@ -317,7 +318,7 @@ def _union(causes: Collection[str]) -> str:
 def _read(ledger: Ledger, statement: str, causes: Collection[str], asked: dict[str, Any]) -> Sequence[RowMapping]:
     query = text(statement.format(causes=_union(causes), applied=_APPLIED))
     told = asked if "now" in asked else parameters(ledger, asked.get("suspects")) | asked
-    return ledger.read(query, {name: told[name] for name in query.compile().params})
+    return ledger.read(query, asked_by(query, told))
 
 
 def _item(row: Any) -> dict[str, Any]:
