@@ -124,11 +124,15 @@ cross join lateral (
 where line.recorded_at < clock_timestamp() - interval '1 minute'""",
 }
 
-# What is stuck is few among many, which the planner does not know: each is looked up by its key.
-_APPLIED = "cross join lateral (select region from applications where binding_id = f.binding_id limit 1) a"
-_LIST = """
+# Every question about what is stuck begins so, with the causes that it is about.
+_FOUND = """
 with clock as (select kinbind_now() as now),
 found as ({causes})
+"""
+# What tells two findings of one cause in one binding apart.
+_KEY = "coalesce(s.evidence ->> 'delivery_id', s.evidence ->> 'face_check_id', s.evidence ->> 'deadline', '')"
+# What is stuck is few among many, which the planner does not know: each is looked up by its key.
+_LIST = """
 select f.binding_id, f.cause, f.fingerprint, f.since, f.evidence, f.key, {times} as times, b.state, b.version,
   a.product, a.channel, a.region
 from {found} f
@@ -141,49 +145,36 @@ where a.region like any(:granted)
 order by f.since, f.binding_id, f.cause, f.key
 limit :limit
 """
+_EACH = _LIST.format(found="found", times="1")
 # One row for a binding and a cause, the first of its findings, and how many there are: letter by letter maybe many.
-_FOLDED = """(
+_FOLDED = _LIST.format(found="""(
   select distinct on (o.binding_id, o.cause) o.*, count(*) over (partition by o.binding_id, o.cause) as times
   from found o where cast(:fingerprint as text) is null or o.fingerprint = :fingerprint
-  order by o.binding_id, o.cause, o.since, o.key)"""
-# What tells two findings of one cause in one binding apart.
-_KEY = "coalesce(s.evidence ->> 'delivery_id', s.evidence ->> 'face_check_id', s.evidence ->> 'deadline', '')"
+  order by o.binding_id, o.cause, o.since, o.key)""", times="f.times")  # fmt: skip
 _GROUPS = """
-with clock as (select kinbind_now() as now),
-found as ({causes})
 select f.fingerprint, f.cause, count(distinct f.binding_id) as count, min(f.since) as oldest_since,
   min(f.binding_id) as example
-from found f {applied}
+from found f
+cross join lateral (select region from applications where binding_id = f.binding_id limit 1) a
 where a.region like any(:granted)
 group by f.fingerprint, f.cause order by 3 desc, f.fingerprint
 """
 _CAUSES = """
-with clock as (select kinbind_now() as now),
-found as ({causes})
 select f.cause, count(distinct f.binding_id) as count, min(f.since) as oldest_since
-from found f {applied}
+from found f
+cross join lateral (select region from applications where binding_id = f.binding_id limit 1) a
 where a.region like any(:granted)
 group by f.cause order by 2 desc, 1
 """
 _COUNTS = """
-with clock as (select kinbind_now() as now),
-found as ({causes})
 select f.cause, count(distinct f.binding_id) as count, min(f.since) as oldest_since from found f group by f.cause
 """
-_ALL = """
-with clock as (select kinbind_now() as now),
-found as ({causes})
-select f.binding_id, f.cause, f.key, f.fingerprint, f.since, f.evidence from found f
-"""
+_ALL = "select f.binding_id, f.cause, f.key, f.fingerprint, f.since, f.evidence from found f"
 _OF_BINDING = """
-with clock as (select kinbind_now() as now),
-found as ({causes})
 select f.cause, f.fingerprint, f.since, f.evidence from found f where f.binding_id = :binding order by f.since
 """
-_IN = """
-select f.binding_id from (
-  with clock as (select kinbind_now() as now), found as ({causes}) select * from found) f
-where cast(:fingerprint as text) is null or f.fingerprint = :fingerprint
+_IDS = """
+select f.binding_id from found f where cast(:fingerprint as text) is null or f.fingerprint = :fingerprint
 """
 # The two causes that no small table knows: every binding is looked at, and each that is found is looked at again.
 _SUSPECTS = text("""
@@ -199,7 +190,7 @@ _NOW = text("""
 select c.now, p.hash, p.body::text as body
 from (select kinbind_now() as now) c left join plans p on p.hash <> all(:known)
 """)
-_plans: dict[str, bool] = {}  # by hash, whether a case can live under it; a plan never changes, nor does the machine
+_judged: dict[str, bool] = {}  # by a plan's hash, whether a case can live under it; neither plans nor machine change
 
 
 def stuck(
@@ -220,13 +211,10 @@ def stuck(
     """
     place = cursors.decode(cursor, datetime, str, str, str) if cursor else (None, None, None, None)
     since, after, after_cause, after_key = place
-    found, times = (_FOLDED, "f.times") if folded else ("found", "1")
-    statement = _LIST.replace("{found}", found).replace("{times}", times)
-    rows = _read(ledger, statement, [cause] if cause else CAUSES, {
-        **(told or {}),
-        "granted": patterns(granted), "since": since, "after": after, "after_cause": after_cause,
-        "after_key": after_key, "limit": limit + 1, "fingerprint": fingerprint,
-    })  # fmt: skip
+    rows = _read(
+        ledger, _FOLDED if folded else _EACH, cause, told, granted=patterns(granted), fingerprint=fingerprint,
+        since=since, after=after, after_cause=after_cause, after_key=after_key, limit=limit + 1,
+    )  # fmt: skip
     page = cursors.page(rows, limit, "since", "binding_id", "cause", "key")
     return page | {"items": [_item(row) | ({"times": row["times"]} if folded else {}) for row in page["items"]]}
 
@@ -238,52 +226,67 @@ def groups(
 
     `told`: the `parameters`, where they have been asked for already.
     """
-    rows = _read(ledger, _GROUPS, [cause] if cause else CAUSES, {**(told or {}), "granted": patterns(granted)})
-    return [dict(row) for row in rows]
+    return [dict(row) for row in _read(ledger, _GROUPS, cause, told, granted=patterns(granted))]
 
 
 def causes(ledger: Ledger, granted: Collection[str]) -> list[dict[str, Any]]:
     """How many bindings are stuck in these regions, by cause, the most first, and since when the first of them."""
-    return [dict(row) for row in _read(ledger, _CAUSES, CAUSES, {"granted": patterns(granted)})]
+    return [dict(row) for row in _read(ledger, _CAUSES, granted=patterns(granted))]
 
 
 def of_binding(ledger: Ledger, binding_id: str) -> list[dict[str, Any]]:
     """Everything for which one binding is stuck at this moment: cause, fingerprint, since, evidence."""
-    asked = {"binding": binding_id, "suspects": [binding_id]}
-    return [dict(row) | {"evidence": moments(row["evidence"])} for row in _read(ledger, _OF_BINDING, CAUSES, asked)]
+    rows = _read(ledger, _OF_BINDING, None, parameters(ledger, [binding_id]), binding=binding_id)
+    return [dict(row) | {"evidence": moments(row["evidence"])} for row in rows]
 
 
 def counts(ledger: Ledger) -> dict[str, tuple[int, datetime | None]]:
     """How many are stuck, by cause, everywhere, and since when the first; causes with none are there too."""
-    found = _read(ledger, _COUNTS, CAUSES, {})
     none: dict[str, tuple[int, datetime | None]] = dict.fromkeys(CAUSES, (0, None))
-    return none | {row["cause"]: (row["count"], row["oldest_since"]) for row in found}
+    return none | {row["cause"]: (row["count"], row["oldest_since"]) for row in _read(ledger, _COUNTS)}
 
 
 def everything(ledger: Ledger, known: Collection[str] = ()) -> list[dict[str, Any]]:
     """All that is stuck at this moment: binding, cause, key, fingerprint, since and evidence of each finding.
 
-    `known` are bindings that another process has found: they are looked at even where our own look is an older one.
+    `known`: bindings already noted as stuck. They are always checked, even if our list of suspects is older.
     """
-    suspects = [*_suspects_anew(ledger, _now_and_impossible(ledger)[1]), *known]
-    return [dict(row) for row in _read(ledger, _ALL, CAUSES, {"suspects": suspects})]
+    suspects = [*_suspects_anew(ledger, _now_and_lost_plans(ledger)[1]), *known]
+    return [dict(row) for row in _read(ledger, _ALL, None, parameters(ledger, suspects))]
 
 
 def found_in(cause: str | None) -> str:
     """SQL of the ids of what is stuck for this cause, else for any; it asks for `parameters` and `:fingerprint`."""
-    return _IN.format(causes=_union([cause] if cause else CAUSES))
+    return _about(cause, _IDS)
 
 
 def parameters(ledger: Ledger, suspects: Sequence[str] | None = None) -> dict[str, Any]:
     """What the causes ask for; `suspects` where it is known already who is to be looked at."""
-    now, impossible = _now_and_impossible(ledger)
+    now, lost_plans = _now_and_lost_plans(ledger)
     return {"resting": list(_RESTING), "final": list(FINAL), "watches": list(_WATCHES), "now": now,
-            "impossible": list(impossible),
-            "suspects": _suspects(ledger, impossible) if suspects is None else list(suspects)}  # fmt: skip
+            "impossible": list(lost_plans),
+            "suspects": _suspects(ledger, lost_plans) if suspects is None else list(suspects)}  # fmt: skip
 
 
-def _look_for_suspects(ledger: Ledger, impossible: tuple[str, ...]) -> list[str]:
-    asked = {"final": list(FINAL), "resting": list(_RESTING), "impossible": list(impossible)}
+def _read(
+    ledger: Ledger, statement: str, cause: str | None = None, told: Mapping[str, Any] | None = None, **more: Any
+) -> Sequence[RowMapping]:
+    """The rows of a question about what is stuck for this cause, else for any; `told`: the `parameters`, if asked."""
+    query = text(_about(cause, statement))
+    return ledger.read(query, asked_by(query, {**(parameters(ledger) if told is None else told), **more}))
+
+
+def _about(cause: str | None, statement: str) -> str:
+    found = "\nunion all\n".join(
+        f"select s.binding_id, '{one}' as cause, '{one}:' || s.print as fingerprint, s.since, s.evidence,"  # noqa: S608 - all ours
+        f" {_KEY} as key from ({CAUSES[one]}) s"
+        for one in ([cause] if cause else CAUSES)
+    )
+    return _FOUND.format(causes=found) + statement
+
+
+def _look_for_suspects(ledger: Ledger, lost_plans: tuple[str, ...]) -> list[str]:
+    asked = {"final": list(FINAL), "resting": list(_RESTING), "impossible": list(lost_plans)}
     return [row["id"] for row in ledger.read(_SUSPECTS, asked)]
 
 
@@ -291,34 +294,21 @@ _suspects = Paced(_look_for_suspects, PAGE, behind=True)
 _suspects_anew = Paced(_look_for_suspects)  # for whoever tells of it: nothing that a page was shown before
 
 
-def _now_and_impossible(ledger: Ledger) -> tuple[datetime, tuple[str, ...]]:
-    """The time, and the hashes of stored plans under which a case cannot live; each is judged once in a process."""
-    rows = ledger.read(_NOW, {"known": list(_plans)})
+def _now_and_lost_plans(ledger: Ledger) -> tuple[datetime, tuple[str, ...]]:
+    """The time, and the hashes of stored plans under which a case gets lost; each is judged once in a process."""
+    rows = ledger.read(_NOW, {"known": list(_judged)})
     for row in rows:
         if row["hash"] is not None:
-            _plans[row["hash"]] = _possible(row["body"])
-    return rows[0]["now"], tuple(sorted(name for name, possible in _plans.items() if not possible))
+            _judged[row["hash"]] = _can_live(row["body"])
+    return rows[0]["now"], tuple(sorted(plan for plan, can_live in _judged.items() if not can_live))
 
 
-def _possible(body: str) -> bool:
+def _can_live(body: str) -> bool:
+    """Whether a case can live under the plan with this body: it can be read, and nothing is wrong with it."""
     try:
         return not impossible(plan_from_json(body))
     except DecodeError:
         return False
-
-
-def _union(causes: Collection[str]) -> str:
-    return "\nunion all\n".join(
-        f"select s.binding_id, '{cause}' as cause, '{cause}:' || s.print as fingerprint, s.since, s.evidence,"  # noqa: S608 - all ours
-        f" {_KEY} as key from ({CAUSES[cause]}) s"
-        for cause in causes
-    )
-
-
-def _read(ledger: Ledger, statement: str, causes: Collection[str], asked: dict[str, Any]) -> Sequence[RowMapping]:
-    query = text(statement.format(causes=_union(causes), applied=_APPLIED))
-    told = asked if "now" in asked else parameters(ledger, asked.get("suspects")) | asked
-    return ledger.read(query, asked_by(query, told))
 
 
 def _item(row: Any) -> dict[str, Any]:
