@@ -11,7 +11,6 @@ from policies.book import LawBook
 from policies.compare import as_json, lines_of
 from policies.languages import Words
 from policies.loader import Law
-from policies.pack import MethodRule, Pack
 from policies.parties import named
 from policies.plan import Plan
 from policies.planning import ApplicationFacts, plan_for
@@ -80,7 +79,7 @@ def _choices(law: Law, plan: Plan, facts: ApplicationFacts, day: date) -> Iterat
     en = f"{{holder}} is insured in {place}; of the packs in force on {day} that offer this product, the one for"
     why = named((zh, f"{en} {whole[1]} is the nearest"), plan.product)
     yield _because(law, "policy", f"{plan.pack} {plan.version}", "pack", why)
-    of_method = f"methods.{plan.method}.relations" if _rule(pack, plan.method).relations else "relations.allowed"
+    of_method = f"methods.{plan.method}.relations" if pack.method(plan.method).relations else "relations.allowed"
     yield _because(law, "relationship", facts.relationship, of_method, _LISTED)
     if facts.channel is not None:
         yield _channel(law, facts.channel, place)
@@ -92,7 +91,7 @@ def _channel(law: Law, channel: str, place: str) -> Because:
     if channel == "counter":
         every = ("经办窗口受理所有申请", "the agency's counter takes every application")
         return _because(law, "channel", channel, "counter", every)
-    said = next(said for name, said in law.pack.channels.open.items() if name == channel)
+    said = law.pack.channel(channel)
     where = ("全国", "everywhere") if said.everywhere else (f"在{place_name(place)}", f"in {place[:4]}")
     return _because(law, "channel", channel, f"channels.open.{channel}",
                     (f"{where[0]}开通，据其来源 {said.as_of} 所载",
@@ -126,7 +125,7 @@ def _lines(law: Law, plan: Plan, facts: ApplicationFacts, day: date) -> Iterator
 def _materials(law: Law, plan: Plan, facts: ApplicationFacts) -> Iterator[Because]:
     """One line for each group of papers, by its name in the pack."""
     pack, branch = law.pack, f"methods.{plan.method}.branches.{plan.age_group}.papers"
-    asked = dict.fromkeys(_rule(pack, plan.method).branches[plan.age_group].papers, branch)
+    asked = dict.fromkeys(pack.method(plan.method).branches[plan.age_group].papers, branch)
     for name in pack.relations.papers.get(facts.relationship, ()):
         asked.setdefault(name, f"relations.papers.{facts.relationship}")
     if not asked:
@@ -167,9 +166,9 @@ def _in_words(part: str, plan: Plan, facts: ApplicationFacts, day: date) -> Word
 
 def _key_of(law: Law, part: str, plan: Plan) -> str:
     """The key of the pack that a line of the plan is made from."""
-    if part == "counter.bring" and _rule(law.pack, plan.method).bring is not None:
+    if part == "counter.bring" and law.pack.method(plan.method).bring is not None:
         return f"methods.{plan.method}.bring"
-    if part.startswith("registry.member") and _rule(law.pack, plan.method).member_insured is not None:
+    if part.startswith("registry.member") and law.pack.method(plan.method).member_insured is not None:
         return f"methods.{plan.method}.member_insured"
     named = law.pack.agencies.get(plan.counter.agency)
     if named and (part.startswith("counter.agency") or (part == "counter.address" and named.address)):
@@ -178,10 +177,6 @@ def _key_of(law: Law, part: str, plan: Plan) -> str:
         if part.startswith(said):
             return key.format(method=plan.method, group=plan.age_group) + part[len(said) :]
     return part
-
-
-def _rule(pack: Pack, method: str) -> MethodRule:
-    return next(rule for name, rule in pack.methods.items() if name == method)
 
 
 def _because(law: Law, part: str, value: object, key: str, why: Words = _NOTHING) -> Because:

@@ -16,10 +16,9 @@ def method_rule(pack: Pack, method: str, id_type: str, born: date | None, day: d
 
     Raises `NotAllowed("method_not_allowed")`, with the `methods` that would fit: by his age too, where `born` is known.
     """
-    rule = next((said for name, said in pack.methods.items() if name == method), None)
-    if rule is None or id_type not in rule.id_types:
+    if method not in pack.methods or id_type not in pack.method(method).id_types:
         raise _not_allowed(pack, id_type, born, day)
-    return rule
+    return pack.method(method)
 
 
 def group_under(pack: Pack, rule: MethodRule, id_type: str, born: date, day: date) -> AgeGroup:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -228,6 +228,14 @@ class Pack(Part):
     help: dict[str, Text]
     reasons: dict[str, Text]
     agencies: dict[Annotated[str, Field(pattern=r"^\d{6}$")], Agency] = Field(default_factory=dict)
+
+    def method(self, name: str) -> MethodRule:
+        """Return the rule of a method. Raises `KeyError` where the pack does not have it."""
+        return self.methods[cast("Method", name)]
+
+    def channel(self, name: str) -> Channel:
+        """Return what is said of a channel. Raises `KeyError` where the pack says nothing of it."""
+        return self.channels.open[cast("ChannelName", name)]
 
     def agency(self, code: str) -> AgencyName:
         """Return what the agency (six digits) is called and where it is; the ordinary where the pack is silent."""

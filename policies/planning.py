@@ -128,13 +128,14 @@ def _check_regions(facts: ApplicationFacts) -> None:
 
 def _check_channel(pack: Pack, facts: ApplicationFacts) -> None:
     """Channels are open by city (F100-F103); `counter` always is, and nobody asks while `channel` is None."""
-    if facts.channel in (None, "counter"):
+    name = facts.channel
+    if name is None or name == "counter":
         return
     city = city_of(facts.holder.insured_region)
-    elsewhere = {"channels": [name for name, said in pack.channels.open.items() if _is_open(pack, said, city)]}
-    channel = next((said for name, said in pack.channels.open.items() if name == facts.channel), None)
-    if channel is None:
+    elsewhere = {"channels": [other for other, said in pack.channels.open.items() if _is_open(pack, said, city)]}
+    if name not in pack.channels.open:
         raise NotAllowed("channel_not_open", "", extra=elsewhere)
+    channel = pack.channel(name)
     if channel.refuses is not None:
         raise NotAllowed(channel.refuses, "/product")
     can = _capability(channel, city)
