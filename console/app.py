@@ -140,7 +140,7 @@ def _refuse(request: Request, fault: Exception) -> Response:
     if visit is None or refused.status >= 500:  # with the database away, no navigation either
         visit = Visit(request, request.app.state.house, request.cookies.get(COOKIE, ""))
     name = "parts/refused.html" if request.headers.get("hx-request") else "error.html"
-    return visit.page(name, refused.status, refused=refused)
+    return visit.page(name, refused=refused)
 
 
 def _signed_out(request: Request) -> Response:

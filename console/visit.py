@@ -24,6 +24,7 @@ from console.forms import Form
 from console.rooms import Shown
 from console.settling import Settling
 from policies.languages import Language
+from policies.refusals import NotAllowed
 from tasks.office import Office
 from workflows.access import sessions
 from workflows.access.principals import Principal
@@ -109,15 +110,18 @@ class Visit:
 
     # -- answers ---------------------------------------------------------------------------------------------
 
-    def page(self, name: str, status: int = 200, **facts: Any) -> Response:
-        """A page, or a part of one that htmx asked for."""
+    def page(
+        self, name: str, status: int = 200, *, refused: Refused | NotAllowed | None = None, **facts: Any
+    ) -> Response:
+        """A page, or a part of one that htmx asked for; a refusal that it shows gives the answer its status."""
         tongue = words.Tongue(self.language, self.house.say)
         around = {
             "visit": self, "at": ROOT, "csrf": sessions.csrf_of(self.token), "t": tongue, "shown": shown,
             "noted": noted, "rooms": self.rooms() if not name.startswith("parts/") else [],
-            "sandbox": self.house.sandbox,
+            "sandbox": self.house.sandbox, "refused": refused,
         }  # fmt: skip
-        return HTMLResponse(self.house.pages.get_template(name).render(around | facts), status)
+        content = self.house.pages.get_template(name).render(around | facts)
+        return HTMLResponse(content, refused.status if refused else status)
 
     def rooms(self) -> list[Shown]:
         """The rooms of the visitor's roles, for the navigation, with how much waits in each."""

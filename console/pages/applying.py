@@ -197,7 +197,7 @@ def _form(visit: Visit, no: Refused | NotAllowed | None = None) -> Response:
     if no is not None and errors is None and no.pointer:
         errors = [{"pointer": no.pointer, "code": no.code}]
     return visit.page(
-        "apply.html", no.status if no else 200, typed=visit.form.filled(), no=no,
+        "apply.html", refused=no, typed=visit.form.filled(),
         errors={one["pointer"]: one["code"] for one in errors or ()}, products=PRODUCTS, methods=METHODS,
         initiators=INITIATORS, relationships=RELATIONSHIPS, id_types=ID_TYPES,
     )  # fmt: skip

@@ -91,7 +91,7 @@ def _page(visit: Visit, binding_id: str, no: Refused | None = None) -> Response:
     notes = reviewing.notes(visit.office.ledger, binding_id) if supervises and not found["party"] else []
     if found["view"]:
         found["view"]["materials"] = reviewing.in_order(found["view"])
-    return visit.page("binding.html", no.status if no else 200, found=found, refused=no, drawing=drawing,
+    return visit.page("binding.html", refused=no, found=found, drawing=drawing,
                       pieces=drawing.pieces(found["stretches"]), choices=choices(visit.office, visit.principal),
                       words={one: reason_words.SUPERVISED[said] for one, said in WORDS.items()
                              if one in found["available_actions"]}, supervises=supervises,

@@ -115,8 +115,8 @@ def ticket_page(visit: Visit, binding_id: str, refused: Refused | None = None, *
     `handed`: to which agency it has just been handed over.
     """
     shown = window.window_case(visit.office.desk, binding_id, visit.actor())
-    return visit.page("ticket.html", refused.status if refused else 200, case=shown, refused=refused,
-                      typed=visit.form.filled(), methods=METHODS, kinds=KINDS, handed=handed,
+    return visit.page("ticket.html", refused=refused, case=shown, typed=visit.form.filled(), methods=METHODS,
+                      kinds=KINDS, handed=handed,
                       names=noted.names(visit.office.ledger, shown["timeline"]))  # fmt: skip
 
 

@@ -31,7 +31,18 @@ PATIENCE = 4.0  # seconds for which the repair of one binding is waited for
 _MOST = 10_000  # ticked bindings
 _FILTER = ("cause", "fingerprint", "states", "deadline", "product", "channel", "region")
 
-Told = Callable[[Ledger, Principal, str], None]
+# What may be said to a repair, without and with a reason; and by one role alone, if not by both.
+_PLAIN: Mapping[str, Callable[[Ledger, Principal, str], None]] = {
+    "apply": orders.apply,
+    "approve": orders.approve,
+    "pause": orders.pause,
+    "resume": orders.resume,
+}
+_REASONED: Mapping[str, Callable[[Ledger, Principal, str, str], None]] = {
+    "withdraw": orders.withdraw,
+    "undo": orders.undo,
+}
+_ONLY = {"apply": "operator", "approve": "supervisor"}
 
 
 @router.get("/repairs")
@@ -64,14 +75,17 @@ def repair(visit: Either, order_id: str, cursor: Behind = None) -> Response:
 @router.post("/repairs/{order_id}/{said}")
 def tell(visit: Either, order_id: str, said: str) -> Response:
     """Apply, approve, withdraw, pause, resume or undo it; what may not be said now is refused by the order itself."""
-    known = _SAID.get(said)
-    if known is None:
+    if said not in _PLAIN and said not in _REASONED:
         raise Refused("not_found", 404)
-    role, word = known
+    role = _ONLY.get(said)
     if role is not None and role not in visit.principal.roles:
         raise Refused("role_required", 403)
+    ledger, caller = visit.office.ledger, visit.principal
     try:
-        word(visit)(visit.office.ledger, visit.principal, order_id)
+        if said in _PLAIN:
+            _PLAIN[said](ledger, caller, order_id)
+        else:
+            _REASONED[said](ledger, caller, order_id, visit.form.needed("reason", REASON))
     except Refused as no:
         if no.status in (403, 404):
             raise
@@ -81,26 +95,6 @@ def tell(visit: Either, order_id: str, said: str) -> Response:
     return visit.go(f"/ops/repairs/{order_id}")
 
 
-def _withdraw(visit: Visit) -> Told:
-    reason = visit.form.needed("reason", REASON)
-    return lambda ledger, caller, order_id: orders.withdraw(ledger, caller, order_id, reason)
-
-
-def _undo(visit: Visit) -> Told:
-    reason = visit.form.needed("reason", REASON)
-    return lambda ledger, caller, order_id: orders.undo(ledger, caller, order_id, reason)
-
-
-_SAID: Mapping[str, tuple[str | None, Callable[[Visit], Told]]] = {
-    "apply": ("operator", lambda _: orders.apply),
-    "approve": ("supervisor", lambda _: orders.approve),
-    "withdraw": (None, _withdraw),
-    "pause": (None, lambda _: orders.pause),
-    "resume": (None, lambda _: orders.resume),
-    "undo": (None, _undo),
-}
-
-
 def _ordered(visit: Visit, wanted: Mapping[str, Any], patience: float, verbs: Iterable[str] = VERBS) -> Response:
     form = visit.form
     try:
@@ -108,7 +102,7 @@ def _ordered(visit: Visit, wanted: Mapping[str, Any], patience: float, verbs: It
         wish = Wish(verb, form.needed("reason", REASON), wanted, _args(form, verb), dry_run=True)
         order_id = orders.make(visit.office.ledger, visit.principal, wish)
     except Refused as no:
-        return visit.page("repair_again.html", no.status, refused=no, typed=form.filled(), verbs=verbs,
+        return visit.page("repair_again.html", refused=no, typed=form.filled(), verbs=verbs,
                           choices=choices(visit.office, visit.principal), ids=form.every("binding_ids"),
                           asked={f"f.{name}": form.raw(f"f.{name}") for name in _FILTER})  # fmt: skip
     if patience:
@@ -141,9 +135,8 @@ def _reach(form: Form) -> dict[str, Any]:
 
 def _page(visit: Visit, order_id: str, cursor: str | None, no: Refused | None = None) -> Response:
     found = _view(visit, order_id, cursor)
-    return visit.page("repair.html", no.status if no else 200, order=found, refused=no,
-                      may=ordering.said_to(found, visit.principal), carried=orders.CARRIED,
-                      names=_names(visit.office.ledger, [found]))  # fmt: skip
+    return visit.page("repair.html", refused=no, order=found, may=ordering.said_to(found, visit.principal),
+                      carried=orders.CARRIED, names=_names(visit.office.ledger, [found]))  # fmt: skip
 
 
 def _view(visit: Visit, order_id: str, cursor: str | None = None) -> dict[str, Any]:

@@ -132,8 +132,8 @@ def case_page(visit: Visit, binding_id: str, refused: Refused | None = None, *, 
     desk, actor = visit.office.desk, visit.actor()
     shown = reviewing.case_page(desk, binding_id, actor, working=not visit.by_itself)
     looking = beside.looking(desk, binding_id, actor)
-    return visit.page("case.html", refused.status if refused else 200, case=shown, looking=looking,
-                      held=shown["holding"], refused=refused, typed=visit.form.filled(), kinds=_kinds(shown),
+    return visit.page("case.html", refused=refused, case=shown, looking=looking,
+                      held=shown["holding"], typed=visit.form.filled(), kinds=_kinds(shown),
                       just=just, canned=canned.texts(shown, visit.language),
                       names=noted.names(desk.ledger, shown["timeline"]))  # fmt: skip
 

@@ -105,7 +105,7 @@ def language(visit: Anybody) -> Response:
 def _form(visit: Visit, refused: Refused | None = None) -> Response:
     wanted = visit.form.raw("next") or visit.request.query_params.get("next", "")
     staff = principals.sandbox_keys()[1] if visit.house.sandbox else []
-    return visit.page("sign_in.html", refused.status if refused else 200, refused=refused, wanted=wanted,
+    return visit.page("sign_in.html", refused=refused, wanted=wanted,
                       login=visit.form.raw("login"), staff=staff)  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def _set_up(visit: Visit, fault: Malformed | None = None) -> Response:
     picture = segno.make_qr(address, error="m").svg_inline(
         scale=5, border=2, svgclass="qr", lineclass=None, omitsize=True
     )
-    return visit.page("set_up.html", 422 if fault else 200, secret=secret, picture=picture, shortest=accounts.SHORTEST,
+    return visit.page("set_up.html", refused=fault, secret=secret, picture=picture, shortest=accounts.SHORTEST,
                       errors=fault.extra["errors"] if fault else [])  # fmt: skip
 
 
