@@ -9,6 +9,8 @@ from workflows import leases
 from workflows.access import scopes
 from workflows.case import Actor
 from workflows.engine import Desk
+from workflows.errors import Refused
+from workflows.views import listing, supervising
 
 LOOKING_SECONDS = 45  # real time: a page says every fifteen seconds that it is open
 
@@ -46,6 +48,17 @@ def note(desk: Desk, binding_id: str, actor: Actor, body: str) -> None:
     with desk.ledger.desk() as conn:
         conn.execute(_NOTE, (new_id("not", now), binding_id, actor.id, body, now))
     leases.keep_alive(desk, binding_id, actor)
+
+
+def look_again(desk: Desk, binding_id: str, actor: Actor, body: str) -> None:
+    """Keep a supervisor's note on a decision that he has looked at again: a second look is another's than who decided.
+
+    Raises `Refused`: 404 `not_found` as `note`, 409 `own_decision`.
+    """
+    desk.seen(binding_id, actor, scopes.staff)
+    if supervising.his_own(listing.timeline(desk.ledger, binding_id, actor), actor.id):
+        raise Refused("own_decision")
+    note(desk, binding_id, actor, body)
 
 
 def forget(conn: Any) -> None:

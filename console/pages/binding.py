@@ -70,18 +70,10 @@ def look(visit: Supervisor, binding_id: str) -> Response:
     """A supervisor has looked again, and says what he has seen: a note like any other, and the mark of a sample."""
     desk, actor = visit.office.desk, visit.actor("supervisor")
     try:
-        body = visit.form.needed("body", NOTE)
-        _decided_by_another(operating.page(desk, binding_id, actor), actor.id)
+        beside.look_again(desk, binding_id, actor, visit.form.needed("body", NOTE))
     except Refused as no:
         return _page(visit, binding_id, tellable(no))
-    beside.note(desk, binding_id, actor, body)
     return visit.go(f"/ops/bindings/{binding_id}#look")
-
-
-def _decided_by_another(found: Mapping[str, Any], staff: str) -> None:
-    """Raises `Refused` 409 `own_decision`: a second look is another's."""
-    if supervising.his_own(found["timeline"], staff):
-        raise Refused("own_decision")
 
 
 def _page(visit: Visit, binding_id: str, no: Refused | None = None) -> Response:
