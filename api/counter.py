@@ -28,7 +28,7 @@ from workflows.errors import Refused
 from workflows.views import worklists
 
 router = APIRouter(tags=["counter"])
-Clerk = Annotated[Call, Depends(asks("counter"))]
+Counter = Annotated[Call, Depends(asks("counter"))]
 
 
 class Verify(Body):
@@ -81,7 +81,7 @@ class Unbind(Body):
     "/v1/counter/tickets", summary="The offline cases of the region, nearest due first", **examples.tells(TicketPage)
 )
 async def tickets(
-    call: Clerk,
+    call: Counter,
     region: RegionAsked = None,
     overdue: bool | None = None,  # noqa: FBT001 - a query parameter
     code: Annotated[str | None, Query(max_length=40, description="the ticket's code, however it was written")] = None,
@@ -95,7 +95,7 @@ async def tickets(
 
 @router.post("/v1/counter/tickets", summary="A whole application taken at the counter", status_code=201,
              **takes(Application, **examples.tells(BindingView, 201, "Submitted")))  # fmt: skip
-async def submit(call: Clerk) -> Response:
+async def submit(call: Counter) -> Response:
     """The view, `channel` `counter`; the clerk uploads and submits its materials as a channel would."""
     key = await call.key(required=True)
     said = await call.said(Application)
@@ -123,7 +123,7 @@ open_doors(router, "/v1/counter/tickets/{binding_id}", "counter", (
     summary="To another agency",
     **takes(HandOver, **examples.tells(BindingView)),
 )
-async def hand_over(call: Clerk, binding_id: str) -> Response:
+async def hand_over(call: Counter, binding_id: str) -> Response:
     """The ticket and its code stay, and so does its due time; 409 `agency_unserved` where nobody would find it.
 
     409 `agency_unchanged` where that agency has it already.
@@ -140,7 +140,7 @@ async def hand_over(call: Clerk, binding_id: str) -> Response:
     summary="End a binding at the window",
     **takes(Unbind, **examples.tells(BindingView)),
 )
-async def unbind(call: Clerk, binding_id: str) -> Response:
+async def unbind(call: Counter, binding_id: str) -> Response:
     """Asked for and confirmed at once: the clerk has seen who he is. Ends also what a clerk began and did not end."""
     command = await call.prepare("request_unbind", binding_id, Unbind, _unbinding)
     await call.look(binding_id, scopes.at_counter)

@@ -152,6 +152,6 @@ async def _lease(call: Call, binding_id: str, change: Any) -> Response:
     def work(_: Idempotency | None) -> Reply:
         call.seen(binding_id)
         case, now = change(call.office.desk, binding_id, actor)
-        return Reply(200, dumps(worklists.held(case, actor, now)), {"ETag": f'"{case.version}"'})
+        return Reply(200, dumps(worklists.with_lease(case, actor, now)), {"ETag": f'"{case.version}"'})
 
     return await call.freely(work, await call.key())

@@ -46,9 +46,9 @@ def export(
 ) -> None:
     """Write down all that is held of one person, whose number is asked for."""
     with _about_somebody(key) as (desk, caller, persons), places.new_file(target) as file:
-        held = rights.held(desk, caller, persons, purpose)
-        file.write(public.dumps(held))
-    say(f"{target} holds what is kept of him in {len(held['bindings'])} bindings")
+        told = rights.copy_of(desk, caller, persons, purpose)
+        file.write(public.dumps(told))
+    say(f"{target} holds what is kept of him in {len(told['bindings'])} bindings")
 
 
 @app.command("erase")

@@ -23,7 +23,7 @@ from workflows.errors import Malformed, Refused
 from workflows.views import advice
 
 router = APIRouter(prefix="/counter/new")
-Clerk = Annotated[Visit, Depends(asks("counter"))]
+Counter = Annotated[Visit, Depends(asks("counter"))]
 PRODUCTS, METHODS, INITIATORS = get_args(Product), get_args(Method), get_args(Initiator)
 RELATIONSHIPS, ID_TYPES = get_args(Relationship), get_args(IdType)
 _NAME, _NUMBER = 100, 40  # characters
@@ -31,13 +31,13 @@ _Read = TypeVar("_Read")
 
 
 @router.get("")
-def begin(visit: Clerk) -> Response:
+def begin(visit: Counter) -> Response:
     """The form."""
     return _form(visit)
 
 
 @router.post("")
-def outlined(visit: Clerk) -> Response:
+def outlined(visit: Counter) -> Response:
     """What goes with it: the notices to be read out and accepted, the materials to be scanned."""
     try:
         reading = _Reading()
@@ -54,20 +54,20 @@ def outlined(visit: Clerk) -> Response:
 
 
 @router.post("/change")
-def change(visit: Clerk) -> Response:
+def change(visit: Counter) -> Response:
     """The form again, with all that was filled in, for whoever has seen a mistake in it."""
     return _form(visit)
 
 
 @router.post("/language")
-def spoken(visit: Clerk) -> Response:
+def spoken(visit: Counter) -> Response:
     """The form in the other language, with what is half filled in."""
     visit.spoken = to = visit.form.one_of("to", ("zh", "en"))
     return visit.speak(_form(visit), to)
 
 
 @router.post("/submit")
-def submit(visit: Clerk) -> Response:
+def submit(visit: Counter) -> Response:
     """Submit what was accepted; sent twice, it is one application."""
     form, office = visit.form, visit.office
     try:

@@ -29,7 +29,7 @@ from workflows.views.worklists import Wanted
 router = APIRouter(prefix="/counter")
 Handed = Annotated[str, Query(pattern="^([0-9]{6})?$")]
 _clerk = asks("counter")
-Clerk = Annotated[Visit, Depends(_clerk)]
+Counter = Annotated[Visit, Depends(_clerk)]
 METHODS = ("document_reader", "compared_by_eye", "home_visit", "video_call")
 KINDS = get_args(Kind)
 _CODE = 8  # signs of a ticket's code
@@ -49,7 +49,7 @@ Scanned = Annotated[tuple[Visit, Refused | None], Depends(_scanned)]
 
 
 @router.get("")
-def tickets(visit: Clerk, cursor: Behind = None, handed: Handed = "") -> Response:
+def tickets(visit: Counter, cursor: Behind = None, handed: Handed = "") -> Response:
     """The open tickets of the clerk's agencies, nearest due first."""
     desk = visit.office.desk
     page = worklists.tickets(desk, visit.actor(), Wanted(cursor=cursor))
@@ -58,7 +58,7 @@ def tickets(visit: Clerk, cursor: Behind = None, handed: Handed = "") -> Respons
 
 
 @router.post("/find")
-def find(visit: Clerk) -> Response:
+def find(visit: Counter) -> Response:
     """What somebody at the window has in his hand: a ticket's code, the number on a slip, or his ID document.
 
     Posted, as a number is in no address; a search by number is logged.
@@ -83,7 +83,7 @@ def find(visit: Clerk) -> Response:
 
 
 @router.get("/find")
-def found(visit: Clerk, found: Annotated[str, Query(max_length=finding.MOST)] = "") -> Response:
+def found(visit: Counter, found: Annotated[str, Query(max_length=finding.MOST)] = "") -> Response:
     """What it led to, where that was not one case."""
     if not found:
         return visit.go("/counter")
@@ -104,7 +104,7 @@ def _served(visit: Visit, binding_id: str) -> bool:
 
 
 @router.get("/{binding_id}")
-def ticket(visit: Clerk, binding_id: str, handed: Handed = "") -> Response:
+def ticket(visit: Counter, binding_id: str, handed: Handed = "") -> Response:
     """One case at the window."""
     return ticket_page(visit, binding_id, handed=handed)
 
@@ -121,7 +121,7 @@ def ticket_page(visit: Visit, binding_id: str, refused: Refused | None = None, *
 
 
 @router.get("/{binding_id}/slip")
-def slip(visit: Clerk, binding_id: str) -> Response:
+def slip(visit: Counter, binding_id: str) -> Response:
     """What the family takes home: the code, large, and what to bring."""
     shown = window.window_case(visit.office.desk, binding_id, visit.actor())
     code = (shown["counter_ticket"] or {}).get("code") or shown["id"]
@@ -130,7 +130,7 @@ def slip(visit: Clerk, binding_id: str) -> Response:
 
 
 @router.post("/{binding_id}/verify")
-def verify(visit: Clerk, binding_id: str) -> Response:
+def verify(visit: Counter, binding_id: str) -> Response:
     """They are who they say."""
 
     def facts() -> dict[str, Any]:
@@ -143,14 +143,14 @@ def verify(visit: Clerk, binding_id: str) -> Response:
 
 
 @router.post("/{binding_id}/refuse")
-def refuse(visit: Clerk, binding_id: str) -> Response:
+def refuse(visit: Counter, binding_id: str) -> Response:
     """Not here, for a reason of the plan's list."""
     return _say(visit, binding_id, "counter_refused", lambda: _without_gaps(
         {"reason": visit.form.needed("reason", 200), "note": _note(visit)}))  # fmt: skip
 
 
 @router.post("/{binding_id}/hand-over")
-def hand_over(visit: Clerk, binding_id: str) -> Response:
+def hand_over(visit: Counter, binding_id: str) -> Response:
     """To another agency; code and due time stay."""
 
     def facts() -> dict[str, Any]:
@@ -164,7 +164,7 @@ def hand_over(visit: Clerk, binding_id: str) -> Response:
 
 
 @router.post("/{binding_id}/withdraw")
-def withdraw(visit: Clerk, binding_id: str) -> Response:
+def withdraw(visit: Counter, binding_id: str) -> Response:
     """At the family's wish; it ends the application, so that a second thought is asked."""
 
     def facts() -> dict[str, Any]:
@@ -175,7 +175,7 @@ def withdraw(visit: Clerk, binding_id: str) -> Response:
 
 
 @router.post("/{binding_id}/hand-in")
-def hand_in(visit: Clerk, binding_id: str) -> Response:
+def hand_in(visit: Counter, binding_id: str) -> Response:
     """Everything that the plan asks for is scanned."""
     return _say(visit, binding_id, "submit_materials", dict)
 
@@ -196,7 +196,7 @@ def upload(sent: Scanned, binding_id: str) -> Response:
 
 
 @router.post("/{binding_id}/reveal")
-def reveal(visit: Clerk, binding_id: str) -> Response:
+def reveal(visit: Counter, binding_id: str) -> Response:
     """A name or number in clear, to be compared with the document on the desk; logged."""
     return revealed(visit, binding_id)
 

@@ -131,7 +131,7 @@ def test_the_day_of_a_birthday_and_a_mother_are_nobodys_either(office: Office) -
 
 def test_who_was_looked_for_is_told_no_longer_than_that(office: Office) -> None:
     person = people(office, life.to_state(office, "active", seed=5))["member"]
-    rights.held(office.desk, SUPERVISOR, [person], "信访 12 号")
+    rights.copy_of(office.desk, SUPERVISOR, [person], "信访 12 号")
     assert "access_log" in named_in(office, [person])
     life.skip(office, **YEARS)
     keep_up(office)
@@ -183,7 +183,7 @@ def test_nobody_erases_himself_out_of_a_limit(office: Office) -> None:
     assert named_in(office, [person]) == {"access_log"}  # for three years: who did what with his data
 
 
-@pytest.mark.parametrize("verb", [rights.held, rights.erase, rights.hold, rights.release])
+@pytest.mark.parametrize("verb", [rights.copy_of, rights.erase, rights.hold, rights.release])
 def test_only_a_supervisor_of_the_whole_country_and_not_for_himself(office: Office, verb: Any) -> None:
     binding_id = life.to_state(office, "withdrawn", seed=9)
     person = people(office, binding_id)["member"]
@@ -201,7 +201,7 @@ def test_what_is_held_of_him_is_told(office: Office) -> None:
     binding_id = ended(office, seed=10)
     case = life.look(office, binding_id)
     person = people(office, binding_id)["member"]
-    told = rights.held(office.desk, SUPERVISOR, [person], "查阅申请 5")
+    told = rights.copy_of(office.desk, SUPERVISOR, [person], "查阅申请 5")
     (one,) = told["bindings"]
     assert one["member"] == {name: case.application.parties["member"][name] for name in one["member"]}
     assert one["member"]["id_number"] == life.number(case.application.created_at.date().replace(1958, 3, 7), 10)
@@ -370,7 +370,7 @@ def test_nobody_reaches_his_own_case_through_the_other_party(office: Office) -> 
     he, member = replace(SUPERVISOR, id="stf_own", person=parties["holder"]), [parties["member"]]
     assert rights.hold(office.desk, he, member, "court") == sorted([own, other])  # to keep it harms nobody
     assert rights.release(office.desk, he, member, "mine") == [other]
-    assert [one["id"] for one in rights.held(office.desk, he, member, "x")["bindings"]] == [other]
+    assert [one["id"] for one in rights.copy_of(office.desk, he, member, "x")["bindings"]] == [other]
     assert rights.erase(office.desk, he, member, "x")[own] == "own_case"
     assert rights.release(office.desk, SUPERVISOR, member, "over") == [own]
 

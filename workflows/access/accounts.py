@@ -56,7 +56,7 @@ where principal = %(principal)s and password_hash = %(verified)s and (%(step)s =
 _ADD = """
 insert into staff_accounts (principal, login, password_hash, created_at) values (%s, %s, %s, clock_timestamp())
 """
-_HOLD = "select from staff_accounts where principal = %s for update"
+_LOCK = "select from staff_accounts where principal = %s for update"
 _SET_UP = """
 update staff_accounts set password_hash = %s, totp = %s, totp_step = %s where principal = %s and totp is null
 """
@@ -195,7 +195,7 @@ def set_up(ledger: Ledger, keys: Keyring, session: Session, password: str, code:
     principal = session.principal.id
     kept = (_hashed(password), keys.seal(secret.encode(), _context(principal)), step, principal)
     with ledger.transaction() as conn:
-        conn.execute(_HOLD, (principal,))  # a reset is through, and has ended this session, or waits until we are
+        conn.execute(_LOCK, (principal,))  # a reset is through, and has ended this session, or waits until we are
         if not sessions.pending(conn, session) or conn.execute(_SET_UP, kept).rowcount == 0:
             raise Refused("not_found", 404)
         sessions.end_all(conn, principal)

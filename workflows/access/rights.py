@@ -26,14 +26,14 @@ select binding_id from applications where holder = any(%(persons)s)
 union select binding_id from applications where member = any(%(persons)s) order by 1
 """
 _PLACES = "select binding_id, taken_at from month_seats where binding_id = any(%s) and taken_at is not null"
-_HELD_BACK = "select binding_id, reason, placed_at from legal_holds where binding_id = any(%s)"
+_UNDER_HOLD = "select binding_id, reason, placed_at from legal_holds where binding_id = any(%s)"
 _HOLD = """
 insert into legal_holds (binding_id, person, reason, placed_by, placed_at)
 select a.binding_id, p.key, %(reason)s, %(by)s, kinbind_now()
 from applications a join unnest(%(persons)s::text[]) as p(key) on p.key in (a.holder, a.member)
 where a.binding_id = any(%(ids)s) on conflict do nothing
 """
-_HELD = "select distinct binding_id from legal_holds where person = any(%s) order by 1"
+_HOLDS_OF = "select distinct binding_id from legal_holds where person = any(%s) order by 1"
 # What is held for the other party stays. A member may have had another number when he was held.
 _RELEASE = """
 delete from legal_holds
@@ -63,7 +63,7 @@ _FIELDS = ("name", "id_type", "id_number", "insured_region", "birth_date")
 _AS_THE_FAMILY = Actor("channel", "")  # who sat at a desk is a person, too: the family learns which desk it was
 
 
-def held(desk: Desk, by: Principal, persons: Sequence[str], purpose: str) -> dict[str, Any]:
+def copy_of(desk: Desk, by: Principal, persons: Sequence[str], purpose: str) -> dict[str, Any]:
     """All that is held of whoever these blind indexes mean: `{bindings, channels, looks}`, times in UTC.
 
     His own part of each binding in clear, the other party masked as he sees it anyway; no document's content. `looks`:
@@ -97,7 +97,7 @@ def erase(desk: Desk, by: Principal, persons: Sequence[str], purpose: str) -> di
     with desk.ledger.transaction() as conn:
         noting.note(conn, by.id, "person_erased", persons=persons, purpose=purpose)
         conn.execute(erasing.LOCK, (ids,))  # whoever comes second sees what the first has done
-        under_hold = {row[0] for row in conn.execute(_HELD_BACK, (ids,))}
+        under_hold = {row[0] for row in conn.execute(_UNDER_HOLD, (ids,))}
         places = conn.execute(_PLACES, (ids,)).fetchall()
         counting = {case.id for case, now in cases for one, taken_at in places
                     if one == case.id and limits.still_counts(case, desk.book, taken_at, now)}  # fmt: skip
@@ -120,7 +120,7 @@ def hold(desk: Desk, by: Principal, persons: Sequence[str], reason: str) -> list
         ids = _bindings(conn, persons)
         conn.execute(erasing.LOCK, (ids,))  # whoever comes second sees what the first has done
         conn.execute(_HOLD, {"ids": ids, "persons": list(persons), "reason": reason, "by": by.id})
-        return [row[0] for row in conn.execute(_HELD, (list(persons),))]  # without what was erased just before
+        return [row[0] for row in conn.execute(_HOLDS_OF, (list(persons),))]  # without what was erased just before
 
 
 def release(desk: Desk, by: Principal, persons: Sequence[str], reason: str) -> list[str]:
@@ -138,7 +138,7 @@ def release(desk: Desk, by: Principal, persons: Sequence[str], reason: str) -> l
         noting.note(conn, by.id, "hold_lifted", persons=persons, purpose=reason)
         told = {"persons": list(persons), "ids": ids, "own": list(own)}
         freed = {row[0] for row in conn.execute(_RELEASE, told)}
-        lifted = sorted(freed - {row[0] for row in conn.execute(_HELD_BACK, (list(freed),))})
+        lifted = sorted(freed - {row[0] for row in conn.execute(_UNDER_HOLD, (list(freed),))})
         overdue = conn.execute(_OVERDUE, (lifted, list(FINAL), erasing.YEARS_KEPT)).fetchall()
         erasing.erase(conn, desk.keys, {row[0]: erasing.ROLES for row in overdue})
         conn.execute(_TAKEN_BACK, (erasing.DOCUMENTS_KEPT, lifted, list(FINAL), erasing.DOCUMENTS_KEPT))

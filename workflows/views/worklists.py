@@ -87,7 +87,7 @@ def review_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
 def review_details(desk: Desk, case: Case, actor: Actor, now: datetime) -> dict[str, Any]:
     """The same of a case that has been read, by one who may see it."""
     review = case.plan.review
-    return held(case, actor, now) | {
+    return with_lease(case, actor, now) | {
         "relationship_code": to_gbt4761(case.application.relationship),
         "reasons": {"reject": review.reject_reasons, "return": review.return_reasons},
         "timeline": listing.timeline(desk.ledger, case.id, actor, party=case.is_party(actor.person)),
@@ -96,7 +96,7 @@ def review_details(desk: Desk, case: Case, actor: Actor, now: datetime) -> dict[
     }
 
 
-def held(case: Case, actor: Actor, now: datetime) -> dict[str, Any]:
+def with_lease(case: Case, actor: Actor, now: datetime) -> dict[str, Any]:
     """The view for a reviewer with the lease, and what he may do about it among his actions."""
     view, lease = public.binding_view(case, actor, now), leases.lease_view(case, actor, now)
     if case.state == AGENCY_REVIEW and (lease is None or lease["mine"]) and not case.is_party(actor.person):
