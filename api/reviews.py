@@ -139,8 +139,8 @@ async def _as_whom(call: Call, binding_id: str) -> None:
     if len(call.roles) == 1:
         return
     case, now = await call.look(binding_id, scopes.staff)
-    notice, lease, caller = case.progress.notice, case.lease, call.caller.id
-    his_own = notice is None or notice.by == f"reviewer:{caller}" or (lease and lease.holder(now) == caller)
+    told, lease, caller = case.progress.faults_told, case.lease, call.caller.id
+    his_own = told is None or told.by == f"reviewer:{caller}" or (lease and lease.holder(now) == caller)
     call.roles = ("reviewer",) if his_own else ("supervisor",)
 
 

@@ -23,7 +23,7 @@ _REPAIR = re.compile(
     r"(?:, applied by (?P<applied>[^\s,:]+))?(?:, approved by (?P<approved>[^\s,:]+))?: (?P<why>.*)",
     re.DOTALL,
 )
-_HANDS = ("asked", "applied", "approved")
+_DONE = ("asked", "applied", "approved")
 
 
 def names(ledger: Ledger, lines: Iterable[Mapping[str, Any]]) -> Names:
@@ -32,7 +32,7 @@ def names(ledger: Ledger, lines: Iterable[Mapping[str, Any]]) -> Names:
     ids = {line["actor"].partition(":")[2] for line in told}
     for line in told:
         if said := _REPAIR.fullmatch(line.get("note") or ""):
-            ids |= {said[hand] for hand in _HANDS if said[hand]}
+            ids |= {said[done] for done in _DONE if said[done]}
     return reviewing.staff_names(ledger, ids - {""})
 
 
@@ -42,8 +42,8 @@ def note(t: Tongue, text: str, named: Names) -> str:
     if said is None:
         return text
     what = t("order_undo") if said["verb"] == "undone" else t.of("verb", said["verb"])
-    hands = [t(f"{hand}_by", who=named.get(said[hand], said[hand])) for hand in _HANDS if said[hand]]
-    return t("note_repair", id=said["id"], what=what, who=t("comma").join(hands), why=said["why"])
+    people = [t(f"{done}_by", who=named.get(said[done], said[done])) for done in _DONE if said[done]]
+    return t("note_repair", id=said["id"], what=what, who=t("comma").join(people), why=said["why"])
 
 
 def summary(t: Tongue, text: str) -> str:

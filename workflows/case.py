@@ -69,20 +69,21 @@ class Correction(msgspec.Struct, omit_defaults=True):
     note: str | None = None
 
 
-class Notice(msgspec.Struct, omit_defaults=True):
-    """The last notice of faults, kept after they were mended: what it named, and who gave it."""
+class FaultsTold(msgspec.Struct, omit_defaults=True):
+    """What the last return told of, kept after it was mended: the faults that it named, and who returned the case."""
 
     by: str  # the actor, as in the history
     faults: list[tuple[str, str]]  # kind and reason
     renewed: list[str] = []  # kinds of documents that came in since
-    person: str | None = None  # who gave it, by the blind index of his own number: two keys may be one man's
+    person: str | None = None  # who returned it, by the blind index of his own number: two keys may be one man's
 
 
 class Objection(msgspec.Struct, omit_defaults=True):
     """What the registries have against an application, until they say yes; and which clerks hold otherwise (0026)."""
 
     reason: str
-    hands: list[tuple[str, str | None]] = []  # the key of each, and the blind index of his own number
+    # The key of each clerk, and the blind index of his own number.
+    vouched: list[tuple[str, str | None]] = msgspec.field(name="hands", default_factory=list)
 
 
 class Offline(msgspec.Struct, omit_defaults=True):
@@ -134,7 +135,7 @@ class Progress(msgspec.Struct, omit_defaults=True, kw_only=True):
     review: Review | None = None
     review_agency: str | None = None  # where an operator has sent the review; None: where the plan says
     correction: Correction | None = None
-    notice: Notice | None = None
+    faults_told: FaultsTold | None = msgspec.field(name="notice", default=None)
     offline: Offline | None = None
     reason: str | None = None
     active_since: datetime | None = None
@@ -222,8 +223,8 @@ class Case(msgspec.Struct):
 
     def vouched_by(self, actor: Actor) -> bool:
         """Whether he has held, at a counter, against what a registry says; under whichever key that names him."""
-        hands = self.progress.objection.hands if self.progress.objection else ()
-        return any(who == actor.id or (person is not None and person == actor.person) for who, person in hands)
+        clerks = self.progress.objection.vouched if self.progress.objection else ()
+        return any(who == actor.id or (person is not None and person == actor.person) for who, person in clerks)
 
     @property
     def taken_at_counter(self) -> bool:

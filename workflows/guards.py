@@ -13,7 +13,7 @@ from policies.ages import age_on
 from policies.calendar import next_midnight, shanghai_day
 from policies.eligibility import REGISTRY_REASONS
 from policies.planning import ADULT_AT_LAW
-from workflows.case import INSURANCE, Case, Cursor, Notice
+from workflows.case import INSURANCE, Case, Cursor, FaultsTold
 from workflows.deadlines import DEADLINES_BY_NAME, confirming, due
 from workflows.errors import Malformed, Refused, out_of_turn
 from workflows.facing import may_start_face, readable, too_young
@@ -98,22 +98,22 @@ def _does_without(case: Case, any_of: Sequence[Sequence[str]], kind: str) -> boo
 
 
 def faults_told_at_once(cursor: Cursor) -> None:
-    """A notice names all faults: one that was there to be seen at the last takes a supervisor's word.
+    """A return must name all faults at once: what could have been seen at the last one needs a supervisor's word.
 
-    Seen is what no document has come in for since; what that notice named already is no new fault.
+    A fault could have been seen if no new document of its kind has come in since; what was named then does not count.
     """
-    notice = cursor.progress.notice
-    if notice is None:
+    told = cursor.progress.faults_told
+    if told is None:
         return
-    late = [item for item in cursor.facts["items"] if _overlooked(notice, item)]
+    late = [item for item in cursor.facts["items"] if _overlooked(told, item)]
     if late:
         raise Refused("supervisor_required", overlooked=late)
 
 
-def _overlooked(notice: Notice, item: dict[str, str]) -> bool:
+def _overlooked(told: FaultsTold, item: dict[str, str]) -> bool:
     # of papers that no kind of ours names, only the note says which
-    came_in = bool(notice.renewed) if item["kind"] == "other" else item["kind"] in notice.renewed
-    return not came_in and (item["kind"], item["reason"]) not in notice.faults
+    came_in = bool(told.renewed) if item["kind"] == "other" else item["kind"] in told.renewed
+    return not came_in and (item["kind"], item["reason"]) not in told.faults
 
 
 def agency_serves(cursor: Cursor) -> None:
@@ -126,11 +126,11 @@ def agency_serves(cursor: Cursor) -> None:
 
 def second_look(cursor: Cursor) -> None:
     """A supervisor returns only what was returned before, and not by himself as the reviewer, under whichever key."""
-    notice, actor = cursor.progress.notice, cursor.actor
-    if notice is None:
+    told, actor = cursor.progress.faults_told, cursor.actor
+    if told is None:
         raise out_of_turn()
-    same = notice.by == f"reviewer:{actor.id}" or (actor.person is not None and notice.person == actor.person)
-    if same and notice.by.startswith("reviewer:"):  # what he returned as a supervisor was a second look already
+    same = told.by == f"reviewer:{actor.id}" or (actor.person is not None and told.person == actor.person)
+    if same and told.by.startswith("reviewer:"):  # what he returned as a supervisor was a second look already
         raise Refused("supervisor_required")
 
 

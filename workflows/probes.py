@@ -94,7 +94,7 @@ def situation(case: Case) -> tuple[object, ...]:
         how_far = (progress.registry_answered, progress.record_confirmed, progress.counter_decided, progress.grown,
                    progress.objection is not None)  # fmt: skip
         begun = case.next_subject in progress.windows
-        told_before = state == AGENCY_REVIEW and progress.notice is not None  # then a supervisor may return it
+        told_before = state == AGENCY_REVIEW and progress.faults_told is not None  # then a supervisor may return it
         return (*drawn, *how_far, case.open_step, case.next_subject, begun, progress.offline is None, told_before)
     unbinding = progress.unbinding and (progress.unbinding.by, progress.unbinding.method)
     reverify = progress.reverify_since is not None

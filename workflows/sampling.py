@@ -12,7 +12,7 @@ def automatic(case: Case) -> bool:
 
     Not against a registry's word (0026), nor once a person has returned it: people decide what people have begun.
     """
-    untouched = case.progress.objection is None and case.progress.notice is None
+    untouched = case.progress.objection is None and case.progress.faults_told is None
     return case.plan.review.mode == "auto_then_sample" and untouched
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from models.ids import short_code
 from policies.calendar import shanghai_day
-from workflows.case import SUSPENDED, Correction, Cursor, Notice, Objection, Offline, Review
+from workflows.case import SUSPENDED, Correction, Cursor, FaultsTold, Objection, Offline, Review
 from workflows.deadlines import due
 from workflows.facing import faces_open, has_grown
 
@@ -27,11 +27,11 @@ def hand_in(cursor: Cursor) -> None:
 
 
 def renew(cursor: Cursor) -> None:
-    """Of which kinds documents have come in since the last notice of faults, a clerk's scans too."""
-    notice = cursor.progress.notice
-    if notice is not None:
-        came = sorted({*notice.renewed, *cursor.case.added_since})
-        cursor.progress.notice = msgspec.structs.replace(notice, renewed=came)
+    """Note of which kinds documents have come in since faults were last told, a clerk's scans too."""
+    told = cursor.progress.faults_told
+    if told is not None:
+        came = sorted({*told.renewed, *cursor.case.added_since})
+        cursor.progress.faults_told = msgspec.structs.replace(told, renewed=came)
 
 
 def take_registry_answer(cursor: Cursor) -> None:
@@ -73,7 +73,7 @@ def go_offline(cursor: Cursor) -> None:
 def object_to(cursor: Cursor) -> None:
     """The registries say no: at a counter a person looks into it, and what was approved before is no more (0026)."""
     before = cursor.progress.objection
-    cursor.progress.objection = Objection(cursor.facts["reason"], before.hands if before else [])
+    cursor.progress.objection = Objection(cursor.facts["reason"], before.vouched if before else [])
     cursor.progress.reviewed = False
     if cursor.case.taken_at_counter:
         go_offline(cursor)
@@ -111,7 +111,7 @@ def decide_at_counter(cursor: Cursor) -> None:
     if not progress.registry_answered:
         progress.registry_by_hand = True
         if (said := progress.objection) is not None:
-            progress.objection = Objection(said.reason, [*said.hands, (cursor.actor.id, cursor.actor.person)])
+            progress.objection = Objection(said.reason, [*said.vouched, (cursor.actor.id, cursor.actor.person)])
     progress.registry_answered = True
     progress.record_confirmed = True
     progress.offline = None
@@ -172,7 +172,7 @@ def return_for_correction(cursor: Cursor) -> None:
     facts = cursor.facts
     cursor.progress.correction = Correction(facts["reason"], list(facts["items"]), facts.get("note"))
     faults = [(item["kind"], item["reason"]) for item in facts["items"]]
-    cursor.progress.notice = Notice(str(cursor.actor), faults, person=cursor.actor.person)
+    cursor.progress.faults_told = FaultsTold(str(cursor.actor), faults, person=cursor.actor.person)
 
 
 def take_reason(cursor: Cursor) -> None:

@@ -95,7 +95,7 @@ class Row:
     id: str
     state: str
     verb: Verb
-    hands: tuple[tuple[str, str | None], ...]  # who asked and who applied: principal and person
+    ordered_by: tuple[tuple[str, str | None], ...]  # who asked and who applied: principal and person
     paused: bool
 
 
@@ -201,18 +201,18 @@ def approve(ledger: Ledger, supervisor: Principal, order_id: str) -> None:
         row = _locked(conn, order_id, supervisor)
         if row.state != "awaiting_approval":
             raise _not_now(row)
-        _another(supervisor, row.hands)
+        _another(supervisor, row.ordered_by)
         conn.execute(_APPROVE, (supervisor.id, supervisor.person, order_id))
 
 
-def _another(caller: Principal, hands: Iterable[tuple[str, str | None]]) -> None:
+def _another(caller: Principal, others: Iterable[tuple[str, str | None]]) -> None:
     """Somebody else than all of these, by key and by person. Raises `Refused` 409 `second_person_required`.
 
     Keys that name no person may be one man's: only those of the sandbox, which open nothing elsewhere, pass for two.
     """
-    if any(who == caller.id or (person is not None and person == caller.person) for who, person in hands):
+    if any(who == caller.id or (person is not None and person == caller.person) for who, person in others):
         raise Refused("second_person_required")
-    everybody = ((caller.id, caller.person), *hands)
+    everybody = ((caller.id, caller.person), *others)
     if nameless := [who for who, person in everybody if person is None and not who.startswith(principals.SANDBOX)]:
         raise Refused("second_person_required", 409, without_person=sorted(set(nameless)))
 
@@ -308,8 +308,8 @@ def _locked(conn: Connection[Any], order_id: str, caller: Principal) -> Row:
     if found is None or not covers(caller, reach(found["regions"], found["filter"] or {})):
         raise not_found()
     both = (found["asked_by"], found["asked_person"]), (found["applied_by"], found["applied_person"])
-    hands = tuple((who, person) for who, person in both if who is not None)
-    return Row(order_id, found["state"], VERBS[found["verb"]], hands, found["paused"])
+    ordered_by = tuple((who, person) for who, person in both if who is not None)
+    return Row(order_id, found["state"], VERBS[found["verb"]], ordered_by, found["paused"])
 
 
 def _not_now(row: Row) -> Refused:

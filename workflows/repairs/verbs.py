@@ -199,8 +199,8 @@ def operator(order: Order) -> Actor:
 
 def own_case(order: Order, case: Case) -> None:
     """Nobody who asked, applied, approved or undoes is a party of the case. Raises `Refused` 409 `own_case`."""
-    hands = (order.asked_person, order.applied_person, order.approved_person, order.undone_person)
-    if any(case.is_party(person) for person in hands):
+    people = (order.asked_person, order.applied_person, order.approved_person, order.undone_person)
+    if any(case.is_party(person) for person in people):
         raise Refused("own_case")
 
 
