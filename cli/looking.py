@@ -22,9 +22,9 @@ def explain(binding_id: BindingId) -> None:
     """Where a binding is, whom it is waiting on, until when, and what happens then."""
     with places.desk() as desk:
         case, now = places.look(desk, binding_id)
-        sentence = explain_case(case, now, desk.book)
-    say(sentence.zh)
-    say(sentence.en)
+        zh, en = explain_case(case, now, desk.book)
+    say(zh)
+    say(en)
 
 
 def show(binding_id: BindingId) -> None:

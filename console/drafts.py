@@ -19,7 +19,7 @@ def message(visit: Visit, binding_id: str, items: Sequence[Mapping[str, str]]) -
     """What the applicant would be told of these `{kind, reason, note?}`."""
     desk, actor = visit.office.desk, visit.actor()
     case, _ = desk.seen(binding_id, actor, scopes.reviews)
-    meant = {item["reason"]: reason_words.say(item["reason"], case.plan, desk.book).zh for item in items}
+    meant = {item["reason"]: reason_words.say(item["reason"], case.plan, desk.book)[0] for item in items}
     facts = reviewing.brief(case) | {"correction_days": case.plan.deadlines["returned_to_corrected"].working_days}
     return canned.message(facts, items, meant)
 

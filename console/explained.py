@@ -36,8 +36,7 @@ def part(t: Tongue, pack: Pack, name: str) -> str:
     if above == "deadlines":
         return t.of("deadline", last)
     if above == "notices" and last in pack.notices:
-        title = pack.notices[last].title
-        return t.pair((title.zh, title.en))
+        return t.pair(pack.notices[last].title.words)
     if above == "materials" and last in pack.papers:
         return pack.papers[last].label
     if name.startswith("limits.per_relation."):
@@ -83,7 +82,7 @@ def _word(t: Tongue, pack: Pack, name: str, code: str) -> str:
         return shown.place(code)
     if name.endswith("_reasons"):
         text = pack.reasons.get(code)
-        return t.pair((text.zh, text.en)) if text else t.reason(code)
+        return t.pair(text.words) if text else t.reason(code)
     return t.said(VALUES[code]) if code in VALUES else code
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from policies.languages import Words
 from policies.plan import AgeRule, Limits, LimitScope, Span
 from policies.relations import RELATIONSHIPS
 from policies.words import Feb29, ReachedOn
@@ -45,6 +46,11 @@ class Text(Part):
 
     zh: Annotated[str, AfterValidator(lambda text: _FOLDED.sub("", text))]
     en: str
+
+    @property
+    def words(self) -> Words:
+        """The same as it is said everywhere else."""
+        return self.zh, self.en
 
 
 class Term(Part):

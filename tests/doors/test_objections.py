@@ -97,7 +97,7 @@ def test_the_clerk_may_hold_with_the_registry(counter: httpx.Client, office: Off
     binding_id = handed_in(counter, office, body)
     done = counter.post(f"{TICKETS}/{binding_id}/refuse", json={"reason": "holder_credential_inactive"}).json()
     assert (done["state"], done["reason"]) == (REJECTED, "holder_credential_inactive")
-    assert "重新申请" not in explaining.explain(*office.desk.look(binding_id), office.desk.book).zh
+    assert "重新申请" not in explaining.explain(*office.desk.look(binding_id), office.desk.book)[0]
 
 
 def test_who_vouched_at_the_counter_does_not_approve_it(staff: Any, as_: Caller, office: Office) -> None:
@@ -169,8 +169,8 @@ def test_whom_an_automaton_refused_is_told_where_a_person_is(office: Office) -> 
     assert case.state == REJECTED
     assert of_registries(case, office) == ("registries_refused", "watch")
     told = explaining.explain(case, now, office.desk.book, to_family=True)
-    assert f"到{case.plan.counter.agency_name}窗口重新申请" in told.zh
-    assert f"at the counter ({case.plan.counter.agency_name})" in told.en
+    assert f"到{case.plan.counter.agency_name}窗口重新申请" in told[0]
+    assert f"at the counter ({case.plan.counter.agency_name})" in told[1]
 
 
 def test_so_is_who_was_at_a_counter_for_something_else_before(office: Office) -> None:
@@ -181,14 +181,14 @@ def test_so_is_who_was_at_a_counter_for_something_else_before(office: Office) ->
     life.say(office, "submit_materials", binding_id)
     life.say(office, "registry_refused", binding_id, SYSTEM, reason="name_id_mismatch")
     told = explaining.explain(*office.desk.look(binding_id), office.desk.book, to_family=True)
-    assert "窗口重新申请" in told.zh
+    assert "窗口重新申请" in told[0]
 
 
 def test_whom_a_person_refused_is_not_sent_to_another(office: Office) -> None:
     binding_id = life.to_state(office, AGENCY_REVIEW)
     life.claim(office, binding_id)
     case = life.say(office, "reject", binding_id, life.REVIEWER, reason="name_id_mismatch")
-    assert "重新申请" not in explaining.explain(case, case.since, office.desk.book).zh
+    assert "重新申请" not in explaining.explain(case, case.since, office.desk.book)[0]
 
 
 def test_at_the_window(counter: httpx.Client, comes: Comes, office: Office) -> None:

@@ -7,7 +7,6 @@ out at a window or written into a ticket. Times are Beijing time, as the familie
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -112,33 +111,21 @@ LOST: Words = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """The same said in Chinese and in English."""
-
-    zh: str
-    en: str
-
-
-def explain(case: Case, now: datetime, book: LawBook, *, to_family: bool = False) -> Sentence:
+def explain(case: Case, now: datetime, book: LawBook, *, to_family: bool = False) -> Words:
     """Say in one sentence where the case is, whom it is waiting on, until when, and what happens then.
 
     `to_family`: without the words that staff have written for each other.
     """
-    zh, en = STATES[case.state]
+    state_zh, state_en = STATES[case.state]
     why_zh, why_en = _because(case, book, to_family=to_family)
     since_zh, since_en = spoken(case.since)
-    where = Sentence(
-        f"该绑定{_STANDS.get(case.state, zh)}{why_zh}（自{since_zh}）",
-        f"It is {en}{why_en} (since {since_en})",
-    )
+    where_zh = f"该绑定{_STANDS.get(case.state, state_zh)}{why_zh}（自{since_zh}）"
+    where_en = f"It is {state_en}{why_en} (since {since_en})"
     if case.state in FINAL:
         zh, en = _otherwise(case)
-        return Sentence(
-            f"{where.zh}，已办结，不再等待任何人。{zh}", f"{where.en}; that is final, and nobody is waited on.{en}"
-        )
-    rest = _at_rest(case) if case.state == ACTIVE else _waiting(case, now)
-    return Sentence(f"{where.zh}，{rest.zh}。", f"{where.en}; {rest.en}.")
+        return f"{where_zh}，已办结，不再等待任何人。{zh}", f"{where_en}; that is final, and nobody is waited on.{en}"
+    zh, en = _at_rest(case) if case.state == ACTIVE else _waiting(case, now)
+    return f"{where_zh}，{zh}。", f"{where_en}; {en}."
 
 
 def _otherwise(case: Case) -> Words:
@@ -164,7 +151,7 @@ def spoken(at: datetime) -> Words:
     )
 
 
-def _waiting(case: Case, now: datetime) -> Sentence:
+def _waiting(case: Case, now: datetime) -> Words:
     waiting = waiting_on(case, now)
     assert waiting is not None  # noqa: S101  only `active` and the final states wait on nobody
     party, then = _parties(case, now, waiting), THEN[waiting["then"]]
@@ -172,13 +159,13 @@ def _waiting(case: Case, now: datetime) -> Sentence:
     due_zh, due_en = _until(Due(waiting["until"], provisional=waiting["provisional"]), now)
     if (missed := _missed(case)) is not None and missed <= now:
         (by_zh, by_en), (again_zh, again_en) = spoken(missed), spoken(waiting["until"])
-        return Sentence(
+        return (
             f"正在等待{party[0]}{deed[0]}，期限{by_zh}已过，{again_zh}将再次提请督办",
             f"waiting for {party[1]} {deed[1]} by {by_en}, which is over; on {again_en} it is escalated again",
         )
     asked_again = waiting["then"] == "asked_again"  # no term that somebody could miss: just the next question
     missed_zh, missed_en = ("届时未答复", "without an answer by then") if asked_again else ("逾期", "failing that")
-    return Sentence(
+    return (
         f"正在等待{party[0]}{deed[0]}，{due_zh}，{missed_zh}{then[0]}",
         f"waiting for {party[1]} {deed[1]} {due_en}; {missed_en}, {then[1]}",
     )
@@ -211,7 +198,7 @@ def _until(due: Due, now: datetime) -> Words:
     return f"期限{zh}", f"until {en}"
 
 
-def _at_rest(case: Case) -> Sentence:
+def _at_rest(case: Case) -> Words:
     zh, en = "不等待任何人", "nobody is waited on"
     if case.plan.requires_active is not None:  # whether that one is, only a look at it would tell
         zh, en = zh + _ON_A_SHARING[0], en + _ON_A_SHARING[1]
@@ -221,7 +208,7 @@ def _at_rest(case: Case) -> Sentence:
             day_zh, day_en = f"{day.year}年{day.month}月{day.day}日", f"{day.day} {day:%b} {day.year}"
             zh += "；" + named(AHEAD[name], case.application.product, at=at_zh, day=day_zh)[0]
             en += "; " + named(AHEAD[name], case.application.product, at=at_en, day=day_en)[1]
-    return Sentence(zh, en)
+    return zh, en
 
 
 def _because(case: Case, book: LawBook, *, to_family: bool) -> Words:
@@ -231,8 +218,8 @@ def _because(case: Case, book: LawBook, *, to_family: bool) -> Words:
     reason = _reason(case)
     if reason is None:
         return "", ""
-    words = reason_words.say(reason, case.plan, book)
-    return f"，原因：{words.zh}", f" because: {words.en}"
+    zh, en = reason_words.say(reason, case.plan, book)
+    return f"，原因：{zh}", f" because: {en}"
 
 
 def _reason(case: Case) -> str | None:

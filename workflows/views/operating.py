@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from sqlalchemy import text
 
+from policies.languages import Words
 from workflows.access import scopes
 from workflows.case import ACTIVE, FINAL, Actor, Case
 from workflows.engine import Desk
@@ -120,20 +121,20 @@ def _told(
         return {}
     try:
         view = public.binding_view(case, actor, row["now"])
-        sentence = explaining.explain(case, row["now"], desk.book)
+        zh, en = explaining.explain(case, row["now"], desk.book)
         awaited = waiting(case)
     except KeyError:  # the plan lacks a length
         log.exception("case_not_shown", binding_id=case.id)
         return {}
     lost = explaining.LOST if awaited is not None and awaited.deadline not in armed else ("", "")
-    return {"view": view, "sentence": (sentence.zh + lost[0], sentence.en + lost[1]),
+    return {"view": view, "sentence": (zh + lost[0], en + lost[1]),
             "available_actions": view["available_actions"],
             "return_reasons": case.plan.review.return_reasons,
             "kinds": [*dict.fromkeys(document["kind"] for document in case.materials), "other"],
             "at_rest": case.state in (ACTIVE, *FINAL), "findings": findings.of(case, row["now"])}  # fmt: skip
 
 
-def _words(desk: Desk, case: Case | None, lines: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
+def _words(desk: Desk, case: Case | None, lines: list[dict[str, Any]]) -> dict[str, Words]:
     if case is None:
         return {}
     said = {line["reason"] for line in lines if line["reason"]}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from policies.book import LawBook
+from policies.languages import Words
 from policies.parties import named
-from policies.parts import Text
 from policies.plan import Plan
 
-_WORDS: Mapping[str, tuple[str, str]] = {
+_WORDS: Mapping[str, Words] = {
     # a deadline passed
     "submitted_to_materials": ("未按期提交材料", "the materials were not handed in in time"),
     "record_to_confirmed": ("未按期确认登记信息", "the registry's record was not confirmed in time"),
@@ -89,19 +89,17 @@ def known() -> frozenset[str]:
     return frozenset(_WORDS)
 
 
-def every(codes: Iterable[str], plan: Plan, book: LawBook) -> dict[str, tuple[str, str]]:
-    """The same of many codes: Chinese and English by code."""
-    told = {code: say(code, plan, book) for code in codes}
-    return {code: (words.zh, words.en) for code, words in told.items()}
+def every(codes: Iterable[str], plan: Plan, book: LawBook) -> dict[str, Words]:
+    """What each of these reason codes means to people, by code."""
+    return {code: say(code, plan, book) for code in codes}
 
 
-def say(code: str, plan: Plan, book: LawBook) -> Text:
+def say(code: str, plan: Plan, book: LawBook) -> Words:
     """Return what a reason code means to people; a code that nobody has words for stands for itself."""
     try:
         listed = book.law(plan.pack, plan.product, plan.version).pack.reasons.get(code)
     except KeyError:  # a pack that is no longer shipped: its cases go on, its words are gone
         listed = None
     if listed is not None:
-        return listed
-    zh, en = named(_WORDS[code], plan.product) if code in _WORDS else (code, code)
-    return Text(zh=zh, en=en)
+        return listed.words
+    return named(_WORDS[code], plan.product) if code in _WORDS else (code, code)

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from models.ledger import Ledger
 from policies.calendar import shanghai_day, start_of_day
+from policies.languages import Words
 from workflows import leases
 from workflows.access import scopes
 from workflows.case import RETURNED, Actor, Case
@@ -150,12 +151,11 @@ def case_page(desk: Desk, binding_id: str, actor: Actor, *, working: bool = True
         leases.keep_alive(desk, binding_id, actor)
     case, now = desk.seen(binding_id, actor, scopes.reviews)
     shown = worklists.review_details(desk, case, actor, now)
-    sentence = explaining.explain(case, now, desk.book)
     review, ends, holding = case.progress.review, due(case, "review_to_decision"), held(desk, actor)
     shown["materials"] = in_order(shown)
     shown["similar"] = similar(desk, case, actor)
     return shown | {
-        "now": now, "sentence": (sentence.zh, sentence.en), "findings": findings.of(case, now),
+        "now": now, "sentence": explaining.explain(case, now, desk.book), "findings": findings.of(case, now),
         "review": {"entered_at": review.entered, "due_at": review.missed or ends.at,
                    "escalations": review.escalations, "provisional": ends.provisional,
                    } if review and ends else None,
@@ -204,7 +204,7 @@ def holder_name(ledger: Ledger, lease: Mapping[str, Any] | None) -> str | None:
     return staff_names(ledger, [lease["claimed_by"]]).get(lease["claimed_by"]) if lease else None
 
 
-def _reason_words(desk: Desk, case: Case, shown: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+def _reason_words(desk: Desk, case: Case, shown: Mapping[str, Any]) -> dict[str, Words]:
     """What every reason on the page means: of the lists, the history and the faces."""
     codes = {code for listed in shown["reasons"].values() for code in listed}
     codes |= {one["reason"] for one in (*shown["timeline"], *shown["face_checks"]["items"]) if one["reason"]}

@@ -17,14 +17,14 @@ from workflows.writing import ticket_row
 def window_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
     """The view, and what lies beside it for a clerk. Raises `Refused` with `not_found`."""
     case, now = desk.seen(binding_id, actor, scopes.at_counter)
-    sentence, cursor = explaining.explain(case, now, desk.book), Cursor(case, now)
-    told = explaining.explain(case, now, desk.book, to_family=True)
+    cursor = Cursor(case, now)
     still_open = faces_open(cursor)
     party, refusals = case.is_party(actor.person), case.refuse_reasons
     lines = listing.timeline(desk.ledger, case.id, actor, party=party)
     codes = {*refusals, *(line["reason"] for line in lines if line["reason"])}
     return public.binding_view(case, actor, now) | {
-        "now": now, "sentence": (sentence.zh, sentence.en), "told": (told.zh, told.en),
+        "now": now, "sentence": explaining.explain(case, now, desk.book),
+        "told": explaining.explain(case, now, desk.book, to_family=True),
         "checks": checks(case, still_open),
         "subjects_open": still_open, "guardians": attending.guardians(cursor),
         "registry_answered": case.progress.registry_answered, "objected": case.progress.objection is not None,
