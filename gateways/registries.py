@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
-from typing import Any, Protocol
+from typing import Protocol
+
+from policies.eligibility import Insurance
 
 
 class Unanswered(Exception):
     """A registry did not answer; nothing is known, and it is asked again later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Insured:
-    """Where and how a person is insured (DOMAIN §E: 参保状态)."""
-
-    scheme: str  # "employee", "resident"
-    status: str  # "normal", "suspended", "terminated"
-    region: str  # 6-digit area code
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +19,9 @@ class PersonAnswer:
 
     known: bool
     name_matches: bool
-    insured: Insured | None  # None: no insurance found
+    insured: Insurance | None  # None: no insurance found
     credential_active: bool  # 医保电子凭证 (F116)
     birth_date: date | None = None  # None: this registry does not say
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON and for guards; the date as ISO 8601."""
-        return asdict(self) | {"birth_date": self.birth_date.isoformat() if self.birth_date else None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +33,6 @@ class BirthRecord:
     child_name: str | None = None  # None too where the mother does not match: it is not hers to read
     child_birth_date: date | None = None
     child_id_number: str | None = None  # once the child is registered and has one
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON; the date as ISO 8601."""
-        born = self.child_birth_date
-        return asdict(self) | {"child_birth_date": born.isoformat() if born else None}
 
 
 class Registries(Protocol):

@@ -1,14 +1,9 @@
-"""What registries' answers mean under a plan: may an application go on, is a binding still insured.
-
-An answer is, for each party, `{known, name_matches, birth_date_matches: bool | None, insured: {scheme, status,
-region} | None, credential_active}`, beside `birth_certificate: {found, mother_matches, child_matches, date_matches} |
-None` and `prior_filing`. Status words: `normal`, `suspended`, `terminated`; what a registry does not say is None.
-"""
+"""What registries' answers mean under a plan: may an application go on, is a binding still insured."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from policies.plan import Insured, Plan
 
@@ -34,10 +29,53 @@ REGISTRY_REASONS = frozenset({
     "birth_cert_mother_mismatch", "birth_cert_child_mismatch", "birth_cert_date_mismatch",
     "holder_credential_inactive", "member_credential_inactive", "prior_filing_missing",
 })  # fmt: skip
-_NOBODY = {"known": False, "name_matches": False, "insured": None, "credential_active": False}
 
 
-def judge(plan: Plan, answers: Mapping[str, Any]) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Insurance:
+    """Where and how a person is insured (DOMAIN §E: 参保状态)."""
+
+    scheme: str  # "employee", "resident"
+    status: str  # "normal", "suspended", "terminated"
+    region: str  # 6-digit area code
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """What the registries say of one party; nothing is said of whom they do not know."""
+
+    known: bool = False
+    name_matches: bool = False
+    birth_date_matches: bool | None = None  # None: no registry has the date
+    insured: Insurance | None = None  # None: no insurance found
+    credential_active: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What the birth registry's record of a certificate says, beside what was stated with the application."""
+
+    found: bool
+    mother_matches: bool = False
+    child_matches: bool = False
+    date_matches: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """All that the registries were asked about one binding."""
+
+    holder: Party = Party()
+    member: Party = Party()
+    certificate: Certificate | None = None
+    filed: bool = False  # the two, with the agency beforehand (F35)
+
+    def of(self, party: _Party) -> Party:
+        """Return what is said of this party."""
+        return self.holder if party == "holder" else self.member
+
+
+def judge(plan: Plan, answers: Answers) -> str | None:
     """Return the reason for which the registries' answers refuse the application, or None.
 
     Who it is comes first (`name_id_mismatch`, `birth_date_mismatch`, `birth_cert_not_found`,
@@ -59,7 +97,7 @@ def judge(plan: Plan, answers: Mapping[str, Any]) -> str | None:
     return next((reason for reason in reasons if reason is not None), None)
 
 
-def insurance_verdict(plan: Plan, answers: Mapping[str, Any]) -> str | None:
+def insurance_verdict(plan: Plan, answers: Answers) -> str | None:
     """Return why an active binding rests by the daily look, or None where it does not: the worse of both parties.
 
     `insurance_ended`, `region_not_allowed` (moved out of the area), `not_insured` (none found, or of another scheme;
@@ -69,57 +107,53 @@ def insurance_verdict(plan: Plan, answers: Mapping[str, Any]) -> str | None:
     return next((reason for standing, reason in _RESTS.items() if standing in found), None)
 
 
-def _answer(answers: Mapping[str, Any], party: _Party) -> Mapping[str, Any]:
-    return answers.get(party) or _NOBODY
-
-
 def _demand(plan: Plan, party: _Party) -> Insured:
     return plan.registry.holder if party == "holder" else plan.registry.member
 
 
-def _who(plan: Plan, answers: Mapping[str, Any], party: _Party) -> str | None:
-    answer = _answer(answers, party)
-    if not answer["known"]:
+def _who(plan: Plan, answers: Answers, party: _Party) -> str | None:
+    answer = answers.of(party)
+    if not answer.known:
         # A newborn may be in no registry yet: there the certificate speaks (F18-F22).
         return None if _demand(plan, party).status == "any" else "not_insured"
-    if not answer["name_matches"]:
+    if not answer.name_matches:
         return "name_id_mismatch"
     # whether a face is asked stands on this date, and most documents do not carry it
-    return "birth_date_mismatch" if answer.get("birth_date_matches") is False else None
+    return "birth_date_mismatch" if answer.birth_date_matches is False else None
 
 
-def _birth_certificate(plan: Plan, answers: Mapping[str, Any]) -> str | None:
+def _birth_certificate(plan: Plan, answers: Answers) -> str | None:
     if not plan.registry.birth_certificate:
         return None
-    answer = answers.get("birth_certificate")
-    if not answer or not answer["found"]:
+    found = answers.certificate
+    if found is None or not found.found:
         return "birth_cert_not_found"
-    if not answer["mother_matches"]:
+    if not found.mother_matches:
         return "birth_cert_mother_mismatch"
-    if not answer.get("child_matches", True):
+    if not found.child_matches:
         return "birth_cert_child_mismatch"  # her own certificate binds nobody else's child
     # whether a face is asked stands on the stated date: it must be the certificate's
-    return None if answer.get("date_matches", True) else "birth_cert_date_mismatch"
+    return None if found.date_matches else "birth_cert_date_mismatch"
 
 
-def _standing(plan: Plan, answers: Mapping[str, Any], party: _Party) -> _Standing:
+def _standing(plan: Plan, answers: Answers, party: _Party) -> _Standing:
     demand = _demand(plan, party)
     if demand.status == "any":
         return "fits"
-    insured = _answer(answers, party)["insured"]
-    if insured is None or demand.scheme not in (None, insured["scheme"]):
+    insured = answers.of(party).insured
+    if insured is None or demand.scheme not in (None, insured.scheme):
         return "none"
-    if insured["status"] == "terminated":
+    if insured.status == "terminated":
         return "terminated"
-    if insured["status"] != "normal" and demand.status == "normal":
+    if insured.status != "normal" and demand.status == "normal":
         return "suspended"
-    return "fits" if str(insured["region"]).startswith(plan.registry.region) else "elsewhere"
+    return "fits" if insured.region.startswith(plan.registry.region) else "elsewhere"
 
 
-def _credential(plan: Plan, answers: Mapping[str, Any], party: _Party) -> str | None:
-    wanting = _demand(plan, party).credential_active and not _answer(answers, party)["credential_active"]
+def _credential(plan: Plan, answers: Answers, party: _Party) -> str | None:
+    wanting = _demand(plan, party).credential_active and not answers.of(party).credential_active
     return f"{party}_credential_inactive" if wanting else None
 
 
-def _filing(plan: Plan, answers: Mapping[str, Any]) -> str | None:
-    return "prior_filing_missing" if plan.registry.prior_filing and not answers.get("prior_filing") else None
+def _filing(plan: Plan, answers: Answers) -> str | None:
+    return "prior_filing_missing" if plan.registry.prior_filing and not answers.filed else None

@@ -89,13 +89,14 @@ def _known(registries: Registries, case: Case, member: dict[str, Any]) -> bool:
 
 def _certified(registries: Registries, case: Case, member: dict[str, Any]) -> bool:
     """Whether this is the certificate's own child: by its number once the record has it, until then by its name."""
-    record, number = _record(registries, case), member["id_number"]
+    record, number = birth_record(registries, case), member["id_number"]
     if number is not None and record.child_id_number is not None:
         return normalise_number(record.child_id_number) == str(number)
     return record.child_name is not None and same_name(record.child_name, member["name"])
 
 
-def _record(registries: Registries, case: Case) -> BirthRecord:
+def birth_record(registries: Registries, case: Case) -> BirthRecord:
+    """What the birth registry says of the certificate that a newborn was bound by. Raises `Unanswered`."""
     mother = case.application.parties["mother"]
     return registries.birth_certificate(mother["certificate"], mother["name"], mother["id_number"])
 
@@ -110,7 +111,7 @@ def number_found(office: Office, case: Case, now: datetime) -> Command | None:
 
     Raises `Unanswered`.
     """
-    record = _record(office.windows.registries, case)
+    record = birth_record(office.windows.registries, case)
     if record.child_id_number is None:
         return None
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -16,9 +17,9 @@ import structlog
 from psycopg import Connection
 
 from gateways.registries import BirthRecord, Unanswered
-from policies.eligibility import insurance_verdict, judge
+from policies.eligibility import Answers, Certificate, Party, insurance_verdict, judge
 from policies.people import carries_birth_date, normalise_number, same_name
-from tasks.changes import number_found, unnumbered
+from tasks.changes import birth_record, number_found, unnumbered
 from tasks.office import Office
 from workflows.case import ACTIVE, INSURANCE, MATERIALS_UPLOADED, SUSPENDED, SYSTEM, Case
 from workflows.commands import Command
@@ -101,21 +102,21 @@ def _check(office: Office, looked: Looked) -> Asked:
     case, _ = looked
     if case.state != MATERIALS_UPLOADED:
         return Asked()
-    answers = _answers(office, looked)
+    answers, record = _all_answers(office, case)
     reason = judge(case.plan, answers)
     if reason is not None:
         return Asked(Command("registry_refused", case.id, SYSTEM, {"reason": reason}))
-    facts = {"record": answers.get("record")}
+    facts: dict[str, Any] = {"record": _told(record) if record is not None else None}
     if _age_unproved(case, answers):
         facts |= {"reason": "document_not_readable", "go_offline": True}
     return Asked(Command("registries_answered", case.id, SYSTEM, facts))
 
 
-def _age_unproved(case: Case, answers: dict[str, Any]) -> bool:
+def _age_unproved(case: Case, answers: Answers) -> bool:
     """No face is asked of a child, and that it is one is only what the family states (W8): a clerk looks."""
     number = case.application.parties["member"]["id_number"]
     stated = case.plan.age_group == "minor" and case.plan.face_at_age and not carries_birth_date(number)
-    return bool(stated) and answers["member"]["birth_date_matches"] is None
+    return bool(stated) and answers.member.birth_date_matches is None
 
 
 # -- bindings --------------------------------------------------------------------------------------------------
@@ -142,11 +143,11 @@ def _look_again(office: Office, looked: Looked) -> Asked:
         return Asked()  # the unbinding of what rests already is waited for
     if not has_grounds(office.desk, case):
         return Asked(Command("end", case.id, SYSTEM, {"reason": NO_GROUNDS}))
-    answers = _answers(office, looked)
+    answers = _answers(office, case)
     return Asked(_verdict(office, looked, answers, resting=resting), _next_look(case, now))
 
 
-def _verdict(office: Office, looked: Looked, answers: dict[str, Any], *, resting: bool) -> Command | None:
+def _verdict(office: Office, looked: Looked, answers: Answers, *, resting: bool) -> Command | None:
     case, now = looked
     reason = insurance_verdict(case.plan, answers)
     if reason is None and resting:
@@ -232,39 +233,46 @@ def _guarded(office: Office, ask: Asking, looked: Looked) -> Asked:
     return Asked()
 
 
-def _answers(office: Office, looked: Looked) -> dict[str, Any]:
-    """What the registries say of both parties, as `policies.eligibility` wants it. Raises `Unanswered`."""
-    case, _ = looked
+def _answers(office: Office, case: Case) -> Answers:
+    """What the registries say of both parties. Raises `Unanswered`."""
+    parties = case.application.parties
+    return Answers(_party(office, parties["holder"]), _party(office, parties["member"]))
+
+
+def _party(office: Office, party: dict[str, Any]) -> Party:
+    if party["id_number"] is None:  # a newborn may have no number yet: there the certificate speaks
+        return Party()
+    asked = (party["name"], party["id_type"], party["id_number"], party["insured_region"])
+    said = office.windows.registries.person(*asked)
+    born = _same_day(said.birth_date, party["birth_date"])
+    return Party(said.known, said.name_matches, born, said.insured, said.credential_active)
+
+
+def _all_answers(office: Office, case: Case) -> tuple[Answers, BirthRecord | None]:
+    """The same of an application, with all else that its plan asks; and the birth record. Raises `Unanswered`."""
     registries, parties = office.windows.registries, case.application.parties
-    answers: dict[str, Any] = {}
-    for role in ("holder", "member"):
-        party = parties[role]
-        if party["id_number"] is not None:  # a newborn may have no number yet: there the certificate speaks
-            known = registries.person(party["name"], party["id_type"], party["id_number"], party["insured_region"])
-            answers[role] = known.as_dict() | {"birth_date_matches": _same_day(known.birth_date, party["birth_date"])}
-    if case.plan.registry.birth_certificate and case.state == MATERIALS_UPLOADED:
-        mother = parties["mother"]
-        found = registries.birth_certificate(mother["certificate"], mother["name"], mother["id_number"])
-        answers["birth_certificate"] = found.as_dict() | _compared(found, parties["member"])
-        answers["record"] = _record(found)
-    if case.plan.registry.prior_filing and case.state == MATERIALS_UPLOADED and "member" in answers:
-        holder, member = parties["holder"]["id_number"], parties["member"]["id_number"]
-        answers["prior_filing"] = registries.prior_filing(holder, member)
-    return answers
+    answers, record = _answers(office, case), None
+    if case.plan.registry.birth_certificate:
+        record = birth_record(registries, case)
+        answers = replace(answers, certificate=_certificate(record, parties["member"]))
+    if case.plan.registry.prior_filing and parties["member"]["id_number"] is not None:
+        filed = registries.prior_filing(parties["holder"]["id_number"], parties["member"]["id_number"])
+        answers = replace(answers, filed=filed)
+    return answers, record
 
 
-def _compared(found: BirthRecord, child: dict[str, Any]) -> dict[str, bool]:
+def _certificate(record: BirthRecord, child: dict[str, Any]) -> Certificate:
     """Whether the record is of the child that was stated, as far as it says.
 
     A number that nothing in the record ties to the child is not taken either: without it the application goes on, and
     the registry links the two one day.
     """
-    stated, known = child["id_number"], found.child_id_number
-    named = found.child_name is not None
+    stated, known = child["id_number"], record.child_id_number
+    named = record.child_name is not None
     number = stated is None or (normalise_number(known) == stated if known else named)
-    name = not named or same_name(found.child_name or "", child["name"])
-    return {"child_matches": name and number,
-            "date_matches": _same_day(found.child_birth_date, child["birth_date"]) is not False}  # fmt: skip
+    name = not named or same_name(record.child_name or "", child["name"])
+    date_fits = _same_day(record.child_birth_date, child["birth_date"]) is not False
+    return Certificate(record.found, record.mother_matches, child_matches=name and number, date_matches=date_fits)
 
 
 def _same_day(known: date | None, stated: str | None) -> bool | None:
@@ -272,6 +280,6 @@ def _same_day(known: date | None, stated: str | None) -> bool | None:
     return None if known is None else known.isoformat() == stated
 
 
-def _record(found: BirthRecord) -> dict[str, Any]:
-    """What the birth registry's record tells of the child; it tells nothing else than was applied with (`judge`)."""
-    return {"child_name": found.child_name is not None, "child_birth_date": found.child_birth_date is not None}
+def _told(record: BirthRecord) -> dict[str, Any]:
+    """Of which of the child's fields the record told; it told nothing else than was applied with (`judge`)."""
+    return {"child_name": record.child_name is not None, "child_birth_date": record.child_birth_date is not None}

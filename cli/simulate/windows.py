@@ -11,7 +11,8 @@ from typing import NamedTuple
 from cli.simulate.dice import Dice
 from gateways import face_outcomes as outcomes
 from gateways.faces import FaceAnswer, FaceStart, ProviderDown, Subject
-from gateways.registries import BirthRecord, Insured, PersonAnswer, Unanswered
+from gateways.registries import BirthRecord, PersonAnswer, Unanswered
+from policies.eligibility import Insurance
 
 SESSION = timedelta(minutes=30)
 # How a session ends; None: the person walks away.
@@ -143,7 +144,7 @@ class Bureaus:
         if one.said < REFUSED / 3:
             return PersonAnswer(known=True, name_matches=False, insured=None, credential_active=True)
         stopped = one.stops <= self._world.now.date() < one.back
-        insured = Insured("employee", "suspended" if stopped else "normal", region)
+        insured = Insurance("employee", "suspended" if stopped else "normal", region)
         found = None if one.said < REFUSED * 2 / 3 else insured
         return PersonAnswer(known=True, name_matches=True, insured=found, credential_active=one.said >= REFUSED)
 

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from gateways.registries import BirthRecord, Insured, PersonAnswer, Unanswered
+from gateways.registries import BirthRecord, PersonAnswer, Unanswered
 from gateways.sandbox import Pool
 from gateways.sandbox.switches import Mode, answers, switch
 from models.keyring import Keyring, keyring
+from policies.eligibility import Insurance
 from policies.people import normalise_number, same_name
 
 DEFAULT_PASSWORD = "123456"  # noqa: S105 - API.md says so; it opens nothing but the sandbox
@@ -43,10 +44,10 @@ class SandboxRegistries:
         """As in `Registries`; what was not told of a person is as for unknown people."""
         del id_type  # a number says enough to the sandbox
         told = self._told(number)
-        insured: Insured | None = None
+        insured: Insurance | None = None
         if (given := told.get("insured", {})) is not None:
             status = str(given.get("status") or "normal")
-            insured = Insured(
+            insured = Insurance(
                 scheme=str(given.get("scheme") or "employee"),
                 status=_MEANT.get(status, status),
                 region=str(given.get("region") or region),

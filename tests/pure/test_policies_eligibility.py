@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from policies.eligibility import insurance_verdict, judge
+from policies.eligibility import Answers, Certificate, Insurance, Party, insurance_verdict, judge
 from policies.entitlements import refusal
 from policies.relations import to_gbt4761
 from tests.pure.policy_cases import CHANGSHU, plan
@@ -18,15 +18,16 @@ NEWBORN = plan(method="birth_certificate", relationship="CHILD", born=date(2026,
 
 
 def person(status="normal", scheme="employee", region="440100", **other):
-    insured = {"scheme": scheme, "status": status, "region": region}
-    return {"known": True, "name_matches": True, "insured": insured, "credential_active": True, **other}
+    usual = Party(known=True, name_matches=True, insured=Insurance(scheme, status, region), credential_active=True)
+    return replace(usual, **other)
 
 
 def answers(holder=None, member=None, **other):
-    return {"holder": holder or person(), "member": member or person(scheme="resident"), **other}
+    return Answers(holder or person(), member or person(scheme="resident"), **other)
 
 
-UNKNOWN = {"known": False, "name_matches": False, "insured": None, "credential_active": False}
+UNKNOWN = Party()
+RIGHT = Certificate(found=True, mother_matches=True, child_matches=True, date_matches=True)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ UNKNOWN = {"known": False, "name_matches": False, "insured": None, "credential_a
         (FAMILY, answers(member=person(region="650100")), None),  # anywhere in China (F67)
         (FAMILY, answers(holder=UNKNOWN), "not_insured"),
         (FAMILY, answers(member=UNKNOWN), "not_insured"),
-        (FAMILY, {"holder": person(), "member": None}, "not_insured"),
+        (FAMILY, Answers(person()), "not_insured"),
         (FAMILY, answers(member=person(name_matches=False)), "name_id_mismatch"),
         (FAMILY, answers(holder=person(insured=None), member=person(name_matches=False)), "name_id_mismatch"),
         (FAMILY, answers(member=person(birth_date_matches=False)), "birth_date_mismatch"),
@@ -65,18 +66,12 @@ UNKNOWN = {"known": False, "name_matches": False, "insured": None, "credential_a
             "insurance_suspended",
         ),
         (JIANGSU, answers(person(region="320581"), person(region="440100")), "region_not_allowed"),
-        (NEWBORN, answers(member=UNKNOWN, birth_certificate={"found": True, "mother_matches": True}), None),
-        (NEWBORN, answers(member=UNKNOWN, birth_certificate=None), "birth_cert_not_found"),
-        (
-            NEWBORN,
-            answers(birth_certificate={"found": False, "mother_matches": False}),
-            "birth_cert_not_found",
-        ),
-        (
-            NEWBORN,
-            answers(birth_certificate={"found": True, "mother_matches": False}),
-            "birth_cert_mother_mismatch",
-        ),
+        (NEWBORN, answers(member=UNKNOWN, certificate=RIGHT), None),
+        (NEWBORN, answers(member=UNKNOWN), "birth_cert_not_found"),
+        (NEWBORN, answers(certificate=Certificate(found=False)), "birth_cert_not_found"),
+        (NEWBORN, answers(certificate=Certificate(found=True)), "birth_cert_mother_mismatch"),
+        (NEWBORN, answers(certificate=replace(RIGHT, child_matches=False)), "birth_cert_child_mismatch"),
+        (NEWBORN, answers(certificate=replace(RIGHT, date_matches=False)), "birth_cert_date_mismatch"),
     ],
 )
 def test_registries_judge(law, found, reason):
@@ -85,7 +80,7 @@ def test_registries_judge(law, found, reason):
 
 def test_prior_filing_is_asked_where_the_law_says_so():
     beijing = replace(FAMILY, registry=replace(FAMILY.registry, prior_filing=True))
-    assert judge(beijing, answers(prior_filing=True)) is None
+    assert judge(beijing, answers(filed=True)) is None
     assert judge(beijing, answers()) == "prior_filing_missing"
 
 
