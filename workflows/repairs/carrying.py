@@ -179,7 +179,7 @@ def _carry(desk: Desk, conn: Connection[Any], row: Row, waiting: Sequence[Item])
                 conn.execute(_RESULT, ("done", None, looked.case.version, order.id, looked.case.id))
             else:
                 command = verbs.command(order, looked, desk.book, item.version)
-                verbs.before(conn, command)
+                verbs.pin_new_plan(conn, command)
                 commands.append(command)
         except (Refused, NotAllowed) as no:
             _refused(conn, row, looked.case.id, no)
@@ -197,9 +197,9 @@ def _settle(conn: Connection[Any], row: Row, order: Order, binding_id: str, plan
         return
     assert outcome.case is not None  # noqa: S101  what was not refused has a case
     if undoing:
-        verbs.back(conn, order, outcome.case, plan)
+        verbs.write_back(conn, order, outcome.case, plan)
     else:
-        verbs.beside(conn, order, outcome.case)
+        verbs.write_beside(conn, order, outcome.case)
     state = "undone" if undoing else "done"
     conn.execute(_RESULT, (state, None, None if undoing else outcome.case.version, order.id, binding_id))
 

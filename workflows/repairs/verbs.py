@@ -96,7 +96,7 @@ def command(order: Order, looked: Looked, book: LawBook, version: int | None = N
     return Command(said, case.id, actor, {"note": order.note(facts.get("plan")), **facts}, if_match=version)
 
 
-def before(conn: Connection[Any], said: Command) -> None:
+def pin_new_plan(conn: Connection[Any], said: Command) -> None:
     """Let the row name the new plan before the desk reads it: the old one may be what no step can be decided under.
 
     Raises `Refused`: 422 `policy_unknown` where the plan is not the one that the dry run stored, 412 `stale_version`
@@ -110,7 +110,7 @@ def before(conn: Connection[Any], said: Command) -> None:
             raise Refused("stale_version", 412)
 
 
-def beside(conn: Connection[Any], order: Order, done: Case) -> None:
+def write_beside(conn: Connection[Any], order: Order, done: Case) -> None:
     """Write what belongs to a verb and is no part of a step, in the transaction of the step."""
     if order.verb in ALIGNS:
         _align(conn, done)
@@ -132,7 +132,7 @@ def still_as_done(order: Order, looked: Looked) -> None:
         raise Refused("claimed_by_other")
 
 
-def back(conn: Connection[Any], order: Order, undone: Case, plan: str) -> None:
+def write_back(conn: Connection[Any], order: Order, undone: Case, plan: str) -> None:
     """Write what belongs to an undoing: the row names its old plan again, and nobody keeps a lease that was given."""
     pin(conn, undone.id, plan)
     if order.verb == "reassign" and undone.state == AGENCY_REVIEW:
