@@ -26,6 +26,7 @@ from workflows.probes import GROWN_BY_THEN, Saying, sayings
 from workflows.views.public import ACTIONS, available_actions, offered
 
 KINDS = ("channel", "counter", "reviewer", "supervisor", "operator", "system", "clock")
+BY_STAFF = ("counter", "reviewer", "supervisor", "operator")
 WAITING = "submitted materials_uploaded face_check offline_fallback agency_review returned"
 LIVING = f"{WAITING} active suspended unbinding"
 # What `next` may be, with what the system says after it in the same commit: a document that no camera can read goes
@@ -300,6 +301,36 @@ def test_nobody_decides_a_case_in_which_he_is_a_party(kind: str) -> None:
     for _, case, now in situations():
         if case.state != NOWHERE:
             assert not decided & set(available_actions(case, party, now)), case.state
+
+
+def test_no_move_of_theirs_is_made_of_it_either() -> None:
+    """But for what decides nothing: handing it in, sending it to a counter, and from there to another agency."""
+    tried = set()
+    for walk, case, now in situations():
+        for saying in sayings(case, now) if case.state != NOWHERE else ():
+            kind = saying.actor.kind
+            if kind in BY_STAFF and saying.said not in {"submit_materials", "route_offline", "hand_over"}:
+                party = replace(saying, actor=msgspec.structs.replace(saying.actor, person="member"))
+                with pytest.raises(Refused):
+                    walk.hear(case, party)
+                tried.add((saying.said, kind))
+    assert {kind for _, kind in tried} == set(BY_STAFF)
+
+
+@pytest.mark.parametrize(
+    ("kind", "days", "early"), [("channel", 89.99, True), ("channel", 90, False), ("counter", 1, False)]
+)
+def test_a_pack_may_let_nobody_end_it_in_its_first_days_but_at_a_counter(kind: str, days: float, early: bool) -> None:
+    case, now = met("active")
+    unbind = replace(case.plan.unbind, min_age_days=90)
+    young = msgspec.structs.replace(case, plan=replace(case.plan, unbind=unbind))
+    wish = {"initiator": "holder", "method": unbind.authentication[0]}
+    later = (case.progress.active_since or now) + timedelta(days=days)
+    if early:
+        with pytest.raises(Refused, match="unbind_too_early"):
+            after(young, "request_unbind", actor_of(kind), wish, later)
+    else:
+        assert after(young, "request_unbind", actor_of(kind), wish, later).state == "unbinding"
 
 
 def test_the_clock_says_nothing_before_it_is_due() -> None:
