@@ -1,4 +1,7 @@
-"""A fault that passes drops nothing: whoever holds a row for long keeps one case waiting, and only as long."""
+"""A fault that passes drops nothing: whoever holds a row for long keeps one case waiting, and only as long.
+
+One that stays is given up, and keeps no other waiting.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +10,7 @@ import psycopg
 import pytest
 
 from models import ledger
+from tasks import faces
 from tasks.decisions import send_decisions
 from tasks.office import Office
 from tests import life
@@ -15,7 +19,7 @@ from tests.store.invariants import check
 from tests.store.test_repairs import OPERATOR
 from workflows import holding, leases
 from workflows.access import principals
-from workflows.case import ACTIVE, AGENCY_REVIEW, Actor
+from workflows.case import ACTIVE, AGENCY_REVIEW, FACE_CHECK, Actor
 from workflows.repairs import carrying, orders
 from workflows.repairs.orders import Wish
 from workflows.views import repairs as shown
@@ -56,6 +60,42 @@ def test_a_decision_waits_for_a_row_that_another_holds(office: Office) -> None:
     assert send_decisions(office) == 1
     assert holding.was_sent(office.desk, kept, reviewer)
     assert life.look(office, kept).state == ACTIVE
+
+
+def broken(office: Office, binding_id: str) -> None:
+    """Let the history take no line of this binding."""
+    with office.ledger.desk() as conn:
+        conn.execute(f"alter table history add constraint poison check (binding_id <> '{binding_id}') not valid")
+
+
+def test_a_decision_that_breaks_is_given_up_and_the_others_are_said(office: Office) -> None:
+    made, _ = principals.create_staff(office.ledger, "李娜", ["reviewer"], ["000000"])
+    reviewer = Actor("reviewer", made.id, regions=made.regions)
+    poisoned, other = (life.to_state(office, AGENCY_REVIEW, seed=seed) for seed in (1, 2))
+    for binding_id in (poisoned, other):
+        leases.claim(office.desk, binding_id, reviewer)
+        holding.hold(office.desk, binding_id, reviewer, "approve", {}, life.look(office, binding_id).version)
+    broken(office, poisoned)
+    life.skip(office, seconds=holding.HELD_SECONDS)
+    assert send_decisions(office) == 2
+    assert holding.was_sent(office.desk, other, reviewer)
+    (given_up, *_) = holding._last(office.desk, poisoned, reviewer) or ("",)
+    assert (given_up, life.look(office, poisoned).state) == ("internal_error", AGENCY_REVIEW)
+    assert send_decisions(office) == 0
+
+
+def test_an_answer_that_cannot_be_written_keeps_no_other_face_waiting(office: Office) -> None:
+    poisoned, other = (life.to_state(office, FACE_CHECK, seed=seed) for seed in (1, 2))
+    for binding_id in (poisoned, other):
+        life.faces(office).complete(life.start_face(office, binding_id)["reference"], "passed")  # nobody calls
+    broken(office, poisoned)
+    life.skip(office, minutes=40)
+    with logged(faces) as said:
+        assert faces.poll_faces(office) == 2
+    assert [one["event"] for one in said if "fail" in one["event"]] == ["face_polls_failed", "face_poll_failed"]
+    assert (life.look(office, poisoned).state, life.look(office, other).state) == (FACE_CHECK, ACTIVE)
+    (session,) = life.sessions(office, poisoned)
+    assert (session["status"], session["poll_at"] > office.ledger.now()) == ("pending", True), "it is asked again"
 
 
 def test_a_repair_comes_back_to_a_row_that_another_holds(office: Office) -> None:
