@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 from msgspec.structs import replace
 
+from gateways.faces import ProviderRefused
 from tasks import faces as errands
 from tasks import outages
 from tasks.office import Office
@@ -106,6 +108,26 @@ def test_a_provider_that_is_down_moves_nothing(office: Office) -> None:
     assert caught.value.status == 503
     assert look(office, binding_id).version == len(events(office, binding_id))
     assert sessions(office, binding_id) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "why", "code"),
+    [
+        ("face_check", ProviderRefused("face_provider_error"), "face_provider_down"),  # not the family's fault
+        ("unbinding", ProviderRefused("face_photo_unavailable", go_offline=True), "face_photo_unavailable"),
+    ],
+)
+def test_a_provider_that_will_not_begin_moves_nothing(
+    office: Office, monkeypatch: pytest.MonkeyPatch, state: str, why: ProviderRefused, code: str
+) -> None:
+    binding_id = to_state(office, "face_check" if state == "face_check" else "active")
+    if state == "unbinding":
+        life.say(office, "request_unbind", binding_id, initiator="holder", method="face")
+    before = events(office, binding_id)
+    monkeypatch.setattr(life.faces(office), "begin", Mock(side_effect=why))
+    with refused(code):
+        start_face(office, binding_id, "holder" if state == "unbinding" else "member")
+    assert (events(office, binding_id), look(office, binding_id).state) == (before, state)
 
 
 def test_a_callback_that_comes_twice_is_one_step(office: Office) -> None:
