@@ -71,6 +71,7 @@ def test_what_died_between_load_and_recount_is_made_good_by_the_hands(
     before = {row["binding_id"]: row["due_at"] for row in rows(office, "select * from deadlines")}
     first = min(shanghai_day(at) for at in before.values()) - timedelta(days=1)
     calendars.load(office.ledger, without_work(first, first + timedelta(days=1)), "test")
+    monkeypatch.setattr(recounting, "BATCH", 2)  # page by page
     assert keep_calendar(office) == len(cases)
     after = {row["binding_id"]: row["due_at"] for row in rows(office, "select * from deadlines")}
     assert all(after[one] > before[one] for one in cases)
