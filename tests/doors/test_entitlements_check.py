@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from api.texts import TEXTS
@@ -13,9 +14,9 @@ from tasks.office import Office
 from tests import life
 from tests.doors.conftest import Caller
 from tests.doors.family import key
-from workflows import answers
+from workflows import answers, entitlements
 from workflows.case import ACTIVE, AGENCY_REVIEW
-from workflows.entitlements import REASONS
+from workflows.entitlements import REASONS, Use
 
 CHILD = date(2019, 1, 1)
 
@@ -49,6 +50,23 @@ def test_an_allowed_use_is_recorded(alipay: httpx.Client, wechat: httpx.Client, 
     assert [one["purpose"] for one in rest["items"]] == ["show_code"]
     assert rest["next_cursor"] is None
     assert wechat.get(f"/v1/bindings/{active}/usage").status_code == 404
+
+
+def test_a_binding_that_ends_while_it_is_asked_about_allows_nothing(
+    active: str, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application, look = life.look(office, active).application, office.desk.look_many
+
+    def ends_meanwhile(ids: list[str]) -> Any:
+        looked = look(ids)
+        life.say(office, "end", active, life.SUPERVISOR, reason="suspected_fraud")
+        return looked
+
+    monkeypatch.setattr(office.desk, "look_many", ends_meanwhile)
+    use = Use([application.holder], [application.member], "show_code", "alipay")
+    told = orjson.loads(entitlements.check(office.desk, use, office.ledger.now(), None).body)
+    assert told == {"allowed": False, "reason": "not_active", "binding_id": None}
+    assert entitlements.uses(office.desk, active, 9, None)["items"] == []
 
 
 def test_a_key_records_one_use(alipay: httpx.Client, active: str, office: Office) -> None:
