@@ -166,6 +166,15 @@ def test_a_number_that_cannot_be_his(town: Town, value: str, code: str) -> None:
     assert town.seen("alipay", seen["id"])["version"] == seen["version"]
 
 
+def test_a_number_that_is_the_holders_own(town: Town) -> None:
+    """Born on one day: only the number tells the two apart."""
+    seen, body = town.active(relationship="SPOUSE", member_born=date(1985, 6, 1), holder_seed=971, member_seed=972)
+    refused = reported(town, seen, "id_number", value=body["holder"]["id_number"])
+    assert (refused.status_code, view(refused)["code"]) == (422, "self_binding")
+    assert [one["pointer"] for one in view(refused)["errors"]] == ["/value"]
+    assert town.seen("alipay", seen["id"])["version"] == seen["version"]
+
+
 def test_a_number_whose_person_the_holder_has_bound_already(town: Town) -> None:
     """Two live bindings between the same two are not made by a change either: the first stays suspended."""
     seen, body = town.active(holder_seed=941, member_seed=941)
