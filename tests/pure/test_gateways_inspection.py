@@ -111,6 +111,11 @@ def test_a_changed_byte_in_a_png_is_unreadable():
     assert refusal(bytes(data)) == UNREADABLE
 
 
+def test_a_jpeg_may_be_filled_up_before_a_marker():
+    data = picture("JPEG")
+    assert inspect(data[:2] + b"\xff" + data[2:]).pages == 1
+
+
 def test_a_paper_cut_short_is_unreadable():
     assert refusal(scan()[:-600]) == UNREADABLE
 
@@ -125,6 +130,7 @@ def test_a_paper_cut_short_is_unreadable():
         b"MZ" + b"\x00" * 64,
         b" %PDF-1.4\n",
         b"\x00\x00\x00\x1cftypavif\x00\x00\x00\x00mif1avif",
+        b"\x00\x00\x00\x1cftypheic\x00\x00\x00\x00mif1avif",
     ],
 )
 def test_other_content_is_no_document(data):
@@ -256,6 +262,14 @@ def test_both_generations_of_a_number_are_looked_at():
     new, start = len(paper), len(paper) + len(update := f"4 1 obj\n{SCRIPT}\nendobj\n".encode())
     end = f"xref\n4 1\n{new:010} 00001 n \ntrailer\n<< /Size 5 /Root 1 0 R /Prev {paper.index(b'xref')} >>\n"
     assert refusal(paper + update + f"{end}startxref\n{start}\n%%EOF\n".encode()) == UNREADABLE
+
+
+@pytest.mark.parametrize(
+    "said", ["/AA << >>", "/OpenAction << /JS (a) >>", "/AcroForm << /XFA (a) >>", "/Names << /EmbeddedFiles << >> >>"]
+)
+def test_a_key_alone_makes_a_paper_active(said):
+    """Though nothing in it says of what kind it is."""
+    assert refusal(written(catalog=said)) == UNREADABLE
 
 
 @pytest.mark.parametrize(
