@@ -154,6 +154,19 @@ def test_found_down_after_a_silence_it_has_another_outage_though_nobody_noted_th
         (0, 1, ""), (22 / 6, 5, None)]  # fmt: skip
 
 
+def test_the_outage_of_one_provider_is_not_anothers(office: Office) -> None:
+    """Else a camera that fails now and then would hold the windows of another open for ever."""
+    begun = office.ledger.now()
+    for provider, minutes in (("sandbox", 0), ("sandbox", 6), ("other", 8), ("other", 24)):
+        outages.found_down(office, provider, begun + timedelta(minutes=minutes))
+    with office.ledger.desk() as conn:
+        noted = conn.execute(
+            "select provider, last_at, made_good_to from provider_outages order by first_at, last_at"
+        ).fetchall()
+    minutes = [(provider, (last - begun) / timedelta(minutes=1), to) for provider, last, to in noted]
+    assert minutes == [("sandbox", 6, None), ("other", 8, ""), ("other", 24, None)]
+
+
 @pytest.mark.parametrize(
     ("provider", "first", "last", "held"),
     [("sandbox", -6, 0, True), ("sandbox", -4, 0, False), ("other", -6, 0, False), ("sandbox", 0, 6, False)],
