@@ -257,6 +257,8 @@ def test_no_face_lifts_what_it_was_suspended_for_before(suspicion: str, what: st
     for said in ("face_passed", "face_started"):
         with pytest.raises(Refused, match="action_not_available"):
             after(reported, said, actor_of("system" if said == "face_passed" else "channel"), ANY_FACTS, now)
+    with pytest.raises(Refused, match="action_not_available"):  # nor does a registry that was asked before
+        after(reported, "resume", SYSTEM, {"reason": "insurance_back"}, now)
 
 
 def test_reporting_again_buys_no_time() -> None:
