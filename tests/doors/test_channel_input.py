@@ -120,6 +120,7 @@ RULES: dict[str, tuple[dict[str, Any], int, str, str]] = {
     "self": ({}, 422, "self_binding", "/member/id_number"),
     "stranger": ({"relationship": "OTHER"}, 422, "relation_not_allowed", "/relationship"),
     "no consent": ({"consents": []}, 422, "consent_missing", "/consents"),
+    "no certificate": ({"method": "birth_certificate"}, 422, "birth_certificate_required", "/birth_certificate"),
     "nowhere": ({"holder.insured_region": "990000"}, 422, "region_not_allowed", "/holder/insured_region"),
 }
 
