@@ -12,11 +12,11 @@ import msgspec
 import pytest
 
 from policies.book import lawbook
-from policies.plan import Plan
+from policies.plan import Plan, Requirement
 from policies.planning import ApplicationFacts, PersonFacts, plan_for
 from tests.pure.test_check import a_plan
 from workflows.binding import MOVES, NOWHERE, next_said
-from workflows.case import CLOCK, FINAL, STATES, SYSTEM, Actor, Case, Cursor, Offline
+from workflows.case import CLOCK, FINAL, STATES, SYSTEM, Actor, Case, Correction, Cursor, Offline
 from workflows.check import Walk
 from workflows.deadlines import DEADLINES_BY_NAME, armed
 from workflows.diagram import renewed
@@ -294,6 +294,42 @@ def test_a_second_trip_to_the_counter_is_decided_anew() -> None:
     offline = after(before, "route_offline", SYSTEM, {"reason": "registry_unanswered"}, now)
     assert offline.state == "offline_fallback"
     assert isinstance(offline.progress.offline, Offline)
+
+
+def test_at_what_is_only_stated_a_clerk_looks_once() -> None:
+    """Returned and handed in again it does not go to the counter for the same once more."""
+    case, now = next(
+        (case, now)
+        for walk, case, now in situations()
+        if case.state == "materials_uploaded" and case.plan.review.mode == "manual" and not case.taken_at_counter
+    )
+    stated = {"go_offline": True, "reason": "document_not_readable"}
+    sent = after(case, "registries_answered", SYSTEM, stated, now)
+    assert sent.state == "offline_fallback"
+    seen = after(sent, "counter_verified", actor_of("counter"), {}, now)
+    fault = {"reason": seen.plan.review.return_reasons[0], "items": []}
+    returned = after(seen, "return_for_correction", actor_of("reviewer"), fault, now)
+    again = after(returned, "submit_materials", actor_of("channel"), {}, now)
+    assert after(again, "registries_answered", SYSTEM, stated, now).state == "agency_review"
+
+
+@pytest.mark.parametrize(("since", "mended"), [((), False), (("notarised_relationship",), True)])
+def test_another_paper_mends_a_fault_only_if_it_came_since(since: tuple[str, ...], mended: bool) -> None:
+    case, now = met("returned")
+    kinds = ("household_register_member_page", "notarised_relationship")
+    fault = [{"kind": kinds[0], "reason": "relation_unproven"}]
+    told = msgspec.structs.replace(
+        case,
+        plan=replace(case.plan, materials=(Requirement("relation", tuple((kind,) for kind in kinds)),)),
+        progress=msgspec.structs.replace(case.progress, correction=Correction("relation_unproven", fault)),
+        materials=[{"id": f"mat_{kind}", "kind": kind} for kind in kinds],
+        added_since=since,
+    )
+    if mended:
+        assert after(told, "submit_materials", actor_of("channel"), {}, now).state == "materials_uploaded"
+    else:
+        with pytest.raises(Refused, match="material_incomplete"):
+            after(told, "submit_materials", actor_of("channel"), {}, now)
 
 
 @pytest.mark.parametrize("kind", ["counter", "reviewer", "supervisor"])
