@@ -296,6 +296,14 @@ def test_a_second_trip_to_the_counter_is_decided_anew() -> None:
     assert isinstance(offline.progress.offline, Offline)
 
 
+@pytest.mark.parametrize("said", ["registries_answered", "registry_refused"])
+def test_the_registries_answer_once_for_each_hand_in(said: str) -> None:
+    """A second answer on its way takes away no record that the family is to confirm."""
+    case, now = met("materials_uploaded", registry_answered=True)
+    with pytest.raises(Refused, match="action_not_available"):
+        after(case, said, SYSTEM, {"reason": "not_insured"}, now)
+
+
 def test_at_what_is_only_stated_a_clerk_looks_once() -> None:
     """Returned and handed in again it does not go to the counter for the same once more."""
     case, now = next(
