@@ -204,7 +204,7 @@ def test_insurance_is_asked_after_a_day_and_spread_over_the_next() -> None:
 
 
 def test_deadlines_of_rest_stay_armed_through_unbinding() -> None:
-    plan = child()
+    plan = replace(child(), term_days=365)
     for state, why in (("active", None), ("suspended", "decision"), ("suspended", "insurance")):
         resting = a_case(plan, state, active_since=T0, resting_since=T0, suspended_for=why)
         unbinding = msgspec.structs.replace(resting, state="unbinding", since=T0 + HOUR)

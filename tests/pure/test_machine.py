@@ -304,6 +304,13 @@ def test_the_registries_answer_once_for_each_hand_in(said: str) -> None:
         after(case, said, SYSTEM, {"reason": "not_insured"}, now)
 
 
+def test_a_counter_may_be_chosen_where_a_face_is_asked_and_only_there() -> None:
+    for _, case, now in situations():
+        if case.state in ("materials_uploaded", "face_check"):
+            listed = available_actions(case, actor_of("channel"), now)
+            assert ("choose_offline" in listed) == (case.open_step == "face_check")
+
+
 def test_at_what_is_only_stated_a_clerk_looks_once() -> None:
     """Returned and handed in again it does not go to the counter for the same once more."""
     case, now = next(
