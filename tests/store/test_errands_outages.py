@@ -163,8 +163,8 @@ def test_the_outage_of_one_provider_is_not_anothers(office: Office) -> None:
         noted = conn.execute(
             "select provider, last_at, made_good_to from provider_outages order by first_at, last_at"
         ).fetchall()
-    minutes = [(provider, (last - begun) / timedelta(minutes=1), to) for provider, last, to in noted]
-    assert minutes == [("sandbox", 6, None), ("other", 8, ""), ("other", 24, None)]
+    told = [(provider, (last - begun) / timedelta(minutes=1), to) for provider, last, to in noted]
+    assert told == [("sandbox", 6, None), ("other", 8, ""), ("other", 24, None)]
 
 
 @pytest.mark.parametrize(
