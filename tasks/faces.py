@@ -117,7 +117,7 @@ def _begin(office: Office, command: Command, case: Case, now: datetime) -> Comma
         outages.found_down(office, provider.name, now)
         raise Refused("face_provider_down", 503) from None
     except ProviderRefused as no:
-        raise _refused(office, command, case, subject, no) from None
+        raise _refused(office, command, case, now, subject, no) from None
     session = {"id": session_id, "provider": provider.name, "reference": started.reference,
                "expires_at": started.expires_at}  # fmt: skip
     return replace(
@@ -147,14 +147,15 @@ def _answering(session_id: str, subject: str, provider: str, started: FaceStart)
     return answer
 
 
-def _refused(office: Office, command: Command, case: Case, subject: str, no: ProviderRefused) -> Refused:
+def _refused(office: Office, command: Command, case: Case, now: datetime, subject: str, no: ProviderRefused) -> Refused:
     """What to answer when the provider would not begin; a counter helps where no retry can."""
     if no.go_offline and case.state == FACE_CHECK:
-        outcome = office.desk.say(Command("route_offline", case.id, SYSTEM, {"reason": no.reason}))
+        facts = {"reason": no.reason, "beyond_camera": subject}
+        outcome = office.desk.say(Command("route_offline", case.id, SYSTEM, facts))
         if outcome.case is not None and outcome.now is not None:
             return Refused(no.reason, 409, **public.instead(outcome.case, command.actor, outcome.now))
     if no.go_offline:
-        return Refused(no.reason, 409)
+        return Refused(no.reason, 409, **public.instead(case, command.actor, now))
     if no.next_retry_at is not None:
         with office.ledger.desk() as conn:
             conn.execute(_RESTS, (case.id, subject, no.next_retry_at))

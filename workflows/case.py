@@ -118,6 +118,7 @@ class Progress(msgspec.Struct, omit_defaults=True, kw_only=True):
 
     windows: dict[str, Window] = {}
     passed: list[str] = []  # subjects whose face is settled, by camera or at the counter
+    beyond_camera: list[str] = []  # subjects whom no retry helps: the provider has nothing to compare them with (§D.6)
     offline_since: datetime | None = None  # since when a counter may be visited for what is asked now (0021)
     offline_code: str | None = None  # of the ticket whose days those are: it stands on the slip in somebody's hand
     turn_since: datetime | None = None  # since when the next subject may begin; then, the authorisation be given

@@ -92,6 +92,8 @@ def may_start_face(cursor: Cursor) -> None:
     """The window is open or not yet begun, attempts are left, and the provider's own limit is over."""
     if face_purpose(cursor) != "binding" and not readable(cursor, face_subject(cursor)):
         raise out_of_turn()  # the counter knows him; of an application the system says so itself
+    if face_subject(cursor) in cursor.progress.beyond_camera:
+        raise out_of_turn()
     if (until := rests_until(cursor)) is not None:
         raise Refused("face_rate_limited", next_retry_at=until)
     window = cursor.progress.windows.get(window_key(cursor))

@@ -87,14 +87,23 @@ def test_each_outcome(town: Town, says: Any, row: str) -> None:
 
 @pytest.mark.parametrize("outcome", ["photo_not_found", "id_not_found"])
 def test_whom_the_provider_will_never_know_begins_no_more(town: Town, outcome: str) -> None:
-    """After 202 and 203 a new beginning is refused for ever (417): back online, he is sent to the counter again."""
+    """After 202 and 203 a new beginning is refused for ever (417): nobody is invited back to the camera."""
     seen = town.checked("alipay", application())
     town.face("alipay", seen, "member", outcome)
-    assert view(act(town.at("alipay"), seen["id"], "resume_online"))["state"] == "face_check"
-    refused = started(town, seen)
-    assert (refused.status_code, view(refused)["code"]) == (409, "face_photo_unavailable")
-    assert view(refused)["state"] == "offline_fallback"
-    assert town.seen("alipay", seen["id"])["counter_ticket"]
+    left = town.seen("alipay", seen["id"])
+    assert left["counter_ticket"]
+    assert "resume_online" not in left["available_actions"]
+    assert act(town.at("alipay"), seen["id"], "resume_online").status_code == 409
+    assert town.seen("alipay", seen["id"])["version"] == left["version"]
+
+
+def test_beside_an_end_the_camera_is_left_too(town: Town) -> None:
+    seen, _ = town.active()
+    asked = view(act(town.at("alipay"), seen["id"], "request_unbind", initiator="holder", method="face"))
+    assert "start_face_check" in asked["available_actions"]
+    town.face("alipay", seen, "holder", "photo_not_found")
+    assert "start_face_check" not in town.seen("alipay", seen["id"])["available_actions"]
+    assert started(town, seen, "holder").status_code == 409
 
 
 def test_a_daily_limit_ends_at_midnight_in_shanghai_and_the_window_does_not(town: Town) -> None:

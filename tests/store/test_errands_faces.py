@@ -78,6 +78,8 @@ def test_whom_the_provider_refuses_for_ever_goes_offline_when_he_begins(office: 
     assert caught.value.extra["state"] == "offline_fallback"
     assert look(office, again).state == "offline_fallback"
     assert sessions(office, again) == []
+    with refused("action_not_available"):  # nor is he invited back
+        life.say(office, "resume_online", again)
 
 
 def test_too_many_today_is_no_attempt_before_midnight(office: Office) -> None:

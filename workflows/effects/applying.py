@@ -68,6 +68,13 @@ def authorise(cursor: Cursor) -> None:
 def go_offline(cursor: Cursor) -> None:
     """To a counter, for the reason that was said: never a dead end, never a punishment."""
     open_ticket(cursor, cursor.facts.get("reason") or "other")
+    if (subject := cursor.facts.get("beyond_camera")) is not None:
+        leave_camera(cursor, subject)
+
+
+def leave_camera(cursor: Cursor, subject: str) -> None:
+    """No attempt of this subject begins any more, until he has another name or number."""
+    cursor.progress.beyond_camera = [*dict.fromkeys((*cursor.progress.beyond_camera, subject))]
 
 
 def object_to(cursor: Cursor) -> None:

@@ -50,6 +50,8 @@ def settle_session(cursor: Cursor, status: str) -> None:
 def fail_face(cursor: Cursor) -> None:
     """An attempt came to nothing; what it used up and when the next may begin is the provider's word."""
     settle_session(cursor, cursor.facts.get("status", "failed"))
+    if cursor.facts.get("go_offline"):
+        applying.leave_camera(cursor, cursor.facts["subject"])
     key = window_key(cursor)
     window = cursor.progress.windows.get(key)
     if window is None:

@@ -99,7 +99,10 @@ def report_change(cursor: Cursor) -> None:
     if what == "death":
         end_binding(cursor)
         return
-    why = REVERIFICATION if what in ("name", "id_number") else DECISION
+    why = DECISION
+    if what in ("name", "id_number"):
+        why = REVERIFICATION
+        progress.beyond_camera = [who for who in progress.beyond_camera if who != "member"]
     if what == "insurance_ended":
         why = INSURANCE
     if progress.suspended_for not in (None, why):
