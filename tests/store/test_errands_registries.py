@@ -191,15 +191,15 @@ def test_what_a_case_has_outrun_is_let_be(office: Office) -> None:
 # -- bindings --------------------------------------------------------------------------------------------
 
 
-def test_an_active_binding_is_looked_at_once_a_day(office: Office) -> None:
-    binding_id = to_state(office, "active")
-    before = look(office, binding_id)
+def test_each_active_binding_is_looked_at_once_a_day_at_an_hour_of_its_own(office: Office) -> None:
+    made = [to_state(office, "active", seed=seed) for seed in (1, 2)]
+    versions = [look(office, one).version for one in made]
     assert recheck_insurance(office) == 0
-    first, _ = watch(office, binding_id, "insurance_to_rechecked")
+    first = [watch(office, one, "insurance_to_rechecked")[0] for one in made]
     advance(office, days=2)
-    second, _ = watch(office, binding_id, "insurance_to_rechecked")
-    assert second == first + timedelta(days=1)  # type: ignore[operator]
-    assert look(office, binding_id).version == before.version
+    second = [watch(office, one, "insurance_to_rechecked")[0] for one in made]
+    assert second == [at + timedelta(days=1) for at in first]  # type: ignore[operator]
+    assert [look(office, one).version for one in made] == versions
 
 
 @pytest.mark.parametrize(
