@@ -176,3 +176,17 @@ def test_a_clerk_verifies_the_report_that_he_saw(office: Office) -> None:
     assert life.look(office, binding_id).application.parties["member"]["name"] == "李秀英"
     office.desk.say(verify(life.look(office, binding_id).version))
     assert life.look(office, binding_id).application.parties["member"]["id_number"] == SOMEBODY
+
+
+def test_nor_does_he_refuse_it_for_whatever_comes_to_his_mind(office: Office) -> None:
+    binding_id = life.to_state(office, "active")
+    report(office, binding_id, "name", "欧阳秀英")
+    with refused("reason_not_listed"):
+        life.say(office, "counter_refused", binding_id, life.COUNTER, reason="because")
+
+
+def test_whoever_died_while_it_was_suspected_is_told_to_have_died(office: Office) -> None:
+    """Not what was suspected of him: that is the last word that his family reads."""
+    binding_id = life.to_state(office, "suspended")
+    ended = life.say(office, "report_change", binding_id, what="death")
+    assert (ended.state, ended.progress.reason) == ("unbound", "death")
