@@ -32,6 +32,15 @@ from tests.logs import logged
 ROOT = Path(__file__).parents[2]
 
 
+def test_nobody_on_the_way_keeps_an_answer_or_guesses_what_it_is(alipay: httpx.Client) -> None:
+    made = submitted(alipay)
+    answers = [alipay.get(f"/v1/bindings/{one}") for one in (made["id"], "bnd_none")]
+    assert [answer.status_code for answer in answers] == [200, 404]
+    for answer in answers:
+        assert (answer.headers["cache-control"], answer.headers["x-content-type-options"]) == ("no-store", "nosniff")
+    assert len({answer.headers["x-request-id"] for answer in answers}) == 2
+
+
 # -- documents -----------------------------------------------------------------------------------------------------
 
 
