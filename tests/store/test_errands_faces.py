@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from gateways.faces import ProviderRefused
 from tasks import faces as errands
 from tasks import outages
+from tasks.changes import prepared
 from tasks.office import Office
 from tests import life
 from tests.life import advance, end_face, events, look, sessions, start_face, to_state
@@ -130,6 +131,15 @@ def test_a_provider_that_will_not_begin_moves_nothing(
     with refused(code):
         start_face(office, binding_id, "holder" if state == "unbinding" else "member")
     assert (events(office, binding_id), look(office, binding_id).state) == (before, state)
+
+
+def test_whose_name_was_reported_is_compared_under_it(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    binding_id, begin = to_state(office, "active"), Mock(wraps=life.faces(office).begin)
+    told = Command("report_change", binding_id, life.channel(), {"what": "name", "value": "李改名"})
+    office.desk.say(prepared(office, told))
+    monkeypatch.setattr(life.faces(office), "begin", begin)
+    start_face(office, binding_id)
+    assert begin.call_args.args[1].name == "李改名"
 
 
 def test_a_callback_that_comes_twice_is_one_step(office: Office) -> None:
