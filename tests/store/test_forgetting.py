@@ -265,14 +265,14 @@ def test_a_hold_that_is_lifted_in_time_changes_nothing(office: Office) -> None:
 
 def test_a_hold_that_is_lifted_between_leaves_no_documents(office: Office) -> None:
     """Their days are over and the hands have been there; the people's years are not."""
-    binding_id = ended(office, seed=14)
+    binding_id, living = ended(office, seed=14), life.to_state(office, "active", seed=15)
     person, papers = people(office, binding_id)["member"], life.look(office, binding_id).materials
     rights.hold(office.desk, SUPERVISOR, [person], "投诉")
     life.skip(office, days=60)
     assert keep_up(office) == 0
     assert rights.release(office.desk, SUPERVISOR, [person], "结案") == [binding_id]
     assert (keep_up(office), life.look(office, binding_id).materials) == (len(papers), [])
-    assert people(office, binding_id)["member"] == person
+    assert (people(office, binding_id)["member"], life.look(office, living).materials != []) == (person, True)
 
 
 def test_who_lifts_his_hold_leaves_the_others(office: Office) -> None:
