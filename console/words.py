@@ -94,6 +94,16 @@ class Tongue:
             return label
         return self("plan_or").join(" + ".join(self.of("kind", kind) for kind in some) for some in any_of)
 
+    def lacking(self, group: Mapping[str, Any]) -> str:
+        """The same of a group that is not met, and which pages of it are missing, where its name does not tell."""
+        if self.language != "zh":
+            return self.papers(group["label"], group["lacking"])
+        pages = [kind for some in group["any_of"] for kind in some]
+        if len(pages) == 1 or len(group["lacking"]) > 1:  # its name is the page's, or lists what it may be made of
+            return str(group["label"])
+        return self("papers_lacking", label=group["label"],
+                    kinds=self("listed").join(self.of("kind", kind) for kind in group["lacking"][0]))  # fmt: skip
+
     def brought(self, what: str, groups: Iterable[Mapping[str, Any]]) -> str:
         """Something to bring: one of the plan's groups of materials, by its label, or what a pack asks for besides."""
         found = next((group["any_of"] for group in groups if group["label"] == what), None)

@@ -19,8 +19,8 @@ from policies.eligibility import REGISTRY_REASONS
 from policies.regions import is_region
 from policies.words import Kind
 from tasks import documents
-from workflows import agencies
-from workflows.access import noting, scopes
+from workflows import agencies, materials
+from workflows.access import acting, noting, scopes
 from workflows.commands import Command
 from workflows.errors import Refused
 from workflows.views import window, worklists
@@ -144,9 +144,14 @@ def verify(visit: Counter, binding_id: str) -> Response:
 
 @router.post("/{binding_id}/refuse")
 def refuse(visit: Counter, binding_id: str) -> Response:
-    """Not here, for a reason of the plan's list."""
-    return _say(visit, binding_id, "counter_refused", lambda: _without_gaps(
-        {"reason": visit.form.needed("reason", 200), "note": _note(visit)}))  # fmt: skip
+    """Not here, for a reason of the plan's list; it ends the application, so that a second thought is asked."""
+
+    def facts() -> dict[str, Any]:
+        told = {"reason": visit.form.needed("reason", 200), "note": _note(visit)}
+        visit.form.sure()
+        return _without_gaps(told)
+
+    return _say(visit, binding_id, "counter_refused", facts)
 
 
 @router.post("/{binding_id}/hand-over")
@@ -165,7 +170,7 @@ def hand_over(visit: Counter, binding_id: str) -> Response:
 
 @router.post("/{binding_id}/withdraw")
 def withdraw(visit: Counter, binding_id: str) -> Response:
-    """At the family's wish; it ends the application, so that a second thought is asked."""
+    """At the family's wish; it ends the application too."""
 
     def facts() -> dict[str, Any]:
         visit.form.sure()
@@ -190,6 +195,17 @@ def upload(sent: Scanned, binding_id: str) -> Response:
         kind, content = visit.form.one_of("kind", KINDS), visit.form.file("file")
         document_id = new_id("mat", visit.office.ledger.now())
         documents.keep(visit.office, binding_id, visit.actor(), document_id, kind, content)
+    except Refused as no:
+        return ticket_page(visit, binding_id, tellable(no))
+    return visit.go(f"/counter/{binding_id}#documents")
+
+
+@router.post("/{binding_id}/materials/{material_id}/remove")
+def remove(visit: Counter, binding_id: str, material_id: str) -> Response:
+    """Take back what was scanned by mistake, before it is handed in."""
+    try:
+        visit.form.sure()
+        materials.remove(visit.office.desk, binding_id, material_id, visit.actor(), acting.sees)
     except Refused as no:
         return ticket_page(visit, binding_id, tellable(no))
     return visit.go(f"/counter/{binding_id}#documents")

@@ -24,7 +24,7 @@ DECISIONS = {
 }
 AT_THE_WINDOW = {
     "verify": {"method": "compared_by_eye"},
-    "refuse": {"reason": "relation_unproven"},
+    "refuse": {"reason": "relation_unproven", "sure": "yes"},
     "withdraw": {"sure": "yes"},
 }
 

@@ -112,8 +112,11 @@ def test_whoever_was_not_ticked_is_named(clerk: Visitor, ticket: str, office: Of
 
 
 def test_refused_for_a_reason_of_the_list(clerk: Visitor, ticket: str, office: Office) -> None:
-    assert "不在可选范围" in text_of(say(clerk, office, ticket, "refuse", reason="because"))
-    say(clerk, office, ticket, "refuse", reason="relation_unproven", note="不能证明")
+    assert "不在可选范围" in text_of(say(clerk, office, ticket, "refuse", reason="because", sure="yes"))
+    rash = say(clerk, office, ticket, "refuse", reason="relation_unproven", note="不能证明")
+    kept = ">不能证明</textarea>" in rash.text and 'value="relation_unproven" selected' in rash.text
+    assert (rash.status_code, "请勾选确认" in text_of(rash), kept) == (422, True, True)
+    say(clerk, office, ticket, "refuse", reason="relation_unproven", note="不能证明", sure="yes")
     assert life.look(office, ticket).state == REJECTED
 
 
@@ -155,7 +158,7 @@ def test_a_page_that_is_out_of_date_decides_nothing(clerk: Visitor, ticket: str,
 
 BUTTONS = {
     "verify": {"method": "compared_by_eye"},
-    "refuse": {"reason": "relation_unproven"},
+    "refuse": {"reason": "relation_unproven", "sure": "yes"},
     "hand-over": {"agency": "440300"},
     "withdraw": {"sure": "yes"},
     "hand-in": {},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
+
+from sqlalchemy import text
 
 from workflows import attending
 from workflows.access import scopes
@@ -12,6 +14,10 @@ from workflows.engine import Desk
 from workflows.facing import faces_open
 from workflows.views import explaining, listing, public, reason_words
 from workflows.writing import ticket_row
+
+_NOT_HANDED_IN = text("""
+select id from materials where binding_id = :id and removed_at is null and not handed_in
+""")
 
 
 def window_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
@@ -28,7 +34,8 @@ def window_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
         "checks": checks(case, still_open),
         "subjects_open": still_open, "guardians": attending.guardians(cursor),
         "registry_answered": case.progress.registry_answered, "objected": case.progress.objection is not None,
-        "missing": case.missing, "max_file_bytes": case.plan.max_file_bytes, "reasons": {"refuse": refusals},
+        "missing": missing(case), "removable": removable(desk, case, actor),
+        "max_file_bytes": case.plan.max_file_bytes, "reasons": {"refuse": refusals},
         "reason_words": reason_words.every(codes, case.plan, desk.book),
         "counter": public.ticket_view(case) or {"agency_name": case.plan.counter.agency_name,
                     "address": case.plan.counter.address, "bring": list(case.plan.counter.bring)},
@@ -36,10 +43,30 @@ def window_case(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def missing(case: Case) -> list[dict[str, Any]]:
+    """The groups of materials that are not met, each with what it is `lacking`: see there."""
+    kinds = {material["kind"] for material in case.materials}
+    return [group | {"lacking": lacking(group["any_of"], kinds)} for group in case.missing]
+
+
+def lacking(any_of: Iterable[Sequence[str]], kinds: Collection[str]) -> list[list[str]]:
+    """What each way to meet a group still lacks; once one is begun, only of those that are."""
+    ways = [(some, [kind for kind in some if kind not in kinds]) for some in any_of]
+    begun = [rest for some, rest in ways if len(rest) < len(some)]
+    return begun or [rest for _, rest in ways]
+
+
+def removable(desk: Desk, case: Case, actor: Actor) -> set[str]:
+    """The ids of the documents that this clerk may take back now: those that nobody has handed in."""
+    if not public.takes_documents(case, actor):
+        return set()
+    return {row["id"] for row in desk.ledger.read(_NOT_HANDED_IN, {"id": case.id}, fresh=True)}
+
+
 def checks(case: Case, still_open: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
     """What the clerk has to do, in order: `(name, facts)`."""
     told: list[tuple[str, dict[str, Any]]] = [("compare_person", {"subject": who}) for who in still_open]
-    told += [("scan_missing", group) for group in case.missing]
+    told += [("scan_missing", group) for group in missing(case)]
     if case.materials:
         told.append(("compare_originals", {"count": len(case.materials)}))
     record = public.record_view(case)
