@@ -24,11 +24,11 @@ def message(visit: Visit, binding_id: str, items: Sequence[Mapping[str, str]]) -
     return canned.message(facts, items, meant)
 
 
-def taken_back(visit: Visit, binding_id: str) -> Form:
-    """The form as it was sent of the decision that he has taken back last; an empty one where there is none."""
+def taken_back(visit: Visit, binding_id: str) -> Form | None:
+    """The form as it was sent of his last decision of this case; None where he has not taken that one back."""
     held = holding.taken_back(visit.office.desk, binding_id, visit.actor())
     if held is None:
-        return Form()
+        return None
     said, facts = held
     action = next(name for name, word in ACTIONS.items() if word == said)
     told = {name: facts[name] for name in ("note", "reason") if name in facts}

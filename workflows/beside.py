@@ -42,12 +42,14 @@ def left(desk: Desk, binding_id: str, actor: Actor) -> None:
         conn.execute(_LEFT, (binding_id, actor.id))
 
 
-def note(desk: Desk, binding_id: str, actor: Actor, body: str) -> None:
-    """Keep a note for colleagues. Raises `Refused` with `not_found` outside his agencies or regions."""
+def note(desk: Desk, binding_id: str, actor: Actor, body: str) -> str:
+    """Keep a note for colleagues; its id. Raises `Refused` with `not_found` outside his agencies or regions."""
     _, now = desk.seen(binding_id, actor, scopes.staff)
+    note_id = new_id("not", now)
     with desk.ledger.desk() as conn:
-        conn.execute(_NOTE, (new_id("not", now), binding_id, actor.id, body, now))
+        conn.execute(_NOTE, (note_id, binding_id, actor.id, body, now))
     leases.keep_alive(desk, binding_id, actor)
+    return note_id
 
 
 def look_again(desk: Desk, binding_id: str, actor: Actor, body: str) -> None:

@@ -10,11 +10,12 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from console import canned, drafts, finding, noted, seeking
 from console.forms import NOTE
-from console.lists import Behind
+from console.lists import Behind, Narrow
 from console.visit import Visit, asks, tellable
 from console.words_of_codes import CODES
 from workflows import beside, leases
 from workflows.access import noting, opening, scopes
+from workflows.case import AGENCY_REVIEW
 from workflows.errors import Malformed, Refused
 from workflows.views import reviewing
 from workflows.views.worklists import Wanted
@@ -119,19 +120,26 @@ def to_next(visit: Visit, *not_these: str) -> Response:
 
 @router.get("/{binding_id}")
 def case(
-    visit: Reviewer, binding_id: str, noted: bool = False, taken_back: bool = False  # noqa: FBT001, FBT002 - as above
+    visit: Reviewer, binding_id: str, noted: Narrow = "", taken_back: bool = False  # noqa: FBT001, FBT002 - as above
 ) -> Response:  # fmt: skip
     """The case: everything that is needed to decide it; of a decision that was taken back, what he had written."""
-    if taken_back:
-        visit.form = drafts.taken_back(visit, binding_id)
-    return case_page(visit, binding_id, just="note_kept" if noted else "taken_back" if taken_back else None)
+    draft = drafts.taken_back(visit, binding_id) if taken_back else None
+    visit.form = draft or visit.form
+    return case_page(visit, binding_id, taken_back=draft is not None, note_id=noted)
 
 
-def case_page(visit: Visit, binding_id: str, refused: Refused | None = None, *, just: str | None = None) -> Response:
-    """The page of a case; with a refusal where it belongs, and what was typed kept, where a form was refused."""
+def case_page(
+    visit: Visit, binding_id: str, refused: Refused | None = None, *, taken_back: bool = False, note_id: str = ""
+) -> Response:
+    """The page of a case; with a refusal where it belongs, and what was typed kept, where a form was refused.
+
+    What was just done is said where it is still so: an address is come back to. `note_id`: of a note that he has kept.
+    """
     desk, actor = visit.office.desk, visit.actor()
     shown = reviewing.case_page(desk, binding_id, actor, working=not visit.by_itself)
     looking = beside.looking(desk, binding_id, actor)
+    kept = any(note["id"] == note_id for note in shown["notes"])
+    just = "taken_back" if taken_back and shown["state"] == AGENCY_REVIEW else "note_kept" if kept else None
     return visit.page("case.html", refused=refused, case=shown, looking=looking,
                       held=shown["holding"], typed=visit.form.filled(), kinds=_kinds(shown),
                       just=just, canned=canned.texts(shown, visit.language),
@@ -189,10 +197,10 @@ def note(visit: Reviewer, binding_id: str) -> Response:
     """A note for colleagues; no family reads it."""
     desk, actor = visit.office.desk, visit.actor()
     try:
-        beside.note(desk, binding_id, actor, visit.form.needed("body", NOTE))
+        note_id = beside.note(desk, binding_id, actor, visit.form.needed("body", NOTE))
     except Malformed as no:
         return case_page(visit, binding_id, no)
-    return visit.go(f"/reviews/{binding_id}?noted=1")
+    return visit.go(f"/reviews/{binding_id}?noted={note_id}")
 
 
 @router.post("/{binding_id}/reveal")

@@ -137,6 +137,7 @@ def test_taken_back_it_was_never_said(reviewer: Visitor, binding_id: str, office
     assert back.headers["location"] == f"/console/reviews/{binding_id}?taken_back=1"
     again = reviewer.follow(back)
     assert ('data-open="approve"' in again.text, "已撤回" in text_of(again)) == (True, True)
+    assert 'value="relation_unproven" selected' in again.text
     life.advance(office, seconds=20)
     assert (life.look(office, binding_id).state, outcome(office, binding_id)) == (AGENCY_REVIEW, "taken_back")
     assert "未发出" not in text_of(reviewer.get("/reviews/mine")) + text_of(reviewer.get("/reviews/done"))
@@ -146,6 +147,22 @@ def test_taken_back_it_was_never_said(reviewer: Visitor, binding_id: str, office
     life.advance(office, seconds=20)
     late = reviewer.post(f"/reviews/{binding_id}/take-back")
     assert (late.status_code, "决定已发出" in text_of(late)) == (409, True)
+
+
+def test_an_address_that_is_come_back_to_says_only_what_is_so(
+    reviewer: Visitor, binding_id: str, office: Office
+) -> None:
+    path = f"/reviews/{binding_id}"
+    claimed(reviewer, binding_id)
+    decide(reviewer, office, binding_id, "reject", reason="relation_unproven", sure="yes")
+    reviewer.post(f"{path}/take-back")
+    assert "已撤回，没有发出" in text_of(reviewer.get(f"{path}?taken_back=1"))
+    decide(reviewer, office, binding_id, "approve")
+    for so_far in ("已决定：通过", "已生效"):  # held, then sent
+        page = text_of(reviewer.get(f"{path}?taken_back=1"))
+        assert (so_far in page, "已撤回" in page) == (True, False)
+        life.advance(office, seconds=8)
+    assert "备注已保存" not in text_of(reviewer.get(f"{path}?noted=1"))
 
 
 def test_only_who_decided_takes_it_back(comes: Comes, binding_id: str, office: Office) -> None:

@@ -55,7 +55,7 @@ group by h.binding_id order by 2 limit :limit
 _ANSWERED = text("select distinct binding_id from history where binding_id = any(:ids) and event = 'returned'")
 _NAMES = text("select id, name from principals where id = any(:ids)")
 _NOTES = text("""
-select n.at, n.body, p.name from case_notes n join principals p on p.id = n.staff
+select n.id, n.at, n.body, p.name from case_notes n join principals p on p.id = n.staff
 where n.binding_id = :binding order by n.at desc limit :limit
 """)
 # Those who applied just before: the queue goes by age, so they are the ones that were decided lately.
@@ -214,7 +214,7 @@ def _reason_words(desk: Desk, case: Case, shown: Mapping[str, Any]) -> dict[str,
 
 
 def notes(ledger: Ledger, binding_id: str) -> list[dict[str, Any]]:
-    """What colleagues have noted, the newest first: `at`, `name`, `body`. Nothing for one of whom it is noted."""
+    """What colleagues have noted, the newest first: `id`, `at`, `name`, `body`. Nothing for one of whom it is noted."""
     return [dict(row) for row in ledger.read(_NOTES, {"binding": binding_id, "limit": MOST}, fresh=True)]
 
 
