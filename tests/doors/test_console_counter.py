@@ -42,7 +42,8 @@ def test_a_ticket_is_found_by_its_code_however_written(clerk: Visitor, ticket: s
     page = text_of(clerk.follow(found))
     assert "请家庭成员本人到场" in page
     assert "核对已上传的 3 份材料" in page
-    assert "没有找到" in text_of(clerk.follow(clerk.post("/counter/find", code="NOTHING1")))
+    missed = clerk.follow(clerk.post("/counter/find", code="NOTHING1")).text
+    assert ("没有找到" in missed, 'autofocus aria-invalid="true" aria-describedby="missed"' in missed) == (True, True)
     assert clerk.post("/counter/find", code=" ").headers["location"] == "/console/counter"
 
 
