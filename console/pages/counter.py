@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from console import finding, noted, seeking
 from console.forms import NOTE, wrong
 from console.lists import Behind
-from console.pages.reviews import revealed
+from console.pages.reviews import NOTHING_CLEAR, revealed
 from console.visit import Visit, asks, tellable
 from models.ids import new_id
 from policies.eligibility import REGISTRY_REASONS
@@ -109,14 +109,17 @@ def ticket(visit: Counter, binding_id: str, handed: Handed = "") -> Response:
     return ticket_page(visit, binding_id, handed=handed)
 
 
-def ticket_page(visit: Visit, binding_id: str, refused: Refused | None = None, *, handed: str = "") -> Response:
+def ticket_page(
+    visit: Visit, binding_id: str, refused: Refused | None = None, *, handed: str = "",
+    clear: Mapping[str, str] = NOTHING_CLEAR,
+) -> Response:  # fmt: skip
     """The page of a case at the window; with a refusal on top, and what was typed kept.
 
-    `handed`: to which agency it has just been handed over.
+    `handed`: to which agency it has just been handed over. `clear`: the fields that were asked for in clear.
     """
     shown = window.window_case(visit.office.desk, binding_id, visit.actor())
     return visit.page("ticket.html", refused=refused, case=shown, typed=visit.form.filled(), methods=METHODS,
-                      kinds=KINDS, handed=handed,
+                      kinds=KINDS, handed=handed, clear=clear,
                       names=noted.names(visit.office.ledger, shown["timeline"]))  # fmt: skip
 
 
@@ -214,7 +217,7 @@ def remove(visit: Counter, binding_id: str, material_id: str) -> Response:
 @router.post("/{binding_id}/reveal")
 def reveal(visit: Counter, binding_id: str) -> Response:
     """A name or number in clear, to be compared with the document on the desk; logged."""
-    return revealed(visit, binding_id)
+    return revealed(visit, binding_id, ticket_page)
 
 
 def _say(visit: Visit, binding_id: str, said: str, facts: Any) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -22,6 +23,7 @@ from workflows.views.worklists import Wanted
 
 router = APIRouter(prefix="/reviews")
 Reviewer = Annotated[Visit, Depends(asks("reviewer"))]
+NOTHING_CLEAR: Mapping[str, str] = {}
 
 
 @router.get("")
@@ -120,20 +122,26 @@ def to_next(visit: Visit, *not_these: str) -> Response:
 
 @router.get("/{binding_id}")
 def case(
-    visit: Reviewer, binding_id: str, noted: Narrow = "", taken_back: bool = False  # noqa: FBT001, FBT002 - as above
+    visit: Reviewer, binding_id: str, noted: Narrow = "", taken_back: bool = False,  # noqa: FBT001, FBT002 - as above
+    opened: Annotated[str, Query(alias="open", max_length=40)] = "",
 ) -> Response:  # fmt: skip
-    """The case: everything that is needed to decide it; of a decision that was taken back, what he had written."""
+    """The case: everything that is needed to decide it; of a decision that was taken back, what he had written.
+
+    `open` is the form that a button asks for in a browser without scripts.
+    """
     draft = drafts.taken_back(visit, binding_id) if taken_back else None
     visit.form = draft or visit.form
-    return case_page(visit, binding_id, taken_back=draft is not None, note_id=noted)
+    return case_page(visit, binding_id, taken_back=draft is not None, note_id=noted, opened=opened)
 
 
 def case_page(
-    visit: Visit, binding_id: str, refused: Refused | None = None, *, taken_back: bool = False, note_id: str = ""
-) -> Response:
+    visit: Visit, binding_id: str, refused: Refused | None = None, *, taken_back: bool = False, note_id: str = "",
+    opened: str = "", clear: Mapping[str, str] = NOTHING_CLEAR,
+) -> Response:  # fmt: skip
     """The page of a case; with a refusal where it belongs, and what was typed kept, where a form was refused.
 
     What was just done is said where it is still so: an address is come back to. `note_id`: of a note that he has kept.
+    `clear`: the fields that he has asked to see in clear.
     """
     desk, actor = visit.office.desk, visit.actor()
     shown = reviewing.case_page(desk, binding_id, actor, working=not visit.by_itself)
@@ -142,7 +150,7 @@ def case_page(
     just = "taken_back" if taken_back and shown["state"] == AGENCY_REVIEW else "note_kept" if kept else None
     return visit.page("case.html", refused=refused, case=shown, looking=looking,
                       held=shown["holding"], typed=visit.form.filled(), kinds=_kinds(shown),
-                      just=just, canned=canned.texts(shown, visit.language),
+                      just=just, opened=opened, clear=clear, canned=canned.texts(shown, visit.language),
                       names=noted.names(desk.ledger, shown["timeline"]))  # fmt: skip
 
 
@@ -206,14 +214,16 @@ def note(visit: Reviewer, binding_id: str) -> Response:
 @router.post("/{binding_id}/reveal")
 def reveal(visit: Reviewer, binding_id: str) -> Response:
     """A name or number in clear, logged with its purpose."""
-    return revealed(visit, binding_id)
+    return revealed(visit, binding_id, case_page)
 
 
-def revealed(visit: Visit, binding_id: str) -> Response:
-    """The part of a page that holds a field in clear; the counter's pages show it so too."""
+def revealed(visit: Visit, binding_id: str, page: Callable[..., Response]) -> Response:
+    """The part of a page that holds a field in clear, or without scripts all of it; the counter's show it so too."""
     asked, purpose = visit.form.needed("field", 40), visit.form.one_of("purpose", CODES["purpose"])
     told = opening.reveal(visit.office.desk, binding_id, visit.actor(), asked, purpose)
-    return visit.page("parts/revealed.html", value=told["value"])
+    if visit.request.headers.get("hx-request"):
+        return visit.page("parts/revealed.html", value=told["value"])
+    return page(visit, binding_id, clear={asked: told["value"]})
 
 
 def _held(visit: Visit) -> list[dict[str, Any]]:

@@ -41,12 +41,16 @@ function show(id) {
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-open]");
   if (opener) {
+    event.preventDefault(); // without scripts it asks for the page with the dialog open
     // what was refused is said once: opened anew, a dialog begins at its first field, with what was typed so far
     $$(`#${opener.dataset.open} [role=alert]`).forEach((alert) => alert.remove());
     show(opener.dataset.open);
   }
   const closer = event.target.closest("[data-close]");
-  if (closer) closer.closest("dialog").close();
+  if (closer) {
+    event.preventDefault();
+    closer.closest("dialog").close();
+  }
   if (event.target.closest("[data-print]")) window.print();
   const canned = event.target.closest("[data-insert]");
   if (canned) insert(document.getElementById(canned.dataset.into), canned.dataset.insert);
@@ -241,6 +245,9 @@ document.addEventListener("DOMContentLoaded", () => {
   tick();
   setInterval(tick, 250);
   const again = document.querySelector("dialog[data-reopen]");
-  if (again) show(again.id);
+  if (again) {
+    again.removeAttribute("open"); // as it is shown without scripts
+    show(again.id);
+  }
   else if (!document.querySelector("main [autofocus]")) document.querySelector("main [role=alert][tabindex]")?.focus(); // why one is here
 });

@@ -145,6 +145,8 @@ def test_documents_are_turned_and_enlarged(sits_down: SitsDown, album: Album, ca
     page.get_by_label("查看授权人证件号码的用途").select_option("compare_document")
     page.get_by_role("button", name="查看证件号码 （授权人）", exact=True).first.click()
     expect(page.locator(".reveal .clear")).to_have_text(re.compile(r"^\d{17}[\dX]$"))
+    expect(page.locator(".reveal .clear")).to_be_focused()  # where its form was, and is told
+    expect(page.locator(".reveal").get_by_role("status")).to_contain_text("已留痕")
     album(page, "documents", whole=False)
 
 
