@@ -29,7 +29,7 @@ _DONE = ("asked", "applied", "approved")
 def names(ledger: Ledger, lines: Iterable[Mapping[str, Any]]) -> Names:
     """The names of the staff of whom these lines of histories tell, by their ids."""
     told = list(lines)
-    ids = {line["actor"].partition(":")[2] for line in told}
+    ids = {(line["actor"] or "").partition(":")[2] for line in told}
     for line in told:
         if said := _REPAIR.fullmatch(line.get("note") or ""):
             ids |= {said[done] for done in _DONE if said[done]}

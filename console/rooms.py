@@ -61,7 +61,7 @@ def _nothing(_office: Office, _principal: Principal) -> Mapping[str, int]:
 def _supervised(office: Office, principal: Principal) -> Mapping[str, int]:
     ledger = office.ledger
     return {"awaiting": repairs.awaiting(ledger, principal),
-            "escalated": watching.escalated(ledger, Part(principal.regions))}  # fmt: skip
+            "escalated": watching.escalated(ledger, Part(principal.regions))["reviews"]}  # fmt: skip
 
 
 def _look_at_work(office: Office, principal: Principal) -> None:

@@ -89,6 +89,7 @@ def _page(visit: Visit, binding_id: str, no: Refused | None = None) -> Response:
                              if one in found["available_actions"]}, supervises=supervises,
                       stuck=_folded(found["stuck"]), notes=notes,
                       names=noted.names(visit.office.ledger, found["timeline"]),
+                      decided=any(line["event"] in supervising.DECIDED for line in found["timeline"]),
                       his_own=supervising.his_own(found["timeline"], visit.principal.id),
                       repairs="operator" in visit.roles, typed=visit.form.filled())  # fmt: skip
 

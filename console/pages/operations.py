@@ -93,10 +93,18 @@ def stuck_list(visit: Operator, cause: Narrow = "", fingerprint: Word = "", curs
 
 @router.get("/due")
 def due_list(visit: Operator, name: Narrow, when: watching.When = "overdue", cursor: Behind = None) -> Response:
-    """The bindings whose deadline of this name is over, or nearly, or was and is escalated."""
+    """The bindings whose deadline of this name is over, or nearly."""
     found = watching.due_list(visit.office.ledger, part(visit), name, when, PAGE, cursor)
     late = {"cause": "deadline_overdue", "fingerprint": f"deadline_overdue:{name}"} if when == "overdue" else {}
     return _list(visit, "ops_due.html", found, late, deadline=name, when=when)
+
+
+@router.get("/escalated")
+def escalated(visit: Operator, cursor: Behind = None) -> Response:
+    """The reviews that were not decided in time, or that a reviewer has put before a supervisor."""
+    found = watching.escalated_list(visit.office.ledger, part(visit), PAGE, cursor)
+    names = noted.names(visit.office.ledger, found["items"])
+    return _list(visit, "ops_escalated.html", found, {}, names=names)
 
 
 @router.get("/letters")

@@ -57,8 +57,9 @@ def sampling(visit: Supervisor) -> Response:
 def escalated(visit: Supervisor, cursor: Behind = None) -> Response:
     """Reviews that were not decided in time, or that a reviewer has put before a supervisor."""
     desk, part = visit.office.desk, Part(visit.principal.regions)
-    page = watching.due_list(desk.ledger, part, "review_to_decision", "escalated", PAGE, cursor)
-    return visit.page("sup_escalated.html", page=page | {"items": population.with_briefs(desk, page["items"])})
+    page = watching.escalated_list(desk.ledger, part, PAGE, cursor)
+    return visit.page("sup_escalated.html", page=page | {"items": population.with_briefs(desk, page["items"])},
+                      now=desk.ledger.now(), names=noted.names(desk.ledger, page["items"]))  # fmt: skip
 
 
 @router.get("/suspended")

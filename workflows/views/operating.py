@@ -20,7 +20,7 @@ from workflows.case import ACTIVE, FINAL, Actor, Case
 from workflows.engine import Desk
 from workflows.errors import Refused, not_found
 from workflows.repairs.verbs import BY_CAUSE, of_state
-from workflows.views import explaining, findings, listing, public, reason_words, stuck
+from workflows.views import explaining, findings, listing, public, reason_words, reviewing, stuck
 from workflows.views.waiting import waiting
 
 log = structlog.get_logger()
@@ -53,7 +53,7 @@ def page(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
     causes = stuck.of_binding(desk.ledger, binding_id)
     armed = [dict(one) for one in desk.ledger.read(_DEADLINES, {"id": binding_id}, fresh=True)]
     return {
-        **row, "view": None, "sentence": None, "available_actions": [], "reasons": {}, "findings": [],
+        **row, "view": None, "sentence": None, "review": None, "available_actions": [], "reasons": {}, "findings": [],
         **_told(desk, case, actor, row, {one["name"] for one in armed}),
         "party": party, "timeline": lines, "reason_words": _words(desk, case, lines),
         "stretches": stretches(lines, row["now"]),
@@ -128,6 +128,7 @@ def _told(
         return {}
     lost = explaining.LOST if awaited is not None and awaited.deadline not in armed else ("", "")
     return {"view": view, "sentence": (zh + lost[0], en + lost[1]),
+            "review": reviewing.review_times(case),
             "available_actions": view["available_actions"],
             "return_reasons": case.plan.review.return_reasons,
             "kinds": [*dict.fromkeys(document["kind"] for document in case.materials), "other"],

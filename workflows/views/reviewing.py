@@ -151,20 +151,27 @@ def case_page(desk: Desk, binding_id: str, actor: Actor, *, working: bool = True
         leases.keep_alive(desk, binding_id, actor)
     case, now = desk.seen(binding_id, actor, scopes.reviews)
     shown = worklists.review_details(desk, case, actor, now)
-    review, ends, holding = case.progress.review, due(case, "review_to_decision"), held(desk, actor)
+    holding = held(desk, actor)
     shown["materials"] = in_order(shown)
     shown["similar"] = similar(desk, case, actor)
     return shown | {
         "now": now, "sentence": explaining.explain(case, now, desk.book), "findings": findings.of(case, now),
-        "review": {"entered_at": review.entered, "due_at": review.missed or ends.at,
-                   "escalations": review.escalations, "provisional": ends.provisional,
-                   } if review and ends else None,
+        "review": review_times(case),
         "by": holder_name(desk.ledger, shown["lease"]),
         "notes": [] if case.is_party(actor.person) else notes(desk.ledger, case.id),
         "holding": holding, "held": next((one for one in holding if one["binding_id"] == case.id), None),
         "reason_words": _reason_words(desk, case, shown),
         "correction_days": case.plan.deadlines["returned_to_corrected"].working_days,
     }  # fmt: skip
+
+
+def review_times(case: Case) -> dict[str, Any] | None:
+    """Of a review `entered_at` and its own `due_at`, which stands when it is `missed`; `escalations`, `provisional`."""
+    review, ends = case.progress.review, due(case, "review_to_decision")
+    if review is None or ends is None:
+        return None
+    return {"entered_at": review.entered, "due_at": review.missed or ends.at, "missed": review.missed is not None,
+            "escalations": review.escalations, "provisional": ends.provisional}  # fmt: skip
 
 
 def planned_kinds(plan: Mapping[str, Any]) -> list[str]:

@@ -20,7 +20,7 @@ from workflows.views.narrowing import Part, asked_of, narrowed
 
 SOON = timedelta(hours=4)  # a deadline that close is worth an operator's look
 BACK = timedelta(hours=24)  # how far back a provider's health is judged
-When = Literal["overdue", "soon", "escalated"]
+When = Literal["overdue", "soon"]
 Which = Literal["pending", "behind", "parked"]  # letters still to be delivered, those of them that are late, put aside
 
 _DUE = """
@@ -44,9 +44,23 @@ order by d.due_at, d.binding_id limit :limit
 _WHEN: dict[When, str] = {
     "overdue": f"d.due_at <= clock.now and not {HELD_OPEN}",
     "soon": "d.due_at > clock.now and d.due_at <= clock.now + cast(:soon as interval)",
-    "escalated": "exists (select from review_cases r where r.binding_id = d.binding_id and r.escalations > 0)",
 }
-_ESCALATED = "select count(*) as reviews from review_cases r where r.escalations > 0 {part}"
+_ESCALATED = """
+select count(*) as reviews, count(*) filter (where r.due_at <= (select kinbind_now())) as overdue
+from review_cases r where r.escalations > 0 {part}
+"""
+# Of its escalations the one that asks somebody something: the last by a person, else the clock's.
+_ESCALATED_LIST = """
+select r.binding_id, r.entered_at, r.due_at, r.escalations, e.at, e.actor, e.note
+from review_cases r left join lateral (
+  select h.at, h.actor, h.note from history h
+  where h.binding_id = r.binding_id and h.event = 'review_escalated' and h.at >= r.entered_at
+  order by h.actor like 'clock%', h.sequence desc limit 1
+) as e on true
+where r.escalations > 0
+  and (cast(:at as timestamptz) is null or (r.due_at, r.binding_id) > (cast(:at as timestamptz), :after)) {part}
+order by r.due_at, r.binding_id limit :limit
+"""
 _SIGNS = text("""
 select name, seen_at, extract(epoch from clock_timestamp() - seen_at)::float8 as seconds from heartbeats order by name
 """)
@@ -108,11 +122,21 @@ def due_list(
     return cursors.page(rows, limit, "due_at", "binding_id")
 
 
-def escalated(ledger: Ledger, part: Part) -> int:
-    """How many reviews were not decided in time, or escalated by hand: with a new time, they are overdue nowhere."""
+def escalated(ledger: Ledger, part: Part) -> dict[str, int]:
+    """How many `reviews` were escalated and wait still, and how many are `overdue`, though armed anew."""
     query = text(_ESCALATED.format(part=narrowed(part, "r.binding_id")))
-    found: int = ledger.read(query, asked_of(part, query))[0]["reviews"]
-    return found
+    return dict(ledger.read(query, asked_of(part, query))[0])
+
+
+def escalated_list(ledger: Ledger, part: Part, limit: int, cursor: str | None = None) -> dict[str, Any]:
+    """A page of them, sorted by `due_at`, when each should have been decided; of one escalation `at`, `actor`, `note`.
+
+    Raises `Refused` `cursor_invalid`.
+    """
+    at, after = cursors.decode(cursor, datetime, str) if cursor else (None, None)
+    query = text(_ESCALATED_LIST.format(part=narrowed(part, "r.binding_id")))
+    rows = ledger.read(query, asked_of(part, query, at=at, after=after, limit=limit + 1))
+    return cursors.page(rows, limit, "due_at", "binding_id")
 
 
 def signs_of_life(ledger: Ledger) -> list[dict[str, Any]]:
