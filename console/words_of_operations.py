@@ -265,6 +265,10 @@ OPERATIONS: Mapping[str, Words] = {
         "新密钥，仅显示这一次，请立即转交渠道保管：",
         "The new key. It is shown this once: hand it to the channel now.",
     ),
+    "key_once_over": (
+        "该密钥已经创建，不再显示；如未保存，请吊销后重新创建。",
+        "This key has been made already and is not shown again; where it was not kept, revoke it and make another.",
+    ),
     "key_made": ("开立于 {at}", "made {at}"),
     "key_revoked": ("已吊销 {at}", "revoked {at}"),
     "key_valid": ("有效", "valid"),

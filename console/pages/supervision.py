@@ -12,13 +12,16 @@ from console import explained, noted
 from console.forms import REASON
 from console.lists import PAGE, Behind, Narrow
 from console.visit import Visit, asks
+from models.ids import new_id
 from policies.calendar import shanghai_day
 from policies.check import applications
 from policies.explain import explain_plan
 from policies.loader import Law
 from policies.planning import ApplicationFacts
 from policies.refusals import NotAllowed
+from workflows import answers
 from workflows.access import keeping, principals
+from workflows.commands import Idempotency, Reply
 from workflows.errors import Refused, not_found
 from workflows.views import population, repairs, supervising, watching
 from workflows.views.narrowing import Part
@@ -83,10 +86,22 @@ def channels(visit: Supervisor) -> Response:
 
 @router.post("/channels")
 def make_key(visit: Supervisor) -> Response:
-    """One more key for a channel; it stands on the answer to this form, and nowhere else ever."""
-    form = visit.form
+    """One more key for a channel; it stands on the answer to this form, and nowhere else ever.
+
+    Sent again, as a browser does that loads the answer anew, the form makes no other.
+    """
+    form, ledger, keys = visit.form, visit.office.ledger, visit.office.desk.keys
     channel, name = form.one_of("channel", principals.CHANNELS), form.needed("name", principals.LONGEST_NAME)
-    made, key = keeping.make_key(visit.office.ledger, visit.principal, channel, name)
+    said = keys.fingerprint(f"{channel} {name}".encode())
+    once = answers.reserve(ledger, keys, Idempotency(visit.principal.id, form.needed("once", 64), said))
+    if isinstance(once, Reply):
+        return _channels(visit, again=True)
+    try:
+        made, key = keeping.make_key(ledger, visit.principal, channel, name)
+    except Refused:
+        answers.release(ledger, once)
+        raise
+    answers.complete(ledger, keys, once, Reply(200, b""))
     return _channels(visit, made=made, key=key)
 
 
@@ -97,10 +112,11 @@ def revoke_key(visit: Supervisor, key_id: str) -> Response:
     return visit.go("/supervision/channels")
 
 
-def _channels(visit: Visit, **made: Any) -> Response:
+def _channels(visit: Visit, *, again: bool = False, **made: Any) -> Response:
     found = supervising.channel_keys(visit.office.ledger)
     keys = {channel: [one for one in found if one["channel"] == channel] for channel in principals.CHANNELS}
-    return visit.page("sup_channels.html", keys=keys, made=made, may=keeping.may_keep(visit.principal))
+    return visit.page("sup_channels.html", keys=keys, made=made, again=again, may=keeping.may_keep(visit.principal),
+                      once=new_id("one", visit.office.ledger.now()))  # fmt: skip
 
 
 @router.get("/packs")

@@ -208,13 +208,18 @@ def test_an_operator_says_no_supervisors_word(comes: Comes, office: Office):
 
 def test_a_key_is_shown_once_and_taken_back(supervisor: Visitor, office: Office, base_url: str):
     supervisor.get("/supervision/channels")
-    made = supervisor.post("/supervision/channels", channel="wechat", name="微信小程序 2026")
+    asked = {"channel": "wechat", "name": "微信小程序 2026", "once": "one_1"}
+    made = supervisor.post("/supervision/channels", fields=asked)
     found = re.search(r'class="secret">([^<]+)<', made.text)
     assert found is not None
     key = {"Authorization": f"Bearer {found[1]}"}
     with httpx.Client(base_url=base_url, headers=key) as channel:
         assert channel.get("/v1/events").status_code == 200
+        reloaded = supervisor.post("/supervision/channels", fields=asked)
+        assert ("该密钥已经创建" in text_of(reloaded), "secret" in reloaded.text) == (True, False)
         again = supervisor.get("/supervision/channels").text
+        assert again.count("微信小程序 2026") == 1
+        assert fields_of(supervisor.get("/supervision/channels"), "/channels")["once"] != asked["once"]
         assert (found[1] in again, "微信小程序 2026" in again) == (False, True)
         made_id = re.search(r"微信小程序 2026</strong> <code>(prn_\w+)<", again)
         assert made_id is not None
@@ -236,7 +241,7 @@ def test_keys_are_no_matter_of_one_city(comes: Comes, office: Office):
     page = suzhou.get("/supervision/channels")
     assert "由全国主管开立与吊销" in text_of(page)
     assert 'action="/console/supervision/channels' not in page.text
-    assert suzhou.post("/supervision/channels", channel="wechat", name="x").status_code == 403
+    assert suzhou.post("/supervision/channels", channel="wechat", name="x", once="y").status_code == 403
     assert suzhou.post("/supervision/channels/sandbox-alipay/revoke", reason="x").status_code == 403
 
 
@@ -285,7 +290,7 @@ def test_the_supervisors_rooms_are_theirs(comes: Comes, name: str):
     visitor = comes(name)
     for path in PAGES:
         assert visitor.get(f"/supervision{path}").status_code == 403, path
-    assert visitor.post("/supervision/channels", channel="wechat", name="x").status_code == 403
+    assert visitor.post("/supervision/channels", channel="wechat", name="x", once="y").status_code == 403
     assert visitor.post("/supervision/channels/sandbox-alipay/revoke", reason="x").status_code == 403
 
 
