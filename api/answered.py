@@ -1,4 +1,4 @@
-"""The shapes of what is answered, for the OpenAPI document alone; bytes are made elsewhere, a test holds both together.
+"""What answers look like, for the OpenAPI document alone: their bytes are made elsewhere, and a test compares both.
 
 `words()` is the one table of all states, events, reasons and kinds.
 """

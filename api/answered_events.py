@@ -1,4 +1,4 @@
-"""The shapes of answers, on: what has happened, as the feed gives it and as webhooks bring it."""
+"""What answers about events look like, in the feed and in webhooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shape of refusals (RFC 9457), with everything that some codes add to it."""
+"""What refusals look like (RFC 9457), with everything that some codes add."""
 
 from __future__ import annotations
 

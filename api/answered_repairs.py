@@ -1,4 +1,4 @@
-"""The shapes of answers, on: repairs."""
+"""What answers about repairs look like."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shapes of answers, on: what staff, operators and the sandbox are shown."""
+"""What answers to staff and operators, and those of the sandbox, look like."""
 
 from __future__ import annotations
 

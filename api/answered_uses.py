@@ -1,4 +1,4 @@
-"""The shapes of answers, on: what an application would need, what channels hear, and what bindings are used for."""
+"""What answers look like about what an application needs, what channels hear, and what bindings are used for."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ class Tongue:
         return self.papers(what, found) if found is not None else self.of("bring", what)
 
     def pair(self, texts: Words) -> str:
-        """That one of two texts which is in this language, as it is: people may have written in it."""
+        """The text in this language, with its gaps unfilled: it may hold somebody's own words."""
         return texts[0 if self.language == "zh" else 1]
 
     def said(self, texts: Words) -> str:

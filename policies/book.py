@@ -83,7 +83,7 @@ class LawBook:
         return (notice, version) in self._notices
 
     def limits_of(self, product: str) -> list[Limits]:
-        """By what any pack of this product counts, those of before and of days to come among them."""
+        """Return the limits of every pack of this product, past and future versions too."""
         return [law.pack.limits.limits for law in self._laws.values() if law.pack.product == product]
 
     def laws_on(self, day: date) -> list[Law]:
@@ -91,7 +91,7 @@ class LawBook:
         return [self._law(file, day) for file in self.in_force(day)]
 
     def in_force(self, day: date) -> list[PackFile]:
-        """Return of each pack the latest version whose day has come (the files are sorted by it)."""
+        """For each pack, the version in force on `day` (the files are sorted by their first day)."""
         if day not in self._days:
             self._days[day] = list({file.name: file for file in self.files if file.effective_from <= day}.values())
         return self._days[day]

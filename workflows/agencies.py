@@ -1,4 +1,4 @@
-"""Agencies as places that take tickets: which there are, whether anybody serves them, what their ticket says."""
+"""Agencies as places that take tickets: which there are, whether anybody serves them, what a ticket for them says."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def taking_over(desk: Desk, agency: str, binding_id: str) -> dict[str, Any]:
 
 
 def serves(desk: Desk, agency: str, *, named: bool = False) -> bool:
-    """Whether somebody at a counter would find a ticket there, and whether there is such an agency at all.
+    """Whether there is such an agency, and a clerk who would find a ticket there.
 
-    There is one where the law book names the place or a pack its agency, or where a clerk's grant does: not every
-    city of the country is in the book, and a grant of the whole country makes no agency.
+    There is one if the law book names the place, a pack names the agency, or a clerk's grant covers it: not every city
+    is in the book. A grant of the whole country does not count.
     """
     grants = [grant for one in every(desk.ledger) if "counter" in one.roles for grant in one.regions]
     finders = [grant for grant in grants if lies_in(agency, [grant])]

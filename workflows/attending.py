@@ -14,9 +14,9 @@ SUBJECTS = get_args(Subject)
 
 
 def named_present(cursor: Cursor) -> None:
-    """Who stood before the clerk covers every face still open; nobody named means just those (API.md).
+    """Whoever stood before the clerk must cover every face still open; if nobody is named, just those did (API.md).
 
-    For a child or a ward the guardian may stand: the holder, or the mother of a newborn (F15, 民法典 §27).
+    A guardian may stand for a child or a ward: the holder, or the mother of a newborn (F15, 民法典 §27).
     """
     named = cursor.facts.get("subjects")
     if named is None:
@@ -30,10 +30,10 @@ def named_present(cursor: Cursor) -> None:
 
 
 def as_seen(cursor: Cursor) -> None:
-    """A clerk verifies what he has seen: of a binding reported on after its ticket was opened, he names the version.
+    """A clerk must name the version that he has seen, if something was reported after his ticket was opened.
 
-    Where a report opened the ticket there was nothing to verify before, so that it is the one he saw. Else he may have
-    seen the member still called as he expected. Raises `Refused` 412 `stale_version`.
+    Without it, he may have seen the case as it was before the report. A ticket that the report itself opened shows
+    nothing older. Raises `Refused` 412 `stale_version`.
     """
     ticket, reported = cursor.progress.offline, cursor.progress.reported_at
     if cursor.seen is None and ticket is not None and reported is not None and reported > ticket.since:
@@ -41,14 +41,14 @@ def as_seen(cursor: Cursor) -> None:
 
 
 def _stood_for(cursor: Cursor, who: str, present: set[str]) -> bool:
-    again = cursor.state in (ACTIVE, SUSPENDED)  # there the holder is asked only as a guardian
+    again = cursor.state in (ACTIVE, SUSPENDED)  # re-verified is the member; the holder is asked only as his guardian
     return who in present or ((who == "member" or again) and not present.isdisjoint(guardians(cursor)))
 
 
 def guardians(cursor: Cursor) -> list[str]:
     """Which of the parties may stand before a clerk for a child or a ward; nobody for others.
 
-    Nor for whom is old enough for a face of his own: at a counter too he is to be seen himself (F16).
+    Not for a member who has reached the face age: he must come to the counter himself (F16).
     """
     in_need = guarded(cursor) and (too_young(cursor) or cursor.case.application.relationship == "WARD")
     return [who for who in ("holder", "mother") if who in cursor.case.application.parties] if in_need else []

@@ -1,4 +1,4 @@
-"""What goes on beside a review case and is no step of it: who has it open, and what colleagues note for each other."""
+"""What happens around a review and is no step: who has the case open, and what colleagues note for each other."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def looking(desk: Desk, binding_id: str, actor: Actor) -> list[str]:
 
 
 def left(desk: Desk, binding_id: str, actor: Actor) -> None:
-    """He has turned to something else."""
+    """He has closed the case, or opened another."""
     with desk.ledger.desk() as conn:
         conn.execute(_LEFT, (binding_id, actor.id))
 
@@ -53,7 +53,7 @@ def note(desk: Desk, binding_id: str, actor: Actor, body: str) -> str:
 
 
 def look_again(desk: Desk, binding_id: str, actor: Actor, body: str) -> None:
-    """Keep a supervisor's note on a decision that he has looked at again: a second look is another's than who decided.
+    """Keep a supervisor's note on a decision that he has looked at again. Nobody looks again at his own decisions.
 
     Raises `Refused`: 404 `not_found` as `note`, 409 `own_decision`.
     """
@@ -64,5 +64,5 @@ def look_again(desk: Desk, binding_id: str, actor: Actor, body: str) -> None:
 
 
 def forget(conn: Any) -> None:
-    """Drop who looked long ago."""
+    """Drop the notes of who had a case open long ago."""
     conn.execute(_FORGET)

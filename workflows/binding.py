@@ -62,7 +62,7 @@ class Move:
     guards: tuple[Guard, ...] = ()  # asked also when the actions of the moment are listed
     checks: tuple[Guard, ...] = ()  # look at what was sent along
     effect: Effect | None = None
-    when: Condition | None = None  # where it does not hold, this is out of turn: no more is asked, nor told
+    when: Condition | None = None  # where it fails, the move is out of turn, and no guard is asked
 
 
 def _by(words: str) -> frozenset[str]:
@@ -220,7 +220,7 @@ MOVES = (
 
 
 def _own_work_done(cursor: Cursor) -> bool:
-    """What this state is for has been settled, so that the case can go on."""
+    """Whether all that this state is for is done, so that the case can go on."""
     progress, state = cursor.progress, cursor.state
     if state == MATERIALS_UPLOADED:
         return progress.registry_answered and not guards.record_to_confirm(cursor)
@@ -249,13 +249,13 @@ def _sampled(cursor: Cursor) -> bool:
 
 
 def _only_stated(cursor: Cursor) -> bool:
-    """The registries cannot say what the application stands on: a clerk looks, once."""
+    """Whether the application stands on what no registry can say: then a clerk looks, once (0020)."""
     asked = cursor.state == MATERIALS_UPLOADED and bool(cursor.facts.get("go_offline"))
     return asked and not cursor.progress.counter_decided
 
 
 def _stands_at_the_counter(cursor: Cursor) -> bool:
-    """An application taken at the counter: the clerk sees the people himself, and they tell him whose record it is."""
+    """Of an application that a clerk took: whether a face or a birth record is open, which he settles himself."""
     taken = cursor.case.taken_at_counter and cursor.progress.offline is None
     to_look_at = cursor.state == FACE_CHECK and cursor.case.next_subject is not None
     to_confirm = cursor.state == MATERIALS_UPLOADED and guards.record_to_confirm(cursor)
@@ -274,7 +274,7 @@ FOLLOW_UPS: tuple[tuple[Condition, str, str | None], ...] = (
     (lambda c: c.limit_met is not None and _nothing_open(c), "limit_refused", None),
     (_nothing_open, "activate", None),
 )
-# those that the law has for a state: the others need not be asked there
+# by state, those whose move the law has there: the others need not be asked
 _FOLLOW_UPS_IN = {
     state: tuple(one for one in FOLLOW_UPS if any(move.said == one[1] and state in move.while_ for move in MOVES))
     for state in STATES
@@ -289,13 +289,13 @@ def _cursor(event: EventData) -> Cursor:
 
 
 def _obeyed(move: Move, holds: Condition | None) -> Callable[[EventData], bool]:
-    """One condition for all that is asked of a way: `transitions` takes longer to ask twice than we to answer."""
+    """All that is asked of a way, as one condition: `transitions` spends more on calling two than we on answering."""
 
     def obeyed(event: EventData) -> bool:
         cursor = _cursor(event)
         if cursor.actor.kind not in move.by:
             return False
-        if cursor.move is not move:  # it may have been asked already, for another of the states it leads to
+        if cursor.move is not move:  # the same move may have been asked already, for another state that it leads to
             if move.when is not None and not move.when(cursor):
                 return False
             for refuse in (*move.guards, *move.checks):
@@ -310,7 +310,7 @@ def _obeyed(move: Move, holds: Condition | None) -> Callable[[EventData], bool]:
 
 
 class _Way(Transition):
-    """A way from state to state; nothing is to be called before or after, so nothing looks for it."""
+    """A way from state to state, without the callbacks before and after that `transitions` would look for."""
 
     def execute(self, event_data: EventData) -> bool:
         taken = self._eval_conditions(event_data)
@@ -370,7 +370,7 @@ def next_said(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:
 
 
 def _unseen(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:
-    """The agency has decided what was its to decide; who is said to be called otherwise has still to show himself."""
+    """The agency has decided, but a new name or number is still reported: the member has to show his face."""
     reported = cursor.progress.reported
     if cursor.state != ACTIVE or reported is None:
         return None
@@ -379,7 +379,7 @@ def _unseen(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:
 
 
 def _overdue(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:
-    """What fell due during an unbinding is said at its end: nobody buys time by asking and taking back."""
+    """What fell due during an unbinding is said when it is cancelled: asking and cancelling buys no time."""
     if not cursor.lines or cursor.lines[-1].event != "unbind_cancelled":
         return None
     for name, due in armed(cursor.case).items():
@@ -390,7 +390,7 @@ def _overdue(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:
 
 
 def may(cursor: Cursor, said: str, actor: Actor) -> bool:
-    """Whether this actor's saying so would be accepted at this moment, as far as it depends on the case."""
+    """Whether this actor may say this now, as far as it depends on the case."""
     cursor.actor, cursor.facts = actor, {}
     for move in MOVES_BY_NAME[said]:
         if cursor.state in move.while_ and actor.kind in move.by and (move.when is None or move.when(cursor)):

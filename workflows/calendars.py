@@ -1,8 +1,8 @@
 """The years of working days that the ledger knows: read by every process, loaded by a person or from the package.
 
 A row holds one year's notice; it counts more than what the package `chinesecalendar` says of that year. Each load
-raises the version, which every read of cases brings along, so that no process counts by an old calendar for longer
-than one reading. What was counted before is counted again by `workflows/recounting.py`.
+raises the version, which every read of cases brings along: no process counts by an old calendar for longer than one
+reading. What was counted by the old one is counted again by `workflows/recounting.py`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ set holidays = excluded.holidays, make_up = excluded.make_up, source = excluded.
 
 
 class NoYear(ValueError):
-    """What was given is no year's notice; the message says why, in one line."""
+    """What was given is not a year of working days; the message says why, in one line."""
 
 
 class _Day(msgspec.Struct, rename="camel"):
@@ -68,7 +68,7 @@ def read(conn: Connection[Any]) -> Calendar:
 
 
 def origin(conn: Connection[Any], year: int) -> Origin | None:
-    """Where the ledger has this year from; None where it has it not."""
+    """Where the ledger has this year from; None where it does not have it."""
     row = conn.execute(_ONE, (year,)).fetchone()
     return Origin(*row) if row else None
 
@@ -82,7 +82,7 @@ def load(ledger: Ledger, year: Year, source: str) -> None:
 
 
 def learn_seed(ledger: Ledger, today: date) -> list[int]:
-    """Load what a newer package knows of this year and later and the ledger does not; the years loaded."""
+    """Load years, from this one on, that a newer package knows and the ledger does not; return them."""
     with ledger.desk() as conn:
         there = {row[0] for row in conn.execute("select year from working_days")}
     found = [seed for year in range(today.year, today.year + 3) if year not in there and (seed := seed_year(year))]

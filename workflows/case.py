@@ -30,7 +30,7 @@ WITHDRAWN = "withdrawn"
 EXPIRED = "expired"
 
 NOT_YET_IN_FORCE = (SUBMITTED, MATERIALS_UPLOADED, FACE_CHECK, OFFLINE_FALLBACK, AGENCY_REVIEW, RETURNED)
-CAME_INTO_FORCE = (ACTIVE, SUSPENDED, UNBINDING)  # and have not ended: a face may run beside them
+CAME_INTO_FORCE = (ACTIVE, SUSPENDED, UNBINDING)  # and have not ended: a face may be asked without a state of its own
 FINAL = (UNBOUND, REJECTED, WITHDRAWN, EXPIRED)
 STATES = (*NOT_YET_IN_FORCE, *CAME_INTO_FORCE, *FINAL)
 
@@ -45,7 +45,7 @@ class Window(msgspec.Struct, omit_defaults=True):
     closes: datetime
     used: int = 0  # attempts that a provider's answer used up
     not_before: datetime | None = None  # the provider's own limit: no new attempt earlier
-    suspected: bool = False  # a provider took what it saw for a picture of a face
+    suspected: bool = False  # the provider suspects that a picture was shown to the camera
 
 
 class Review(msgspec.Struct, omit_defaults=True):
@@ -120,13 +120,14 @@ class Progress(msgspec.Struct, omit_defaults=True, kw_only=True):
     passed: list[str] = []  # subjects whose face is settled, by camera or at the counter
     beyond_camera: list[str] = []  # subjects whom no retry helps: the provider has nothing to compare them with (§D.6)
     offline_since: datetime | None = None  # since when a counter may be visited for what is asked now (0021)
-    offline_code: str | None = None  # of the ticket whose days those are: it stands on the slip in somebody's hand
-    turn_since: datetime | None = None  # since when the next subject may begin; then, the authorisation be given
-    grown: bool = False  # the child reached the face age on the way: its face is asked besides
+    offline_code: str | None = None  # the code of that ticket, which is on the family's paper slip: it stays
+    # since when it is the next subject's turn or, after the faces, the holder's to authorise
+    turn_since: datetime | None = None
+    grown: bool = False  # the child reached the face age on the way: its face is asked too
     registry_answered: bool = False
-    registry_by_hand: bool = False  # it has not: a clerk has said that he asked himself
-    objection: Objection | None = None  # the registries have refused; at a counter people decide
-    record: dict[str, Any] | None = None  # which fields the birth registry's record told of; it told no other (`judge`)
+    registry_by_hand: bool = False  # the registries did not answer; a clerk says that he has asked them himself
+    objection: Objection | None = None  # the registries have refused; at a counter a clerk decides
+    record: dict[str, Any] | None = None  # which fields the birth record tells; they match what was stated (`judge`)
     record_confirmed: bool = False
     authorised: bool = False
     reviewed: bool = False
@@ -146,8 +147,8 @@ class Progress(msgspec.Struct, omit_defaults=True, kw_only=True):
     reverify_since: datetime | None = None
     unbinding: Unbinding | None = None
     reported: Change | None = None  # not yet verified again
-    reported_at: datetime | None = None  # when something was last reported of the member: what was seen before is old
-    changed: Change | None = None  # verified: stands instead of what was applied with
+    reported_at: datetime | None = None  # when it was last reported; a face or a page from before does not count for it
+    changed: Change | None = None  # verified: replaces what was applied with
 
 
 class Application(msgspec.Struct):
@@ -165,7 +166,7 @@ class Application(msgspec.Struct):
     sealed: bytes
     face_age_day: date | None
     created_at: datetime
-    parties: dict[str, Any]  # opened: holder, member, for a newborn mother; `reported`, the member as last reported
+    parties: dict[str, Any]  # opened: holder, member, a newborn's mother; `reported`: the member as last reported
 
 
 def parties_context(binding_id: str) -> str:
@@ -205,14 +206,14 @@ class Case(msgspec.Struct):
 
     @property
     def refuse_reasons(self) -> tuple[str, ...]:
-        """For what a clerk may refuse: the plan's reasons, and what a registry objects to."""
+        """The reasons for which a clerk may refuse: the plan's, and the registry's objection."""
         listed, objection = self.plan.counter.refuse_reasons, self.progress.objection
         if objection is None or self.progress.registry_answered:  # settled, if only by a clerk
             return listed
         return tuple(dict.fromkeys((objection.reason, *listed)))
 
     def is_party(self, person: str | None) -> bool:
-        """Whether this is one of the two, whom the member is reported to be, or the mother who speaks for a newborn."""
+        """Whether this is the holder, the member, whom the member is reported to be, or the mother of a newborn."""
         application, reported = self.application, self.progress.reported
         mother = application.parties.get("mother", {}).get("person")
         return person is not None and person in (
@@ -223,18 +224,18 @@ class Case(msgspec.Struct):
         )
 
     def vouched_by(self, actor: Actor) -> bool:
-        """Whether he has held, at a counter, against what a registry says; under whichever key that names him."""
+        """Whether he has, at a counter, decided against a registry's objection, under any key that names him."""
         clerks = self.progress.objection.vouched if self.progress.objection else ()
         return any(who == actor.id or (person is not None and person == actor.person) for who, person in clerks)
 
     @property
     def taken_at_counter(self) -> bool:
-        """A clerk has taken the application: he sees the people himself."""
+        """Whether a clerk took the application, and so sees the people himself."""
         return self.application.channel == "counter"
 
     @property
     def in_force(self) -> bool:
-        """Also while an unbinding that came from `active` waits to be confirmed."""
+        """Whether it is in force: also while an unbinding that came from `active` waits to be confirmed."""
         return self.state == ACTIVE or (self.state == UNBINDING and self.progress.suspended_for is None)
 
     @property
@@ -247,14 +248,14 @@ class Case(msgspec.Struct):
     def next_subject(self) -> str | None:
         """The first subject whose face is not settled."""
         passed = self.progress.passed
-        for who in self.subjects:  # asked many times a step, and a generator takes longer to make than to go through
+        for who in self.subjects:  # asked many times a step: a loop is faster than a generator
             if who not in passed:
                 return who
         return None
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """The plan's steps, with the face step put first where the child has grown into it."""
+        """The plan's steps; the face step is put first if the child has reached the face age on the way."""
         steps = self.plan.steps
         return ("face_check", *steps) if self.progress.grown and "face_check" not in steps else steps
 
@@ -273,7 +274,7 @@ class Case(msgspec.Struct):
 
     @property
     def missing(self) -> list[dict[str, Any]]:
-        """The groups of the plan's materials that what is there does not meet: `label`, `any_of`."""
+        """The groups of materials that the plan asks for and that are not complete: `label`, `any_of`."""
         kinds = {material["kind"] for material in self.materials}
         return [
             {"label": group.label, "any_of": group.any_of}
@@ -283,7 +284,7 @@ class Case(msgspec.Struct):
 
     @property
     def full(self) -> bool:
-        """Whether no more documents are taken. Corrections and clerks have their own room: what is handed in stays."""
+        """Whether no more documents are taken; once returned, or at a counter, only what was added since counts."""
         there = self.added_since if self.state in (RETURNED, OFFLINE_FALLBACK) else self.materials
         return len(there) >= self.plan.max_files
 
@@ -294,7 +295,7 @@ class Case(msgspec.Struct):
 
     @property
     def counter_agency(self) -> str:
-        """The agency that holds the ticket, or would."""
+        """The agency that holds the ticket, or would if there were one."""
         return self.progress.offline.agency if self.progress.offline else self.plan.counter.agency
 
 
@@ -355,7 +356,7 @@ class Line(msgspec.Struct):
     note: str | None
     since: datetime
     progress: bytes  # as of this line
-    plan_was: str | None = None  # the hash of the plan until this line, where another is named from here on
+    plan_was: str | None = None  # the hash of the plan before this line, if the line changes the plan
 
 
 class Cursor:
@@ -382,7 +383,7 @@ class Cursor:
         return self.case.progress
 
     def hear(self, actor: Actor, facts: Mapping[str, Any]) -> None:
-        """Take in who speaks, and what he sends along; no row of the law has been obeyed for it yet."""
+        """Take in who speaks, and what he sends along; no move has been made for it yet."""
         self.actor, self.facts, self.move = actor, facts, None
 
     def also(self, table: str, row: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
-"""The member is called, numbered or insured otherwise than was applied with: what is reported, sealed, and whose it is.
+"""The member has another name, number or insured place than was applied with: what is reported, and how it is sealed.
 
-A name is a party's and may change; a number names another person to the ledger, so the binding and its places go
-over to that person once the change is verified (F136). A newborn is its certificate's number until it has one of
-its own (DESIGN §6).
+A name belongs to a party and may change. A number is a person to the ledger: with another one the binding and its
+places go over to that person, once the change is verified (F136). Until a newborn has a number of its own, the number
+of its certificate stands for it (DESIGN §6).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ VALUE = "/value"
 
 
 def renamed(keys: Keyring, case: Case, name: str) -> Change:
-    """The member is called otherwise."""
+    """The member has another name."""
     return _change(keys, case, {"name": normalise_name(name)}, None)
 
 
@@ -35,7 +35,7 @@ def moved(keys: Keyring, case: Case, region: str) -> Change:
 
 
 def only_moved(case: Case) -> bool:
-    """Whether what is reported is no more than another place: that an agency may believe without a face or a clerk."""
+    """Whether nothing but another place is reported: an agency may believe that without a face or a clerk."""
     member, reported = (case.application.parties.get(name, {}) for name in ("member", "reported"))
     return {name for name, told in reported.items() if told != member.get(name)} <= {"insured_region"}
 
@@ -64,7 +64,7 @@ def numbered(keys: Keyring, case: Case, identity: Identity) -> Change:
 
 
 def newest(case: Case) -> Change | None:
-    """What is known of the member since the application, verified or not; a further change is made on top of it."""
+    """What was reported of the member since the application, verified or not: the next change is made on top of it."""
     return case.progress.reported or case.progress.changed
 
 
@@ -83,7 +83,7 @@ def fresh_key() -> str:
 
 
 def opened(keys: Keyring, binding_id: str, change: Change, member: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of the member, as applied with, that a change has; none once he has been erased."""
+    """The member's fields that a change replaces, in clear; none once he has been erased."""
     if member.get("erased"):
         return {}
     sealed = base64.b64decode(change.sealed)
@@ -92,7 +92,7 @@ def opened(keys: Keyring, binding_id: str, change: Change, member: Mapping[str, 
 
 
 def _change(keys: Keyring, case: Case, fields: Mapping[str, Any], person: str | None) -> Change:
-    """What is reported now, on top of what was reported before: the newest stands for all."""
+    """What is reported now, on top of what was reported before: one change holds everything."""
     before = newest(case)
     member = case.application.parties["member"]
     known = opened(keys, case.id, before, member) if before else {}
@@ -101,7 +101,7 @@ def _change(keys: Keyring, case: Case, fields: Mapping[str, Any], person: str | 
 
 
 def _sealer(keys: Keyring, member: Mapping[str, Any]) -> Sealer:
-    own = member.get("changes_key")  # none in what was applied for before there were such keys
+    own = member.get("changes_key")  # older applications have no such key
     return Sealer({"case": base64.b64decode(own)}, "case") if own else keys
 
 

@@ -1,4 +1,4 @@
-"""Whether a case can get lost: the machine is walked with every plan that the packs give, before anybody is served.
+"""Whether a case can get lost: before anybody is served, the machine is walked with every plan that the packs give.
 
 A made-up case hears everything that anyone could say, from its submission on. Each different situation that it comes
 to is judged: somebody or the clock must be able to carry it on, the clock must be armed wherever the case does not
@@ -67,7 +67,7 @@ def check_book(book: LawBook) -> list[Finding]:
 
 
 def impossible(plan: Plan) -> list[str]:
-    """What makes a case under this plan get lost, in words; nothing where none does. Each shape is walked once."""
+    """Why a case under this plan can get lost, in words; empty if it cannot. Each shape of plan is walked once."""
     shape = _shape(plan)
     if shape not in _JUDGED:
         _JUDGED[shape] = [f"{state or 'plan'}: {what}" for state, what in _wrong(plan)]
@@ -87,7 +87,7 @@ def _findings(plan: Plan, wrong: list[Wrong]) -> list[Finding]:
 
 
 def _shape(plan: Plan) -> str:
-    """All of a plan that the machine goes by."""
+    """What of a plan matters to the machine: plans that differ in nothing else are walked once."""
     review, counter = plan.review, plan.counter
     return repr((
         plan.steps, plan.face, plan.face_at_age, plan.registry.birth_certificate, bool(plan.materials), plan.unbind,
@@ -97,7 +97,7 @@ def _shape(plan: Plan) -> str:
 
 
 def _lengths(plan: Plan) -> Iterator[Wrong]:
-    """Lengths that are missing, are none, or are of a kind that the machine does not count."""
+    """Lengths that are missing, zero, or in a unit that the machine does not count."""
     for deadline in DEADLINES:
         if deadline.name in WITHOUT_LENGTH:
             continue
@@ -114,7 +114,7 @@ def _lengths(plan: Plan) -> Iterator[Wrong]:
 
 
 class Walk:
-    """Every situation that a case of one plan can come to, and which lead to which."""
+    """Every situation that a case of one plan can come to, and the ways between them."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -155,7 +155,7 @@ class Walk:
         return cursor.case
 
     def _clock(self, case: Case) -> Iterator[Wrong]:
-        """Nothing waits without a deadline, and each deadline that is due is obeyed and done with."""
+        """What is wrong with the clock: a state that waits without a deadline, or a due one that changes nothing."""
         if case.state in (binding.NOWHERE, *FINAL):
             return
         ends = armed(case)

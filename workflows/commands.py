@@ -19,7 +19,7 @@ class Idempotency(msgspec.Struct, frozen=True):
     principal: str
     key: str
     fingerprint: str
-    reserved: datetime | None = None  # of a key reserved beforehand: when, and the mark of whose it is
+    reserved: datetime | None = None  # if the key was reserved beforehand: when, and the mark of who reserved it
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -57,7 +57,7 @@ class Command(msgspec.Struct, frozen=True):
     facts: Mapping[str, Any] = {}
     if_match: int | None = None
     idempotency: Idempotency | None = None
-    malformed: Refused | None = None  # found at the door; told only to one who may see the binding
+    malformed: Refused | None = None  # a fault that the door found; told only to who may see the binding
     in_scope: InScope | None = None
     answering: Answering = show_binding
 

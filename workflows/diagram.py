@@ -14,7 +14,8 @@ BEGIN, END = "<!-- generated from workflows: begin -->", "<!-- generated from wo
 def arrows() -> list[tuple[str, str, str]]:
     """Every `(from, to, said)` of the law that changes the state, in the order of the table; repairs left out."""
     found: dict[tuple[str, str], list[str]] = {}
-    for move in (one for one in MOVES if one.said not in REPAIRS):  # to and fro between all: nothing to see in them
+    # repairs lead from nearly all states to nearly all: they would hide the rest
+    for move in (one for one in MOVES if one.said not in REPAIRS):
         for came_from in move.while_:
             for to in _becomes(move):
                 said = found.setdefault((came_from, to), [])

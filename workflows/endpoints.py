@@ -22,8 +22,8 @@ from workflows.views import cursors, public
 
 MOST = 10  # endpoints of one channel
 OVERLAP_HOURS = 24  # how long an old secret goes on signing beside the new one
-MOST_OLD = 4  # that do: a header of many signatures is refused by whoever reads it
-_NOTICES = ("binding.party_notice", "binding.stuck", "binding.recovered")  # told, and no line of the history
+MOST_OLD = 4  # old secrets that still sign: receivers refuse a header with many signatures
+_NOTICES = ("binding.party_notice", "binding.stuck", "binding.recovered")  # events that have no line in the history
 EVENTS = frozenset({*(f"binding.{move.event}" for move in MOVES), *_NOTICES})
 
 _OF_CHANNEL = text("""
@@ -121,7 +121,7 @@ def new_secret() -> str:
 
 
 def _ending(before: list[dict[str, Any]], now: datetime, until: datetime) -> list[dict[str, Any]]:
-    """The secrets of before that still sign, each with its end, the newest first."""
+    """The older secrets that still sign, each with its end, the newest first."""
     ending = []
     for one in before:
         ends = min(until, datetime.fromisoformat(one["until"])) if one["until"] else until

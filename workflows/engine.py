@@ -269,7 +269,7 @@ def tried(case: Case, now: datetime, said: str, actor: Actor, facts: Mapping[str
 
 
 def _with_actions(no: Refused, command: Command, read: Read) -> Exception:
-    """A refusal out of turn tells what may be said now; where the case cannot even tell that, this is its own fault."""
+    """Add state and available actions to `action_not_available`; if they cannot be computed, that fault is returned."""
     if no.code == "action_not_available" and read.case is not None:
         try:
             no.extra |= public.instead(read.case, command.actor, read.now)

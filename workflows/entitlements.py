@@ -19,7 +19,7 @@ from workflows.views import cursors
 from workflows.views.public import dumps
 
 NO_GROUNDS = "sharing_not_active"
-# Which reason helps most, where several bindings of the same two all say no.
+# The order in which reasons are told, if several bindings of the same two people all say no: the most helpful first.
 _TELLING = (
     "region_not_allowed", "not_own_code", "wrong_product", "purpose_not_allowed", NO_GROUNDS, "suspended",
 )  # fmt: skip
@@ -57,7 +57,7 @@ class Use:
 
 
 def check(desk: Desk, use: Use, now: datetime, asked: Idempotency | None) -> Reply:
-    """Answer `{allowed, reason, binding_id}`; an allowed use is recorded. Never tells of anybody else's binding.
+    """Answer `{allowed, reason, binding_id}`; an allowed use is recorded. Bindings of others are never told.
 
     The record and the answer kept under a reserved key are one commit: a key records one use. Raises as
     `answers.keep_on`.
@@ -89,7 +89,8 @@ def _refusal(case: Case, use: Use, between: Sequence[Case]) -> str | None:
     if case.plan.requires_active is not None:
         grounds = [one for one in between if _stands_on(case, one)]
         if not any(one.in_force for one in grounds):
-            return SUSPENDED if grounds else NO_GROUNDS  # one that rests is not made anew
+            # if the sharing is only suspended, the family must not apply for a new one
+            return SUSPENDED if grounds else NO_GROUNDS
     return refusal(case.plan, use.purpose, use.patient, use.region)
 
 

@@ -1,4 +1,4 @@
-"""Whose name and number are no longer kept: of an ended binding there stays what happened, and not to whom.
+"""Erasing people: of an ended binding stays what happened, and not to whom.
 
 Lines of the history are never rewritten. What they hold of a person is sealed with a key that lies with his party
 (`changes.fresh_key`), and is gone with it. How long: DOMAIN §C.10 (PIPL §19, §47).
@@ -21,8 +21,8 @@ YEARS_KEPT = 3  # the people of a binding, after its end; who was looked for, af
 ROLES = ("holder", "member")
 NOBODY = "***"  # as every mask shows a name of which nothing is told
 
-# Whoever places a hold locks the same rows: nothing is erased behind his back. What he has written is seen by the
-# statement after this one; one that waited for the lock itself still looks with the eyes it had before.
+# Whoever places a hold locks the same rows, so nothing is erased while he does. A separate statement: one that waited
+# for the lock would not see what the other has written meanwhile, but the next one does.
 LOCK = "select from applications where binding_id = any(%s) order by binding_id for update"
 _ENDED = """
 select a.binding_id, a.holder, a.member, a.sealed, a.erased from applications a join bindings b on b.id = a.binding_id
@@ -43,10 +43,10 @@ _BESIDE = (
     "delete from held_decisions where binding_id = any(%s)",
     # upkeep erases them
     "update materials set removed_at = coalesce(removed_at, kinbind_now()) where binding_id = any(%s)",
-    # who it was can be asked of nobody any more
+    # no provider can be asked any more about a person whom we have forgotten
     """update face_sessions set status = 'expired', finished_at = coalesce(finished_at, expires_at), poll_at = null
        where binding_id = any(%s) and status in ('pending', 'error')""",
-    # masked names in letters that have gone out; one that is sent again is written anew, but for what lines do not tell
+    # letters hold masked names. One that is sent again is written anew from its line; a notice cannot be
     "delete from deliveries where binding_id = any(%s) and notice <> '' and state <> 'pending'",
     "update deliveries set body = null where binding_id = any(%s) and state <> 'pending'",
 )
@@ -94,7 +94,7 @@ def erase(conn: Connection[Any], keys: Keyring, wanted: Mapping[str, Collection[
 
 
 def _without(parties: dict[str, Any], roles: Collection[str], gone: Collection[str]) -> dict[str, Any]:
-    """The same parties, of whom these are nobody: what document he had, and where he was insured, may be counted."""
+    """The parties with these roles blanked; document type and insured region stay, for statistics."""
     for role in roles:
         kept = {name: parties[role][name] for name in ("id_type", "insured_region")}
         parties[role] = {"name": NOBODY, "id_number": None, "birth_date": None, "erased": True, **kept}

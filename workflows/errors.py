@@ -24,7 +24,7 @@ class Refused(Exception):
 
 
 class Malformed(Refused):
-    """What was sent has not the shape that it must have; `errors` are `{pointer, code, allowed?}`."""
+    """What was sent does not have the shape that it must have; `errors` are `{pointer, code, allowed?}`."""
 
     def __init__(self, errors: list[dict[str, Any]]) -> None:
         """Refuse with every fault found, so that all can be mended at once."""

@@ -36,7 +36,7 @@ def _purpose(cursor: Cursor) -> str | None:
 
 
 def _beside(cursor: Cursor) -> str | None:
-    """Which face runs beside the state: of a re-verification or of an unbinding."""
+    """For what a face is asked while the binding is in force, suspended or being ended."""
     unbinding = cursor.progress.unbinding
     if cursor.state == UNBINDING and unbinding is not None and unbinding.method == "face":
         return UNBINDING
@@ -50,11 +50,11 @@ def face_subject(cursor: Cursor) -> str:
         return cursor.case.next_subject or ""
     if purpose == UNBINDING and cursor.progress.unbinding is not None:
         return "member" if cursor.progress.unbinding.by == "member" else "holder"
-    return "holder" if too_young(cursor) else "member"  # no child's face is ever asked (F15): its guardian's
+    return "holder" if too_young(cursor) else "member"  # a child's face is never asked, but its guardian's (F15)
 
 
 def faces_open(cursor: Cursor) -> list[str]:
-    """Whose faces are not settled yet, in order: who must stand before a clerk, a child who has grown meanwhile too."""
+    """Whose faces are not settled yet, in order, and so who must stand before a clerk; also a child grown meanwhile."""
     if cursor.state in (ACTIVE, SUSPENDED):
         return [face_subject(cursor)] if reverification_asked(cursor.case) else []
     subjects = dict.fromkeys((*cursor.case.subjects, *(["member"] if has_grown(cursor) else [])))
@@ -62,7 +62,7 @@ def faces_open(cursor: Cursor) -> list[str]:
 
 
 def has_grown(cursor: Cursor) -> bool:
-    """Whether a child of whom no face was asked when it was applied for has reached the face age since."""
+    """Whether a child whose face was not asked at the application has reached the face age since."""
     day = cursor.case.application.face_age_day
     return day is not None and shanghai_day(cursor.now) >= day
 
@@ -72,7 +72,8 @@ def too_young(cursor: Cursor) -> bool:
     application, today = cursor.case.application, shanghai_day(cursor.now)
     if application.face_age_day is not None:
         return today < application.face_age_day
-    born = application.parties["member"].get("birth_date")  # of a product that asks no child for its face later either
+    # no day is kept where the product never asks a child for its face
+    born = application.parties["member"].get("birth_date")
     return born is not None and age_group(cursor.case.plan.age, date.fromisoformat(born), today) == "minor"
 
 
@@ -91,7 +92,7 @@ def readable(cursor: Cursor, subject: str) -> bool:
 def may_start_face(cursor: Cursor) -> None:
     """The window is open or not yet begun, attempts are left, and the provider's own limit is over."""
     if face_purpose(cursor) != "binding" and not readable(cursor, face_subject(cursor)):
-        raise out_of_turn()  # the counter knows him; of an application the system says so itself
+        raise out_of_turn()  # he goes to the counter; an application is sent there by the system itself
     if face_subject(cursor) in cursor.progress.beyond_camera:
         raise out_of_turn()
     if (until := rests_until(cursor)) is not None:
@@ -103,14 +104,14 @@ def may_start_face(cursor: Cursor) -> None:
 
 
 def rests_until(cursor: Cursor) -> datetime | None:
-    """Until when the provider takes no attempt of whose turn it is, by its answers to earlier ones; None: it does."""
+    """Until when the provider's own limit forbids the person whose turn it is a new attempt; None if it does not."""
     window, refused = cursor.progress.windows.get(window_key(cursor)), cursor.case.rests.get(face_subject(cursor))
     ends = [at for at in (window.not_before if window else None, refused) if at is not None and cursor.now < at]
     return max(ends, default=None)
 
 
 def _spent(cursor: Cursor, window: Window) -> bool:
-    """No attempt of the pack is left, or it wants whoever is suspected of a picture looked at by a person."""
+    """The pack's attempts are used up, or a picture was shown to the camera and the pack wants a person to look."""
     most = cursor.case.plan.face.max_attempts
     return (most is not None and window.used >= most) or _to_be_looked_at(cursor, window)
 
@@ -127,7 +128,7 @@ def right_subject(cursor: Cursor) -> None:
 
 
 def question(cursor: Cursor) -> tuple[str, str, datetime | None]:
-    """What a face is asked for now: purpose, subject, and since when, where another was asked before.
+    """What a face is asked for now: purpose, subject, and since when, if the same may have been asked before.
 
     Raises `Refused` where no face is asked.
     """
@@ -141,23 +142,23 @@ def _asked_since(cursor: Cursor) -> datetime | None:
 
 
 def same_question(cursor: Cursor) -> None:
-    """What the provider was told of whom it compares still stands: while it was being asked, nothing was reported."""
+    """Nothing was reported while the provider was being asked, so it compares with what is still true."""
     told = cursor.facts.get("question")
     if told is not None and told != question(cursor):
         raise Refused("busy")
 
 
 def as_begun(cursor: Cursor) -> None:
-    """A failure counts for what its session was begun for; any other is noted on the session only."""
+    """A failure counts only for the question its session was begun for; else it is noted on the session alone."""
     if (cursor.facts["purpose"], cursor.facts["subject"]) != question(cursor)[:2]:
         raise out_of_turn()
 
 
 def pass_counts(cursor: Cursor) -> None:
-    """A pass counts by the provider's finish time: in the window, or in its grace of a session begun inside.
+    """A pass counts by the provider's finish time: inside the window, or inside its grace if it began in the window.
 
-    Beside a state there is no window; there it counts for what was asked when the session was begun, and no more: a
-    face shown for what was reported before was not shown for what has been reported since (F136).
+    A re-verification or an unbinding has no window; there it counts only for what was asked when the session began: a
+    face shown for one report was not shown for what has been reported since (F136).
     """
     subject = cursor.facts["subject"]
     if cursor.state in CAME_INTO_FORCE:
@@ -180,13 +181,13 @@ def pass_counts(cursor: Cursor) -> None:
 
 
 def cannot_read(cursor: Cursor) -> bool:
-    """Whether the camera knows no document of the next one in turn: nothing but a counter is left."""
+    """Whether no camera can compare the document of whoever is next: only a counter is left."""
     subject = cursor.case.next_subject
     return cursor.state == FACE_CHECK and subject is not None and not readable(cursor, subject)
 
 
 def gave_up(cursor: Cursor) -> bool:
-    """No retry can mend it, the attempts of the pack are used up, or it wants a suspected spoof looked at."""
+    """Whether the camera is done with: no retry helps, the attempts are used up, or a person must look at a spoof."""
     subject = cursor.case.next_subject
     if cursor.state != FACE_CHECK or subject is None or not cursor.lines:
         return False

@@ -27,7 +27,7 @@ MOST_WRONG = 5  # payment passwords of a person on one Shanghai day
 
 
 def at_the_face(cursor: Cursor) -> bool:
-    """A face, or the authorisation after the faces, is what the plan asks next."""
+    """The plan next asks a face, or the authorisation after the faces."""
     return cursor.case.open_step in ("face_check", "authorisation")
 
 
@@ -47,7 +47,7 @@ def taken_at_counter(cursor: Cursor) -> bool:
 
 
 def was_suspended(cursor: Cursor) -> bool:
-    """The unbinding goes back to `suspended`, whence it came."""
+    """The unbinding came from `suspended`, and goes back there."""
     return cursor.progress.suspended_for is not None
 
 
@@ -71,9 +71,9 @@ def materials_complete(cursor: Cursor) -> None:
 
 
 def corrected(cursor: Cursor) -> None:
-    """Each paper that a return names has been added anew, or another that stands for it in the plan.
+    """Each paper that the return names has been added again, or another that the plan takes in its place.
 
-    What only a registry can mend (a name, an insurance) is no paper: handing in asks the registries again.
+    A fault that only a registry can mend (a name, an insurance) needs no paper: handing in asks the registries again.
     """
     correction = cursor.progress.correction
     left = [item for item in correction.items if not _mended(cursor.case, item)] if correction else []
@@ -85,13 +85,13 @@ def _mended(case: Case, item: dict[str, str]) -> bool:
     if item["reason"] in REGISTRY_REASONS:
         return True
     kind, added = item["kind"], set(case.added_since)
-    if kind == "other":  # the note says which; no kind of ours names it
+    if kind == "other":  # only the note says which paper is meant
         return bool(added)
     return kind in added or any(_does_without(case, group.any_of, kind) for group in case.plan.materials)
 
 
 def _does_without(case: Case, any_of: Sequence[Sequence[str]], kind: str) -> bool:
-    """Whether a group that may be met by this kind is now met, by something new, without it."""
+    """Whether a group that takes this kind is now met without it, by something newly added."""
     there, added = {material["kind"] for material in case.materials}, set(case.added_since)
     asked = any(kind in some for some in any_of)
     return asked and any(kind not in some and there.issuperset(some) and added & set(some) for some in any_of)
@@ -111,13 +111,13 @@ def faults_told_at_once(cursor: Cursor) -> None:
 
 
 def _overlooked(told: FaultsTold, item: dict[str, str]) -> bool:
-    # of papers that no kind of ours names, only the note says which
+    # of other papers only the note says which is meant: whatever came in may be it
     came_in = bool(told.renewed) if item["kind"] == "other" else item["kind"] in told.renewed
     return not came_in and (item["kind"], item["reason"]) not in told.faults
 
 
 def agency_serves(cursor: Cursor) -> None:
-    """A ticket goes elsewhere, and only where somebody will find it: whoever says it has looked (`agencies`)."""
+    """A ticket goes to another agency, and only where a clerk finds it: the caller has looked (`agencies.serves`)."""
     if cursor.facts.get("agency") == cursor.case.counter_agency:
         raise Refused("agency_unchanged", 409, "/agency")
     if not cursor.facts.get("served"):
@@ -125,17 +125,17 @@ def agency_serves(cursor: Cursor) -> None:
 
 
 def second_look(cursor: Cursor) -> None:
-    """A supervisor returns only what was returned before, and not by himself as the reviewer, under whichever key."""
+    """A supervisor returns only what was returned before; not what he returned himself as a reviewer, under any key."""
     told, actor = cursor.progress.faults_told, cursor.actor
     if told is None:
         raise out_of_turn()
     same = told.by == f"reviewer:{actor.id}" or (actor.person is not None and told.person == actor.person)
-    if same and told.by.startswith("reviewer:"):  # what he returned as a supervisor was a second look already
+    if same and told.by.startswith("reviewer:"):  # what he returned as a supervisor had had its second look
         raise Refused("supervisor_required")
 
 
 def registry_settled(cursor: Cursor) -> None:
-    """The registries have said yes, or the clerk says that he has checked; against their no he says why."""
+    """The registries have said yes, or the clerk says that he has checked; if they said no, he must say why."""
     objection, facts = cursor.progress.objection, cursor.facts
     if cursor.progress.registry_answered:
         return
@@ -146,11 +146,11 @@ def registry_settled(cursor: Cursor) -> None:
 
 
 def may_resume(cursor: Cursor) -> None:
-    """Back online while the ticket runs, and the registries are to answer or the window is open or never began."""
+    """Back online: the ticket must still run, and the registries still be asked or the window not be over."""
     progress, case = cursor.progress, cursor.case
     if progress.counter_decided or case.taken_at_counter:
         raise out_of_turn()
-    if cursor.now >= DEADLINES_BY_NAME["offline_to_counter"].due(case).at:  # though no sweep has come by yet
+    if cursor.now >= DEADLINES_BY_NAME["offline_to_counter"].due(case).at:  # the sweep has just not come by yet
         raise out_of_turn()
     if registries_open(cursor):
         return
@@ -169,7 +169,7 @@ def registries_open(cursor: Cursor) -> bool:
 
 
 def asked_by_caller(cursor: Cursor) -> None:
-    """Only who asked for an unbinding takes it back; the other party's wish is not his to cancel."""
+    """Only who asked for an unbinding may take it back: nobody cancels the other party's wish."""
     unbinding = cursor.progress.unbinding
     if cursor.actor.kind == "channel" and unbinding is not None and not speaks_for(cursor, unbinding.by):
         raise out_of_turn()
@@ -191,13 +191,13 @@ def not_own_case(cursor: Cursor) -> None:
 
 
 def not_own_word(cursor: Cursor) -> None:
-    """Who has vouched at the counter for what a registry refuses does not approve it as well."""
+    """Who has vouched, at the counter, for what a registry refuses may not also approve it."""
     if cursor.actor.kind == "reviewer" and cursor.case.vouched_by(cursor.actor):
         raise Refused("own_verification")
 
 
 def is_due(cursor: Cursor) -> None:
-    """The clock speaks only for a deadline that is armed and due: a deadline that lost its race is no step."""
+    """The clock speaks only for a deadline that is armed and due: if something else came first, there is no step."""
     if cursor.actor.kind != "clock":
         return
     ends = due(cursor.case, cursor.facts["deadline"])
@@ -224,7 +224,7 @@ def reason_listed(name: str) -> Guard:
 def old_enough(cursor: Cursor) -> None:
     """Some packs let nobody end a binding in its first days; a counter may at any time.
 
-    Where a pack names no days nothing is compared: a machine's clock that is set back makes no binding too young.
+    Where a pack names no days nothing is compared, so that a clock that was set back makes no binding too young.
     """
     since, days = cursor.progress.active_since, cursor.case.plan.unbind.min_age_days
     if days and cursor.actor.kind == "channel" and since is not None and cursor.now < since + timedelta(days=days):
@@ -232,7 +232,7 @@ def old_enough(cursor: Cursor) -> None:
 
 
 def may_unbind(cursor: Cursor) -> None:
-    """A channel speaks for an initiator of the plan, who shows that it is he by a method of the plan."""
+    """A channel speaks for one whom the plan lets unbind, and he proves who he is by a method of the plan."""
     if cursor.actor.kind != "channel":
         return
     plan, by = cursor.case.plan.unbind, cursor.facts.get("initiator", "holder")
@@ -240,20 +240,20 @@ def may_unbind(cursor: Cursor) -> None:
     if not right:
         raise Refused("initiator_not_allowed", 422, "/initiator")
     method, who = cursor.facts.get("method"), "member" if by == "member" else "holder"
-    no_child = who == "holder" or not too_young(cursor)  # no child's face is ever asked (F15)
+    no_child = who == "holder" or not too_young(cursor)  # a child's face is never asked (F15)
     blind = method == "face" and not (no_child and readable(cursor, who))
     if method not in plan.authentication or blind:
         raise Refused("method_not_allowed", 422, "/method")
 
 
 def only_a_death(cursor: Cursor) -> None:
-    """Of changes, a death ends an unbinding; the others would take away the wish of whoever asked for it, and wait."""
+    """During an unbinding only a death may be reported: any other change would drop what somebody has asked for."""
     if not died(cursor):
         raise Refused("action_not_available", 409, "/what", allowed=["death"])
 
 
 def confirms_without_face(cursor: Cursor) -> None:
-    """Who asked confirms: at a channel by the payment password, at the counter by the clerk who knows him."""
+    """Who asked for the end confirms it: in a channel by payment password, at the counter before the clerk."""
     unbinding = cursor.progress.unbinding
     assert unbinding is not None  # noqa: S101  the state has it
     at_counter = cursor.actor.kind == "counter"
@@ -268,21 +268,21 @@ def confirms_without_face(cursor: Cursor) -> None:
 
 
 def same_request(cursor: Cursor) -> None:
-    """The password was checked for this request to end it, not for one that has been taken back meanwhile."""
+    """The password was checked for this very unbinding, not for an earlier one that has been taken back."""
     asked = cursor.facts.get("asked_at")
     if asked is not None and asked != cursor.case.since:
         raise out_of_turn()
 
 
 def ticket_is_his(cursor: Cursor) -> None:
-    """A ticket is its agency's to settle, though other windows may serve the binding too."""
+    """Only the ticket's own agency settles it, though other windows may see the binding too."""
     ticket = cursor.progress.offline
     if ticket is not None and not cursor.actor.sees(ticket.agency):
         raise out_of_turn()
 
 
 def not_the_member(cursor: Cursor) -> None:
-    """An authorisation is the holder's to give: nobody who speaks for another says it (F98, F106)."""
+    """Only the holder gives the authorisation, not one who acts for somebody else (F98, F106)."""
     if cursor.actor.acting_for is not None and cursor.actor.party(cursor.case) != "holder":
         raise out_of_turn()
 
@@ -304,7 +304,7 @@ def guarded(cursor: Cursor) -> bool:
 
 
 def suspicion_only_by_supervisor(cursor: Cursor) -> None:
-    """A suspicion is lifted by a supervisor only; an insurance stop by the registry or a supervisor."""
+    """Only a supervisor lifts a suspicion; the registry or a supervisor lifts an insurance stop."""
     if cursor.actor.kind != "supervisor" and cursor.progress.suspended_for != INSURANCE:
         raise out_of_turn()
 

@@ -1,8 +1,7 @@
 """Decisions that may still be taken back: they wait eight seconds in a row beside the lease, then the hands say them.
 
-Nothing is in the history before. What is held is fenced by the epoch of the lease under which it was decided and by
-the version that was seen: whoever lost the case meanwhile, or saw another one, decides nothing. The API decides at
-once.
+Until then nothing is in the history. A held decision counts only under the lease (by its epoch) and for the version
+under which it was made: whoever lost the case meanwhile decides nothing. Decisions through the API are not held.
 """
 
 from __future__ import annotations
@@ -45,8 +44,8 @@ where binding_id = %s and staff = %s and settled_at is null returning binding_id
 _LAST = """
 select outcome, said, facts from held_decisions where binding_id = %s and staff = %s order by held_at desc limit 1
 """
-# A principal that was revoked meanwhile decides nothing; nor does a lease that has changed hands. An escalation changes
-# nothing of what the reviewer saw: a case that fell due in these seconds is decided all the same.
+# Nothing is decided by who was revoked meanwhile, or under a lease that has changed hands. An escalation changes
+# nothing that the reviewer saw: if it is all that happened meanwhile, the decision stands, at the newer version.
 _DUE = """
 select h.id, h.binding_id, h.staff,
   coalesce((select max(l.sequence) from history l where l.binding_id = h.binding_id and l.sequence > h.version
@@ -76,13 +75,13 @@ class Held(NamedTuple):
     stands: bool
 
     def command(self) -> Command:
-        """The same, said to the desk."""
+        """The command by which it is said to the desk."""
         actor = Actor("reviewer", self.staff, regions=tuple(self.regions), person=self.person)
         return Command(self.said, self.binding_id, actor, self.facts, if_match=self.version, in_scope=scopes.reviews)
 
 
 def hold(desk: Desk, binding_id: str, actor: Actor, said: str, facts: Mapping[str, Any], version: int) -> datetime:
-    """Hold a decision; when it will be said, unless it is taken back. Refused here is what the desk would refuse.
+    """Hold a decision; return when it will be said, unless it is taken back. What the desk would refuse is refused now.
 
     Raises `Refused` as `Desk.say` does, and `action_not_available` where a decision is held already.
     """
@@ -100,7 +99,7 @@ def hold(desk: Desk, binding_id: str, actor: Actor, said: str, facts: Mapping[st
 
 
 def take_back(desk: Desk, binding_id: str, actor: Actor) -> bool:
-    """Take a decision back; False where it is too late, or never was."""
+    """Take a decision back; False if it is too late, or there is none."""
     with desk.ledger.desk() as conn:
         taken = conn.execute(_TAKE_BACK, (binding_id, actor.id)).fetchone() is not None
     if taken:
@@ -115,7 +114,7 @@ def was_sent(desk: Desk, binding_id: str, actor: Actor) -> bool:
 
 
 def taken_back(desk: Desk, binding_id: str, actor: Actor) -> tuple[str, dict[str, Any]] | None:
-    """What he said, and its facts, where he has taken the last decision back that he made of this case."""
+    """His last decision of this case, and its facts, if he took it back; else None."""
     last = _last(desk, binding_id, actor)
     return (last[1], last[2]) if last is not None and last[0] == "taken_back" else None
 
@@ -136,7 +135,7 @@ def send_due(desk: Desk, limit: int = 100) -> int:
         with desk.ledger.transaction() as conn:
             due = _due(conn, limit)
             _send(desk, conn, due)
-    except Exception as fault:  # whatever it is, it must not stop the others
+    except Exception as fault:  # whatever it is, the other decisions must go on
         if not due:
             raise
         log.warning("decisions_batch_failed", decisions=len(due), fault=type(fault).__name__)
@@ -145,7 +144,7 @@ def send_due(desk: Desk, limit: int = 100) -> int:
 
 
 def _send_alone(desk: Desk, held_id: str) -> bool:
-    """A decision in a commit of its own; False where it waits still, as no fault of its own kept it back."""
+    """Say one decision in a commit of its own; False if it still waits, because only a passing fault kept it back."""
     try:
         with desk.ledger.transaction() as conn:
             _send(desk, conn, _due(conn, 1, held_id))
@@ -166,7 +165,7 @@ def _due(conn: Connection[Any], limit: int, only: str | None = None) -> list[Hel
 def _send(desk: Desk, conn: Connection[Any], due: list[Held]) -> None:
     standing = [one for one in due if one.stands]
     outcomes = _say(desk, conn, standing)
-    # what was escalated between our look and the desk's has a version that only another look tells
+    # if a case was escalated between our look and the desk's, a second look finds its new version
     overtaken = [one for one in standing if outcomes[one.id] == "stale_version"]
     outcomes |= _say(desk, conn, [now for one in overtaken for now in _due(conn, 1, one.id) if now.stands])
     for one in due:
@@ -186,11 +185,11 @@ def _became(outcome: Outcome) -> str:
 
 
 def next_due(conn: Connection[Any], after: datetime) -> datetime | None:
-    """When the first decision held behind `after` is to be said."""
+    """When the next decision after `after` is to be said."""
     row = conn.execute(_NEXT_DUE, (after,)).fetchone()
     return row[0] if row else None
 
 
 def forget(conn: Connection[Any]) -> None:
-    """Drop what was settled long ago."""
+    """Drop decisions that were settled long ago."""
     conn.execute(_FORGET, (KEPT_DAYS,))

@@ -30,7 +30,7 @@ from (select kinbind_now() as now) as clock
 where r.binding_id = %(binding)s
   and (r.claimed_by is null or r.claimed_by = %(staff)s or r.lease_until <= clock.now)
 """
-# The nearest due that nobody holds, passing over what another is just taking: two who ask at once get two cases.
+# The nearest due that nobody holds; rows that another is just taking are skipped, so two who ask at once get two cases.
 _NEXT = """
 update review_cases r
 set claimed_by = %(staff)s, lease_until = clock.now + make_interval(secs => %(seconds)s), epoch = r.epoch + 1
@@ -42,8 +42,8 @@ where r.binding_id = (
   order by w.due_at, w.binding_id limit 1 for update of w skip locked)
 returning r.binding_id
 """
-# What one gives back one no longer decides: a decision of his that waits is taken back with it. It is counted, so that
-# it is locked before the lease, as by whoever sends it.
+# Who gives a case back no longer decides it: a decision of his that is still held is deleted. It is counted, so that it
+# is locked before the lease, in the order in which the sending locks them.
 _RELEASE = """
 with taken_back as (
   delete from held_decisions where binding_id = %(binding)s and staff = %(staff)s and settled_at is null returning 1)
@@ -66,7 +66,7 @@ def claim(desk: Desk, binding_id: str, actor: Actor) -> tuple[Case, datetime]:
     if case.is_party(actor.person):
         raise Refused("own_case")
     if not _changed(desk, _CLAIM, binding_id, actor):
-        # between our reading and our writing it was decided, or another was faster
+        # it was decided, or another was faster, between our reading and our writing
         _open_case(desk, binding_id, actor)
         raise Refused("claimed_by_other")
     return desk.look(binding_id)
@@ -75,8 +75,8 @@ def claim(desk: Desk, binding_id: str, actor: Actor) -> tuple[Case, datetime]:
 def take_next(desk: Desk, actor: Actor, not_these: Sequence[str] = ()) -> str | None:
     """Take the lease of the next best case: the nearest due that nobody holds, and that is not the reviewer's own.
 
-    Its id, None where there is none; `not_these` are passed over, so that what was just given back is not handed out,
-    and so is what cannot be read: nobody can decide it, and it would be everybody's next.
+    Return its id, None if there is none. `not_these` are skipped, so that what was just given back does not come again;
+    so are cases that cannot be read: nobody can decide them, and each reviewer would get them next.
     """
     passed_over = list(not_these)
     named = {"staff": actor.id, "seconds": LEASE_SECONDS, "granted": scopes.patterns(actor.regions)}
@@ -93,7 +93,7 @@ def take_next(desk: Desk, actor: Actor, not_these: Sequence[str] = ()) -> str | 
 
 
 def _for_him(desk: Desk, binding_id: str, actor: Actor) -> bool:
-    """Whether it can be read, and he may approve it: it is neither his own nor what he has vouched for at a counter."""
+    """Whether it can be read, and he may approve it: he is no party, and has not vouched for it at a counter."""
     try:
         case = desk.look(binding_id)[0]
         return not (case.is_party(actor.person) or case.vouched_by(actor))
@@ -103,7 +103,7 @@ def _for_him(desk: Desk, binding_id: str, actor: Actor) -> bool:
 
 
 def release(desk: Desk, binding_id: str, actor: Actor) -> tuple[Case, datetime]:
-    """Give the lease back; giving back what nobody holds is no error. The case as it is then, and the time.
+    """Give the lease back; no error if nobody holds it. Return the case as it is then, and the time.
 
     Raises `Refused` with `not_found`, `action_not_available` or `claimed_by_other`.
     """
@@ -135,7 +135,7 @@ def _changed(desk: Desk, statement: str, binding_id: str, actor: Actor) -> bool:
 
 
 def lease_view(case: Case, actor: Actor, now: datetime) -> dict[str, Any] | None:
-    """Who works on it until when, and whether that is the one who looks; None while nobody does."""
+    """Who holds the lease, until when, and whether that is the one who looks; None if nobody does."""
     lease = case.lease
     holder = lease.holder(now) if lease is not None else None
     if lease is None or holder is None:

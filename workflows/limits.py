@@ -1,10 +1,10 @@
 """Number limits, as rows for the write: the seat that a submission takes, the month's place of an activation.
 
 A limit has a size, a scope (all channels together, or each apart), a window (at the same time, in a calendar month of
-Shanghai, in so many days back from now) and a word on whether what has ended within the window still counts; all of it
-from the pinned plan (F50, F51, C10-C12). What is counted at the same time for a holder are seats, from submission on;
-all else is counted over the places taken at activation, and asked at submission too, so that nobody waits in vain.
-Counting is the write's, under the locks of both persons.
+Shanghai, in so many days back from now), and says whether what has ended within the window still counts; all of it
+stands in the pinned plan (F50, F51, C10-C12). A holder's limit at the same time counts seats, from submission on. All
+others count the places taken at activation, and are asked at submission too, so that nobody waits in vain. The write
+does the counting, under the locks of both persons.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ def need_grounds(cursor: Cursor) -> None:
 
 
 def count_binders(cursor: Cursor, member: str) -> None:
-    """Let the write count the binders of whom the member is reported to be, as if he had been bound so from the first.
+    """Let the write count the binders of the person whom the member is reported to be, as if bound from the start.
 
-    By calendar month it is the month in which the binding came into force: there its place goes over to him.
+    A limit by calendar month counts the month in which the binding came into force: its place there becomes his.
     """
     since, holder = cursor.progress.active_since or cursor.now, cursor.case.application.holder
     for limit in _of_member(cursor):
@@ -67,9 +67,9 @@ def count_binders(cursor: Cursor, member: str) -> None:
 
 
 def still_counts(case: Case, book: LawBook, taken_at: datetime, now: datetime) -> bool:
-    """Whether the place that an ended binding took then may still fill a window of somebody's limits.
+    """Whether the place that an ended binding took at `taken_at` may still count within a window of somebody's limits.
 
-    Whoever applies next may do so where another pack counts, or under one that has come since.
+    The next application may be under another pack, or a newer version: the limits of all of them are looked at.
     """
     return any(
         ended and _within_window(window, taken_at, now)

@@ -1,7 +1,7 @@
-"""Documents of a case: added and taken back while it is open for them, never touched after hand-in.
+"""Documents of a case: added and taken back while the case takes them, never touched after hand-in.
 
-Rows only; the content lies behind a window, which the door opens before. The binding's row is locked while a
-document comes or goes, so that a step of the desk comes wholly before or wholly after.
+Rows only: the door has stored the content before, in the document store. The binding's row is locked while a document
+comes or goes, so that a step of the desk comes wholly before or wholly after.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _REMOVE = "update materials set removed_at = %s where id = %s"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document as it was found to be: its size in bytes, the pixels of its largest page."""
+    """A document as inspected: its size in bytes, the pixels of its largest page."""
 
     id: str
     kind: str
@@ -42,7 +42,7 @@ class Document:
 
 
 def may_add(desk: Desk, binding_id: str, actor: Actor, in_scope: InScope) -> Case:
-    """Look whether a document would be taken now: before it is decoded and written.
+    """Check, before a document is decoded and stored, whether it would be taken now.
 
     Raises `Refused`: 404, 409 `action_not_available`, `own_case` or `too_many_files`.
     """
@@ -81,7 +81,7 @@ def _shown(binding_id: str, document: Document) -> Reply:
 
 
 def remove(desk: Desk, binding_id: str, material_id: str, actor: Actor, in_scope: InScope) -> None:
-    """Take a document back; its content is kept until retention ends, as that of a mistake may be asked for.
+    """Take a document back; its content is kept until retention ends, in case that was a mistake.
 
     Raises `Refused`: 404, 409 `action_not_available`, `own_case` or `material_handed_in`.
     """

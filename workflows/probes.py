@@ -1,4 +1,4 @@
-"""A made-up case for each plan, and everything that anyone could say of it: what `check` tries the machine with."""
+"""Made-up cases for a plan, and everything that anyone could say of them: what `check` tries the machine with."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ACTORS = {
     **{kind: (Actor(kind, _STAFF, regions=("000000",)),) for kind in ("counter", "reviewer", "operator")},
     "supervisor": (Actor("supervisor", "stf_another", regions=("000000",)),),  # who gives his word is somebody else
 }
-# the system says these only as what follows from something else, never by themselves
+# what the system says only as a consequence of something else, never by itself
 _FOLLOWING = {said for _, said, _ in binding.FOLLOW_UPS if all(m.by == {"system"} for m in binding.MOVES_BY_NAME[said])}
 
 
@@ -56,7 +56,7 @@ class Saying:
 
 
 def cases(plan: Plan) -> list[Case]:
-    """The cases to begin with: drawn for review and not, a child that stays one or grows, at an app or a counter."""
+    """The cases to begin with: in the review sample or not, a child that grows or stays one, at an app or a counter."""
     grows = [GROWN_LATER, GROWN_BY_THEN] if plan.face_at_age else [None]
     holders = _drawn(plan.product) if plan.review.mode == "auto_then_sample" else ("holder",)
     taken = [_case(plan, holder, day) for holder in holders for day in grows]
@@ -64,7 +64,7 @@ def cases(plan: Plan) -> list[Case]:
 
 
 def _drawn(product: str) -> tuple[str, str]:
-    """Automatic reviews draw their sample by the persons: one who is looked at, and one who passes by himself."""
+    """One pair of persons whose review is in the sample of automatic reviews, and one whose is not."""
     holders = sorted((f"holder_{n}" for n in range(1000)), key=lambda one: sampling.draw(one, "member", product))
     return holders[0], holders[-1]
 
@@ -85,7 +85,7 @@ def _case(plan: Plan, holder: str, face_age_day: date | None, channel: str = "ch
 
 
 def situation(case: Case) -> tuple[object, ...]:
-    """All of a case that decides what may be said of it, without times."""
+    """What of a case decides what may be said of it, without times."""
     progress, state = case.progress, case.state
     drawn = (state, case.application.channel, case.application.holder, case.application.face_age_day)
     if state in FINAL:
@@ -102,7 +102,7 @@ def situation(case: Case) -> tuple[object, ...]:
 
 
 def sayings(case: Case, now: datetime) -> Iterator[Saying]:
-    """Everything that may be said of a case at `now`; and by the clock when it is due."""
+    """Everything that may be said of a case at `now`, and what the clock will say when it is due."""
     for name, due in armed(case).items() if case.state != binding.NOWHERE else ():
         if DEADLINES_BY_NAME[name].move is not None:
             yield Saying.by_clock(name, max(due.at, now))
@@ -114,12 +114,12 @@ def sayings(case: Case, now: datetime) -> Iterator[Saying]:
 
 
 def _parties(case: Case) -> Iterator[Actor]:
-    """A channel, for either of the two."""
+    """A channel that acts for either party."""
     return (Actor("channel", "check", person) for person in (case.application.holder, case.application.member))
 
 
 def told_with(case: Case, said: str, now: datetime) -> list[dict[str, Any]]:
-    """What may be sent along, by what is said."""
+    """By command, what may be sent along with it."""
     plan = case.plan
     if said in ("face_started", "face_failed", "face_passed"):
         return _faces(case, said, now)
@@ -144,7 +144,7 @@ def told_with(case: Case, said: str, now: datetime) -> list[dict[str, Any]]:
 
 
 def _repairs(case: Case, said: str) -> list[dict[str, Any]]:
-    """What an operator may send along: of a plan, one that differs in a figure; of an undoing, what is there."""
+    """What repairs send along: a plan that differs in one figure; for an undoing, the case as it is."""
     told: dict[str, list[dict[str, Any]]] = {
         "ask_again": [{"pending": 1}],
         "resend": [{"letters": 1}],

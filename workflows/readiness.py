@@ -9,7 +9,7 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from models.ledger import Ledger, newest_schema, serves
 
-MISSED_AFTER = 60  # seconds of real time without a sign: then a worker is missed, or the sweep
+MISSED_AFTER = 60  # seconds of real time without a sign, after which the worker or the sweep is missed
 
 _SEEN = text("""
 select (select array_agg(version_num) from alembic_version) as versions,
@@ -20,9 +20,9 @@ _ANSWERS = text("select 1")
 
 
 def readiness(ledger: Ledger) -> dict[str, bool]:
-    """What can be known from the database: `{database, migrations, worker}`; all false when it does not answer.
+    """What the database tells: `{database, migrations, worker}`; all false if it does not answer.
 
-    It is asked where the desk writes; a reading side of its own is asked too, and told as `reader`.
+    The database that the desk writes to is asked; if there is a separate one for reading, that is told as `reader`.
     """
     return _desk_side(ledger) | ({"reader": _reader_answers(ledger)} if ledger.reads_apart else {})
 

@@ -50,13 +50,13 @@ update counter_tickets t set due_at = new.due_at
 from unnest(%s::text[], %s::timestamptz[]) as new(binding_id, due_at)
 where t.binding_id = new.binding_id and t.due_at <> new.due_at
 """
-# counted too early, a year is counted once more: a step may have been on its way with the calendar before
+# A year that was counted within a minute of its load is counted once more: a step under way may have used the old one.
 _PENDING = """
 select year from working_days
 where recounted_at is null or recounted_at < loaded_at + interval '1 minute' order by year
 """
-# What counts is when a count began: what a step wrote behind it is found by the next one only. And a year that was
-# loaded again meanwhile has not been counted, or not whole.
+# `recounted_at` is when the count began: what a step wrote behind it only the next count finds. A year that was loaded
+# again meanwhile stays uncounted.
 _BEGUN = "select clock_timestamp(), loaded_at from working_days where year = %s"
 _DONE = "update working_days set recounted_at = %s where year = %s and loaded_at = %s"
 
@@ -70,7 +70,7 @@ class _New:
     tickets: list[tuple[str, datetime]] = field(default_factory=list)
 
     def add(self, case: Case, names: Sequence[str]) -> None:
-        """What is derived of this case now."""
+        """Add what is derived of this case now."""
         self.deadlines += [(case.id, name, due.at) for name, due in armed(case).items() if name in names]
         if (review := review_row(case)) is not None:
             self.reviews.append((case.id, review["due_at"]))
@@ -79,21 +79,21 @@ class _New:
 
 
 def recount_pending(desk: Desk) -> int:
-    """Recount the years that were loaded and are not counted for good yet; how many deadlines moved."""
+    """Recount the years that were loaded and not yet finally counted; return how many deadlines moved."""
     with desk.ledger.desk() as conn:
         years = [row[0] for row in conn.execute(_PENDING)]
     return sum(recount(desk, year) for year in years)
 
 
 def recount(desk: Desk, year: int) -> int:
-    """Bring every deadline in line that a year's notice may have moved; how many moved.
+    """Bring every deadline in line that the working days of a year may have moved; return how many moved.
 
     Safe to run from several places at once, and again after a crash.
     """
     with desk.ledger.desk() as conn:
         names = conn.execute(_COUNTED).fetchone()
         begun = conn.execute(_BEGUN, (year,)).fetchone()
-    # a notice may speak of the December before; no term of working days is longer than a year
+    # a year's list may hold days of the December before; no term of working days is longer than a year
     first, last = start_of_day(date(year - 1, 12, 1)), start_of_day(date(year + 2, 1, 1))
     asked: dict[str, Any] = {"names": names[0] if names else [], "first": first, "last": last, "at": first,
                              "binding": "", "name": "", "limit": BATCH}  # fmt: skip

@@ -23,7 +23,7 @@ from workflows.engine import Desk
 EXAMPLES = 5  # ids shown of each group
 PAGE = 500  # bindings looked at by one statement, open or not: no statement runs long
 
-# The page is cut before anything is left out, so that it ends however few are wanted.
+# The page is cut before unwanted bindings are left out, so that no statement runs long, however few are wanted.
 _PAGE = text("""
 with page as (select id, state from bindings where id > :after order by id limit :size)
 select page.id, page.state <> all(:final) and a.product = any(:products) and a.region like any(:places) as wanted
@@ -80,7 +80,7 @@ def facts_of(application: Application) -> ApplicationFacts:
 
 
 def open_bindings(desk: Desk, reach: Iterable[tuple[str, str]], size: int = PAGE) -> Iterator[Case]:
-    """Every binding that has not ended and that one of `(product, region's first digits)` may be about, by id."""
+    """Every open binding whose product and region fit one of `(product, region's first digits)`, by id."""
     wanted = sorted(set(reach))
     asked: dict[str, Any] = {
         "final": list(FINAL), "products": [product for product, _ in wanted],
@@ -100,7 +100,7 @@ def replanned(desk: Desk, worlds: Worlds, size: int = PAGE) -> Iterator[Replanne
 
 
 def report(found: Iterable[Replanned]) -> Report:
-    """Count and group; keeps a group for each way to differ, never the bindings."""
+    """Count and group; what is kept in memory is the ways to differ, not the bindings."""
     looked_at = alike = 0
     groups: dict[tuple[str, str, tuple[Difference, ...]], Group] = {}
     for one in found:

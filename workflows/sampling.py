@@ -10,7 +10,7 @@ from workflows.case import Case
 def automatic(case: Case) -> bool:
     """Whether the pack lets reviews pass by themselves, but for a sample.
 
-    Not against a registry's word (0026), nor once a person has returned it: people decide what people have begun.
+    Not if a registry objects (0026), nor once a person has returned it: then a person decides.
     """
     untouched = case.progress.objection is None and case.progress.faults_told is None
     return case.plan.review.mode == "auto_then_sample" and untouched
@@ -24,8 +24,8 @@ def drawn(case: Case) -> bool:
 def draw(holder: str, member: str, product: str) -> float:
     """A number in [0, 1) from two persons (their blind indexes) and the product.
 
-    Applying anew draws the same, and without the keyring, under whose index key persons are indexed, nobody foresees
-    it (0021). Whoever has it draws again: docs/packs.md.
+    Applying again draws the same. Persons are indexed under a key of the keyring: only who has it can foresee the draw
+    (0021), or check it later (docs/packs.md).
     """
     digest = hashlib.sha256(f"{holder}:{member}:{product}".encode()).digest()
     return int.from_bytes(digest[:4]) / 2**32

@@ -89,7 +89,7 @@ def prepare(request: Request, channel: str, binding_id: str, now: datetime, book
 
 
 def people(request: Request, today: date) -> tuple[Identity, Identity]:
-    """Holder and member by their documents alone: all that can be told of them before anything else is asked.
+    """Holder and member, as far as their documents alone tell.
 
     Raises `NotAllowed` and `Refused` with the codes of API.md's refusals.
     """
@@ -100,7 +100,7 @@ def people(request: Request, today: date) -> tuple[Identity, Identity]:
 
 
 def faults_of_documents(request: Request, today: date) -> list[dict[str, Any]]:
-    """What is wrong with either person's document, as `{pointer, code}`: a clerk mends both before he asks again."""
+    """What is wrong with both persons' documents, as `{pointer, code}`, so that a clerk can mend all at once."""
     faults = []
     for read in (partial(_identity, request.holder, today, "/holder"), partial(_member_identity, request, today)):
         try:
@@ -132,7 +132,7 @@ def _identity(person: Person, today: date, pointer: str) -> Identity:
 
 
 def _member_identity(request: Request, today: date) -> Identity:
-    """A newborn without a number is its certificate's number until the registry links the two."""
+    """The member's identity; for a newborn without a number the certificate's, until the registry links the two."""
     if request.method != "birth_certificate":
         return _identity(request.member, today, "/member")
     if request.birth_certificate is None:

@@ -34,7 +34,7 @@ LONGEST = 200
 ISSUER = "kinbind 医保亲情账户"
 _STEP = 30  # seconds for which a code stands; one step before and after is taken too
 _HASHER = PasswordHasher()  # RFC 9106's second choice: 64 MiB, 3 rounds, 4 lanes
-_AT_ONCE = threading.BoundedSemaphore(2)  # hashes: they are made to be dear, and others work here too
+_AT_ONCE = threading.BoundedSemaphore(2)  # hashes: costly on purpose, and others need the processor
 _PATIENCE = 2.0  # seconds for which one's turn is waited for
 
 # An attempt is taken before the password is looked at, so that twenty guesses sent at once are five guesses too.
@@ -131,7 +131,7 @@ def every(ledger: Ledger) -> list[Account]:
 
 
 def plain(login: str) -> str:
-    """A login as it is compared: people write it large and small."""
+    """A login as it is compared: people mix capitals and small letters."""
     return login.strip().casefold()
 
 
@@ -139,13 +139,13 @@ def plain(login: str) -> str:
 
 
 def sign_in(ledger: Ledger, keys: Keyring, login: str, password: str, code: str) -> str:
-    """Open a session; the token for the cookie. One that has no authenticator yet opens the set-up and nothing else.
+    """Open a session; return the token for the cookie. An account that is not set up gets a session for that alone.
 
     Raises `Refused` 401 `sign_in_failed`, the same whatever was wrong, also while the account is locked; 503
     `unavailable` where too many wait: that is no attempt.
     """
     named = {"login": plain(login)[:200], "most": MOST_WRONG, "minutes": LOCKED_MINUTES}
-    with _turn():  # before the attempt is taken: whoever waits in vain has not been wrong
+    with _turn():  # before the attempt is counted: waiting in vain must not count as a wrong password
         with ledger.desk() as conn:
             row = conn.execute(_TAKE, named).fetchone()
         nobodys = _nobodys_hash()  # also where there is an account: the first sign-in takes as long for either
@@ -160,10 +160,10 @@ def sign_in(ledger: Ledger, keys: Keyring, login: str, password: str, code: str)
         step = _step_of(keys.open(sealed, _context(principal)).decode(), code, now)
         if step == 0:
             raise _failed()
-    with ledger.transaction() as conn:  # a reset comes before both, or ends the session with the others
+    with ledger.transaction() as conn:  # a reset comes before, and this fails, or after, and ends the session
         right = {"principal": principal, "verified": stored, "step": step, "hash": again}
         if conn.execute(_RIGHT, right).rowcount == 0:
-            raise _failed()  # this code has opened a session before, or the account has begun anew
+            raise _failed()  # this code has opened a session before, or the account was reset meanwhile
         return sessions.begin(conn, principal, setup)
 
 
@@ -195,7 +195,7 @@ def set_up(ledger: Ledger, keys: Keyring, session: Session, password: str, code:
     principal = session.principal.id
     kept = (_hashed(password), keys.seal(secret.encode(), _context(principal)), step, principal)
     with ledger.transaction() as conn:
-        conn.execute(_LOCK, (principal,))  # a reset is through, and has ended this session, or waits until we are
+        conn.execute(_LOCK, (principal,))  # a reset has happened and ended this session, or it waits until we are done
         if not sessions.pending(conn, session) or conn.execute(_SET_UP, kept).rowcount == 0:
             raise Refused("not_found", 404)
         sessions.end_all(conn, principal)

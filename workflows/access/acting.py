@@ -49,7 +49,7 @@ def note(
 
 
 def party_among(ledger: Ledger, found: Sequence[str], binding_id: str) -> str:
-    """Which of the persons that a number may name is a party of this binding; any of them where none is."""
+    """That one of these persons (one number may name several) who is a party of this binding; the first if none is."""
     if len(found) > 1:
         with ledger.desk() as conn:
             row = conn.execute(_PARTIES, (binding_id,)).fetchone() or ()
@@ -60,7 +60,7 @@ def party_among(ledger: Ledger, found: Sequence[str], binding_id: str) -> str:
 def sees(case: Case, actor: Actor) -> bool:
     """Whether a caller sees a binding: a channel its own and those of the person it acts for, staff their regions.
 
-    A channel that names somebody who is no party speaks for nobody here, in its own bindings too.
+    A channel that acts for somebody who is no party does not see it, even if the binding is its own.
     """
     if actor.kind != "channel":
         return scopes.staff(case, actor)

@@ -1,6 +1,6 @@
-"""Keys of channels, made and taken back at the console; each time it is noted, in the same commit, who did it.
+"""Keys of channels, made and taken back at the console; who did it is noted in the same commit.
 
-A key opens a channel everywhere, so that only a supervisor of the whole country gives or takes one.
+A key opens a channel everywhere, so only a supervisor of the whole country may make or take back one.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def revoke_key(ledger: Ledger, supervisor: Principal, principal_id: str, reason:
         raise not_found()
     with ledger.transaction() as conn:
         if not principals.take_back(conn, principal_id):
-            raise not_found()  # somebody else was faster, and it is noted that it was he
+            raise not_found()  # somebody else was faster, and the log names him
         noting.note(conn, supervisor.id, f"key_revoked:{principal_id}", purpose=reason)
 
 

@@ -18,7 +18,7 @@ insert into access_log (at, principal, act, binding_id, person, purpose)
 select kinbind_now(), %(principal)s, %(act)s, %(binding)s, person, %(purpose)s
 from unnest(%(persons)s::text[]) as person
 """
-_NOBODY = (None,)  # one row all the same: a key or a document is no person's
+_NOBODY = (None,)  # an act that concerns no person (a key, a document) is one row all the same
 
 
 def note(

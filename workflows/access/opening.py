@@ -53,5 +53,5 @@ def open_material(desk: Desk, binding_id: str, material_id: str, actor: Actor) -
 def _seen(desk: Desk, binding_id: str, actor: Actor) -> Case:
     case, _ = desk.seen(binding_id, actor, scopes.staff)
     if case.is_party(actor.person):
-        raise Refused("own_case")  # as to everybody else, his case is masked to him
+        raise Refused("own_case")  # a clerk who is a party sees his own case masked, like any family
     return case

@@ -39,7 +39,7 @@ _CREATE = """
 insert into principals (id, kind, name, channel, roles, regions, person, key_hash, created_at)
 values (%s, %s, %s, %s, %s, %s, %s, %s, kinbind_now()) on conflict do nothing
 """
-# What he has set going stops with him: whoever is still here lets it go on, or be.
+# The repairs that he has set going pause with it: somebody whose key is valid resumes or withdraws them.
 _REVOKE = """
 with gone as (
   update principals set revoked_at = kinbind_now() where id = %s and revoked_at is null returning id),
@@ -70,7 +70,7 @@ def key_hash(key: str) -> str:
 
 
 def find(ledger: Ledger, key: str, *, sandbox: bool) -> Principal | None:
-    """Who holds this key; None for an unknown or revoked one, and outside the sandbox for one that everybody knows."""
+    """Who holds this key; None for an unknown or revoked one, and outside the sandbox for the sandbox's known keys."""
     if len(key) > _LONGEST or not (key.isascii() and key.isprintable()):
         return None
     with ledger.desk() as conn:

@@ -34,14 +34,15 @@ from applications a join unnest(%(persons)s::text[]) as p(key) on p.key in (a.ho
 where a.binding_id = any(%(ids)s) on conflict do nothing
 """
 _HOLDS_OF = "select distinct binding_id from legal_holds where person = any(%s) order by 1"
-# What is held for the other party stays. A member may have had another number when he was held.
+# Found by person: a member may have had another number when the hold was placed. What is held for the other party
+# stays; so do `own`, the bindings in which the supervisor himself is that other party.
 _RELEASE = """
 delete from legal_holds
 where (person = any(%(persons)s) or (person = '' and binding_id = any(%(ids)s))) and binding_id <> all(%(own)s)
 returning binding_id
 """
-# What is past its time has been passed over by the hands, who go through the endings once (tasks/): its people are
-# erased here, its documents are as if they had been taken back so long ago.
+# The hands go through the endings once and pass over what is under a hold (tasks/forgetting.py). So what is past its
+# time by now is erased here, and its documents are marked as taken back long ago, so that the hands erase them.
 _OVERDUE = """
 select id from bindings
 where id = any(%s) and state = any(%s) and state_since < kinbind_now() - make_interval(years => %s)
@@ -60,7 +61,7 @@ select at, split_part(act, ':', 1) as act, binding_id, purpose from access_log w
 """
 _CHANNELS = "select channel, min(since) as since from person_channels where person = any(%s) group by 1 order by 1"
 _FIELDS = ("name", "id_type", "id_number", "insured_region", "birth_date")
-_AS_THE_FAMILY = Actor("channel", "")  # who sat at a desk is a person, too: the family learns which desk it was
+_AS_THE_FAMILY = Actor("channel", "")  # staff are persons, too: the family learns which desk it was, not who sat there
 
 
 def copy_of(desk: Desk, by: Principal, persons: Sequence[str], purpose: str) -> dict[str, Any]:
@@ -120,7 +121,8 @@ def hold(desk: Desk, by: Principal, persons: Sequence[str], reason: str) -> list
         ids = _bindings(conn, persons)
         conn.execute(erasing.LOCK, (ids,))  # whoever comes second sees what the first has done
         conn.execute(_HOLD, {"ids": ids, "persons": list(persons), "reason": reason, "by": by.id})
-        return [row[0] for row in conn.execute(_HOLDS_OF, (list(persons),))]  # without what was erased just before
+        # what was erased just before is not among them
+        return [row[0] for row in conn.execute(_HOLDS_OF, (list(persons),))]
 
 
 def release(desk: Desk, by: Principal, persons: Sequence[str], reason: str) -> list[str]:
@@ -153,9 +155,9 @@ def _ask(by: Principal, persons: Sequence[str]) -> None:
 
 
 def _own(cases: Iterable[tuple[Case, datetime]], by: Principal) -> set[str]:
-    """In which of these he is the other party: of that the papers and the notes would go too. They are another's to do.
+    """The bindings in which the supervisor himself is the other party; another supervisor must do those.
 
-    Only those: else any family that names him could keep him from doing what is his for all of them.
+    He may do the rest, or any family could block him by naming him.
     """
     return {case.id for case, _ in cases if case.is_party(by.person)}
 

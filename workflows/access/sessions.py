@@ -62,12 +62,12 @@ def begin(conn: Connection[Any], principal_id: str, setup: bytes | None = None) 
 
 
 def pending(conn: Connection[Any], session: Session) -> bool:
-    """Whether the session in which an account is being set up is still there: no other has the same sealed secret."""
+    """Whether the session that sets up an account is still there: it is the only one with this sealed secret."""
     return conn.execute(_PENDING, (session.principal.id, session.setup)).fetchone() is not None
 
 
 def find(ledger: Ledger, token: str, *, seen: bool = True) -> Session | None:
-    """The session of a cookie; None for one that has ended, or never was. `seen`: somebody is there, not his page."""
+    """The session of a cookie; None if it has ended or never was. `seen`: a person asks, not his page by itself."""
     if not 20 <= len(token) <= 100:
         return None
     with ledger.desk() as conn:
@@ -79,7 +79,7 @@ def find(ledger: Ledger, token: str, *, seen: bool = True) -> Session | None:
 
 
 def going_on(ledger: Ledger, tokens: Collection[str]) -> set[str]:
-    """Those of these tokens whose sessions have not ended; to be asked for is not to be seen."""
+    """Those of these tokens whose sessions have not ended; asking does not keep them alive."""
     ids = {_id(token): token for token in tokens}
     with ledger.desk() as conn:
         rows = conn.execute(_GOING_ON, {"ids": list(ids), "idle": IDLE_MINUTES}).fetchall()
@@ -87,7 +87,7 @@ def going_on(ledger: Ledger, tokens: Collection[str]) -> set[str]:
 
 
 def end(ledger: Ledger, token: str) -> None:
-    """End a session; one that has ended already, silently."""
+    """End a session; no error if it has ended already."""
     with ledger.desk() as conn:
         conn.execute(_END, (_id(token),))
 
@@ -103,7 +103,7 @@ def forget(conn: Connection[Any]) -> None:
 
 
 def new_token() -> str:
-    """A token of nobody's, for the form that signs somebody in."""
+    """A token that belongs to no session yet, for the form that signs somebody in."""
     return secrets.token_urlsafe(32)
 
 

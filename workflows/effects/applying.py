@@ -22,7 +22,7 @@ def hand_in(cursor: Cursor) -> None:
     progress.correction = None
     progress.offline_since = progress.offline_code = None
     renew(cursor)
-    # the write looks whether these are still there: a document may be taken back at the same moment
+    # the write checks that these are still there: a document may be taken back at the same moment
     cursor.also("handed_in", {"materials": [material["id"] for material in cursor.case.materials]})
 
 
@@ -35,7 +35,7 @@ def renew(cursor: Cursor) -> None:
 
 
 def take_registry_answer(cursor: Cursor) -> None:
-    """The registries said yes; a birth record is shown to the applicant before it counts."""
+    """The registries said yes; if they found a birth record, the applicant must confirm it before it counts."""
     cursor.progress.registry_answered = True
     cursor.progress.objection = None
     cursor.progress.record = cursor.facts.get("record")
@@ -49,9 +49,9 @@ def confirm_record(cursor: Cursor) -> None:
 
 
 def your_turn(cursor: Cursor) -> None:
-    """Something is settled: the next one's time begins now, and a ticket of his own has all its days (0021).
+    """Something is settled: the time of whoever is next begins now, and a new ticket for him has all its days (0021).
 
-    A child who has grown meanwhile is asked first.
+    A child who has reached the face age meanwhile is asked first.
     """
     cursor.progress.turn_since = cursor.now
     cursor.progress.offline_since = cursor.progress.offline_code = None
@@ -78,7 +78,7 @@ def leave_camera(cursor: Cursor, subject: str) -> None:
 
 
 def object_to(cursor: Cursor) -> None:
-    """The registries say no: at a counter a person looks into it, and what was approved before is no more (0026)."""
+    """The registries say no: a clerk at a counter looks into it, and an earlier approval no longer counts (0026)."""
     before = cursor.progress.objection
     cursor.progress.objection = Objection(cursor.facts["reason"], before.vouched if before else [])
     cursor.progress.reviewed = False
@@ -89,16 +89,16 @@ def object_to(cursor: Cursor) -> None:
 
 
 def open_ticket(cursor: Cursor, reason: str, note: str | None = None) -> None:
-    """A ticket is opened at the member's agency; `note` is why, in the words of whoever sends it there by a repair."""
+    """Open a ticket at the member's agency; `note` is why, in the words of who sends it there by a repair."""
     progress = cursor.progress
-    progress.counter_decided = False  # an earlier ticket was another matter
+    progress.counter_decided = False  # what a clerk decided at an earlier ticket does not count for this one
     progress.offline_since = progress.offline_since or cursor.now
     code = progress.offline_code or short_code()
     progress.offline = Offline(reason, cursor.case.counter_agency, code, progress.offline_since, note=note)
 
 
 def back_online(cursor: Cursor) -> None:
-    """Back to where the case was: an open window goes on, and so do the days of the counter, which end it all."""
+    """Back to the camera: an open window goes on, and so do the ticket's days, at whose end the case expires."""
     cursor.progress.offline_code = cursor.progress.offline.code if cursor.progress.offline else None
     cursor.progress.offline = None
     if cursor.case.next_subject not in cursor.progress.windows:
@@ -106,14 +106,14 @@ def back_online(cursor: Cursor) -> None:
 
 
 def decide_at_counter(cursor: Cursor) -> None:
-    """The clerk's word stands for every face still open, and for the holder's who has applied before him."""
+    """The clerk's word settles every face still open, and the authorisation of a holder who applied before him."""
     progress = cursor.progress
     your_turn(cursor)
     renew(cursor)
     progress.counter_decided = True
     seen_at_counter(cursor)
     if cursor.case.taken_at_counter and "holder" in progress.present:
-        progress.authorised = True  # what he says at the window he need not say in an app: he may have none
+        progress.authorised = True  # he said so at the window: he may have no app to say it in
     progress.passed = [*progress.passed, *(who for who in cursor.case.subjects if who not in progress.passed)]
     if not progress.registry_answered:
         progress.registry_by_hand = True
@@ -139,7 +139,7 @@ def refuse_at_counter(cursor: Cursor) -> None:
 
 
 def begin_review(cursor: Cursor) -> None:
-    """The review clock starts, or goes on after a correction with what is left of it."""
+    """The review clock starts, or after a correction goes on with the days that are left."""
     before = cursor.progress.review
     days = cursor.case.plan.deadlines["review_to_decision"].working_days or 1
     left = max(1, before.days_left) if before else days
@@ -151,7 +151,7 @@ def begin_review(cursor: Cursor) -> None:
 
 
 def escalate(cursor: Cursor) -> None:
-    """Overdue or asked for: a supervisor sees it, and it is due again the next working day."""
+    """The review is overdue, or the reviewer asks: a supervisor sees it, and it is due again the next working day."""
     review = cursor.progress.review
     assert review is not None  # noqa: S101  the state has it
     told: dict[str, Any] = {"escalations": review.escalations + 1}
@@ -165,13 +165,13 @@ def escalate(cursor: Cursor) -> None:
 
 
 def approve(cursor: Cursor) -> None:
-    """The agency says yes; a child who has grown during the review is asked for its face all the same."""
+    """The agency says yes; a child who reached the face age during the review is asked for its face all the same."""
     cursor.progress.reviewed = True
     your_turn(cursor)
 
 
 def return_for_correction(cursor: Cursor) -> None:
-    """All faults in one notice; the review clock stops with the days used up to and including today."""
+    """Tell all faults at once; the review clock stops, and today counts as used."""
     review = cursor.progress.review
     assert review is not None  # noqa: S101  the state has it
     used = cursor.case.calendar.working_days_between(shanghai_day(review.entered), shanghai_day(cursor.now))
@@ -195,7 +195,7 @@ def end_application(cursor: Cursor) -> None:
 
 
 def withdraw(cursor: Cursor) -> None:
-    """Either party may step back; a member who did not apply himself refuses what others applied for."""
+    """Either party steps back; from a member who did not apply himself it counts as a refusal."""
     end_application(cursor)
     by_member = cursor.actor.acting_for == cursor.case.application.member
     if by_member and cursor.case.application.initiator != "member":

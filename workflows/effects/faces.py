@@ -12,7 +12,7 @@ from workflows.deadlines import due
 from workflows.effects import applying
 from workflows.facing import SPOOF, face_purpose, face_subject, window_key
 
-LAST_LOOK = timedelta(minutes=1)  # at an answer that nobody has brought, before what it is for is given up
+LAST_LOOK = timedelta(minutes=1)  # before an unbinding is given up: then the provider is asked a last time
 
 
 def start_face(cursor: Cursor) -> None:
@@ -29,7 +29,7 @@ def start_face(cursor: Cursor) -> None:
 
 
 def _first_poll(cursor: Cursor, expires_at: datetime | None) -> datetime | None:
-    """When it is asked about if nobody calls: at its end, or before the unbinding that it is for is given up."""
+    """When to ask a provider that does not call: at the session's end, or just before an unbinding is given up."""
     ends = due(cursor.case, "unbind_to_confirmed")
     if ends is None or expires_at is None:  # None: only a rehearsal
         return expires_at
@@ -48,7 +48,7 @@ def settle_session(cursor: Cursor, status: str) -> None:
 
 
 def fail_face(cursor: Cursor) -> None:
-    """An attempt came to nothing; what it used up and when the next may begin is the provider's word."""
+    """An attempt failed; whether it counts, and when the next may begin, is as the provider says."""
     settle_session(cursor, cursor.facts.get("status", "failed"))
     if cursor.facts.get("go_offline"):
         applying.leave_camera(cursor, cursor.facts["subject"])
@@ -60,7 +60,7 @@ def fail_face(cursor: Cursor) -> None:
     fresh = replace(
         window,
         used=window.used + bool(cursor.facts.get("uses_attempt")),
-        not_before=later.astimezone(UTC) if later else window.not_before,  # providers tell midnight in Shanghai
+        not_before=later.astimezone(UTC) if later else window.not_before,  # providers give Shanghai time
         suspected=window.suspected or cursor.facts.get("reason") == SPOOF,
     )
     cursor.progress.windows = {**cursor.progress.windows, key: fresh}

@@ -32,8 +32,8 @@ def verified_again(cursor: Cursor) -> None:
 
 
 def take_change(cursor: Cursor) -> None:
-    """What was reported of the member stands from now on; with another number he is another person to the ledger."""
-    if cursor.limit_met is not None:  # that person has a binding to this holder, or as many binders as he may have
+    """What was reported of the member stands from now on; with a new number he is a new person to the ledger."""
+    if cursor.limit_met is not None:  # who has the new number is bound to this holder already, or to too many
         raise Refused(cursor.limit_met)
     progress, application = cursor.progress, cursor.case.application
     change = cursor.facts.get("change") or progress.reported
@@ -45,7 +45,8 @@ def take_change(cursor: Cursor) -> None:
         application.parties = {**parties, "member": parties.pop("reported")}
     if change.person is not None and change.person != application.member:
         cursor.also("rekeyed", {"member": change.person})
-        if "change" not in cursor.facts:  # reported; of what a registry links it knows that the two are one child
+        # a family reported it; a registry that gives a newborn its number knows the child
+        if "change" not in cursor.facts:
             limits.count_binders(cursor, change.person)
 
 
@@ -57,21 +58,21 @@ def activate(cursor: Cursor) -> None:
 
 
 def ask_reverification(cursor: Cursor) -> None:
-    """The child has reached the face age: its own face is asked within the grace, or a clerk's look."""
+    """The child has reached the face age: within the grace it must show its face, or come to a clerk."""
     cursor.progress.reverify_since = cursor.now
     _counter_beside(cursor)
 
 
 def _counter_beside(cursor: Cursor, ticket: Offline | None = None) -> None:
-    """A re-verification has a ticket from first to last: for whom no camera knows, and who wants none (0024)."""
+    """A re-verification has a ticket throughout, for those whom a camera cannot check or who want none (0024)."""
     agency = cursor.case.plan.counter.agency
     cursor.progress.offline = ticket or Offline(REVERIFICATION, agency, short_code(), cursor.now)
 
 
 def suspend(cursor: Cursor) -> None:
-    """Not in force, not ended: for what was said, else for what such an actor suspends.
+    """Not in force, not ended: for the reason that was said, else for the one that such an actor always has.
 
-    An unbinding is dropped with it; whoever still wants the end asks again, as a suspended binding may be ended too.
+    An unbinding under way is dropped; who still wants it asks again, as a suspended binding may be ended too.
     """
     forget_unbinding(cursor)
     by_kind = {"clock": REVERIFICATION, "system": INSURANCE}
@@ -89,12 +90,12 @@ def _rest(cursor: Cursor, why: str, reason: str | None, since: datetime | None) 
 
 
 def warn_of_end(cursor: Cursor) -> None:
-    """Both sides are told once more that it is suspended, and by when it ends unless that is settled."""
+    """Tell both sides again that it is suspended, and when it will end if nothing is done."""
     cursor.progress.warned_at = cursor.now
 
 
 def report_change(cursor: Cursor) -> None:
-    """Identity, region or relation changed: it rests until it is verified again or decided."""
+    """Identity, region or relation changed: suspended until the member is verified again or the agency decides."""
     what, progress = cursor.facts["what"], cursor.progress
     if what == "death":
         end_binding(cursor)
@@ -106,20 +107,20 @@ def report_change(cursor: Cursor) -> None:
     if what == "insurance_ended":
         why = INSURANCE
     if progress.suspended_for not in (None, why):
-        # what was suspended before stays in doubt: a face lifts no suspicion, nor does the registry an identity
+        # suspended for two causes, the agency decides: a face settles no suspicion, and a registry no identity
         why = DECISION
     since = progress.resting_since if progress.suspended_for else cursor.now  # reporting again buys no time
     progress.reported = cursor.facts.get("change") or progress.reported
     progress.reported_at = cursor.now
-    suspected = progress.suspended_for == DECISION  # why the agency is to decide stays to be read
+    suspected = progress.suspended_for == DECISION  # the agency must still read why it has to decide
     _rest(cursor, why, progress.reason if suspected else what, since)
 
 
 def resume(cursor: Cursor) -> None:
-    """What it was suspended for is settled; that the member has moved stands with a supervisor's word.
+    """End the suspension. A supervisor's word makes a reported move of region stand.
 
-    Where besides it is said that he is called otherwise, this is what the agency had to decide, and his face is asked
-    next (`binding.next_said`). Of what only a face was asked for, a supervisor who resumes lets nothing stand.
+    If a new name or number was reported too, the member's face is asked next (`binding.next_said`). If only a face was
+    asked for, what was reported is dropped.
     """
     unseen = cursor.progress.reported if cursor.progress.suspended_for == DECISION else None
     if cursor.actor.kind == "supervisor" and only_moved(cursor.case):
@@ -130,30 +131,30 @@ def resume(cursor: Cursor) -> None:
 
 
 def back_in_force(cursor: Cursor) -> None:
-    """Whatever it was suspended for is settled; what was reported and nobody has verified is dropped."""
+    """The suspension is over; what was reported and not verified is dropped."""
     cursor.progress.reported = None
     cursor.progress.suspended_for = None
     cursor.progress.reason = None
     cursor.progress.offline = None
-    if cursor.progress.reverify_since is not None:  # asked before it rested for something else, and still
-        # nobody could show his face meanwhile: the days of the grace stood still
+    if cursor.progress.reverify_since is not None:  # a face was asked before this suspension, and still is
+        # the suspension does not count: meanwhile nobody could show his face
         cursor.progress.reverify_since += cursor.now - (cursor.progress.resting_since or cursor.now)
         _counter_beside(cursor)
     cursor.progress.resting_since = cursor.now
 
 
 def ask_unbind(cursor: Cursor) -> None:
-    """Somebody with the right to it asks for the end, and must show that it is he."""
+    """Who may end the binding asks for it, and must prove who he is."""
     facts = cursor.facts
     if cursor.actor.kind == "counter":
-        by, method = "counter", "counter_visit"  # the clerk knows whom he has before him; no camera is asked
+        by, method = "counter", "counter_visit"  # the clerk sees who it is; no camera is needed
     else:
         by, method = facts.get("initiator", "holder"), facts.get("method", "face")
     cursor.progress.unbinding = Unbinding(by, method, facts.get("reason"))
 
 
 def forget_unbinding(cursor: Cursor) -> None:
-    """It goes on as before."""
+    """Drop the unbinding: the binding goes on as before."""
     cursor.progress.unbinding = None
     cursor.progress.windows = {key: window for key, window in cursor.progress.windows.items() if key != "unbinding"}
 

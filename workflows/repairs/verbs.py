@@ -123,7 +123,7 @@ def write_beside(conn: Connection[Any], order: Order, done: Case) -> None:
 
 
 def still_as_done(order: Order, looked: Looked) -> None:
-    """That nobody has taken the case since whom the order did not name: leases move no version.
+    """Refuse where somebody else has claimed the case since: a claim moves no version, so `if_match` does not see it.
 
     Raises `Refused` 409 `claimed_by_other`.
     """
