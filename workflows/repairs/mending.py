@@ -38,7 +38,7 @@ ASKED = (MATERIALS_UPLOADED, FACE_CHECK, *CAME_INTO_FORCE)  # where a registry o
 
 
 def ways(cursor: Cursor) -> tuple[str, ...]:
-    """The states to which the plan lets an open application be moved: none in which its next step has no place."""
+    """The states to which an open application may be moved: those in which its plan's next step can be done."""
     case, progress = cursor.case, cursor.progress
     subject, step = case.next_subject, case.open_step
     complete = not case.missing
@@ -49,7 +49,7 @@ def ways(cursor: Cursor) -> tuple[str, ...]:
         OFFLINE_FALLBACK: step == "face_check" or not progress.registry_answered,
         AGENCY_REVIEW: settled and step == "agency_review",
     }
-    at_counter = case.application.channel == "counter"  # the clerk sees the people: there is no way to a camera
+    at_counter = case.application.channel == "counter"  # the clerk sees the people: no camera is used
     return tuple(to for to in TARGETS if fits[to] and to != case.state and not (at_counter and to == FACE_CHECK))
 
 
@@ -59,7 +59,7 @@ def somewhere_to_go(cursor: Cursor) -> bool:
 
 
 def in_somebodys_hands(cursor: Cursor) -> bool:
-    """A reviewer's queue or a counter has it."""
+    """The case is in a review queue or at a counter."""
     return cursor.state == AGENCY_REVIEW or cursor.progress.offline is not None
 
 
@@ -83,7 +83,7 @@ def letters_aside(cursor: Cursor) -> None:
 
 
 def right_way_back(cursor: Cursor) -> None:
-    """What is restored is a state that the case may have come from without passing an end or coming into force."""
+    """The restored state is one from which the case can have come here without having ended or come into force."""
     to = cursor.facts["restore"]["state"]
     both = NOT_YET_IN_FORCE if cursor.state in NOT_YET_IN_FORCE else CAME_INTO_FORCE
     if to not in both:
@@ -104,7 +104,7 @@ def restored_to(state: str) -> Condition:
 
 
 def _arm(cursor: Cursor, name: str, at: Any) -> None:
-    # beside the difference that every step writes: the row is written anew though nothing of the case has changed
+    # every step writes only what has changed: here rows are written anew although the case has not
     cursor.also("armed", {"name": name, "due_at": at, "watch": DEADLINES_BY_NAME[name].watch})
 
 
@@ -116,7 +116,7 @@ def ask_again(cursor: Cursor) -> None:
 
 
 def move(cursor: Cursor) -> None:
-    """The case goes where it was sent, as if it had come there by itself: a face gets its whole window again."""
+    """The case goes to the state named, as if it had come there by itself: a face gets its whole window again."""
     progress, to, subject = cursor.progress, cursor.facts["to"], cursor.case.next_subject
     progress.offline, progress.correction = None, None
     if to == MATERIALS_UPLOADED:
@@ -131,7 +131,7 @@ def move(cursor: Cursor) -> None:
 
 
 def replan(cursor: Cursor) -> None:
-    """The binding names another plan; what already runs is counted anew only where that was asked for."""
+    """The binding gets another plan; running deadlines are computed anew only where the order says so."""
     case, progress, plan = cursor.case, cursor.progress, cursor.facts["plan"]
     anew = cursor.facts.get("recompute", ())
     case.plan = plan
@@ -158,13 +158,14 @@ def _ask_the_child(cursor: Cursor) -> None:
     born = date.fromisoformat(told) if told else None
     day = face_to_come(plan, born)
     if day is None and born and cursor.state in CAME_INTO_FORCE and cursor.case.next_subject == "member":
-        day = face_age_day(plan.age, born)  # in force unseen, and old enough by this plan: it is asked now
+        # in force, its face never checked, and old enough by this plan: it is asked now
+        day = face_age_day(plan.age, born)
     application.face_age_day = day
     cursor.also("face_ages", {"day": application.face_age_day})
 
 
 def reassign(cursor: Cursor) -> None:
-    """Another agency has the review or the ticket; due times stay. Without one only the lease changes hands."""
+    """Another agency gets the review or the ticket; due times stay. If none is named, only the lease changes."""
     if cursor.facts.get("agency") is None:
         return
     if cursor.progress.offline is not None:
@@ -174,7 +175,7 @@ def reassign(cursor: Cursor) -> None:
 
 
 def restore(cursor: Cursor) -> None:
-    """How far the case had come before the repair, and the plan that it named; its waits go on where they stood."""
+    """Put back how far the case had come before the repair, and its plan; waits go on where they stood."""
     before = cursor.facts["restore"]
     cursor.case.progress = before["progress"]
     if before["plan"].hash != cursor.case.plan.hash:

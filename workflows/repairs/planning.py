@@ -38,7 +38,7 @@ FILTER = {
     "region": "a.region like :region_pattern",
     "deadline": "exists (select from deadlines d where d.binding_id = b.id and d.name = :deadline)",
 }
-# The page is cut before anything is left out: no statement runs long, however few are wanted.
+# The page is cut before unwanted bindings are left out: no statement runs long, however few are wanted.
 _PAGE = """
 with page as (select id, state, plan from bindings where id > :after order by id limit :limit)
 select b.id, b.wanted, page.id as seen from page left join lateral (
@@ -91,7 +91,7 @@ def plan_page(desk: Desk, conn: Connection[Any], row: Mapping[str, Any]) -> tupl
 
 
 def _page(desk: Desk, row: Mapping[str, Any]) -> Sequence[RowMapping]:
-    """The next bindings by id, those that are wanted marked; of those that are named or stuck, only these."""
+    """The next bindings by id, the wanted ones marked; if they are named or stuck, only wanted ones are read."""
     wanted = {name: value for name, value in row["filter"].items() if value is not None}
     asked = [_ALWAYS, *(FILTER[name] for name in FILTER if name in wanted)]
     named = wanted.keys() & {"binding_ids", "cause", "fingerprint"}
@@ -143,7 +143,7 @@ def _written(
 
 
 def only_beside(order: Order, looked: Looked) -> bool:
-    """The letters of a binding that has ended: after the end there are no lines. Raises `Refused` where none waits."""
+    """Whether only letters of an ended binding are sent again, without a line. Raises `Refused` if none waits."""
     if order.verb != "resend" or looked.case.state not in FINAL:
         return False
     if not looked.letters:

@@ -56,13 +56,13 @@ def change(looked: Looked, after: Tried, *, aligned: bool) -> Change:
 
 
 def _deadlines(looked: Looked, after: Tried, *, aligned: bool) -> dict[str, list[str | None]]:
-    """By name, due before and after: of the table's rows, as those may be what is wrong; None where it does not run."""
+    """By name, when due before and after. Before is as the table says, which may be what is wrong; None: not armed."""
     rows, before, then = looked.deadlines, _armed(looked.case), armed(after.case)
     found: dict[str, list[str | None]] = {}
     for name in sorted(rows.keys() | before.keys() | then.keys()):
         old, parked = rows.get(name, (None, None))
         new = then[name].at if name in then else None
-        # moved on by the hands: not what is derived
+        # the hands have moved a watch on: it differs from what is derived, and stays
         runs_on = name in rows and name in then and DEADLINES_BY_NAME[name].watch
         wrong = parked is not None or (old != new and not runs_on)
         if (aligned and wrong) or name in after.rearmed or (before.get(name) != then.get(name) and wrong):
@@ -73,7 +73,7 @@ def _deadlines(looked: Looked, after: Tried, *, aligned: bool) -> dict[str, list
 def _armed(case: Case) -> dict[str, Due]:
     try:
         return armed(case)
-    except KeyError:  # the plan lacks a length: what a re-planning is for
+    except KeyError:  # the plan lacks a length: this is what `replan` mends
         return {}
 
 

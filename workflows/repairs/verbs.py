@@ -1,7 +1,7 @@
 """The verbs of repairs: what each says to the desk, what it changes beside the step, and what may be undone.
 
-Every verb ends in one command of the machine, so that guards, history and chain are those of everybody. What is not
-part of a step (a letter's state, a session's poll, a lease, the plan's name on the row) is written in the same commit.
+Every verb ends in one command of the machine, with the same guards, history and chain as any other. What is not part of
+a step (a letter's state, a session's poll, a lease, the plan that the row names) is written in the same commit.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ class Order:
     applied_by: str | None = None
     applied_person: str | None = None
     undone_person: str | None = None
-    staff_regions: tuple[str, ...] = ()  # of `reassign`: the grants of the reviewer that it names
+    staff_regions: tuple[str, ...] = ()  # of the reviewer that a `reassign` names: his grants
     staff_person: str | None = None  # and who he is
-    agency_roles: tuple[str, ...] = ()  # what those are who work for the agency that it names
+    agency_roles: tuple[str, ...] = ()  # of the agency that it names: the roles of those who work for it
 
     def note(self, plan: Plan | None) -> str:
         """What stands beside the line: which repair, to which plan, who carried it out and said yes to it, and why."""
@@ -79,17 +79,17 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A case and what of it lies beside the desk's own read."""
+    """A case, and what a repair needs to know besides."""
 
     case: Case
     now: datetime
     deadlines: dict[str, tuple[datetime, str | None]] = field(default_factory=dict)  # due, parked
     pending: int = 0  # face sessions without an answer
-    letters: int = 0  # put aside, to an endpoint that is still there
+    letters: int = 0  # put aside, to endpoints that are not disabled
 
 
 def command(order: Order, looked: Looked, book: LawBook, version: int | None = None) -> Command:
-    """The command that this verb is for this case. Raises `Refused` where there is none."""
+    """The command that carries out this verb on this case. Raises `Refused` if there is none."""
     case = looked.case
     own_case(order, case)
     said, actor, facts = _SAID[order.verb](order, looked, book)
@@ -97,7 +97,7 @@ def command(order: Order, looked: Looked, book: LawBook, version: int | None = N
 
 
 def pin_new_plan(conn: Connection[Any], said: Command) -> None:
-    """Let the row name the new plan before the desk reads it: the old one may be what no step can be decided under.
+    """Let the row name the new plan before the desk reads it: under the old one no step may be possible at all.
 
     Raises `Refused`: 422 `policy_unknown` where the plan is not the one that the dry run stored, 412 `stale_version`
     where the binding has moved on since: its row is then left as it is.
@@ -133,7 +133,7 @@ def still_as_done(order: Order, looked: Looked) -> None:
 
 
 def write_back(conn: Connection[Any], order: Order, undone: Case, plan: str) -> None:
-    """Write what belongs to an undoing: the row names its old plan again, and nobody keeps a lease that was given."""
+    """Write what belongs to an undoing: the row names its old plan again, and a lease that was given is taken back."""
     pin(conn, undone.id, plan)
     if order.verb == "reassign" and undone.state == AGENCY_REVIEW:
         _lease(conn, undone.id, None)
@@ -159,7 +159,7 @@ def _lease(conn: Connection[Any], binding_id: str, staff: str | None) -> None:
 
 
 def _align(conn: Connection[Any], case: Case) -> None:
-    """Bring the rows of a case in line with what is derived; a watch that runs goes on where the hands have put it."""
+    """Bring the deadlines of a case in line with what is derived; running watches stay where the hands put them."""
     ends = armed(case)
     conn.execute(_STRAY, (case.id, list(ends)))
     for name, due in ends.items():
@@ -180,7 +180,7 @@ from webhook_endpoints e
 where d.binding_id = %s and d.state = 'parked' and e.id = d.endpoint_id and e.disabled_at is null
 """
 _POLL = "update face_sessions set poll_at = kinbind_now(), attempts = 0 where binding_id = %s and status = 'pending'"
-# Whoever had the lease can no longer decide under it; who is named has it as if he had taken it.
+# Who had the lease can no longer decide under it; who is named has it as if he had claimed it.
 _LEASE = """
 update review_cases set claimed_by = %(staff)s, epoch = epoch + 1,
   lease_until = case when %(staff)s::text is not null then kinbind_now() + make_interval(secs => %(seconds)s) end
@@ -223,7 +223,7 @@ def _reassign(order: Order, looked: Looked, _: LawBook) -> Said:
         asked_for, there = "reviewer", case.review_agency
     if agency is not None and asked_for not in order.agency_roles:
         raise Refused("agency_unserved")
-    if staff is not None and case.state == AGENCY_REVIEW:  # a lease of one who may not decide only keeps others away
+    if staff is not None and case.state == AGENCY_REVIEW:  # who may not decide would only keep others away
         reviewer = Actor("reviewer", staff, regions=order.staff_regions, person=order.staff_person)
         if not reviewer.sees(agency or case.review_agency):
             raise Refused("agency_unserved")
@@ -243,7 +243,7 @@ def _fire(order: Order, looked: Looked, _: LawBook) -> Said:
 
 
 def _retry(order: Order, looked: Looked, _: LawBook) -> Said:
-    """What the clock could not say: of the deadline that was parked, the longest overdue first."""
+    """What the clock could not say, of the parked deadline that is longest overdue."""
     parked = sorted((due, name) for name, (due, why) in looked.deadlines.items() if why is not None)
     if not parked:
         raise Refused("nothing_to_repair")
@@ -260,7 +260,7 @@ def _clock(order: Order, case: Case, name: str, *, early: bool) -> Said:
 
 
 def _supervised(order: Order) -> Actor:
-    """Whoever approved speaks: suspending and ending are a supervisor's words. The operator, while it is only tried."""
+    """Who approved speaks, since only a supervisor suspends and ends; in a dry run it is the operator who asked."""
     return Actor("supervisor", order.approved_by or order.asked_by, regions=order.regions,
                  person=order.approved_person)  # fmt: skip
 
@@ -276,7 +276,7 @@ def _end(order: Order, looked: Looked, _: LawBook) -> Said:
 
 
 def _cause(order: Order) -> str:
-    """What the family reads: the operator's reason where it is a code. His own words are the note's, for staff."""
+    """What the family reads: the operator's reason, if it is a code. His own words stand in the note, for staff."""
     return order.reason if order.reason in reason_words.SUPERVISED[order.verb] else reason_words.BY_AGENCY
 
 
@@ -304,7 +304,7 @@ BY_CAUSE: dict[str, tuple[str, ...]] = {
     "no_deadline": ("rearm", "replan", "move", "end"),
     "system_slow": ("ask_again",),
     "registry_unanswered": ("ask_again", "move"),
-    "feed_lagging": (),  # a transaction that somebody forgot: nothing of the binding's own helps
+    "feed_lagging": (),  # a forgotten transaction holds it up: no verb helps
     "callback_lost": ("ask_again", "move"),
     "delivery_parked": ("resend",),
     "delivery_late": (),  # it is tried again by itself
@@ -314,7 +314,7 @@ BY_CAUSE: dict[str, tuple[str, ...]] = {
 }
 
 
-_ANYWHERE = ("fire_now", "retry_step", "end")  # they say what the moment has, in every state that is not final
+_ANYWHERE = ("fire_now", "retry_step", "end")  # possible in every state that is not final
 
 
 def fitting(cause: str, state: str) -> list[str]:

@@ -14,13 +14,13 @@ from workflows.case import Case
 from workflows.errors import Refused, by_law
 from workflows.replanning import facts_of
 
-EVERY = "*"  # of what is to be counted anew: every deadline
+EVERY = "*"  # in `recompute`: every deadline
 
 
 def plan_of(book: LawBook, case: Case, pack: str, version: str, recompute: list[str]) -> Plan:
-    """The plan that this version gives the application as it was made; lengths not to be recomputed stay the old ones.
+    """The plan that this version gives the application; lengths that are not to be recomputed stay as they were.
 
-    Through which door, and who of the two might apply, was asked when it was made, and is not asked again.
+    Whether the channel was open, and who might apply, was checked when the application was made, and is not again.
     Raises `Refused`: 422 `policy_unknown`, 409 `plan_impossible`, or the version's own refusal of such a case.
     """
     try:

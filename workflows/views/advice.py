@@ -35,7 +35,7 @@ class Outline:
 
 
 def requirements(book: LawBook, outline: Outline, now: datetime, language: str) -> dict[str, Any]:
-    """The policy, the plan, the notices to show ("zh" or "en"), and the counter, with why where the way leads there.
+    """The policy, the plan, the notices to show ("zh" or "en"), and the counter, with the reason if one must go there.
 
     Raises `NotAllowed` as a submission would.
     """
@@ -60,7 +60,7 @@ def requirements(book: LawBook, outline: Outline, now: datetime, language: str) 
 
 
 def _counter(plan: Plan, id_type: str) -> dict[str, Any]:
-    """Where a person is, and why the way leads there: where no camera can compare this kind of document (W1)."""
+    """The counter, and why one must go there: no camera can compare this kind of document (W1)."""
     leads = "member" in plan.face.subjects and id_type not in plan.face.document_types
     counter = plan.counter
     return {"reason": "document_not_readable" if leads else None, "service": counter.service or None,
@@ -69,7 +69,7 @@ def _counter(plan: Plan, id_type: str) -> dict[str, Any]:
 
 
 def consent_withdrawn(case: Case, actor: Actor, notice: str) -> tuple[str, Mapping[str, Any]]:
-    """What to say when a consent is taken back: of the face, as choosing the counter; of anything else, the end.
+    """What taking back a consent says: to the face check, that one chooses the counter; to any other, the end.
 
     Raises `Refused` 422 `notice_unknown` for a notice that the plan does not have.
     """

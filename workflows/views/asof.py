@@ -1,4 +1,4 @@
-"""A binding as it stood at one line of its history: the desk's own case, with what the line has kept."""
+"""A binding as it stood at one line of its history: the case as it is now, with what that line has kept put back."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def cases_as_of(
 ) -> list[tuple[Case, datetime]]:
     """The same for many lines at once, in their order; lines that are not there are left out.
 
-    Raises what broke the reading of one: whoever goes on by these lines must not pass over any.
+    Raises whatever broke the reading of one: who reads on by these lines must skip none.
     """
     ids, sequences = [line[0] for line in wanted], [line[1] for line in wanted]
     rows = conn.execute(_LINES, (ids, sequences)).fetchall()
     reads = reader.read(conn, [(row[0], None, None) for row in rows])
-    plans = reader.plans(conn, {row[5] for row in rows if row[5] is not None})  # where another is named since
+    plans = reader.plans(conn, {row[5] for row in rows if row[5] is not None})  # of lines before a change of plan
     return [(_as_of(reader, read.found()[0], row, plans), row[3]) for read, row in zip(reads, rows, strict=True)]
 
 

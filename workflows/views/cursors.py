@@ -1,4 +1,4 @@
-"""Where a page ended, as an opaque word: lists go on behind the last row, whatever has come or gone meanwhile."""
+"""Where a page ended, as an opaque word: a list goes on after that row, whatever was added or removed meanwhile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST = 400  # characters of a cursor
 
 
 def page(rows: Sequence[Mapping[Any, Any]], limit: int, *place: str) -> dict[str, Any]:
-    """One page of a list, `{items, next_cursor}`, where `limit + 1` rows were asked for: one more says that it goes on.
+    """One page of a list, `{items, next_cursor}`. The query asked for `limit + 1` rows: one too many means more follow.
 
     `place` names the columns by which the list is sorted.
     """
@@ -38,7 +38,7 @@ def decode(cursor: str, *kinds: type) -> tuple[Any, ...]:
 
 
 def invalid() -> Refused:
-    """Not a cursor of ours, or not of this list."""
+    """The refusal of what is no cursor of ours, or of another list."""
     return Refused("cursor_invalid", 400)
 
 

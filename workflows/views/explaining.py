@@ -46,7 +46,7 @@ STATES: Mapping[str, Words] = {
     "withdrawn": ("已撤回", "withdrawn"),
     "expired": ("已过期", "expired"),
 }
-# In the sentence a state is said of the binding; these are the states whose Chinese name is no verb.
+# How the sentence says a state of a binding, if its Chinese name is no verb.
 _STANDS: Mapping[str, str] = {
     "face_check": "处于人脸核验阶段",
     "offline_fallback": "已转线下办理",
@@ -56,7 +56,7 @@ _STANDS: Mapping[str, str] = {
     "rejected": "未获通过",
 }
 PARTIES: Mapping[str, Words] = {  # by `waiting_on.party`
-    **parties(None),  # where the product is known, as it calls them
+    **parties(None),  # if the product is known, its own names for them are used
     "guardian": ("监护人", "the guardian"),
     "mother": ("母亲", "the mother"),
     "agency": ("医保经办机构", "the agency"),
@@ -78,7 +78,7 @@ DEEDS: Mapping[str, Words] = {  # by `waiting_on.for`
     "insurance": ("确认参保状态符合办理条件", "to report the insurance as it must be"),
     "pay_password": ("输入支付密码", "to enter the payment password"),
 }
-_AT_WINDOW: Words = ("确认解绑", "to confirm the end")  # of an unbinding that was asked for there
+_AT_WINDOW: Words = ("确认解绑", "to confirm the end")  # an unbinding that was asked for at the counter
 THEN: Mapping[str, Words] = {  # by `waiting_on.then`
     "expired": ("申请将过期", "it expires"),
     "asked_again": ("将再次核对", "the registries are asked again"),
@@ -88,7 +88,7 @@ THEN: Mapping[str, Words] = {  # by `waiting_on.then`
     "active": ("解绑申请将取消，绑定继续有效", "the unbinding is dropped and the binding stays in force"),
     "suspended": ("解绑申请将取消，绑定仍为暂停", "the unbinding is dropped and the binding stays suspended"),
 }
-# A binding in force waits on nobody, but days may be known on which that changes.
+# A binding in force waits on nobody, but the days on which that will change may be known.
 AHEAD: Mapping[str, Words] = {
     "active_to_term": ("绑定期限至{at}止", "its term ends on {at}"),
     "member_to_age": (
@@ -104,7 +104,7 @@ _ON_A_SHARING: Words = (
     "；须有有效的家庭共济授权方可使用",
     "; it may be used while the sharing that it stands on is in force",
 )
-# Said after the sentence where the deadline that it names is armed nowhere.
+# Said after the sentence if the deadline that it names is not armed.
 LOST: Words = (
     "但这一期限的定时已丢失：到时不会自动处理，须先修复。",
     " But that deadline has been lost: nothing will happen then, until it is armed again.",
@@ -129,7 +129,7 @@ def explain(case: Case, now: datetime, book: LawBook, *, to_family: bool = False
 
 
 def _otherwise(case: Case) -> Words:
-    """What is left to whom a registry has refused and no person has heard (PIPL §24, 0026)."""
+    """What can still be done by whom a registry refused before any person looked at it (PIPL §24, 0026)."""
     at = case.plan.counter.agency_name
     if case.state != REJECTED or case.progress.objection is None or case.taken_at_counter:
         return "", ""
@@ -163,7 +163,7 @@ def _waiting(case: Case, now: datetime) -> Words:
             f"正在等待{party[0]}{deed[0]}，期限{by_zh}已过，{again_zh}将再次提请督办",
             f"waiting for {party[1]} {deed[1]} by {by_en}, which is over; on {again_en} it is escalated again",
         )
-    asked_again = waiting["then"] == "asked_again"  # no term that somebody could miss: just the next question
+    asked_again = waiting["then"] == "asked_again"  # not a time limit that somebody could miss, just the next question
     missed_zh, missed_en = ("届时未答复", "without an answer by then") if asked_again else ("逾期", "failing that")
     return (
         f"正在等待{party[0]}{deed[0]}，{due_zh}，{missed_zh}{then[0]}",
@@ -172,7 +172,7 @@ def _waiting(case: Case, now: datetime) -> Words:
 
 
 def _parties(case: Case, now: datetime, waiting: Mapping[str, Any]) -> Words:
-    """Whom it waits for: at a counter all who must stand there, of a new verification whose face is asked."""
+    """Whom it waits for; at a counter, or to be verified again, all who must come."""
     called = {**PARTIES, **parties(case.application.product)}
     seen = waiting["for"] in ("counter_visit", "reverification") and case.state != UNBINDING
     who = faces_open(Cursor(case, now)) if seen else []
@@ -181,7 +181,7 @@ def _parties(case: Case, now: datetime, waiting: Mapping[str, Any]) -> Words:
 
 
 def _missed(case: Case) -> datetime | None:
-    """By when a review should have been decided that was not."""
+    """By when the review should have been decided, if it is late; else None."""
     review = case.progress.review
     return review.missed if case.state == AGENCY_REVIEW and review is not None else None
 
@@ -200,7 +200,7 @@ def _until(due: Due, now: datetime) -> Words:
 
 def _at_rest(case: Case) -> Words:
     zh, en = "不等待任何人", "nobody is waited on"
-    if case.plan.requires_active is not None:  # whether that one is, only a look at it would tell
+    if case.plan.requires_active is not None:  # whether that sharing is in force is not looked up here
         zh, en = zh + _ON_A_SHARING[0], en + _ON_A_SHARING[1]
     for name, due in armed(case).items():
         if name in AHEAD:
@@ -223,7 +223,7 @@ def _because(case: Case, book: LawBook, *, to_family: bool) -> Words:
 
 
 def _reason(case: Case) -> str | None:
-    """The code of why the case is where it is; None where the state says it all."""
+    """The code of why the case is where it is; None if the state alone says enough."""
     progress = case.progress
     if case.state == OFFLINE_FALLBACK and progress.offline is not None:
         return progress.offline.reason

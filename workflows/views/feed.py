@@ -18,7 +18,7 @@ from workflows.engine import Desk
 from workflows.views import cursors, public
 from workflows.views.asof import cases_as_of
 
-# What a channel is told of a line of another's: what it was, and for which of the two it hears of it.
+# What a channel is told of a line of another channel's binding: which event, and about which party it hears of it.
 _NOTICED = """
   h.event, h.reason,
   array(select role from unnest(array['holder', 'member'], array[a.holder, a.member]) as party(role, person)
@@ -47,8 +47,8 @@ join history h on h.binding_id = p.binding_id and h.sequence = p.sequence
 join applications a on a.binding_id = p.binding_id
 order by p.xid, p.kind, p.id
 """)  # noqa: S608  a text of ours
-# A place is a line's or a notice's own. After a restore to a moment there may be cursors of what never came about:
-# other lines come to stand before such a place, and whoever went on behind it would pass over them.
+# A cursor must name a line or notice that exists. After a restore a channel may hold the cursor of one that was lost:
+# new lines may be placed before it, and a channel that read on from there would miss them.
 _PLACE = "channel = :channel and xid = cast(cast(:xid as text) as xid8) and id = :last"
 _THERE = [text(f"select 1 from {table} where {_PLACE}") for table in ("history", "party_notices")]  # noqa: S608
 PARTY_NOTICE = "binding.party_notice"
@@ -68,14 +68,14 @@ def events(desk: Desk, channel: str, after: str | None, limit: int) -> dict[str,
     place = {"channel": channel, "xid": xid, "last": last}
     if asked != BEGINNING and not (kind in (0, 1) and desk.ledger.read(_THERE[kind], place, fresh=True)):
         raise cursors.invalid()
-    # in the transaction of the cursor itself, all own lines come before all that was told
+    # within one transaction, all own lines come before all notices
     own, told = (last, -1) if kind == 0 else (_ALL, last)
     rows = desk.ledger.read(_AFTER, {"channel": channel, "xid": xid, "own": own, "told": told, "limit": limit})
     return {"items": _items(desk, rows), "next_cursor": _behind(rows[-1]) if rows else asked}
 
 
 def _items(desk: Desk, rows: Sequence[Any]) -> list[dict[str, Any]]:
-    """What a webhook would have said of each line, with an id by which the two are known to be the same."""
+    """What a webhook would have said of each line, under the same id, so that receivers recognise it."""
     if not rows:
         return []
     with desk.ledger.desk() as conn:
@@ -92,7 +92,7 @@ def _event(row: Any, case: Case, at: datetime) -> dict[str, Any]:
 
 
 def said_of(case: Case, at: datetime, notice: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What a letter and the feed say of a line, the case being as it left it: `{sequence, binding}`.
+    """What letters and the feed say of a line; `case` is as the line left it: `{sequence, binding}`.
 
     A `notice`, to a channel that did not apply but has acted for a party, besides has `event`, `reason` and `parties`.
     """

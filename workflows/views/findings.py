@@ -16,7 +16,7 @@ from policies.refusals import NotAllowed
 from policies.regions import place_name
 from workflows.case import FINAL, Case
 
-_SAME_AGE = 14  # years between a parent and a child under which a clerk looks twice
+_SAME_AGE = 14  # fewer years than this between parent and child are odd
 _DESCENT = {"CHILD": 1, "PARENT": -1, "GRANDCHILD": 1, "GRANDPARENT": -1}  # 1: the member is the younger
 
 
@@ -58,7 +58,7 @@ def _faces(case: Case) -> dict[str, Any]:
 
 
 def _people(case: Case, now: datetime) -> list[dict[str, Any]]:
-    """Ages and sexes as the numbers have them, against the relationship that was stated."""
+    """Ages and sexes by the ID numbers, compared with the relationship that was stated."""
     today, parties, said = shanghai_day(now), case.application.parties, case.application.relationship
     born = {role: _born(parties[role]) for role in ("holder", "member")}
     found = []
@@ -75,7 +75,7 @@ def _people(case: Case, now: datetime) -> list[dict[str, Any]]:
 
 
 def _odd(said: str, holder: date, member: date) -> bool:
-    """Whether the years between the two do not fit a parent and a child, or go the other way."""
+    """Whether the years between the two are too few for parent and child, or the wrong way round."""
     way = _DESCENT.get(said)
     return way is not None and (member - holder).days * way < _SAME_AGE * 365
 

@@ -1,4 +1,4 @@
-"""What comes into each state and goes out of it, by the hour or by the day, and the lines behind each number.
+"""What enters and leaves each state, by the hour or by the day, and the lines behind each number.
 
 Read from the history along its index over `at`; however large the ledger, a look costs what happened in the span.
 """
@@ -21,7 +21,7 @@ from workflows.views.pacing import PAGE, Paced
 Span = Literal["day", "fortnight"]
 Way = Literal["in", "out"]
 
-# `at` of the newest line is never later than now; the lines of one step share their moment
+# no line's `at` is later than now; all lines of one step have the same
 _FLOW = """
 select date_bin(cast(:step as interval), h.at, cast(:since as timestamptz)) as slot, h.from_state, h.to_state,
   count(*) as count

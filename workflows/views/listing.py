@@ -1,4 +1,4 @@
-"""What is read of bindings by the list: searches, histories, face checks, materials. Read-only, masked."""
+"""Lists read of bindings: searches, histories, face checks, materials. Read-only, masked."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _SHOWN = {"reviewer": "agency", "supervisor": "agency", "operator": "agency", "c
 class Wanted:
     """Which bindings to look for; None is no condition. Persons are blind indexes."""
 
-    persons: Sequence[str] | None = None  # acted for: a party, whatever the channel
+    persons: Sequence[str] | None = None  # acted for: parties of the binding, through whichever channel
     holders: Sequence[str] | None = None
     members: Sequence[str] | None = None
     states: Sequence[str] | None = None
@@ -93,7 +93,7 @@ def timeline(
 ) -> list[dict[str, Any]]:
     """The lines of the history behind sequence `after`; channels see only which desk.
 
-    Staff see who, the notes, and to which agency it was handed over; whoever of them is a `party` what his family sees.
+    Staff see who, the notes, and to which agency it was handed over; one who is a `party` sees what his family sees.
     """
     staff = actor.kind != "channel"
     told = staff and not party
@@ -124,7 +124,7 @@ def materials_page(case: Case, limit: int, cursor: str | None) -> dict[str, Any]
 
 
 def face_checks(ledger: Ledger, case: Case, now: datetime) -> dict[str, Any]:
-    """The attempts of a binding, and what is left to whoever's turn it is (null where no face is asked)."""
+    """The attempts of a binding, and how many are left to whose turn it is (null if no face is asked)."""
     rows = ledger.read(_FACES, {"binding": case.id}, fresh=True)
     return {"items": [_attempt(row, now) for row in rows], **_left(Cursor(case, now))}
 
@@ -142,8 +142,8 @@ def _left(cursor: Cursor) -> dict[str, Any]:
 
 
 def _attempt(row: Any, now: datetime) -> dict[str, Any]:
-    # half-open, as providers have it; the poll that writes it down may come a minute later. A new attempt replaces an
-    # unanswered one, which is asked about to its end all the same: its answer still counts (0023)
+    # expired at `expires_at` itself, as providers have it, though the poll that writes it down may come a minute later.
+    # A new attempt replaces an unanswered one, which is still polled to its end: its answer counts (0023)
     over = row["status"] == "pending" and (row["replaced"] or row["expires_at"] <= now)
     return {"id": row["id"], "subject": row["subject"], "status": "expired" if over else row["status"],
             "reason": row["reason"], "started_at": row["started_at"], "finished_at": row["finished_at"],

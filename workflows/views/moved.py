@@ -12,7 +12,7 @@ from sqlalchemy import text
 from models.ledger import Ledger
 from workflows.access.principals import CHANNELS
 
-MOST = 200  # lines of a channel in one look: whoever moves more has moved everything that is on a page
+MOST = 200  # lines of each channel in one look; if there are more, every page is renewed anyhow
 
 _HERE = text("select pg_snapshot_xmin(pg_current_snapshot())::text as here")
 _SINCE = text("""
@@ -33,14 +33,14 @@ left join plans p on p.hash = b.plan
 
 
 class Moved(NamedTuple):
-    """A binding with at least one new line, and the places by which staff see it (`scopes.in_region`)."""
+    """A binding with at least one new line, and the regions by which staff see it (`scopes.in_region`)."""
 
     binding_id: str
     places: tuple[str, ...]
 
 
 def since(ledger: Ledger, behind: str | None) -> tuple[list[Moved], str]:
-    """What has moved since the look that ended at `behind` (None: nothing yet), and where this one ends."""
+    """What has moved since the look that ended at `behind` (None: this is the first), and where this one ends."""
     if behind is None:
         return [], str(ledger.read(_HERE)[0]["here"])
     rows = ledger.read(_SINCE, {"channels": [*CHANNELS, "counter"], "behind": behind, "most": MOST})

@@ -40,7 +40,7 @@ class Place(NamedTuple):
 
 
 def whole(part: Part) -> bool:
-    """Whether nothing is left out: granted everything, and nothing asked."""
+    """Whether nothing is left out: everything is granted, and no condition is asked."""
     return EVERYWHERE in part.granted and not (part.region or part.product or part.channel)
 
 
@@ -50,7 +50,7 @@ def narrowed(part: Part, column: str) -> str:
 
 
 def within(part: Part) -> Callable[[Place], bool]:
-    """Tell whether what belongs to a place is of the part: what `narrowed` says, of what has been read."""
+    """A test whether a place belongs to the part: as `narrowed`, but for what has been read already."""
     granted = tuple(map(region_prefix, part.granted))
     asked = region_prefix(part.region) if part.region else ""
 

@@ -1,7 +1,7 @@
 """One binding as an operator or a supervisor sees it: the sentence, the life so far, deadlines, letters, repairs.
 
-A binding is looked at here above all when something is wrong with it: where the case itself cannot be read or shown,
-what its rows say is shown all the same.
+People look here above all when something is wrong with a binding: if the case itself cannot be read or shown, the
+page still shows what its rows say.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _DEADLINES = text("""
 select name, due_at, watch, attempts, parked, leased_until > clock_timestamp() as leased
 from deadlines where binding_id = :id order by due_at, name
 """)
-# by way of the endpoints, of which there are few: the letters have no index by binding alone
+# by endpoint, of which there are few: letters have no index by binding alone
 _LETTERS = text("""
 select l.id, e.channel, e.disabled_at is not null as disabled, l.sequence, l.type, l.notice <> '' as notice, l.state,
   l.attempts, l.next_at, l.last_error, l.created_at, l.settled_at
@@ -64,7 +64,7 @@ def page(desk: Desk, binding_id: str, actor: Actor) -> dict[str, Any]:
 
 
 def seen(desk: Desk, binding_id: str, actor: Actor) -> tuple[dict[str, Any], Case | None]:
-    """What its rows say of a binding that this actor may see, and the case where it can be read. Raises as `page`."""
+    """What the rows say of a binding that this actor may see, and the case, if it can be read. Raises as `page`."""
     row, case = _row(desk, binding_id), _case(desk, binding_id)
     if not (scopes.staff(case, actor) if case is not None else actor.sees(row["region"])):
         raise not_found()
@@ -79,7 +79,7 @@ def fitting_first(causes: list[str], state: str) -> list[tuple[str, bool]]:
 
 
 def stretches(lines: list[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
-    """The life so far in one piece for each stay in a state: `state`, `since`, `until`, `seconds`, `open`."""
+    """The life so far, one piece for each stay in a state: `state`, `since`, `until`, `seconds`, `open`."""
     moves = [line for place, line in enumerate(lines) if place == 0 or line["to"] != lines[place - 1]["to"]]
     ends = [after["at"] for _, after in pairwise(moves)] + ([now] if moves else [])
     found = [
@@ -105,7 +105,7 @@ def _case(desk: Desk, binding_id: str) -> Case | None:
         return desk.look(binding_id)[0]
     except Refused:
         raise
-    except Exception:  # whatever it is, this page is where it is looked at
+    except Exception:  # whatever it is: this page is for looking into it
         log.exception("case_not_read", binding_id=binding_id)
         return None
 
@@ -113,9 +113,9 @@ def _case(desk: Desk, binding_id: str) -> Case | None:
 def _told(
     desk: Desk, case: Case | None, actor: Actor, row: Mapping[str, Any], armed: Collection[str]
 ) -> dict[str, Any]:
-    """What the case itself can tell, beside the names of the deadlines that are `armed`; nothing where it has no words.
+    """What the case itself can tell; nothing if it cannot be shown. `armed` are the names of deadlines in the table.
 
-    The sentence names the deadline that the plan gives: where nobody has it armed, it says so.
+    The sentence names the deadline that the plan gives; if that one is not armed, it says so.
     """
     if case is None:
         return {}

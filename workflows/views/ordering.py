@@ -1,7 +1,7 @@
 """What may be said to an order of repairs now, and by whom: the list from which buttons are made.
 
-`orders` decides again when it is said; what is not listed here is refused there, and what is listed is accepted, but
-for an approval under another key of the same person, or where a key names no person.
+`orders` decides again when something is said. It refuses what is not listed here, and accepts what is, except an
+approval under another key of the same person, or under a key that names no person.
 """
 
 from __future__ import annotations

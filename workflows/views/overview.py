@@ -13,7 +13,7 @@ from workflows.sweeping import HELD_OPEN
 from workflows.views.narrowing import Part, asked_of, narrowed
 from workflows.views.pacing import Paced
 
-# Of a letter `l`: not to an endpoint that answered 410. Nobody may send it there, so nobody need look at it.
+# Of a letter `l`: its endpoint is not disabled (it would have answered 410). Others are never sent, and concern nobody.
 TO_BE_SENT = "exists (select from webhook_endpoints e where e.id = l.endpoint_id and e.disabled_at is null)"
 # One statement, so that a moment is seen whole. Times of steps are the service's clock; a heartbeat is measured by
 # real time, because a moved clock does not make a worker old. `{…}` narrows to a part.
@@ -68,7 +68,7 @@ _NARROWED = {"bindings": "b.id", "deadlines": "d.binding_id", "reviews": "r.bind
 def overview(ledger: Ledger, part: Part) -> dict[str, Any]:
     """Counts and ages as of one moment, `at`; every state is listed, also an empty one.
 
-    Where counting takes long the answer of a while ago is given again (`pacing`): `at` says of when.
+    If counting takes long, an earlier answer is given again (`pacing`): `at` says from when it is.
     """
     return _paced(ledger, part)
 
@@ -93,7 +93,7 @@ _paced = Paced(_look)
 
 
 def moments(value: Any) -> Any:
-    """JSON from the database with its times as times, so that doors write all of them in one form."""
+    """JSON from the database with its times as datetimes, so that doors write all times in one form."""
     if isinstance(value, list):
         return [moments(one) for one in value]
     if isinstance(value, dict):

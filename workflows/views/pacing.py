@@ -1,9 +1,9 @@
 """Answers that cost a look at every binding: when they get slow they are asked for less often, whoever asks.
 
-An answer that took longer than a glance stands for many times what it took, in this process: however large the ledger
-and however many look, the looks take a bounded share of one processor's time. What is quick is asked anew each time.
-Where a page must not wait, an answer that no longer stands is given once more while the next is being looked for; and
-what was asked lately is kept warm (`keep_warm`) as long as somebody sits before the pages.
+A slow answer is given again, in this process, for many times as long as it took to find: however large the ledger and
+however many ask, looking takes a bounded share of one processor's time. What is quick is asked anew each time. Where a
+page must not wait, it gets the old answer while the next is being looked for; and what was asked lately is kept warm
+(`keep_warm`) as long as somebody has a page open.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from models.ledger import Ledger, LedgerClosedError
 
 QUICK = 0.25  # seconds
 STANDS_FOR = 20  # times what it took: a twentieth of the time is spent on looking
-LONGEST = 60.0  # seconds for which an answer stands at most: a look may have been slow because the server stood still
-PAGE = 0.05  # seconds: what is quick where a page waits for it
-OLDEST = 15.0  # seconds: no answer is given that is older, and was renewed behind somebody's back
-AFTER = 0.3  # seconds: a page that is given the old answer is made before its renewal takes the processor
+LONGEST = 60.0  # seconds for which an answer is kept at most: a look may be slow only because the server stood still
+PAGE = 0.05  # seconds: what counts as quick if a page waits for it
+OLDEST = 15.0  # seconds: an answer that is renewed in the background is never given when older
+AFTER = 0.3  # seconds before a renewal begins, so that the page with the old answer is made first
 COOLS = 10.0  # seconds after which an answer that is kept warm is renewed, well before it is too old
 REMEMBERED = 3600.0  # seconds for which a question is kept warm after it was last asked
 WARM = 16  # questions of a kind that are kept warm, those asked last; `console.live` bounds what that costs
@@ -46,7 +46,7 @@ class Paced(Generic[_Asked, _Answer]):
     def __init__(
         self, look: Callable[[Ledger, _Asked], _Answer], quick: float = QUICK, *, behind: bool = False
     ) -> None:
-        """`look` reads the ledger; nobody changes what it answers. `behind`: whoever comes late need not wait."""
+        """`look` reads the ledger; nobody changes what it returns. `behind`: renew old answers in the background."""
         self._look = look
         self._quick = quick
         self._behind = behind
@@ -56,12 +56,12 @@ class Paced(Generic[_Asked, _Answer]):
         self._remembered: WeakKeyDictionary[Ledger, dict[_Asked, float]] = WeakKeyDictionary()
         # One lock for each question while somebody looks for its answer, so that a slow one keeps nobody from others.
         self._looking: WeakValueDictionary[tuple[Ledger, _Asked], Lock] = WeakValueDictionary()
-        self._lock = Lock()  # of what is kept, renewed and looked for; nobody looks while he holds it
+        self._lock = Lock()  # for the three tables above; it is never held during a look
         if behind:
             _BEHIND.add(self)
 
     def __call__(self, ledger: Ledger, asked: _Asked) -> _Answer:
-        """Return the answer that stands, or look; who comes during a look waits for its answer."""
+        """Return the kept answer, or look; whoever asks during a look waits for its answer."""
         self._remember(ledger, asked)
         if (kept := self._standing(ledger, asked)) is not None:
             return kept.answer
@@ -77,7 +77,7 @@ class Paced(Generic[_Asked, _Answer]):
             return answer
 
     def renew_cooling(self, ledger: Ledger) -> None:
-        """Look again, one after the other, for what was asked lately and whose kept answer will soon be too old."""
+        """Look again, one by one, for questions asked lately whose kept answer will soon be too old."""
         with self._lock:
             kept, now = self._kept.get(ledger, {}), time.monotonic()
             remembered = self._remembered.get(ledger, {})
@@ -98,7 +98,7 @@ class Paced(Generic[_Asked, _Answer]):
                 del remembered[oldest]
 
     def _standing(self, ledger: Ledger, asked: _Asked) -> _Kept[_Answer] | None:
-        """What is kept and may still be given; where it no longer stands it is renewed beside."""
+        """The kept answer that may still be given; if it is past its time, it is renewed in the background."""
         with self._lock:
             kept, now = self._kept.setdefault(ledger, {}).get(asked), time.monotonic()
             if kept is None or now >= kept.oldest:
@@ -108,14 +108,14 @@ class Paced(Generic[_Asked, _Answer]):
             return kept
 
     def _renew(self, ledger: Ledger, asked: _Asked) -> None:
-        """Look in a thread beside, once the page is made, unless one is at it."""
+        """Look in a thread, once the page is made, unless one is looking already."""
         if (ledger, asked) not in self._renewing:
             self._renewing.add((ledger, asked))
             beside = Timer(AFTER, self._look_again, (ledger, asked))
             beside.daemon = True
             try:
                 beside.start()
-            except RuntimeError:  # no thread to be had: what is kept is still given, and the next one tries again
+            except RuntimeError:  # no thread can be started: the next one who asks gets the old answer, and tries again
                 log.exception("renewal_not_begun")
                 self._renewing.discard((ledger, asked))
 
@@ -127,7 +127,7 @@ class Paced(Generic[_Asked, _Answer]):
                 self._keep(ledger, asked, answer, begun)
         except LedgerClosedError:  # the process ends
             pass
-        except Exception:  # the next one who comes looks for himself, once the old answer is too old
+        except Exception:  # once the old answer is too old, the next one who asks looks for himself
             log.exception("renewal_failed")
         finally:
             with self._lock:
@@ -136,7 +136,8 @@ class Paced(Generic[_Asked, _Answer]):
     def _keep(self, ledger: Ledger, asked: _Asked, answer: _Answer, begun: float) -> None:
         kept = self._kept.setdefault(ledger, {})
         now = time.monotonic()
-        if asked in kept and kept[asked].begun > begun:  # somebody has begun later, and was done sooner
+        # another look began later and was done sooner: its answer is newer
+        if asked in kept and kept[asked].begun > begun:
             return
         for old in [one for one in kept if kept[one].oldest <= now]:
             del kept[old]

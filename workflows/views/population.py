@@ -1,7 +1,7 @@
-"""Who is in each state: how many, how long half of them have waited at least, and the list of them.
+"""Who is in each state: how many, the median of how long they have waited, and the list of them.
 
-One look at everything serves every narrowing: it counts by state, place, product, channel and age, and what is asked
-is added up from that. Counts are exact; of an age it knows the class, a tenth wide, and the oldest and latest in it.
+One look at everything serves every narrowing: it counts by state, place, product, channel and age, and answers are
+added up from that. Counts are exact. Ages are known by class, each a tenth wide, with the oldest and latest in it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from workflows.views import cursors, reviewing
 from workflows.views.narrowing import Part, Place, asked_of, narrowed, within
 from workflows.views.pacing import PAGE, Paced
 
-# The borders of the ages: from a second to two hundred years, each a tenth more than the one before, oldest first.
-# What has ended waits for nobody: only counted.
+# The borders of the classes of age: from a second to two hundred years, each a tenth longer, oldest first.
+# Ended bindings wait for nobody: they are only counted.
 _COUNTS = text("""
 with clock as (select kinbind_now() as now),
 ages as (select array(select now - make_interval(secs => power(1.1, n)) from generate_series(237, 0, -1) as n)
@@ -49,7 +49,7 @@ from bindings b join applications a on a.binding_id = b.id where b.id = any(:ids
 class Age(NamedTuple):
     """How many of one state and place have about the same age, and since when the oldest and the latest of them."""
 
-    rank: int  # of the class, the oldest first; the same in every place
+    rank: int  # which class it is, counted from the oldest; the same in every place
     many: int
     oldest: datetime
     latest: datetime
@@ -95,7 +95,7 @@ def _told(state: str, ages: Sequence[Age], at: datetime) -> dict[str, Any]:
 
 
 def middle_of(ages: Iterable[Age]) -> datetime:
-    """Since when the one in the middle waits, the older of two: as far between the ends of its age as its place is."""
+    """Since when the middle one waits (the older of two): estimated between the oldest and latest of its class."""
     classes = sorted(_joined(ages))
     place = (sum(age.many for age in classes) - 1) // 2
     for age in classes:
@@ -106,7 +106,7 @@ def middle_of(ages: Iterable[Age]) -> datetime:
 
 
 def _joined(ages: Iterable[Age]) -> Iterator[Age]:
-    """Those of an age in all places are one class."""
+    """Join the classes of the same age in all places."""
     for rank, same in groupby(sorted(ages), attrgetter("rank")):
         there = list(same)
         yield Age(rank, sum(age.many for age in there), min(age.oldest for age in there),
@@ -134,7 +134,7 @@ def members(ledger: Ledger, part: Part, state: str, limit: int, cursor: str | No
 
 
 def with_briefs(desk: Desk, rows: Sequence[Any]) -> list[dict[str, Any]]:
-    """These rows (each has a `binding_id`), and of each its `brief`, masked; of one that cannot be read its row."""
+    """These rows (each has a `binding_id`), each with its `brief`, masked; without it if the case cannot be read."""
     ids = list(dict.fromkeys(row["binding_id"] for row in rows))
     found = {case.id: reviewing.brief(case) for case, _ in desk.look_many(ids)}
     if unread := [one for one in ids if one not in found]:

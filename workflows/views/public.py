@@ -1,4 +1,4 @@
-"""What may be seen of a binding, and what the one who looks may do: read-only, masked by default."""
+"""What a caller may see of a binding, and what he may do with it: read-only, masked by default."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ ACTIONS: dict[str, tuple[tuple[str, str], ...]] = {
         ("hand_over", "hand_over"),
         ("withdraw", "withdraw"),
         ("unbind", "request_unbind"),  # asked for and confirmed at once,
-        ("unbind", "confirm_unbind"),  # or only confirmed, where it stopped in between
+        ("unbind", "confirm_unbind"),  # or only confirmed, if it was asked for before
         ("report_change", "report_change"),
     ),
     "reviewer": (
@@ -70,9 +70,9 @@ ACTIONS: dict[str, tuple[tuple[str, str], ...]] = {
         ("end", "close"),
     ),
 }
-# These end or put off what a notice consented to; withdrawing the consent says one of them.
+# These end or avoid what a consent was given for; withdrawing the consent says one of them.
 _CONSENT = ("choose_offline", "withdraw", "request_unbind")
-# The service at the window of a binding in force, and what to bring to it, as packs have theirs in Chinese.
+# For a binding in force: the service to ask for at the window, and what to bring; in Chinese, as in packs.
 _VERIFYING, _DOCUMENTS = "重新核验身份", "双方有效身份证件原件"
 _UPLOADS = {"channel": (SUBMITTED, RETURNED), "counter": (SUBMITTED, RETURNED, OFFLINE_FALLBACK)}
 
@@ -94,7 +94,7 @@ def instead(case: Case, actor: Actor, now: datetime) -> dict[str, Any]:
 
 
 def takes_documents(case: Case, actor: Actor) -> bool:
-    """Whether documents come and go by this caller now: of channels by the one that applied, its door names nobody."""
+    """Whether this caller may add and remove documents now; of channels only the one that applied may."""
     here = actor.kind != "channel" or actor.id == case.application.channel
     return here and case.state in _UPLOADS.get(actor.kind, ()) and not case.is_party(actor.person)
 
@@ -140,12 +140,12 @@ def _to_confirm(case: Case) -> bool:
 
 
 def view_elsewhere(case: Case, now: datetime) -> dict[str, Any]:
-    """The same for another channel than the one that applied: its own number for the case is nobody else's business."""
+    """The same for another channel than the one that applied: without that one's own reference for the case."""
     return public_view(case, now) | {"channel_reference": None}
 
 
 def record_view(case: Case) -> dict[str, Any] | None:
-    """The birth record as it is shown to the applicant, who must know it again: masked, the date in full."""
+    """The birth record as the applicant sees it, who must recognise it: masked, but the date in full."""
     told, parties = case.progress.record, case.application.parties
     if told is None or "mother" not in parties:
         return None
@@ -168,7 +168,7 @@ def party_view(case: Case, role: str) -> dict[str, Any]:
 
 
 def plan_view(plan: Plan, steps: Sequence[str], subjects: Sequence[str]) -> dict[str, Any]:
-    """A plan as API.md shows it; of a case, with the face step of a child who has grown meanwhile."""
+    """A plan as API.md shows it; for a case, with the face step of a child who reached the face age meanwhile."""
     return {
         "materials": [{"label": group.label, "any_of": group.any_of} for group in plan.materials],
         "steps": steps, "face_subjects": subjects, "face_window_seconds": int(plan.face.window_hours * 3600),
@@ -176,7 +176,7 @@ def plan_view(plan: Plan, steps: Sequence[str], subjects: Sequence[str]) -> dict
 
 
 def correction_view(case: Case) -> dict[str, Any] | None:
-    """What is to be mended, while returned."""
+    """What is to be mended, while the case is returned; else None."""
     correction = case.progress.correction
     if case.state != RETURNED or correction is None:
         return None
@@ -193,7 +193,7 @@ def ticket_view(case: Case) -> dict[str, Any] | None:
         known = agency_name(offline.agency)
         at = AgencyName(offline.agency_name or known.name, offline.address or known.address)
     service, bring = counter.service or None, list(counter.bring)
-    if case.state != OFFLINE_FALLBACK:  # bound already: its papers are not asked for again
+    if case.state != OFFLINE_FALLBACK:  # bound already: the application's papers are not asked for again
         service, bring = _VERIFYING, [_DOCUMENTS]
     return {"code": offline.code, "service": service, "agency": offline.agency,
             "agency_name": at.name, "address": at.address, "bring": bring}  # fmt: skip

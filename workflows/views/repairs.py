@@ -1,4 +1,4 @@
-"""What became of a repair: the order, how many of its bindings stand how, what happens to them in groups, and each."""
+"""What became of a repair: the order, how its bindings stand, and what happens to them, in groups and one by one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workflows.repairs.verbs import VERBS
 from workflows.views import cursors
 
 _ORDER = text("select * from repairs where id = :id")
-# `orders.covers` of `orders.reach`: every region that it may touch lies within the grants.
+# As `orders.covers` of `orders.reach`: every region that the order may touch lies within the grants.
 _COVERED = """not exists (
   select from unnest(case when filter ->> 'region' <> '' then array[filter ->> 'region'] else regions end) as place
   where place not like all(:granted))"""

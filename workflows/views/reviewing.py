@@ -21,7 +21,7 @@ from workflows.views.waiting import waiting_on
 
 MOST = 100  # of a list that is one person's own
 _SIMILAR_MOST = 5
-_LOOKED_AT = 60  # applications before this one, of which the decided ones are told
+_LOOKED_AT = 60  # earlier applications that are looked at; the decided ones among them are shown
 
 _TALLIES = text("""
 with clock as (select kinbind_now() as now)
@@ -58,7 +58,7 @@ _NOTES = text("""
 select n.id, n.at, n.body, p.name from case_notes n join principals p on p.id = n.staff
 where n.binding_id = :binding order by n.at desc limit :limit
 """)
-# Those who applied just before: the queue goes by age, so they are the ones that were decided lately.
+# The applications just before this one: as the queue goes by age, these were decided lately.
 _SIMILAR = text("""
 select d.*, coalesce(p.name, d.staff) as by
 from (
@@ -89,7 +89,7 @@ def tallies(desk: Desk, actor: Actor) -> Mapping[str, int]:
 
 
 def queue(desk: Desk, actor: Actor, wanted: worklists.Wanted, status: worklists.Status) -> dict[str, Any]:
-    """A page of the queue, with who has each case by name, and whether the applicant has answered a return."""
+    """A page of the queue, with the name of who holds each case, and whether the applicant has answered a return."""
     page = worklists.review_queue(desk, actor, wanted, status)
     ids = [item["binding_id"] for item in page["items"]]
     answered = {row["binding_id"] for row in desk.ledger.read(_ANSWERED, {"ids": ids})} if ids else set()
@@ -207,7 +207,7 @@ def similar(desk: Desk, case: Case, actor: Actor) -> list[dict[str, Any]]:
 
 
 def holder_name(ledger: Ledger, lease: Mapping[str, Any] | None) -> str | None:
-    """By name, who holds a lease that somebody holds."""
+    """The name of who holds a lease; None if nobody does."""
     return staff_names(ledger, [lease["claimed_by"]]).get(lease["claimed_by"]) if lease else None
 
 
@@ -221,7 +221,7 @@ def _reason_words(desk: Desk, case: Case, shown: Mapping[str, Any]) -> dict[str,
 
 
 def notes(ledger: Ledger, binding_id: str) -> list[dict[str, Any]]:
-    """What colleagues have noted, the newest first: `id`, `at`, `name`, `body`. Nothing for one of whom it is noted."""
+    """What colleagues have noted, the newest first: `id`, `at`, `name`, `body`. Not to be shown to a party of the case."""
     return [dict(row) for row in ledger.read(_NOTES, {"binding": binding_id, "limit": MOST}, fresh=True)]
 
 

@@ -1,8 +1,8 @@
 """Bindings that do not move though they should: each with its cause, the evidence, and since when.
 
-A cause is one query over small tables; all that are asked for are read by one statement. Leniences are how long
-something may be late before it is worth a person's look. What has the same fingerprint is stuck in the same way, and
-may be repaired together. A cause sets and clears itself: it is there as long as its query finds it.
+A cause is one query over small tables; all causes asked for are read by one statement. Their intervals say how late
+something may be before it is worth a person's look. Bindings with the same fingerprint are stuck in the same way, and
+may be repaired together. Nobody sets or clears a cause: it is there as long as its query finds it.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from workflows.views.narrowing import asked_by
 from workflows.views.overview import TO_BE_SENT, moments
 from workflows.views.pacing import PAGE, Paced
 
-# Each gives binding_id, since, evidence, and in `print` what those have in common that are stuck in the same way;
-# `clock` is the service's now; `:now` is the same as a value, where the planner must know it to see that what is late
-# is little among much. Keep evidence free of names and addresses.
+# Each gives binding_id, since, evidence, and `print`: what bindings that are stuck in the same way have in common.
+# `clock` is the service's now; `:now` is the same as a value, for the planner to see that few rows are late.
+# Keep evidence free of names and addresses.
 CAUSES: dict[str, str] = {
-    # the sweep looks every second: a minute late is the sweep's trouble, unless it waits for the end of an outage
+    # the sweep looks every second: if it is a minute late it is ill, unless an outage holds the window open
     "deadline_overdue": f"""
 select d.binding_id, d.due_at as since, d.name as print,
   jsonb_build_object('deadline', d.name, 'due_at', d.due_at, 'attempts', d.attempts) as evidence
 from deadlines d
 where d.parked is null and not d.watch and d.due_at < cast(:now as timestamptz) - interval '1 minute'
   and not {HELD_OPEN}""",  # noqa: S608  a text of ours
-    # a question that our own hands owe: nobody has asked it. In a sandbox whose clock was moved, the daily look at an
-    # insurance may be a week late (tasks/advance.py)
+    # a question that our own hands should have asked and did not. In a sandbox whose clock was moved, the daily look at
+    # an insurance may be a week late (tasks/advance.py)
     "system_slow": """
 select d.binding_id, d.due_at as since, d.name as print,
   jsonb_build_object('deadline', d.name, 'due_at', d.due_at, 'attempts', d.attempts) as evidence
@@ -67,14 +67,14 @@ select d.binding_id, b.state_since as since, a.region as print,
   jsonb_build_object('attempts', d.attempts, 'asked_again_at', d.due_at) as evidence
 from deadlines d join bindings b on b.id = d.binding_id join applications a on a.binding_id = d.binding_id
 where d.parked is null and d.watch and d.name = 'materials_to_checked' and d.attempts > 1""",
-    # a session without an answer is polled at its end; ten minutes later even the poll has heard nothing
+    # a session without an answer is polled at its end; ten minutes later even the poll has brought none
     "callback_lost": """
 select f.binding_id, f.expires_at as since, f.provider as print,
   jsonb_build_object('face_check_id', f.id, 'provider', f.provider, 'expires_at', f.expires_at,
                      'polls', f.attempts) as evidence
 from face_sessions f, clock
 where f.status = 'pending' and f.expires_at < clock.now - interval '10 minutes'""",
-    # what only tells of being stuck (`notice`) is not stuck itself
+    # a letter that only tells that something is stuck (`notice`) does not count itself
     "delivery_parked": f"""
 select l.binding_id, coalesce(l.settled_at, l.created_at) as since,
   l.endpoint_id || ':' || coalesce(l.last_error, '') as print,
@@ -89,7 +89,7 @@ select l.binding_id, l.created_at as since, l.endpoint_id as print,
 from deliveries l, clock
 where l.state = 'pending' and l.notice = '' and l.created_at < clock.now - interval '1 hour'
   and {TO_BE_SENT}""",  # noqa: S608  a text of ours
-    # whoever leased it has neither finished nor given it back for a minute of real time: he died over it
+    # the lease ran out a minute of real time ago, and was neither used nor given back: whoever had it has died
     "lease_lost": f"""
 select d.binding_id, d.leased_until as since, d.name as print,
   jsonb_build_object('deadline', d.name, 'leased_until', d.leased_until) as evidence
@@ -100,15 +100,15 @@ select l.binding_id, l.leased_until, 'delivery',
 from deliveries l
 where l.state = 'pending' and l.notice = '' and l.leased_until < clock_timestamp() - interval '1 minute'
   and {TO_BE_SENT}""",  # noqa: S608  a text of ours
-    # under the machine as it is now, this plan gets cases lost (`workflows.check`), or cannot even be read
+    # under this plan a case gets lost in the machine as it is now (`workflows.check`), or the plan cannot be read
     "plan_impossible": """
 select b.id as binding_id, b.state_since as since,
   coalesce(p.body ->> 'pack', '') || ':' || coalesce(p.body ->> 'version', '') as print,
   jsonb_build_object('plan', b.plan, 'pack', p.body ->> 'pack', 'version', p.body ->> 'version') as evidence
 from bindings b join plans p on p.hash = b.plan
 where b.id = any(:suspects) and b.plan = any(:impossible) and b.state <> all(:final)""",
-    # the oldest line of a channel that nobody has turned into deliveries for a minute of real time; behind a
-    # transaction that does not end, nobody may: how old the oldest is says whether to look for it
+    # the oldest line of a channel that was not turned into deliveries for a minute of real time. A transaction that
+    # does not end may hold up the lines behind it: the age of the oldest one tells whether to look for it
     "feed_lagging": """
 select line.binding_id, line.at as since, e.channel as print,
   jsonb_build_object('channel', e.channel, 'sequence', line.sequence,
@@ -131,7 +131,7 @@ found as ({causes})
 """
 # What tells two findings of one cause in one binding apart.
 _KEY = "coalesce(s.evidence ->> 'delivery_id', s.evidence ->> 'face_check_id', s.evidence ->> 'deadline', '')"
-# What is stuck is few among many, which the planner does not know: each is looked up by its key.
+# Few bindings are stuck, which the planner does not know: the lateral joins make it look up each by its key.
 _LIST = """
 select f.binding_id, f.cause, f.fingerprint, f.since, f.evidence, f.key, {times} as times, b.state, b.version,
   a.product, a.channel, a.region
@@ -146,7 +146,7 @@ order by f.since, f.binding_id, f.cause, f.key
 limit :limit
 """
 _EACH = _LIST.format(found="found", times="1")
-# One row for a binding and a cause, the first of its findings, and how many there are: letter by letter maybe many.
+# For each binding and cause one row, the first finding, and how many there are: a hundred letters may be stuck.
 _FOLDED = _LIST.format(found="""(
   select distinct on (o.binding_id, o.cause) o.*, count(*) over (partition by o.binding_id, o.cause) as times
   from found o where cast(:fingerprint as text) is null or o.fingerprint = :fingerprint
@@ -176,7 +176,7 @@ select f.cause, f.fingerprint, f.since, f.evidence from found f where f.binding_
 _IDS = """
 select f.binding_id from found f where cast(:fingerprint as text) is null or f.fingerprint = :fingerprint
 """
-# The two causes that no small table knows: every binding is looked at, and each that is found is looked at again.
+# Two causes are in no small table: all bindings are searched for suspects, and the causes' queries check those again.
 _SUSPECTS = text("""
 select b.id from bindings b
 where b.state <> all(:final) and (
@@ -185,7 +185,7 @@ where b.state <> all(:final) and (
 """)
 _RESTING = (ACTIVE, *FINAL)
 _WATCHES = tuple(name for name, one in DEADLINES_BY_NAME.items() if one.watch)
-# The reading side's own time, it is asked about what it has; and the plans that nobody in this process has judged yet.
+# The time as the reading side knows it, since it is the one that is asked; and the plans not judged in this process.
 _NOW = text("""
 select c.now, p.hash, p.body::text as body
 from (select kinbind_now() as now) c left join plans p on p.hash <> all(:known)
@@ -291,7 +291,7 @@ def _look_for_suspects(ledger: Ledger, lost_plans: tuple[str, ...]) -> list[str]
 
 
 _suspects = Paced(_look_for_suspects, PAGE, behind=True)
-_suspects_anew = Paced(_look_for_suspects)  # for whoever tells of it: nothing that a page was shown before
+_suspects_anew = Paced(_look_for_suspects)  # for telling channels: never an old answer that was kept for pages
 
 
 def _now_and_lost_plans(ledger: Ledger) -> tuple[datetime, tuple[str, ...]]:

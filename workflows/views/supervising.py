@@ -51,9 +51,9 @@ select count(*) as open, count(*) filter (where w.due_at <= clock.now) as overdu
   count(*) filter (where w.lease_until > clock.now) as claimed
 from review_cases w cross join clock where w.agency like any(:granted)
 """)
-# The same all day long, another every day: of what was decided before the day began, since a decision that came into it
-# later would take another's place. Whoever decides knows the ids of his decisions: only the day's salt, drawn
-# from the keyring, keeps him from telling beforehand which of them will be looked at.
+# The same draw all day, another every day. Only from decisions made before the day began: a later one would push
+# another out. Reviewers know the ids of their decisions: the day's salt, drawn from the keyring, keeps them from
+# knowing beforehand which will be looked at.
 _DRAW = text("""
 select h.binding_id, h.event, h.at, h.actor, h.reason from history h
 join applications a on a.binding_id = h.binding_id
@@ -83,7 +83,7 @@ from principals p where p.kind = 'channel' order by p.channel, p.revoked_at is n
 
 
 def staff(ledger: Ledger, supervisor: Principal) -> list[dict[str, Any]]:
-    """The staff of the supervisor's regions: those whose grants and his overlap."""
+    """The staff whose regions overlap with the supervisor's."""
     return [dict(row) for row in ledger.read(_STAFF) if overlap(row["regions"], supervisor.regions)]
 
 
@@ -94,7 +94,7 @@ def overlap(some: Collection[str], others: Collection[str]) -> bool:
 
 
 def workload(ledger: Ledger, supervisor: Principal, now: datetime) -> dict[str, Any]:
-    """The queue, and by reviewer what he holds and has decided: `{queue, reviewers}`, who does most first."""
+    """The queue, and what each reviewer holds and has decided: `{queue, reviewers}`, who does most first."""
     granted, today = patterns(supervisor.regions), shanghai_day(now)
     leases = {row["staff"]: dict(row) for row in ledger.read(_LEASES, {"granted": granted})}
     decided: dict[str, dict[str, int]] = {}
@@ -148,7 +148,7 @@ def sampling(desk: Desk, supervisor: Principal, now: datetime) -> dict[str, Any]
 def looked_at(ledger: Ledger, drawn: Sequence[Mapping[str, Any]]) -> dict[tuple[str, datetime], dict[str, Any]]:
     """Which of these decisions a supervisor has looked at again: by binding and moment `at`, `name` and `body`.
 
-    He has where he noted something about the case after it was decided, and did not decide it himself.
+    He has if he noted something about the case after the decision, and the decision was not his own.
     """
     notes = ledger.read(_LOOKED, {"ids": [row["binding_id"] for row in drawn]}, fresh=True)
     return {

@@ -40,7 +40,7 @@ class Waiting(NamedTuple):
 
 
 def waiting(case: Case) -> Waiting | None:
-    """Whom it waits on; None at rest (`active` and the final states)."""
+    """Whom a case waits on; None in `active` and the final states."""
     state, applicant = case.state, case.application.initiator
     if state in FINAL or state == ACTIVE:
         return None

@@ -18,7 +18,7 @@ from workflows.sweeping import HELD_OPEN
 from workflows.views import cursors
 from workflows.views.narrowing import Part, asked_of, narrowed
 
-SOON = timedelta(hours=4)  # a deadline that close is worth an operator's look
+SOON = timedelta(hours=4)  # a deadline this near is worth an operator's look
 BACK = timedelta(hours=24)  # how far back a provider's health is judged
 When = Literal["overdue", "soon"]
 Which = Literal["pending", "behind", "parked"]  # letters still to be delivered, those of them that are late, put aside
@@ -64,7 +64,7 @@ order by r.due_at, r.binding_id limit :limit
 _SIGNS = text("""
 select name, seen_at, extract(epoch from clock_timestamp() - seen_at)::float8 as seconds from heartbeats order by name
 """)
-# Each of the two states has a small index of its own; most letters are in neither.
+# `pending` and `parked` each have a small index of their own; most letters are in neither state.
 _CHANNELS = """
 with clock as (select kinbind_now() as now)
 select e.channel, count(*) filter (where l.state = 'pending') as pending,
@@ -107,7 +107,7 @@ order by f.id desc limit :limit
 
 
 def due(ledger: Ledger, part: Part) -> list[dict[str, Any]]:
-    """By deadline, how many are overdue and how many are due within `SOON`; a window that an outage holds is none."""
+    """By deadline, how many are overdue and how many due within `SOON`, without windows that an outage holds open."""
     query = text(_DUE.format(held=HELD_OPEN, part=narrowed(part, "d.binding_id")))
     return [dict(row) for row in ledger.read(query, asked_of(part, query, soon=SOON))]
 
@@ -123,7 +123,9 @@ def due_list(
 
 
 def escalated(ledger: Ledger, part: Part) -> dict[str, int]:
-    """How many `reviews` were escalated and wait still, and how many are `overdue`, though armed anew."""
+    """How many `reviews` were escalated and wait still, and how many are `overdue`: no other list has these, as their
+    deadline has a new time.
+    """
     query = text(_ESCALATED.format(part=narrowed(part, "r.binding_id")))
     return dict(ledger.read(query, asked_of(part, query))[0])
 
@@ -140,7 +142,7 @@ def escalated_list(ledger: Ledger, part: Part, limit: int, cursor: str | None = 
 
 
 def signs_of_life(ledger: Ledger) -> list[dict[str, Any]]:
-    """Who was seen when (real time): the sweep, each worker. The sweep is there even when it never ran."""
+    """When the sweep and each worker were last seen (real time). The sweep is listed even if it never ran."""
     rows = [dict(row) | {"missed": row["seconds"] > MISSED_AFTER} for row in ledger.read(_SIGNS)]
     if not any(row["name"] == "sweep" for row in rows):
         rows.insert(0, {"name": "sweep", "seen_at": None, "seconds": None, "missed": True})

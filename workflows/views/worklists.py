@@ -55,12 +55,12 @@ class Wanted:
     overdue: bool | None = None
     limit: int = 50
     cursor: str | None = None
-    product: str | None = None  # of reviews, as are the persons
+    product: str | None = None  # only for reviews, like `persons`
     persons: Sequence[str] | None = None  # blind indexes, of which one must be a party
 
 
 def review_queue(desk: Desk, actor: Actor, wanted: Wanted, status: Status = "open") -> dict[str, Any]:
-    """A page of the cases that await a decision; `status` is about the lease and the haste."""
+    """A page of the cases that await a decision; `status` is about the lease, or whether it is overdue."""
     narrowed, named = _STATUS.get(status, "true"), {}
     if wanted.product is not None or wanted.persons is not None:
         narrowed += f" and {_APPLIED}"
@@ -69,7 +69,7 @@ def review_queue(desk: Desk, actor: Actor, wanted: Wanted, status: Status = "ope
 
 
 def tickets(desk: Desk, actor: Actor, wanted: Wanted, code: str | None = None) -> dict[str, Any]:
-    """A page of the open tickets, or the one with this code, however it was written down."""
+    """A page of the open tickets, or the one with this code, however it is typed."""
     statement = _statement("counter_tickets", "cast(:code as text) is null or w.code = :code")
     return _listed(desk, actor, wanted, statement, _ticket_item, {"code": code and _spelt(code)})
 
@@ -105,7 +105,7 @@ def with_lease(case: Case, actor: Actor, now: datetime) -> dict[str, Any]:
 
 
 def other_bindings(desk: Desk, case: Case, actor: Actor) -> dict[str, Any]:
-    """What else the two have applied for, masked: here in full view, elsewhere only how many."""
+    """What else the two have applied for, masked: in the caller's regions each binding, elsewhere only how many."""
     people = [case.application.holder, case.application.member]
     found = desk.ledger.read(_SAME_PEOPLE, {"people": people, "binding": case.id, "limit": _OTHERS},
                              fresh=True)  # fmt: skip
@@ -182,6 +182,6 @@ def _ticket_item(row: Any, case: Case, actor: Actor, now: datetime) -> dict[str,
 
 
 def _spelt(code: str) -> str:
-    """A code as it was made: people write O for nought, I and L for one, small letters and dashes."""
+    """A code as it was made, though people type O for zero, I and L for one, small letters and dashes."""
     plain = "".join(sign for sign in code.upper() if sign.isalnum())
     return plain.translate(str.maketrans("OIL", "011"))
