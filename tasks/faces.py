@@ -24,7 +24,7 @@ from workflows import facing
 from workflows.case import FACE_CHECK, REVERIFICATION, SYSTEM, Actor, Case, Cursor
 from workflows.commands import Answering, Command, Outcome, Reply
 from workflows.deadlines import due
-from workflows.errors import Refused
+from workflows.errors import Refused, undecided
 from workflows.views import public
 
 RETENTION = timedelta(days=3)  # how long after its end a session can still be asked about (DOMAIN §D: Tencent)
@@ -267,7 +267,7 @@ def _take(office: Office, conn: Connection[Any], heard: Sequence[tuple[Session, 
             said.append((session, answer))
     outcomes = office.desk.serve_on(conn, [_command(*one) for one in said])
     for (session, answer), outcome in zip(said, outcomes, strict=True):
-        if isinstance(outcome.refused, Refused) and (until := _put_off(session, answer, outcome.case)):
+        if isinstance(outcome.refused, Refused) and (until := _put_off(session, answer, outcome)):
             conn.execute(_LATER, {"id": session["id"], "until": until, "pause": FIRST_PAUSE})
         elif isinstance(outcome.refused, Refused):  # late, another's turn, or the counter was first
             log.info("face_answer_noted_only", session_id=session["id"], code=outcome.refused.code)
@@ -276,10 +276,15 @@ def _take(office: Office, conn: Connection[Any], heard: Sequence[tuple[Session, 
             outcome.unwrap()
 
 
-def _put_off(session: Session, answer: FaceAnswer, case: Case | None) -> datetime | None:
-    """Until when a pass is asked about again: one for a re-verification that came while the other wanted an end."""
+def _put_off(session: Session, answer: FaceAnswer, outcome: Outcome) -> datetime | None:
+    """Until when an answer is asked for again, where it is to be: the desk has not decided about it.
+
+    Or it is a pass for a re-verification that came while the other wanted an end.
+    """
+    if undecided(outcome.refused):
+        return session["expires_at"]  # type: ignore[no-any-return]  # as it was: the next poll is soon in any case
     waits = session["purpose"] == REVERIFICATION and answer.status is FaceStatus.PASSED
-    ends = due(case, "unbind_to_confirmed") if waits and case is not None else None
+    ends = due(outcome.case, "unbind_to_confirmed") if waits and outcome.case is not None else None
     return ends.at + FIRST_PAUSE if ends is not None else None
 
 

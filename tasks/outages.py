@@ -20,7 +20,7 @@ from models.ledger import AWAY
 from tasks.office import Office
 from workflows.case import SYSTEM, Case
 from workflows.commands import Command
-from workflows.errors import Refused
+from workflows.errors import Refused, undecided
 from workflows.sweeping import COUNTS, TOUCHED, TRIED
 
 SILENCE = timedelta(minutes=15)  # without being found down: nobody tried, or nobody failed
@@ -164,9 +164,9 @@ def _alone(office: Office, outage: Outage, window: str) -> None:
         with office.ledger.transaction() as conn:
             if _claim(conn, only):
                 _make_good(office, conn, outage, [window])
-    except AWAY:  # not its fault: it is gone on with here
-        raise
-    except Exception:
+    except Exception as fault:
+        if isinstance(fault, AWAY) or undecided(fault):  # not its fault: it is gone on with here
+            raise
         log.exception("window_not_made_good", binding_id=window, provider=outage.provider)
         with office.ledger.desk() as conn:
             conn.execute(_PLACE, only)
@@ -190,7 +190,12 @@ def _make_good(office: Office, conn: Connection[Any], outage: Outage, windows: l
 
 
 def _heed(command: Command, refused: Exception | None) -> None:
-    """A case that has gone on meanwhile needs no more time; any other refusal takes a family's time away."""
+    """A case that has gone on meanwhile needs no more time; any other refusal takes a family's time away.
+
+    Raises the one that decides nothing.
+    """
+    if refused is not None and undecided(refused):
+        raise refused
     why = refused.code if isinstance(refused, Refused) else type(refused).__name__
     if refused is not None and why != "action_not_available":
         log.error("window_not_made_good", binding_id=command.binding_id, fault=why)

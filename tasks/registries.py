@@ -25,7 +25,7 @@ from workflows.case import ACTIVE, INSURANCE, MATERIALS_UPLOADED, SUSPENDED, SYS
 from workflows.commands import Command
 from workflows.deadlines import ASK_AGAIN, armed
 from workflows.entitlements import NO_GROUNDS, has_grounds
-from workflows.errors import Refused
+from workflows.errors import Refused, undecided
 
 AT_ONCE = 8  # questions at the same time: the registries are slow, and others' servers
 CLAIM = 2 * AT_ONCE  # cases leased at a time: each is asked about well within its lease
@@ -207,7 +207,7 @@ def _each(office: Office, ids: list[str], ask: Asking, at_once: int) -> None:
     commands = [one.command for one in asked if one.command]
     unsaid = set()
     for command, outcome in zip(commands, office.desk.serve(commands), strict=True):
-        if isinstance(outcome.refused, Refused) and outcome.refused.code != "busy":  # the case has gone on meanwhile
+        if isinstance(outcome.refused, Refused) and not undecided(outcome.refused):  # the case has gone on meanwhile
             log.info("registry_answer_late", binding_id=command.binding_id, said=command.said)
         elif outcome.refused is not None:  # nothing was decided: it is looked at again in an hour, not tomorrow
             unsaid.add(command.binding_id)

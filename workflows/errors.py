@@ -41,6 +41,11 @@ def not_found() -> Refused:
     return Refused("not_found", 404)
 
 
+def undecided(fault: Exception | None) -> bool:
+    """Whether nothing was decided, as others kept moving the case: what was said may be said again."""
+    return isinstance(fault, Refused) and fault.code == "busy"
+
+
 def out_of_turn(**instead: Any) -> Refused:
     """The move does not fit the moment; the desk tells what may be said `instead` (`views.public`)."""
     return Refused("action_not_available", **instead)

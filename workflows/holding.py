@@ -21,7 +21,7 @@ from workflows.access import scopes
 from workflows.case import Actor
 from workflows.commands import Command, Outcome
 from workflows.engine import Desk
-from workflows.errors import Refused, out_of_turn
+from workflows.errors import Refused, out_of_turn, undecided
 
 HELD_SECONDS = 8
 KEPT_DAYS = 40  # for the reviewer's own lists; the history has it for good
@@ -134,53 +134,58 @@ def send_due(desk: Desk, limit: int = 100) -> int:
     try:
         with desk.ledger.transaction() as conn:
             due = _due(conn, limit)
-            _send(desk, conn, due)
+            return _send(desk, conn, due)
     except Exception as fault:  # whatever it is, the other decisions must go on
         if not due:
             raise
         log.warning("decisions_batch_failed", decisions=len(due), fault=type(fault).__name__)
         return sum(_send_alone(desk, one.id) for one in due)
-    return len(due)
 
 
-def _send_alone(desk: Desk, held_id: str) -> bool:
-    """Say one decision in a commit of its own; False if it still waits, because only a passing fault kept it back."""
+def _send_alone(desk: Desk, held_id: str) -> int:
+    """Say one decision in a commit of its own; 0 if it still waits, because only a passing fault kept it back."""
     try:
         with desk.ledger.transaction() as conn:
-            _send(desk, conn, _due(conn, 1, held_id))
+            return _send(desk, conn, _due(conn, 1, held_id))
     except AWAY as fault:
         log.warning("decision_waits", decision=held_id, fault=type(fault).__name__)
-        return False
+        return 0
     except Exception as fault:  # noqa: BLE001  the reviewer sees in his list that it was not said
         log.error("decision_not_sent", decision=held_id, fault=type(fault).__name__)  # noqa: TRY400
         with desk.ledger.desk() as conn:
             conn.execute(_SETTLE, ("internal_error", held_id))
-    return True
+    return 1
 
 
 def _due(conn: Connection[Any], limit: int, only: str | None = None) -> list[Held]:
     return [Held(*row) for row in conn.execute(_DUE, {"limit": limit, "only": only})]
 
 
-def _send(desk: Desk, conn: Connection[Any], due: list[Held]) -> None:
+def _send(desk: Desk, conn: Connection[Any], due: list[Held]) -> int:
+    """Say them and note what became of each; how many. One about which the desk has not decided waits still."""
     standing = [one for one in due if one.stands]
     outcomes = _say(desk, conn, standing)
     # if a case was escalated between our look and the desk's, a second look finds its new version
     overtaken = [one for one in standing if outcomes[one.id] == "stale_version"]
     outcomes |= _say(desk, conn, [now for one in overtaken for now in _due(conn, 1, one.id) if now.stands])
-    for one in due:
-        conn.execute(_SETTLE, (outcomes.get(one.id, "lease_required"), one.id))
+    became = {one.id: outcomes.get(one.id, "lease_required") for one in due}
+    settled = {held_id: what for held_id, what in became.items() if what is not None}
+    for held_id, what in settled.items():
+        conn.execute(_SETTLE, (what, held_id))
+    return len(settled)
 
 
-def _say(desk: Desk, conn: Connection[Any], standing: list[Held]) -> dict[str, str]:
-    """Say them to the desk; what became of each, by its id."""
+def _say(desk: Desk, conn: Connection[Any], standing: list[Held]) -> dict[str, str | None]:
+    """Say them to the desk; what became of each, by its id: None where nothing was decided."""
     outcomes = desk.serve_on(conn, [one.command() for one in standing]) if standing else []
     return {one.id: _became(outcome) for one, outcome in zip(standing, outcomes, strict=True)}
 
 
-def _became(outcome: Outcome) -> str:
+def _became(outcome: Outcome) -> str | None:
     if outcome.refused is None:
         return "sent"
+    if undecided(outcome.refused):
+        return None
     return outcome.refused.code if isinstance(outcome.refused, Refused) else "internal_error"
 
 

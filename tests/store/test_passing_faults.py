@@ -3,14 +3,17 @@
 One that stays is given up, and keeps no other waiting.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
 
 import psycopg
 import pytest
+from psycopg import Connection
 
 from models import ledger
-from tasks import faces
+from tasks import faces, outages
 from tasks.decisions import send_decisions
 from tasks.office import Office
 from tests import life
@@ -20,9 +23,11 @@ from tests.store.test_repairs import OPERATOR
 from workflows import holding, leases
 from workflows.access import principals
 from workflows.case import ACTIVE, AGENCY_REVIEW, FACE_CHECK, Actor
+from workflows.errors import Refused
 from workflows.repairs import carrying, orders
 from workflows.repairs.orders import Wish
 from workflows.views import repairs as shown
+from workflows.writing import Step, write
 
 
 @pytest.fixture
@@ -44,7 +49,21 @@ def locked(office: Office, binding_id: str) -> Iterator[None]:
         yield
 
 
-def test_a_decision_waits_for_a_row_that_another_holds(office: Office) -> None:
+@contextmanager
+def overtaken(binding_id: str) -> Iterator[None]:
+    """Others move the binding between each reading and its writing."""
+
+    def stale(conn: Connection[Any], steps: Sequence[Step], plans: dict[str, bytes]) -> Mapping[str, str]:
+        free = [step for step in steps if step.cursor.case.id != binding_id]
+        return {**(write(conn, free, plans) if free else {}), binding_id: "stale"}
+
+    with pytest.MonkeyPatch.context() as here:
+        here.setattr("workflows.engine.write", stale)
+        yield
+
+
+def two_decisions(office: Office) -> tuple[str, str, Actor]:
+    """Two bindings whose approval has been held long enough, and whose it is."""
     made, _ = principals.create_staff(office.ledger, "李娜", ["reviewer"], ["000000"])
     reviewer = Actor("reviewer", made.id, regions=made.regions)
     kept, other = (life.to_state(office, AGENCY_REVIEW, seed=seed) for seed in (1, 2))
@@ -52,6 +71,11 @@ def test_a_decision_waits_for_a_row_that_another_holds(office: Office) -> None:
         leases.claim(office.desk, binding_id, reviewer)
         holding.hold(office.desk, binding_id, reviewer, "approve", {}, life.look(office, binding_id).version)
     life.skip(office, seconds=holding.HELD_SECONDS)
+    return kept, other, reviewer
+
+
+def test_a_decision_waits_for_a_row_that_another_holds(office: Office) -> None:
+    kept, other, reviewer = two_decisions(office)
     with locked(office, kept), logged(holding) as said:
         assert send_decisions(office) == 1
     assert "decision_waits" in {one["event"] for one in said}
@@ -69,14 +93,8 @@ def broken(office: Office, binding_id: str) -> None:
 
 
 def test_a_decision_that_breaks_is_given_up_and_the_others_are_said(office: Office) -> None:
-    made, _ = principals.create_staff(office.ledger, "李娜", ["reviewer"], ["000000"])
-    reviewer = Actor("reviewer", made.id, regions=made.regions)
-    poisoned, other = (life.to_state(office, AGENCY_REVIEW, seed=seed) for seed in (1, 2))
-    for binding_id in (poisoned, other):
-        leases.claim(office.desk, binding_id, reviewer)
-        holding.hold(office.desk, binding_id, reviewer, "approve", {}, life.look(office, binding_id).version)
+    poisoned, other, reviewer = two_decisions(office)
     broken(office, poisoned)
-    life.skip(office, seconds=holding.HELD_SECONDS)
     assert send_decisions(office) == 2
     assert holding.was_sent(office.desk, other, reviewer)
     (given_up, *_) = holding._last(office.desk, poisoned, reviewer) or ("",)
@@ -96,6 +114,42 @@ def test_an_answer_that_cannot_be_written_keeps_no_other_face_waiting(office: Of
     assert (life.look(office, poisoned).state, life.look(office, other).state) == (FACE_CHECK, ACTIVE)
     (session,) = life.sessions(office, poisoned)
     assert (session["status"], session["poll_at"] > office.ledger.now()) == ("pending", True), "it is asked again"
+
+
+def test_a_decision_that_others_overtook_is_said_again(office: Office) -> None:
+    kept, other, reviewer = two_decisions(office)
+    with overtaken(kept):
+        assert send_decisions(office) == 1
+    assert holding.was_sent(office.desk, other, reviewer)
+    assert send_decisions(office) == 1
+    assert holding.was_sent(office.desk, kept, reviewer)
+    assert life.look(office, kept).state == ACTIVE
+
+
+def test_a_pass_that_others_overtook_is_asked_for_again(office: Office) -> None:
+    binding_id = life.to_state(office, FACE_CHECK)
+    session = life.start_face(office, binding_id)
+    with overtaken(binding_id):
+        life.end_face(office, session)
+    (waits,) = life.sessions(office, binding_id)
+    assert (waits["status"], waits["expires_at"]) == ("pending", session["expires_at"])
+    life.skip(office, minutes=1)
+    assert faces.poll_faces(office) == 1
+    assert life.look(office, binding_id).state == ACTIVE
+
+
+def test_a_window_that_others_overtook_is_made_good_by_the_next_look(office: Office) -> None:
+    kept, other = sorted(life.to_state(office, FACE_CHECK, seed=seed) for seed in (1, 2))
+    for binding_id in (kept, other):
+        life.start_face(office, binding_id)
+    begun = office.ledger.now()
+    for minutes in (0, 6):
+        outages.found_down(office, "sandbox", begun + timedelta(minutes=minutes))
+    life.skip(office, minutes=26)
+    with overtaken(kept), pytest.raises(Refused, match="busy"):
+        outages.watch_outages(office)
+    outages.watch_outages(office)
+    assert [life.events(office, one).count("window_extended") for one in (kept, other)] == [1, 1]
 
 
 def test_a_repair_comes_back_to_a_row_that_another_holds(office: Office) -> None:
