@@ -221,7 +221,7 @@ def _reason_words(desk: Desk, case: Case, shown: Mapping[str, Any]) -> dict[str,
 
 
 def notes(ledger: Ledger, binding_id: str) -> list[dict[str, Any]]:
-    """What colleagues have noted, the newest first: `id`, `at`, `name`, `body`. Not to be shown to a party of the case."""
+    """What colleagues have noted, newest first: `id`, `at`, `name`, `body`. Not to be shown to a party of the case."""
     return [dict(row) for row in ledger.read(_NOTES, {"binding": binding_id, "limit": MOST}, fresh=True)]
 
 

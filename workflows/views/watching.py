@@ -123,9 +123,7 @@ def due_list(
 
 
 def escalated(ledger: Ledger, part: Part) -> dict[str, int]:
-    """How many `reviews` were escalated and wait still, and how many are `overdue`: no other list has these, as their
-    deadline has a new time.
-    """
+    """How many `reviews` were escalated and wait still, and how many are `overdue`, though their deadline is new."""
     query = text(_ESCALATED.format(part=narrowed(part, "r.binding_id")))
     return dict(ledger.read(query, asked_of(part, query))[0])
 
