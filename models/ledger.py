@@ -28,7 +28,7 @@ MONTHS_AHEAD = 3  # partitions of the history
 # The desk's statements are few and prepared; a generic plan by primary key is always the right one.
 _DESK_OPTIONS = (
     "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off "
-    "-c idle_in_transaction_session_timeout=60000 -c lock_timeout=10000 -c timezone=UTC -c jit=off"
+    "-c idle_in_transaction_session_timeout=60000 -c lock_timeout=5000 -c timezone=UTC -c jit=off"
 )
 # A look at every binding sorts in memory; few are looked for at a time.
 _READER_OPTIONS = (

@@ -6,7 +6,8 @@ late is read and decided again; a number limit met at activation turns into a re
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +31,7 @@ from workflows.views import public
 from workflows.writing import Before, Step, write
 
 UNHEARD = ("system", "clock")  # who says something and reads no answer
+MOMENT = 250  # milliseconds
 TRIES = 3  # readings of a case that others keep moving
 _PROGRESS = msgspec.json.Encoder(order="sorted")  # as the hash chain wants it
 _AGAIN = (DeadlockDetected, SerializationFailure)
@@ -201,7 +203,8 @@ class Desk:
             if conn.info.transaction_status != TransactionStatus.IDLE:
                 raise
             if len(steps) > 1:
-                alone = [self._write(conn, [step]) for step in steps]
+                with _impatient(conn):
+                    alone = [self._write(conn, [step]) for step in steps]
                 return {name: verdict for verdicts in alone for name, verdict in verdicts.items()}
             binding_id = steps[0].cursor.case.id
             if isinstance(fault, _AGAIN):  # it only collided: a later reading decides it anew
@@ -220,6 +223,17 @@ class Desk:
         for name, plan in plans.items():
             self.reader.remember(name, plan)
         return verdicts
+
+
+@contextmanager
+def _impatient(conn: Connection[Any]) -> Iterator[None]:
+    """Wait a moment only for each lock: where one row is kept by somebody who hangs, many others wait behind it."""
+    conn.execute(f"set lock_timeout = {MOMENT}")
+    try:
+        yield
+    finally:
+        if not conn.broken:
+            conn.execute("reset lock_timeout")
 
 
 def _admit(command: Command, read: Read) -> None:
@@ -284,6 +298,7 @@ class _Ticket(msgspec.Struct):
 
     command: Command
     tries: int = 0  # readings that others overtook
+    read_again: bool = False  # after a submission was refused for a limit
     limit_met: str | None = None
     reply: Reply | None = None
     outcome: Outcome | None = None
@@ -314,11 +329,12 @@ def _settle(ticket: _Ticket, step: Step, verdict: str | Exception) -> None:
         ticket.outcome = Outcome(refused=verdict)
     elif verdict == "done":
         ticket.outcome = Outcome(ticket.reply, case, now=step.cursor.now)
-    elif verdict == "stale" or (command.idempotency is not None and ticket.tries == 0 and command.said == "submit"):
-        # overtaken; or perhaps by its own copy, whose answer the next reading finds
+    elif verdict == "stale":
         ticket.tries += 1
         if ticket.tries >= TRIES:
             ticket.outcome = Outcome(refused=Refused("busy", 409))
+    elif command.said == "submit" and command.idempotency is not None and not ticket.read_again:
+        ticket.read_again = True  # perhaps its own copy has the seat: then the next reading finds the copy's answer
     elif command.said == "submit":
         ticket.outcome = Outcome(refused=Refused(verdict, 409))
     else:

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import Connection
+from psycopg.errors import LockNotAvailable
 
 from models import ledger
 from tasks import faces, outages
@@ -23,6 +24,7 @@ from tests.store.test_repairs import OPERATOR
 from workflows import holding, leases
 from workflows.access import principals
 from workflows.case import ACTIVE, AGENCY_REVIEW, FACE_CHECK, Actor
+from workflows.commands import Command
 from workflows.errors import Refused
 from workflows.repairs import carrying, orders
 from workflows.repairs.orders import Wish
@@ -32,8 +34,8 @@ from workflows.writing import Step, write
 
 @pytest.fixture
 def office(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
-    """One that waits for a lock only a moment, and not ten seconds."""
-    hasty = ledger._DESK_OPTIONS.replace("lock_timeout=10000", "lock_timeout=200")
+    """One that waits for a lock only a moment, and not five seconds."""
+    hasty = ledger._DESK_OPTIONS.replace("lock_timeout=5000", "lock_timeout=200")
     assert hasty != ledger._DESK_OPTIONS
     monkeypatch.setattr(ledger, "_DESK_OPTIONS", hasty)
     with life.office(database_url) as opened:
@@ -60,6 +62,28 @@ def overtaken(binding_id: str) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as here:
         here.setattr("workflows.engine.write", stale)
         yield
+
+
+def test_who_waits_behind_a_kept_row_waits_a_moment_for_each_other(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One clerk serves a whole process: the batch has waited its time, and its steps need not do so one by one."""
+    kept, free = (life.to_state(office, "submitted", seed=seed) for seed in (1, 2))
+    patience: list[tuple[int, str]] = []
+
+    def writes(conn: Connection[Any], steps: Sequence[Step], plans: dict[str, bytes]) -> Mapping[str, str]:
+        shown = conn.execute("show lock_timeout").fetchone()
+        patience.append((len(steps), shown[0] if shown else ""))
+        return write(conn, steps, plans)
+
+    monkeypatch.setattr("workflows.engine.write", writes)
+    monkeypatch.setattr("workflows.engine.MOMENT", 50)
+    with locked(office, kept), office.ledger.desk() as conn:
+        asked = [Command("withdraw", binding_id, life.channel()) for binding_id in (kept, free)]
+        outcomes = office.desk.serve_on(conn, asked)
+        assert (conn.execute("show lock_timeout").fetchone() or ("",))[0] == "200ms"
+    assert [type(one.refused) for one in outcomes] == [LockNotAvailable, type(None)]
+    assert patience == [(2, "200ms"), (1, "50ms"), (1, "50ms")]
 
 
 def two_decisions(office: Office) -> tuple[str, str, Actor]:
