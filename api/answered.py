@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from api.shapes import OneOf, State
 from api.texts import FIELDS
+from gateways import face_outcomes
 from policies.eligibility import REGISTRY_REASONS
 from policies.plan import Step
 from policies.words import (
@@ -29,6 +30,7 @@ from policies.words import (
 )
 from workflows.binding import MOVES
 from workflows.case import STATES
+from workflows.deadlines import DEADLINES_BY_NAME
 from workflows.entitlements import REASONS
 from workflows.repairs.verbs import VERBS
 from workflows.views import reason_words
@@ -289,7 +291,8 @@ def words() -> dict[str, Any]:
         "FieldCode": tuple(FIELDS),
     }
     known = {name: {"type": "string", "enum": list(values)} for name, values in lists.items()}
-    listed = {"type": "string", "examples": sorted(reason_words.known() | REGISTRY_REASONS | VERBS.keys() | {"undo"})}
+    reasons = {*reason_words.known(), *REGISTRY_REASONS, *face_outcomes.REASONS, *DEADLINES_BY_NAME, *VERBS, "undo"}
+    listed = {"type": "string", "examples": sorted(reasons)}
     return known | {
         "Reason": listed
         | {"description": "These are the same everywhere; packs add their own, and staff may write one."}

@@ -149,19 +149,14 @@ async def unbind(call: Counter, binding_id: str) -> Response:
     return await call.once(partial(_unbind, call, command), command.idempotency)
 
 
-def _unbind(call: Call, command: Command, _: Idempotency | None) -> Reply:
-    """Two steps, each with its line; the reply is the second's. Where the first has been made, only the second."""
+def _unbind(call: Call, command: Command, asked: Idempotency | None) -> Reply:
+    """Two steps, each with its line; the second keeps the reply. Where the first was made before, only the second."""
     desk, version = call.office.desk, command.if_match
     case, now = desk.look(command.binding_id)
     if not binding.may(cases.Cursor(case, now), "confirm_unbind", command.actor):
-        desk.say(_plain(command, version))
+        desk.say(replace(command, idempotency=None))
         version = None
-    return desk.say(_plain(command, version, "confirm_unbind")).answer()
-
-
-def _plain(command: Command, version: int | None, said: str | None = None) -> Command:
-    return Command(said or command.said, command.binding_id, command.actor, command.facts, if_match=version,
-                   in_scope=command.in_scope)  # fmt: skip
+    return desk.say(replace(command, said="confirm_unbind", if_match=version, idempotency=asked)).answer()
 
 
 def _unbinding(body: Unbind) -> dict[str, Any]:

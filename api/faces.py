@@ -14,6 +14,7 @@ from api.answered import FaceChecks, FaceCheckStarted, Received
 from api.call import Anyone, Call, Channel, answer
 from api.reading import read_body
 from api.shapes import StartFace, takes
+from api.slow import Places
 from tasks import faces
 from workflows.commands import Command, Idempotency, Reply
 from workflows.errors import not_found
@@ -56,5 +57,7 @@ async def callback(provider: str, request: Request) -> Response:
     if provider not in office.windows.faces:
         raise not_found()
     body = await read_body(request, MAX_CALLBACK)
-    await run_in_threadpool(faces.hear, office, provider, dict(request.headers), body, dict(request.query_params))
+    places: Places = request.app.state.asking  # a slow provider's own calls must not take all threads to ask it again
+    async with places.one(f"face provider {provider}"):
+        await run_in_threadpool(faces.hear, office, provider, dict(request.headers), body, dict(request.query_params))
     return answer({"received": True})

@@ -111,7 +111,7 @@ _OWN: dict[str, tuple[Codes, ...]] = {
         {409: "face_subject_not_next face_rate_limited face_id_not_found face_id_name_mismatch face_photo_unavailable",
          503: "face_provider_down"},
     ),
-    "post /v1/callbacks/face/{provider}": ({401: "callback_forged", 413: "request_too_large"},),
+    "post /v1/callbacks/face/{provider}": ({401: "callback_forged", 413: "request_too_large", 429: "rate_limited"},),
     "post /v1/entitlements/check": ({422: "id_number_invalid"},),
     "post /v1/webhook-endpoints": ({409: "too_many_endpoints", 422: "url_not_allowed"},),
     f"post {_ENDPOINT}/test": (_WINDOW, {429: "too_many_tests"}),

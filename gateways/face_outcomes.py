@@ -102,6 +102,10 @@ OUTCOMES: dict[tuple[str, str, str], FaceAnswer] = {
     for code in codes.split()
 }
 
+REASONS = frozenset(
+    meaning.reason for meaning in (*OUTCOMES.values(), DOWN, SESSION_EXPIRED) if meaning.reason is not None
+)
+
 
 def answer_for(provider: str, product: str, code: str, finished_at: datetime) -> FaceAnswer:
     """Say a vendor's code in our words; `finished_at` is the provider's time, else the time of asking."""

@@ -4,10 +4,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import pytest
 
 from tasks.office import Office
 from tests import life
+from tests.doors.conftest import Caller
 from tests.doors.family import act, application, key, picture, submitted, view
+from workflows import answers
+from workflows.case import ACTIVE
 
 JSON = {"Content-Type": "application/json"}
 
@@ -154,3 +158,22 @@ def test_what_may_run_twice_is_never_told_to_wait(alipay: httpx.Client, office: 
     again = alipay.post("/v1/bindings/search", json={}, headers=told)
     assert again.content == answers[0].content
     assert again.headers["idempotency-replayed"] == "true"
+
+
+def test_what_was_ended_at_a_window_is_told_again_though_the_process_died(
+    as_: Caller, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    binding_id, told = life.to_state(office, ACTIVE), key()
+
+    def unbound() -> httpx.Response:
+        asked = {"initiator": "member"}
+        return as_("counter").post(f"/v1/counter/tickets/{binding_id}/unbind", json=asked, headers=told)
+
+    def dies(*_: Any) -> None:
+        raise OSError
+
+    with monkeypatch.context() as cut_off:
+        cut_off.setattr(answers, "complete", dies)  # what comes after the commit
+        assert unbound().status_code == 500
+    again = unbound()
+    assert (again.status_code, view(again)["state"], again.headers["idempotency-replayed"]) == (200, "unbound", "true")

@@ -13,7 +13,7 @@ import pytest
 from api.materials import BESIDE_OF_ONE
 from api.slow import Places
 from gateways.inspection import at_once, inspect
-from tasks.faces import start_face_check
+from tasks.faces import hear, start_face_check
 from tasks.office import Office
 from tests import life
 from tests.doors.conftest import Caller
@@ -189,3 +189,24 @@ def test_places_are_counted_in_all_and_given_back() -> None:
             asyncio.run(broken())
     asyncio.run(taken("a", "a"))
     assert not places._held
+
+
+def test_a_slow_providers_own_calls_leave_the_doors_open(settings: pytest.MonkeyPatch,
+                                                         request: pytest.FixtureRequest) -> None:  # fmt: skip
+    settings.setattr("api.slow.QUEUE", 0)
+    office: Office = request.getfixturevalue("office")
+    alipay: httpx.Client = request.getfixturevalue("alipay")
+    mine = life.to_state(office, "face_check")
+    said = life.faces(office).complete(life.start_face(office, mine)["reference"], "no_match")
+
+    def calls() -> int:
+        return alipay.post("/v1/callbacks/face/sandbox", content=said.body, headers=said.headers).status_code
+
+    with ThreadPoolExecutor(45) as pool, held(settings, "tasks.faces.hear", hear) as hold:
+        mob = [pool.submit(calls) for _ in range(45)]
+        hold.comes(12)
+        assert alipay.get(f"/v1/bindings/{mine}").status_code == 200
+        hold.let_go()
+        assert {one.result() for one in mob} <= {200, 429}
+    assert hold.most == 12
+    assert calls() == 200

@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from api.answered import words
+from api.texts import TEXTS
 from gateways import face_outcomes
-from gateways.face_outcomes import OUTCOMES, answer_for
+from gateways.face_outcomes import OUTCOMES, REASONS, answer_for
 from gateways.faces import FaceAnswer, FaceStatus, Subject
 from tests.logs import logged
-from workflows.views import reason_words
 
 NOON = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 
@@ -88,5 +89,7 @@ def test_identities_compare_with_either_x_and_are_not_printed():
 
 
 def test_every_outcome_has_words_for_the_family():
-    reasons = {told.reason for told in vars(face_outcomes).values() if isinstance(told, FaceAnswer) and told.reason}
-    assert reasons <= reason_words.known()
+    told = {one.reason for one in vars(face_outcomes).values() if isinstance(one, FaceAnswer) and one.reason}
+    assert told == REASONS
+    assert told <= TEXTS.keys()
+    assert told <= set(words()["Reason"]["examples"])
