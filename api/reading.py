@@ -39,6 +39,7 @@ _CODES = {
     "less_than": "out_of_range",
     "less_than_equal": "out_of_range",
     "blank": "blank",
+    "number_in_text": "number_in_text",
     "not_a_date": "not_a_date",
     "not_a_time": "not_a_time",
 }

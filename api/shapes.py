@@ -13,7 +13,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from policies.words import Authentication, IdType, Initiator, Kind, Method, Product, Relationship, Subject
 from workflows.case import STATES
-from workflows.texts import is_blank
+from workflows.texts import is_blank, names_somebody
 from workflows.views.cursors import MOST
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -47,12 +47,19 @@ def _not_blank(value: str) -> str:
     return value
 
 
+def _names_nobody(value: str) -> str:
+    if names_somebody(value):
+        raise PydanticCustomError("number_in_text", "eleven digits or more")
+    return value
+
+
 Day = Annotated[date, BeforeValidator(_day)]
 Moment = Annotated[datetime, BeforeValidator(_time)]
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_not_blank)]
 Number = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_not_blank)]
 Region = Annotated[str, Field(pattern=r"^[0-9]{6}$", examples=["440100"])]
-Reason = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_not_blank)]
+# Other channels read it, and it stays in the history for ever.
+Reason = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_not_blank), AfterValidator(_names_nobody)]
 Note = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_not_blank)]
 Reference = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_not_blank)]
 Limit = Annotated[int, Query(ge=1, le=100)]
@@ -245,7 +252,7 @@ class ReportChange(Acting):
 
     model_config = example(what="insured_region", value="440300")
     what: Literal["name", "id_number", "insured_region", "relationship_ended", "insurance_ended", "death"]
-    value: Reason | None = None
+    value: Annotated[Note | None, Field(max_length=200)] = None
 
 
 class StartFace(Acting):

@@ -44,14 +44,23 @@ class Identity:
     sex: Sex | None = None
 
 
+_SHAPELESS = "\u115f\u1160"  # Hangul fillers; NFKC makes the others of these
+
+
 def normalise_number(text: str) -> str:
-    """Return a number as it is compared and kept: NFKC, no spaces, upper case (Ｘ and x become X)."""
-    return "".join(unicodedata.normalize("NFKC", text).split()).upper()
+    """Return a number as it is compared and kept: NFKC, nothing unseen, no spaces, upper case (Ｘ and x become X)."""
+    return "".join(_seen(text).split()).upper()
 
 
 def normalise_name(text: str) -> str:
-    """Return a name as it is compared and kept: NFKC, single inner spaces, none around."""
-    return " ".join(unicodedata.normalize("NFKC", text).split())
+    """Return a name as it is compared and kept: NFKC, nothing unseen, single inner spaces, none around."""
+    return " ".join(_seen(text).split())
+
+
+def _seen(text: str) -> str:
+    """Drop what nobody sees and what comes along when a text is copied: marks of format, letters without a shape."""
+    normal = unicodedata.normalize("NFKC", text)
+    return "".join(one for one in normal if unicodedata.category(one) != "Cf" and one not in _SHAPELESS)
 
 
 def same_name(one: str, other: str) -> bool:

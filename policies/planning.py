@@ -156,6 +156,14 @@ def _is_open(pack: Pack, channel: Channel, city: str) -> bool:
     return _capability(channel, city) in ("bind_and_show", *(["bind"] if pack.channels.needs == "bind" else []))
 
 
+def may_show(pack: Pack, channel: str, region: str) -> bool:
+    """Whether a channel may show a code of this pack in the holder's city; asked of packs for showing (F100, F103)."""
+    if pack.channels.needs != "bind_and_show":
+        return True
+    opened = pack.channels.open.items()
+    return any(name == channel and _capability(said, city_of(region)) == "bind_and_show" for name, said in opened)
+
+
 def _member_born(facts: ApplicationFacts, day: date) -> date:
     born = facts.member.birth_date
     if born is None:
@@ -177,8 +185,10 @@ def _check_people(pack: Pack, facts: ApplicationFacts, born: date, day: date) ->
         raise NotAllowed("holder_under_age", "/holder")
     if facts.initiator is None:
         return
-    in_care = facts.relationship == "WARD" or age_on(rule, born, day) < ADULT_AT_LAW
-    if facts.initiator not in pack.initiators or (facts.initiator == "guardian" and not in_care):
+    ward, age = facts.relationship == "WARD", age_on(rule, born, day)
+    not_himself = facts.initiator == "member" and (ward or age < GUARDIAN_CONSENT_BELOW)  # his guardian consents
+    no_guardian = facts.initiator == "guardian" and not (ward or age < ADULT_AT_LAW)
+    if facts.initiator not in pack.initiators or not_himself or no_guardian:
         raise NotAllowed("initiator_not_allowed", "/initiator")
 
 

@@ -42,7 +42,9 @@ def as_seen(cursor: Cursor) -> None:
 
 def _stood_for(cursor: Cursor, who: str, present: set[str]) -> bool:
     again = cursor.state in (ACTIVE, SUSPENDED)  # re-verified is the member; the holder is asked only as his guardian
-    return who in present or ((who == "member" or again) and not present.isdisjoint(guardians(cursor)))
+    # who brings a newborn in the mother's stead shows the guardianship by paper: she may be dead, or not to be found
+    instead = who == "mother" and cursor.case.application.relationship == "WARD"
+    return who in present or ((who == "member" or again or instead) and not present.isdisjoint(guardians(cursor)))
 
 
 def guardians(cursor: Cursor) -> list[str]:

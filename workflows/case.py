@@ -201,7 +201,7 @@ class Case(msgspec.Struct):
     lease: Lease | None = None
     added_since: tuple[str, ...] = ()  # of each document added since it was returned, or sent to a counter, the kind
     rests: dict[str, datetime] = {}  # until when the provider would begin no attempt, by subject, as it last said
-    wrong_passwords: int = 0  # today, of whoever asked for the unbinding
+    wrong_passwords: dict[str, int] = {}  # today, of holder and member
     calendar: Calendar = SEED  # the working days as the ledger knew them when the case was read
 
     @property

@@ -10,7 +10,11 @@ from typing import Any
 from sqlalchemy import text
 
 from models.ids import new_id
+from policies.book import LawBook
+from policies.calendar import shanghai_day
 from policies.entitlements import refusal
+from policies.planning import may_show
+from policies.refusals import NotAllowed
 from workflows import answers
 from workflows.case import SUSPENDED, Case
 from workflows.commands import Idempotency, Reply
@@ -18,10 +22,10 @@ from workflows.engine import Desk
 from workflows.views import cursors
 from workflows.views.public import dumps
 
-NO_GROUNDS = "sharing_not_active"
+NO_GROUNDS, NOT_HERE = "sharing_not_active", "channel_not_open"
 # The order in which reasons are told, if several bindings of the same two people all say no: the most helpful first.
 _TELLING = (
-    "region_not_allowed", "not_own_code", "wrong_product", "purpose_not_allowed", NO_GROUNDS, "suspended",
+    NOT_HERE, "region_not_allowed", "not_own_code", "wrong_product", "purpose_not_allowed", NO_GROUNDS, "suspended",
 )  # fmt: skip
 NONE_ACTIVE = "not_active"
 REASONS = (*_TELLING, NONE_ACTIVE)
@@ -65,7 +69,7 @@ def check(desk: Desk, use: Use, now: datetime, asked: Idempotency | None) -> Rep
     cases = _between(desk, use.holder, use.member)
     refusals: dict[str, str] = {}
     for case in cases:
-        reason = _refusal(case, use, cases)
+        reason = _refusal(case, use, cases) or _not_here(desk.book, case, use, now)
         if reason is None and (allowed := _recorded(desk, case, use, now, asked)):
             return allowed
         refusals.setdefault(reason or NONE_ACTIVE, case.id)
@@ -92,6 +96,16 @@ def _refusal(case: Case, use: Use, between: Sequence[Case]) -> str | None:
             # if the sharing is only suspended, the family must not apply for a new one
             return SUSPENDED if grounds else NO_GROUNDS
     return refusal(case.plan, use.purpose, use.patient, use.region)
+
+
+def _not_here(book: LawBook, case: Case, use: Use, now: datetime) -> str | None:
+    """Why this channel may not show the code: it is asked of the law of today, under which channels open and close."""
+    region = case.application.region
+    try:
+        pack = book.law_for(region, case.plan.product, shanghai_day(now)).pack
+    except NotAllowed:  # not offered there any more: what is in force goes on
+        return None
+    return None if may_show(pack, use.channel, region) else NOT_HERE
 
 
 def has_grounds(desk: Desk, case: Case) -> bool:

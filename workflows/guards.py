@@ -263,7 +263,8 @@ def confirms_without_face(cursor: Cursor) -> None:
         right = unbinding.method == "pay_password" and speaks_for(cursor, unbinding.by)
     if not right:
         raise out_of_turn()
-    if not at_counter and cursor.case.wrong_passwords >= MOST_WRONG:
+    whose = "member" if unbinding.by == "member" else "holder"
+    if not at_counter and cursor.case.wrong_passwords.get(whose, 0) >= MOST_WRONG:
         raise Refused("pay_password_locked", until=next_midnight(cursor.now))
 
 

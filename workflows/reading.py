@@ -35,10 +35,10 @@ select b.id, b.state, b.version, b.state_since, b.head, b.progress::text, b.plan
     (select array_agg(m.kind) from materials m
      where m.binding_id = b.id and m.removed_at is null and m.added_at >= b.state_since) end,
   (select coalesce(max(version), 0) from working_days),
-  case when b.state = 'unbinding' then
-    (select f.wrong from password_failures f
-     where f.person = case when b.progress #>> '{unbinding,by}' = 'member' then a.member else a.holder end
-       and f.day = (kinbind_now() at time zone 'Asia/Shanghai')::date) end,
+  case when b.state in ('active', 'suspended', 'unbinding') then
+    (select jsonb_object_agg(case f.person when a.member then 'member' else 'holder' end, f.wrong)
+     from password_failures f
+     where f.person in (a.holder, a.member) and f.day = (kinbind_now() at time zone 'Asia/Shanghai')::date) end,
   case when b.state in ('face_check', 'offline_fallback', 'active', 'suspended', 'unbinding') then
     (select jsonb_object_agg(f.subject, f.until) from face_rests f where f.binding_id = b.id) end
 from rows from (jsonb_to_recordset($1::jsonb) as (id text, principal text, key text))
@@ -85,7 +85,7 @@ class _Row(NamedTuple):
     now: datetime
     added_since: list[str] | None
     calendar: int
-    wrong_passwords: int | None
+    wrong_passwords: dict[str, int] | None
     rests: dict[str, str] | None
 
 
@@ -220,7 +220,7 @@ class Reader:
             materials=_documents(row.materials) if row.materials else [],
             lease=Lease(row.claimed_by, row.lease_until, row.epoch) if row.epoch is not None else None,
             added_since=tuple(row.added_since or ()),
-            wrong_passwords=row.wrong_passwords or 0,
+            wrong_passwords=row.wrong_passwords or {},
             rests={who: datetime.fromisoformat(until) for who, until in row.rests.items()} if row.rests else {},
             calendar=self.calendar,
         )

@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from policies.people import normalise_name
+
 # Control characters but tabs and ends of lines, half a character, and a mark that only says how bytes are ordered.
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
+
+_LONG_NUMBER = re.compile("[0-9]{11}")
 
 
 def unfit(text: str) -> bool:
@@ -16,4 +20,9 @@ def unfit(text: str) -> bool:
 
 def is_blank(text: str) -> bool:
     """Whether nothing can be seen of a text: only spaces and invisible characters."""
-    return all(unicodedata.category(one)[0] in "ZC" for one in text)
+    return not normalise_name(text)
+
+
+def names_somebody(text: str) -> bool:
+    """Whether a text that others will read holds what may be a document's number or a telephone's."""
+    return _LONG_NUMBER.search(unicodedata.normalize("NFKC", text)) is not None

@@ -50,6 +50,9 @@ def test_flag_tell_grace_and_rest(town: Town, child: tuple[View, View]) -> None:
     assert (flagged["state"], flagged["waiting_on"]) == ("active", None)
     assert "start_face_check" in flagged["available_actions"]
     assert town.events("alipay", binding_id)[-1] == "reverification_due"
+    checks = view(town.at("alipay").get(f"/v1/bindings/{binding_id}/face-checks"))
+    day = datetime.fromisoformat(checks["window_closes_at"]) - datetime.fromisoformat(flagged["state_since"])
+    assert timedelta(days=GRACE) < day < timedelta(days=GRACE + 11)  # in force since at most ten days before
     assert told(town, "alipay", binding_id)[-1] == "binding.reverification_due"
     assert told(town, "wechat", binding_id)[heard:] == ["binding.party_notice"]
     assert town.use("alipay", body, "show_code") == (True, None)  # the grace

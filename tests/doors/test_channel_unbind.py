@@ -39,6 +39,18 @@ def test_attempts_are_counted_and_locked_until_midnight(
         assert (locked.status_code, view(locked)["code"]) == (409, "pay_password_locked")
         assert view(locked)["until"].endswith("T16:00:00Z")
     assert view(alipay.get(f"/v1/bindings/{binding_id}"))["state"] == "unbinding"
+    act(alipay, binding_id, "cancel_unbind", **holder)
+    anew = view(act(alipay, binding_id, "request_unbind", initiator="holder", method="pay_password", **holder))
+    assert "cancel_unbind" in anew["available_actions"]  # and the other would be refused
+    assert "confirm_unbind" not in anew["available_actions"]
+
+
+def test_a_reason_that_others_read_names_nobody(alipay: httpx.Client, office: Office) -> None:
+    binding_id = life.to_state(office, "active", seed=546)
+    asked = {"initiator": "holder", "method": "pay_password", "reason": "張大山 １３８００１３８０００"}
+    refused = act(alipay, binding_id, "request_unbind", **asked)
+    assert [(one["pointer"], one["code"]) for one in view(refused)["errors"]] == [("/reason", "number_in_text")]
+    assert act(alipay, binding_id, "request_unbind", **asked | {"reason": "2026年起不再需要"}).status_code == 200
 
 
 def test_the_next_day_is_another_day(alipay: httpx.Client, office: Office) -> None:

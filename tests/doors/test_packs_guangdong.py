@@ -71,7 +71,7 @@ def test_the_code_goes_with_the_sharing(town: Town) -> None:
 def test_a_childs_holder_alone_shows_his_face(town: Town) -> None:
     child = {"member_born": date(2015, 5, 1)} | pair(963)
     town.active("yueyibao_alipay", application(product="account_sharing", **child))
-    body = application(product="code_display", **child) | {"initiator": "holder"}
+    body = application(product="code_display", initiator="holder", **child)
     seen = town.checked("alipay", body)
     assert (seen["plan"]["face_subjects"], seen["waiting_on"]["party"]) == (["holder"], "holder")
     town.face("alipay", seen, "holder")
@@ -136,3 +136,24 @@ def test_a_sharing_that_ends_on_the_way_brings_no_code_into_force(town: Town) ->
     town.face("alipay", seen, "holder")
     refused = view(act(town.at("alipay"), seen["id"], "confirm_authorisation"))
     assert (refused["state"], refused["reason"]) == ("rejected", "sharing_not_active")
+
+
+def test_the_holders_code_is_shown_only_where_a_channel_may_show_it(town: Town) -> None:
+    """WeChat binds and shows nothing yet (F100)."""
+    town.active(product="account_sharing", **pair(969))
+    _, body = town.active("alipay", application(product="code_display", **pair(969)))
+    for channel in ("wechat", "yueyibao_wechat", "nhsa_oa"):
+        assert town.use(channel, body, "show_code", patient="member") == (False, "channel_not_open")
+    assert town.use("yueyibao_alipay", body, "show_code", patient="member") == (True, None)
+
+
+@pytest.mark.parametrize(("age", "code"), [(13, "initiator_not_allowed"), (15, None)])
+def test_a_child_gives_no_guardians_consent_of_his_own(town: Town, age: int, code: str | None) -> None:
+    today = town.today()
+    born = date(today.year - age, 1, 1)
+    people = pair(970) | {"member_born": born}
+    town.active(product="account_sharing", relationship="CHILD", **people)
+    body = application(product="code_display", relationship="CHILD", initiator="holder", **people)
+    body["initiator"] = "member"
+    answer = town.applied("alipay", body)
+    assert (answer.json()["errors"][0]["code"] if answer.is_error else None) == code

@@ -255,3 +255,26 @@ def test_a_certificate_without_a_name_ties_no_number_to_its_child(town: Town) ->
     seen, _ = town.active("alipay", body)
     refused = act(town.at("alipay"), seen["id"], "report_change", what="id_number", value=its_number(body, 63))
     assert view(refused)["code"] == "name_id_mismatch"
+
+
+def test_who_cares_for_a_newborn_in_the_mothers_stead_stands_for_her_at_a_counter(town: Town) -> None:
+    """民法典 §27: she is dead, say. The guardianship is shown by paper, and nobody has to say that she was there."""
+    body = application(method="birth_certificate", relationship="WARD")
+    certified(town, body)
+    seen = town.checked("alipay", body)
+    act(town.at("alipay"), seen["id"], "confirm_registry_record")
+    act(town.at("alipay"), seen["id"], "choose_offline", reason="cannot_pass")
+    verified = {"method": "compared_by_eye", "subjects": ["holder"], "note": "监护人持判决书到场"}
+    answer = town.at("counter").post(f"/v1/counter/tickets/{seen['id']}/verify", json=verified)
+    assert (answer.status_code, view(answer)["state"]) == (200, "active")
+
+
+def test_a_father_does_not_stand_for_the_mother(town: Town) -> None:
+    body = application(method="birth_certificate")
+    certified(town, body)
+    seen = town.checked("alipay", body)
+    act(town.at("alipay"), seen["id"], "confirm_registry_record")
+    act(town.at("alipay"), seen["id"], "choose_offline", reason="cannot_pass")
+    verified = {"method": "compared_by_eye", "subjects": ["holder"]}
+    answer = town.at("counter").post(f"/v1/counter/tickets/{seen['id']}/verify", json=verified)
+    assert (answer.status_code, view(answer)["subjects"]) == (422, ["mother"])

@@ -84,7 +84,8 @@ def test_one_holds_the_lease_and_the_other_is_told(as_: Caller, binding_id: str,
     one, two = as_("reviewer"), as_("reviewer-2")
     claimed = said(one, binding_id, "claim").json()
     assert claimed["lease"]["mine"] is True
-    assert {"approve", "reject", "return"} <= set(claimed["available_actions"])
+    assert {"claim", "approve", "reject", "return", "release"} <= set(claimed["available_actions"])
+    assert one.get(f"/v1/bindings/{binding_id}").json()["available_actions"] == claimed["available_actions"]
     assert said(one, binding_id, "claim").status_code == 200  # what one holds is no error
     assert said(two, binding_id, "claim").json()["code"] == "claimed_by_other"
     assert said(two, binding_id, "release").json()["code"] == "claimed_by_other"

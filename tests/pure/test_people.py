@@ -13,6 +13,7 @@ from policies.people import (
     mask_name,
     mask_number,
     normalise_name,
+    normalise_number,
     parse_birth_certificate,
     parse_by_number,
     parse_for_search,
@@ -21,6 +22,7 @@ from policies.people import (
     upgrade_legacy,
 )
 from policies.refusals import NotAllowed
+from workflows.texts import is_blank
 
 TODAY = date(2026, 11, 21)
 BODIES = st.text("0123456789", min_size=17, max_size=17)
@@ -258,3 +260,15 @@ def test_a_masked_number_keeps_its_length_and_hides_at_least_as_much_as_it_shows
 def test_names_are_compared_without_their_dress():
     assert normalise_name("  张　三 ") == "张 三"
     assert normalise_name("Ａｎｎ  Lee") == "Ann Lee"
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\u202e", "\u2060", "\u00ad", "\u3164", "\ufeff"])
+def test_what_nobody_sees_is_no_part_of_a_name_or_number(unseen):
+    assert normalise_name(f"李{unseen}秀英") == "李秀英"
+    assert normalise_number(f"{unseen}44010619850307000{unseen}x") == "44010619850307000X"
+    assert is_blank(unseen)
+
+
+@pytest.mark.parametrize("rare", ["\U00031350", "\ue000", "𠮷"])
+def test_a_character_that_is_newer_than_our_tables_is_seen(rare):
+    assert not is_blank(rare)

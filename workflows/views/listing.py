@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import text
 
 from models.ledger import Ledger
-from workflows.case import Actor, Case, Cursor
+from workflows.case import REVERIFICATION, Actor, Case, Cursor, Window
+from workflows.deadlines import due
 from workflows.engine import Desk
 from workflows.facing import face_asked, rests_until, window_key
 from workflows.views import cursors, public
@@ -137,8 +138,16 @@ def _left(cursor: Cursor) -> dict[str, Any]:
     return {
         "attempts_left": max(0, most - (window.used if window else 0)) if most else None,
         "next_retry_at": rests_until(cursor),
-        "window_closes_at": window.closes if window is not None and key in cursor.case.subjects else None,
+        "window_closes_at": _closes_at(cursor, key, window),
     }
+
+
+def _closes_at(cursor: Cursor, key: str, window: Window | None) -> datetime | None:
+    """When the window closes; of a new verification when its grace ends, which nothing else of the view tells."""
+    if key == REVERIFICATION:
+        grace = due(cursor.case, "reverification_to_done")
+        return grace.at if grace is not None else None
+    return window.closes if window is not None and key in cursor.case.subjects else None
 
 
 def _attempt(row: Any, now: datetime) -> dict[str, Any]:

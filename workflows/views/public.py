@@ -15,6 +15,7 @@ from policies.regions import AgencyName, agency_name
 from workflows import binding
 from workflows.case import (
     ACTIVE,
+    AGENCY_REVIEW,
     MATERIALS_UPLOADED,
     OFFLINE_FALLBACK,
     RETURNED,
@@ -85,7 +86,17 @@ def available_actions(case: Case, actor: Actor, now: datetime) -> list[str]:
         found.insert(0, "upload_material")
     if actor.kind == "channel" and any(action in found for action in _CONSENT):
         found.append("withdraw_consent")
-    return found
+    return _with_lease(found, case, actor, now)
+
+
+def _with_lease(found: list[str], case: Case, actor: Actor, now: datetime) -> list[str]:
+    """A reviewer may take what nobody has, and renew or give back what he has."""
+    if actor.kind != "reviewer" or case.state != AGENCY_REVIEW or case.is_party(actor.person):
+        return found
+    holder = case.lease.holder(now) if case.lease is not None else None
+    if holder not in (None, actor.id):
+        return found
+    return ["claim", *found, *(["release"] if holder else [])]
 
 
 def instead(case: Case, actor: Actor, now: datetime) -> dict[str, Any]:

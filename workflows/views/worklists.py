@@ -12,7 +12,7 @@ from sqlalchemy import TextClause, text
 from policies.relations import to_gbt4761
 from workflows import leases
 from workflows.access import scopes
-from workflows.case import AGENCY_REVIEW, Actor, Case, region_prefix
+from workflows.case import Actor, Case, region_prefix
 from workflows.deadlines import due
 from workflows.engine import Desk
 from workflows.views import cursors, listing, public
@@ -97,11 +97,8 @@ def review_details(desk: Desk, case: Case, actor: Actor, now: datetime) -> dict[
 
 
 def with_lease(case: Case, actor: Actor, now: datetime) -> dict[str, Any]:
-    """The view for a reviewer with the lease, and what he may do about it among his actions."""
-    view, lease = public.binding_view(case, actor, now), leases.lease_view(case, actor, now)
-    if case.state == AGENCY_REVIEW and (lease is None or lease["mine"]) and not case.is_party(actor.person):
-        view["available_actions"] = ["claim", *view["available_actions"], *(["release"] if lease else [])]
-    return view | {"lease": lease}
+    """The view for a reviewer, with the lease."""
+    return public.binding_view(case, actor, now) | {"lease": leases.lease_view(case, actor, now)}
 
 
 def other_bindings(desk: Desk, case: Case, actor: Actor) -> dict[str, Any]:
