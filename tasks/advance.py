@@ -1,7 +1,7 @@
 """The sandbox's hand on the clock: from due moment to due moment, everything in the order in which it fell due.
 
-Workers may run the same errands meanwhile; each errand is safe to run twice at once. What a worker has in its hands
-is waited for, so that the answer comes after it.
+Workers may run the same errands meanwhile; each errand is safe to run twice at once. What a worker is doing just then
+is waited for, so that this returns after it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from workflows import holding
 from workflows.errors import Refused
 from workflows.sweeping import HELD_OPEN
 
-PATIENCE = 10.0  # real seconds for which deliveries are waited for, in one call; then they no longer set the pace
-LAST = 2.0  # real seconds for them at the end of the way, where the others have run out
+PATIENCE = 10.0  # real seconds for which one call waits for deliveries; after that they hold up nothing
+LAST = 2.0  # real seconds for deliveries at the end, if those are used up
 GLANCE = 0.02  # real seconds between two looks at what another process has in its hands
 TRIES = 25  # such looks
 LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)
@@ -70,7 +70,7 @@ class Errand(NamedTuple):
 
     run: Callable[[Office], int]
     next_due: NextDue
-    slack: timedelta = NO_SLACK  # how late it may run, so that what is spread over the day is done in batches
+    slack: timedelta = NO_SLACK  # how late it may run, so that what is due all over the day is done in batches
     long_slack: timedelta = NO_SLACK  # the same after the first days of one call
 
 
@@ -80,8 +80,8 @@ ERRANDS = (
     Errand(ask_registries, _first(_WATCH, "materials_to_checked")),
     Errand(poll_faces, _first(_POLL)),
     Errand(outages.watch_outages, lambda conn, after: _later(outages.next_end(conn), after)),
-    # What the sandbox's registries know does not change while the clock is moved: when everybody has been looked at
-    # once, looking every day of a year would only make the developer wait.
+    # What the sandbox's registries know does not change while the clock is moved: after the first days one look a week
+    # is enough, and the developer need not wait.
     Errand(recheck_insurance, _first(_WATCH, "insurance_to_rechecked"), timedelta(hours=1), timedelta(days=7)),
 )
 
@@ -91,18 +91,18 @@ def _later(at: datetime | None, after: datetime) -> datetime | None:
 
 
 def advance(office: Office, seconds: float) -> datetime:
-    """Move the service's clock on by `seconds` and run all that falls due on the way; return the time then.
+    """Move the service's clock on by `seconds`, run all that falls due on the way, and return the new time.
 
-    Raises `Refused` 409 `busy` while somebody else moves it: two who begin at the same time would come to the same.
+    Raises `Refused` 409 `busy` while somebody else moves it: two who begin together would both arrive at the same time.
     """
-    # on a connection of its own, with which the lock goes, however this ends
+    # on a connection of its own: the lock goes with it, however this ends
     with psycopg.connect(office.ledger.url, autocommit=True, connect_timeout=5) as alone:
         if alone.execute(_ALONE).fetchone() != (True,):
             raise Refused("busy")
         try:
             return _advance(office, seconds)
         finally:
-            with suppress(psycopg.Error):  # else it goes with the connection, whose end nobody waits for
+            with suppress(psycopg.Error):  # if this fails, the lock goes when the connection does, only later
                 alone.execute(_NO_LONGER)
 
 
@@ -126,7 +126,7 @@ class _Run:
     office: Office
     begun: datetime
     deadline: float  # monotonic: deliveries are not waited for any longer
-    seen: dict[int, datetime] = field(default_factory=dict)  # of errands that found nothing to do: up to when
+    seen: dict[int, datetime] = field(default_factory=dict)  # by errand that found nothing to do: up to which moment
 
     def until(self, target: datetime, *, slack: bool) -> None:
         """Run errand after errand, setting the clock to each moment, until nothing is due before `target`."""
@@ -137,7 +137,7 @@ class _Run:
             self.set_clock(at)
             if self._run(place, due):
                 self.seen.clear()
-            else:  # whatever it is, it does not move by being looked at again
+            else:  # nothing came of it: looking again would not help
                 self.seen[place] = due
 
     def _run(self, place: int, due: datetime) -> bool:
@@ -156,14 +156,14 @@ class _Run:
         return False
 
     def _earliest(self, *, slack: bool) -> tuple[datetime, int, datetime] | None:
-        """When to run what is due first, the place of its errand, and when it was due; deliveries come last."""
+        """What is due first: when to run it, the number of its errand, and when it was due; deliveries come last."""
         found = []
         with self.office.ledger.desk() as conn:
             for place, errand in enumerate(ERRANDS):
                 due = errand.next_due(conn, self.seen.get(place, LONG_AGO))
                 if due is not None:
                     found.append((due + (self._slack(errand, due) if slack else NO_SLACK), place, due))
-            # A thousand letters to an endpoint that is dead have ten thousand moments.
+            # A thousand letters to a dead endpoint are due at ten thousand moments: not all are waited for.
             if self._time_left():
                 due = _first(_DELIVERY)(conn, self.seen.get(len(ERRANDS), LONG_AGO))
                 if due is not None:
@@ -174,7 +174,7 @@ class _Run:
         return errand.slack if at < self.begun + FIRST_DAYS else errand.long_slack
 
     def post(self) -> int:
-        """Carry out what the history has to tell, and wait for it; nothing where no time is left for it."""
+        """Write and bring the letters for new lines, and wait for them, while there is time left for it."""
         self._wait_for(_ASKING)
         brought = 0
         while left := self._time_left():
@@ -188,7 +188,7 @@ class _Run:
         return brought
 
     def post_last(self) -> int:
-        """The same with a little time in any case: what is due is tried, however much was waited for before."""
+        """The same with at least a little time: what is due is tried once, however long was waited before."""
         self.deadline = max(self.deadline, time.monotonic() + LAST)
         return self.post()
 
@@ -196,7 +196,7 @@ class _Run:
         return max(0.0, self.deadline - time.monotonic())
 
     def _wait_for(self, somebody: LiteralString) -> None:
-        """Let another process finish what it is at, within reason."""
+        """Wait, for a while, until other processes have finished this."""
         for _ in range(TRIES):
             if not self._is(somebody):
                 return

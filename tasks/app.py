@@ -49,7 +49,7 @@ class Hint(Task):  # type: ignore[misc]  # Celery carries no types
     """A task that is not even sent while too many wait: a broker without workers must not fill up."""
 
     def apply_async(self, *args: Any, producer: Any = None, **options: Any) -> Any:
-        """Send it, unless the queue is long; beat gives its `producer`."""
+        """Send it, unless too many wait already; beat brings a `producer` along."""
         if producer is not None and producer.channel._size(QUEUE) >= MOST_WAITING:  # noqa: SLF001  kombu has no other
             return None
         return super().apply_async(*args, producer=producer, **options)
@@ -81,7 +81,7 @@ app.conf.update(
     },
     timezone="UTC",
     beat_schedule=beat_schedule(),
-    beat_scheduler="celery.beat:Scheduler",  # keeps no file: everything is due within seconds anyhow
+    beat_scheduler="celery.beat:Scheduler",  # keeps no file: everything comes round again within seconds
     beat_max_loop_interval=1,
 )
 
@@ -120,10 +120,10 @@ _opened = _Opened()
 
 @worker_shutdown.connect  # type: ignore[untyped-decorator]
 def _go(sender: Any, **_: Any) -> None:
-    """A worker that has been told to end takes its sign of life away."""
+    """A worker that is told to end takes its sign of life away, so that nobody misses it."""
     try:
         signs.take_away(_opened.office().ledger, _sign(sender.hostname))
-    except Exception:  # without a database it is forgotten after an hour
+    except Exception:  # if the database is away, the sign is deleted after an hour
         log.exception("heartbeat_not_taken_away")
     finally:
         _opened.close()
@@ -136,7 +136,7 @@ worker_process_shutdown.connect(_opened.close, weak=False)
 
 
 def _errand(name: str, run: Callable[[Office], object]) -> Any:
-    """Make the task `kinbind.<name>`; while it runs in this process, another hint for it has nothing to do."""
+    """Make the task `kinbind.<name>`; a hint that comes while it runs in this process does nothing."""
     busy = threading.Lock()
 
     def task() -> None:
@@ -144,7 +144,7 @@ def _errand(name: str, run: Callable[[Office], object]) -> Any:
             return
         try:
             run(_opened.office())
-        except Exception:  # the next hint tries again; what cannot be done is counted and parked in the ledger
+        except Exception:  # the next hint tries again; what keeps failing is counted and parked in the ledger
             log.exception("errand_failed", errand=name)
         finally:
             busy.release()

@@ -36,7 +36,7 @@ def prepared(office: Office, command: Command) -> Command:
     facts = {name: value for name, value in command.facts.items() if name != "value"}
     out_of_turn = case.state not in (ACTIVE, SUSPENDED) or command.if_match not in (None, case.version)
     if out_of_turn:
-        return replace(command, facts=facts)  # the desk says so; nobody is asked about the value
+        return replace(command, facts=facts)  # the desk refuses it anyway; no registry is asked about the value
     try:
         facts |= _looked_at(office, case, now, facts["what"], command.facts["value"])
     except Refused as no:
@@ -74,9 +74,9 @@ def _change(case: Case, change: Change) -> dict[str, Any]:
 
 
 def _known(registries: Registries, case: Case, member: dict[str, Any]) -> bool:
-    """Whether the registries know the child so: a newborn as its certificate's, whoever has a number by that number.
+    """Whether the registries know the child so: a newborn by its certificate, any other by its number.
 
-    Nobody compares a child's face: what a registry does not tie to this child would be somebody else's.
+    A child's face is compared by nobody: only a registry can tell that the new name or number is this child's.
     """
     if unnumbered(case) and not _certified(registries, case, member):
         return False
@@ -88,7 +88,7 @@ def _known(registries: Registries, case: Case, member: dict[str, Any]) -> bool:
 
 
 def _certified(registries: Registries, case: Case, member: dict[str, Any]) -> bool:
-    """Whether this is the certificate's own child: by its number once the record has it, until then by its name."""
+    """Whether this is the child of the certificate: by its number if the record has it, else by its name."""
     record, number = birth_record(registries, case), member["id_number"]
     if number is not None and record.child_id_number is not None:
         return normalise_number(record.child_id_number) == str(number)
@@ -102,12 +102,12 @@ def birth_record(registries: Registries, case: Case) -> BirthRecord:
 
 
 def unnumbered(case: Case) -> bool:
-    """Whether the member is a newborn who is still his certificate's number to the ledger."""
+    """Whether the member is a newborn who has no number of his own yet, only his certificate's."""
     return case.plan.registry.birth_certificate and case.application.parties["member"]["id_number"] is None
 
 
 def number_found(office: Office, case: Case, now: datetime) -> Command | None:
-    """What to say where the birth registry has a number for a newborn; None where it has none yet.
+    """The command that gives a newborn the number that the birth registry has for him; None if it has none yet.
 
     Raises `Unanswered`.
     """
@@ -117,5 +117,5 @@ def number_found(office: Office, case: Case, now: datetime) -> Command | None:
     try:
         change = changes.renumbered(office.desk.keys, case, record.child_id_number, shanghai_day(now))
     except Refused:
-        return None  # a record that does not fit the child: the counter sorts it out when it is reported
+        return None  # the record does not fit the child: once the family reports it, a counter settles it
     return Command("link_number", case.id, SYSTEM, {**_change(case, change), "reason": "id_number_given"})

@@ -1,4 +1,4 @@
-"""Say what reviewers have decided and not taken back: also when the browser is gone."""
+"""Say what reviewers have decided and not taken back, even if their browser is closed."""
 
 from __future__ import annotations
 

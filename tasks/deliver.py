@@ -32,7 +32,7 @@ from workflows.views.feed import PARTY_NOTICE, notice_of, said_of
 # After the first attempt, seconds until each further one: 75.6 hours in all.
 SCHEDULE = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 MOST_RETRY_AFTER = 86_400  # seconds; a receiver may not ask for more
-AT_ONCE = 32  # attempts begun by one call, each in a thread of its own: none waits for a slow one to end
+AT_ONCE = 32  # attempts begun by one call, each in its own thread, so that none waits for a slow one
 PER_ENDPOINT = 4  # attempts at the same time at one endpoint: a slow one must not take all the places
 
 # The heads of the queues whose time has come, a few for each endpoint. The lease is real time.
@@ -173,7 +173,7 @@ def put_aside(ledger: Ledger, limit: int) -> list[dict[str, Any]]:
 
 
 def send_again(ledger: Ledger, delivery_id: str) -> None:
-    """Put a letter that was set aside, or has arrived before, at the head of its queue; one attempt is made.
+    """Send a letter again that was put aside or has arrived: it goes to the head of its queue, for one attempt.
 
     Raises `Refused`: `not_found`, or `endpoint_disabled`.
     """
@@ -207,13 +207,13 @@ def _bring(office: Office, letter: Claimed, claimed_at: float) -> None:
         secrets = signing(office.desk.keys, letter.endpoint_id, letter.secrets, letter.now)
         stamp = int(letter.real + time.monotonic() - claimed_at)
         answer = post(Letter(letter.id, letter.url, secrets, stamp, body.encode()))
-    except Exception:  # ours, not the receiver's: counted like any other, so that it ends aside and is seen
+    except Exception:  # our own fault: counted like the receiver's, so that the letter is put aside in the end and seen
         log.exception("delivery_failed", delivery_id=letter.id)
         answer = Answer(error="internal_error")
     try:
         with office.ledger.transaction() as conn:
             _note(conn, letter, answer)
-    except Exception:  # nobody asks this thread how it went; when its lease is over, the letter goes out again
+    except Exception:  # nobody waits for this thread; once the lease is over, the letter goes out again
         log.exception("delivery_not_noted", delivery_id=letter.id)
 
 
@@ -252,7 +252,7 @@ def _note(conn: Connection[Any], letter: Claimed, answer: Answer) -> None:
 
 
 def _pause(letter: Claimed, answer: Answer) -> timedelta:
-    """Until the next attempt, on the service's clock: the schedule's and a tenth at most, drawn by the letter."""
+    """How long until the next attempt, on the service's clock: as scheduled, and up to a tenth more, by letter."""
     drawn = zlib.crc32(f"{letter.id}{letter.attempts}".encode()) / 2**32
     seconds = SCHEDULE[letter.attempts - 1] * (1 + drawn / 10)
     if answer.status in (429, 503) and answer.retry_after is not None:

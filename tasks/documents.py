@@ -1,4 +1,4 @@
-"""A document taken in: looked at, decoded whole, written, then noted beside its case. Both doors take them so."""
+"""Taking in a document, for both doors: inspect it, decode it whole, store it, then note it beside its case."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def keep(
     content: bytes,
     key: Idempotency | None = None,
 ) -> Reply:
-    """Look, decode whole, write the content, then the row; what cannot have its row is not kept.
+    """Inspect, decode whole, store the content, then write the row; without a row the content is not kept.
 
     Raises `Refused` as `materials.add` does, and 413, 415 and 422 for what `BadDocument` is about.
     """

@@ -29,13 +29,13 @@ from workflows.views import public
 
 RETENTION = timedelta(days=3)  # how long after its end a session can still be asked about (DOMAIN §D: Tencent)
 FIRST_PAUSE = timedelta(minutes=1)  # between two polls of a session; doubles
-TOGETHER = 8  # sessions whose answers a poll writes in one commit: none waits long for a provider that is slow
+TOGETHER = 8  # sessions polled for one commit: few, so that none waits long for a slow provider
 
 Session = dict[str, Any]  # a row of face_sessions
 Call = tuple[Mapping[str, str], bytes, Mapping[str, str]]  # headers, body and query of a callback
 _FIND = "select * from face_sessions where provider = %s and reference = any(%s) order by id"
-# The next poll is set before the provider is asked: hardly ever do two workers ask about one session at once, and then
-# `_LOCK` lets one answer stand. What nobody can be asked about any more has come to nothing.
+# The next poll is set before the provider is asked, so that two workers hardly ever ask about one session at once; if
+# they do, `_LOCK` lets one answer stand. A session that no provider can be asked about any more has expired.
 _DUE = """
 with due as (
   select id, now from face_sessions, (select kinbind_now() as now) as clock
@@ -65,12 +65,12 @@ update face_sessions set status = 'error', reason = %(reason)s, finished_at = %(
   poll_at = case status when 'error' then poll_at else least(poll_at, (select kinbind_now()) + %(pause)s) end
 where id = %(id)s
 """
-# No attempt has come of it, so that nothing of the binding moves.
+# No attempt was begun, so nothing of the binding moves.
 _RESTS = """
 insert into face_rests (binding_id, subject, until) values (%s, %s, %s)
 on conflict (binding_id, subject) do update set until = excluded.until
 """
-# What a callback tells of has happened, though the provider did not say so when it was asked.
+# A callback says that something has happened, but the provider, when asked, did not answer: it is asked again soon.
 _SOON = """
 update face_sessions set poll_at = least(poll_at, (select kinbind_now()) + %(pause)s)
 where id = any(%(sessions)s) and status = 'pending'
@@ -82,7 +82,7 @@ log = structlog.get_logger()
 
 
 def start_face_check(office: Office, command: Command) -> Outcome:
-    """Begin an attempt at the provider, then say `face_started`; the reply holds where the person does it.
+    """Begin an attempt at the provider, then say `face_started`; the reply tells where the person shows his face.
 
     Raises `Refused`: the desk's own, `face_rate_limited`, 503 `face_provider_down` (nothing moved), or the
     provider's reason where no retry can mend it: then the case has gone offline.
@@ -92,7 +92,7 @@ def start_face_check(office: Office, command: Command) -> Outcome:
 
 
 def begin_at_provider(office: Office, commands: Sequence[Command]) -> list[Command | Outcome]:
-    """Begin attempts at the provider: of each the command to say then, or a refusal or a replay that ends it here."""
+    """Begin attempts at the provider; return of each the command to say next, or the refusal or replay that ends it."""
     begun: list[Command | Outcome] = []
     to_come = [replace(one, facts={**one.facts, "session": {"expires_at": None}}) for one in commands]
     for command, rehearsed in zip(commands, office.desk.rehearse_all(to_come), strict=True):
@@ -133,7 +133,7 @@ def _identity(case: Case, subject: str, purpose: str) -> Subject:
     party = parties[subject]
     if purpose == REVERIFICATION and subject == "member":
         party = parties.get("reported", party)
-    if party["id_number"] is None:  # bound as a newborn: no provider can compare what has no number
+    if party["id_number"] is None:  # bound as a newborn: without a number no provider can compare
         raise ProviderRefused("face_id_not_found", go_offline=True)
     return Subject(party["name"], party["id_type"], party["id_number"])
 
@@ -148,7 +148,7 @@ def _answering(session_id: str, subject: str, provider: str, started: FaceStart)
 
 
 def _refused(office: Office, command: Command, case: Case, now: datetime, subject: str, no: ProviderRefused) -> Refused:
-    """What to answer when the provider would not begin; a counter helps where no retry can."""
+    """What to answer when the provider would not begin; if no retry can help, the case goes to a counter."""
     if no.go_offline and case.state == FACE_CHECK:
         facts = {"reason": no.reason, "beyond_camera": subject}
         outcome = office.desk.say(Command("route_offline", case.id, SYSTEM, facts))
@@ -187,7 +187,7 @@ def hear_all(office: Office, provider: str, calls: Sequence[Call]) -> None:
         sessions = cursor.execute(_FIND, (provider, list(references))).fetchall()
     if len(sessions) < len(references):
         raise forged
-    if silent := settle_all(office, sessions):  # something has happened: it is not left to the poll at the end
+    if silent := settle_all(office, sessions):  # something has happened: they are polled soon, not only at their end
         with office.ledger.desk() as conn:
             conn.execute(_SOON, {"sessions": silent, "pause": FIRST_PAUSE})
 
@@ -203,7 +203,7 @@ def poll_faces(office: Office, limit: int = 50) -> int:
 
 
 def _poll(office: Office, sessions: list[Session]) -> None:
-    """Settle these; where one is bad, each alone: it must not keep the others waiting, and has its next poll."""
+    """Settle these together; if that breaks, each alone, so that the bad one holds up no other."""
     try:
         settle_all(office, sessions)
     except Exception as fault:
@@ -232,7 +232,7 @@ def settle_all(office: Office, sessions: Sequence[Session]) -> list[str]:
         provider = office.windows.faces.get(session["provider"])
         if provider is None:  # no longer open to us
             continue
-        if provider.name in down:  # nobody waits for it once more in the same breath
+        if provider.name in down:  # it was down a moment ago: it is not waited for again
             silent.append(session["id"])
             continue
         case, _ = read.found()
@@ -246,9 +246,9 @@ def settle_all(office: Office, sessions: Sequence[Session]) -> list[str]:
             heard.append((session, answer))
     if not heard:
         return silent
-    _learn(office, heard, reads[0].now)  # a pass that ends an outage is judged by the window that was made good
+    _learn(office, heard, reads[0].now)  # first: a pass that ends an outage finds the lost time added
     with office.ledger.transaction() as conn:
-        # a callback that comes twice waits here, and then finds the session settled
+        # a callback that comes twice waits for this lock, and then finds the session settled
         locked = {row[0] for row in conn.execute(_LOCK, ([session["id"] for session, _ in heard],))}
         heard = [one for one in heard if one[0]["id"] in locked]
         _take(office, conn, heard)
@@ -277,9 +277,9 @@ def _take(office: Office, conn: Connection[Any], heard: Sequence[tuple[Session, 
 
 
 def _put_off(session: Session, answer: FaceAnswer, outcome: Outcome) -> datetime | None:
-    """Until when an answer is asked for again, where it is to be: the desk has not decided about it.
+    """When an answer is asked for again, if it is: the desk has not decided about it.
 
-    Or it is a pass for a re-verification that came while the other wanted an end.
+    Or a re-verification was passed during an unbinding, which may be cancelled.
     """
     if undecided(outcome.refused):
         return session["expires_at"]  # type: ignore[no-any-return]  # as it was: the next poll is soon in any case
@@ -289,7 +289,7 @@ def _put_off(session: Session, answer: FaceAnswer, outcome: Outcome) -> datetime
 
 
 def _nevertheless(answer: FaceAnswer, no: Refused) -> dict[str, str]:
-    """Why a pass in its time has moved nothing: whose number was reported is bound already, or by as many as may."""
+    """Why a pass has moved nothing: the person of the reported number is bound already, or to as many as allowed."""
     told = answer.status is FaceStatus.PASSED and no.code in ("duplicate_binding", "member_binder_limit")
     return {"reason": no.code} if told else {}
 
@@ -310,7 +310,7 @@ def _command(session: Session, answer: FaceAnswer) -> Command:
 
 
 def _learn(office: Office, heard: Sequence[tuple[Session, FaceAnswer]], now: datetime) -> None:
-    """What answers say of the providers themselves; one session that ended in its provider's fault counts once."""
+    """Note what answers tell of the providers: down, or working; a session that failed by their fault counts once."""
     for session, answer in heard:
         if answer.reason == "face_provider_down" and session["status"] != "error":
             outages.found_down(office, session["provider"], answer.finished_at or now)

@@ -30,9 +30,9 @@ where exists (
     and h.xid < pg_snapshot_xmin(pg_current_snapshot()))
 """
 _BEGIN = "insert into feed_cursors (channel, xid, id) values (%s, '0', 0) on conflict do nothing"
-# Whoever else turns this channel's lines into letters has the row; there is nothing to wait for.
+# If another has locked the row, he is turning this channel's lines into letters: there is nothing to wait for.
 _CURSOR = "select xid::text, id from feed_cursors where channel = %s for update skip locked"
-# Ordered by the table's `xid`: the text of that name, which is answered, puts 1000 before 999.
+# Ordered by `h.xid` of the table: the `xid` that is selected is a text, which puts 1000 before 999.
 _LINES = """
 select h.xid::text, h.id, h.binding_id, h.sequence, h.event, h.at, h.to_state, h.reason from history h
 where h.channel = %s and (h.xid, h.id) > (%s::xid8, %s) and h.xid < pg_snapshot_xmin(pg_current_snapshot())
@@ -45,7 +45,7 @@ select distinct a.binding_id, p.channel
 from applications a join person_channels p on p.person in (a.holder, a.member)
 where a.binding_id = any(%s) and p.channel <> a.channel
 """
-# For those who pull: also where no endpoint is.
+# For those who pull the feed, also if they have no endpoint.
 _NOTICES = """
 insert into party_notices (channel, binding_id, sequence)
 select distinct p.channel, l.binding_id, l.sequence
@@ -55,8 +55,8 @@ join person_channels p on p.person in (a.holder, a.member)
 where p.channel <> a.channel
 order by l.binding_id, l.sequence, p.channel
 """
-# Behind a letter that waits for its next attempt the others wait with it, so that nobody looks at them in vain; when it
-# has come through, or was put aside, they go on (`deliver._GO_ON`).
+# A letter behind one that waits for its next attempt gets the same time, so that nobody looks at it in vain; when that
+# one has arrived or was put aside, it goes on (`deliver._GO_ON`).
 _INSERT = """
 insert into deliveries (id, endpoint_id, binding_id, sequence, type, next_at, created_at)
 values (%(id)s, %(endpoint)s, %(binding)s, %(sequence)s, %(type)s, greatest(%(now)s, (
@@ -70,7 +70,7 @@ log = structlog.get_logger()
 
 
 class Line(NamedTuple):
-    """A line of the history, as far as it decides who is told."""
+    """What of a line of the history decides who is told."""
 
     xid: str
     id: int
@@ -106,7 +106,7 @@ def fan_out(office: Office) -> int:
     for channel in with_news(office):
         try:
             read += _channel(office, channel)
-        except Exception as fault:  # its place stays where it was: the next call begins with the same lines
+        except Exception as fault:  # its place is not moved: the next call begins with the same lines
             log.exception("fan_out_failed", channel=channel)
             faults.append(fault)
     if faults:
@@ -115,7 +115,7 @@ def fan_out(office: Office) -> int:
 
 
 def with_news(office: Office) -> list[str]:
-    """The channels of which there are lines that nobody has turned into letters."""
+    """The channels with lines that were not turned into letters yet."""
     with office.ledger.desk() as conn:
         return [row[0] for row in conn.execute(_NEWS, (list(get_args(ChannelName)),))]
 

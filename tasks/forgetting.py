@@ -1,4 +1,4 @@
-"""What is no longer kept (§C.10): of whom it was, three years after the end; at a face provider, after two days."""
+"""What is no longer kept (§C.10): who the people were, three years after the end; faces at providers, two days."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ FACES_KEPT = timedelta(days=2)  # longer than a window, its grace and a callback
 FACES_GONE = timedelta(days=180)  # no provider is known to keep them longer by itself (§D.3)
 log = structlog.get_logger()
 
-# Each binding has one line that ends it. They are gone through in their order, from a place before which nobody is left
-# but who is under a hold: whoever lifts it sees to them (`workflows/access/rights.py`).
+# Each binding has one line that ends it. These are gone through in order, from a place before which only people under a
+# hold are left: lifting the hold erases them (`workflows/access/rights.py`).
 _DUE = """
 select h.at, h.binding_id from history h join applications a on a.binding_id = h.binding_id
 where h.to_state in ('unbound', 'rejected', 'withdrawn', 'expired')
@@ -35,8 +35,8 @@ _PLACE = """
 insert into upkeep_places (name, at, binding_id) values ('forgotten', %s, '')
 on conflict (name) do update set at = excluded.at where upkeep_places.at < excluded.at
 """
-# By id, which is by time, the newest first: what an adapter stumbles over, time and again, grows old behind the others.
-# What is not known yet is still asked about there.
+# By id, which is by time, the newest first: sessions that an adapter always stumbles over grow old behind the others.
+# Open sessions are left out: their provider is still asked about them.
 _FACES = """
 select f.id, f.reference from face_sessions f
 where f.provider = %(provider)s and f.forgotten_at is null and f.id > %(after)s and f.id < %(before)s
@@ -52,7 +52,7 @@ where person is not null and at < (select kinbind_now()) - make_interval(years =
 
 
 def forget_looks(conn: Connection[object]) -> None:
-    """Whom somebody looked for is kept as long; that he looked, when and why, for good."""
+    """Forget, after as long, whom somebody looked for; that he looked, when and why, is kept for good."""
     conn.execute(_LOOKS, (erasing.YEARS_KEPT,))
 
 
@@ -114,7 +114,7 @@ def forget_faces(office: Office) -> None:
 
 
 def _forgotten(provider: FaceProvider, due: Sequence[tuple[str, str]]) -> tuple[list[str], bool]:
-    """Of which of these sessions the provider keeps nothing any more, and whether it is there to be asked of others."""
+    """Which of these sessions the provider has forgotten, and whether it can be asked about more."""
     forgotten: list[str] = []
     for session_id, reference in due:
         try:

@@ -56,9 +56,9 @@ def open_office(url: str | None = None, size: int = 4) -> Iterator[Office]:
 
 @contextmanager
 def seldom_collected() -> Iterator[None]:
-    """For processes that serve for long: what is here now stays, so the collector need not walk it again.
+    """For processes that serve for long: what is in memory now stays, so the garbage collector need not walk it again.
 
-    Nor need it look for rings after every few steps: cases and their answers make none.
+    Nor need it run after every few steps: cases and their answers make no reference cycles.
     """
     usual = gc.get_threshold()
     gc.freeze()

@@ -23,12 +23,12 @@ from workflows.commands import Command
 from workflows.errors import Refused, undecided
 from workflows.sweeping import COUNTS, TOUCHED, TRIED
 
-SILENCE = timedelta(minutes=15)  # without being found down: nobody tried, or nobody failed
+SILENCE = timedelta(minutes=15)  # since it was last found down: nobody has tried, or nobody failed
 PAGE = 500  # windows moved in one commit
 ROUNDS = 200  # pages in one call; what is left is gone on with by the next
 ANY = {"provider": None, "first_at": None, "window": None}
 
-# Of a provider one outage is open, says an index: whoever finds it down together begins it once, and it goes on.
+# An index lets only one outage of a provider be open: if several find it down together, one begins it.
 _WAS_OVER = """
 update provider_outages set made_good_to = ''
 where provider = %(provider)s and ended_at is null and made_good_to is null
@@ -42,13 +42,13 @@ _GOES_ON = """
 update provider_outages set last_at = greatest(last_at, %(at)s)
 where provider = %(provider)s and ended_at is null and made_good_to is null
 """
-# From here on its length is fixed: if the provider is found down again, that is another outage.
+# This fixes its length: if the provider is found down again, that is another outage.
 _OVER = """
 update provider_outages set made_good_to = ''
 where ended_at is null and made_good_to is null
   and (provider = %(answered)s or last_at < (select kinbind_now()) - %(silence)s)
 """
-# Whoever else is making one good has the row; for a window alone: unless it has been dealt with.
+# Rows locked by another are skipped: he is making that one good. With `window`: unless that one was dealt with.
 _CLAIM = f"""
 select o.provider, o.first_at, o.last_at, o.made_good_to, {COUNTS} from provider_outages o
 where ended_at is null and made_good_to is not null
@@ -63,7 +63,7 @@ where provider = %(provider)s and first_at = %(first_at)s and made_good_to < %(w
 _END = """
 update provider_outages set ended_at = (select kinbind_now()) where provider = %(provider)s and first_at = %(first_at)s
 """
-# Also of those who have gone to the counter meanwhile: they may come back.
+# Also windows of those who are at the counter meanwhile: they may come back.
 _WINDOWS = f"""
 select d.binding_id from deadlines d, (select %(provider)s::text as provider, %(first_at)s::timestamptz as first_at) o
 where d.binding_id > %(made_good_to)s and ({TOUCHED} or d.name = 'offline_to_counter' and {TRIED})
@@ -73,7 +73,7 @@ log = structlog.get_logger()
 
 
 class Outage(NamedTuple):
-    """One that is over; if it `counts`, windows up to `made_good_to`, by binding, have been dealt with."""
+    """An outage that is over; if it `counts`, windows up to the binding `made_good_to` have been dealt with."""
 
     provider: str
     first_at: datetime
@@ -94,7 +94,7 @@ def found_down(office: Office, provider: str, at: datetime) -> None:
 def answered(office: Office, provider: str) -> None:
     """Note that `provider` has compared a face: its outage is over, if there was one.
 
-    Whoever brings the answer moves the first page of windows; the rest is `watch_outages`' work.
+    The first page of windows is moved here; `watch_outages` does the rest.
     """
     if _note_over(office, provider):
         _round(office)
@@ -113,7 +113,7 @@ def watch_outages(office: Office) -> int:
 
 
 def next_end(conn: Connection[Any]) -> datetime | None:
-    """When the first of the open outages will be over if nothing more is heard of it, or was."""
+    """When the first open outage will be over, or was, if nothing more is heard of it."""
     row = conn.execute(
         "select min(case when made_good_to is null then last_at + %s else last_at end) from provider_outages"
         " where ended_at is null",
@@ -158,14 +158,14 @@ def _claim(conn: Connection[Any], only: Mapping[str, Any] = ANY) -> Outage | Non
 
 
 def _alone(office: Office, outage: Outage, window: str) -> None:
-    """A window in a commit of its own; where it breaks it is passed over, or the outage would never end."""
+    """A window in a commit of its own; one that breaks is passed over, or the outage would never end."""
     only = outage._asdict() | {"window": window}
     try:
         with office.ledger.transaction() as conn:
             if _claim(conn, only):
                 _make_good(office, conn, outage, [window])
     except Exception as fault:
-        if isinstance(fault, AWAY) or undecided(fault):  # not its fault: it is gone on with here
+        if isinstance(fault, AWAY) or undecided(fault):  # not the window's fault: the next call goes on
             raise
         log.exception("window_not_made_good", binding_id=window, provider=outage.provider)
         with office.ledger.desk() as conn:
@@ -173,7 +173,7 @@ def _alone(office: Office, outage: Outage, window: str) -> None:
 
 
 def _make_good(office: Office, conn: Connection[Any], outage: Outage, windows: list[str]) -> None:
-    """Move these windows by what each has lost, and write down how far it has come."""
+    """Move these windows by what each has lost, and write down how far the outage is dealt with."""
     if not windows:
         return
     cases = office.desk.reader.cases(conn, windows)
@@ -190,9 +190,9 @@ def _make_good(office: Office, conn: Connection[Any], outage: Outage, windows: l
 
 
 def _heed(command: Command, refused: Exception | None) -> None:
-    """A case that has gone on meanwhile needs no more time; any other refusal takes a family's time away.
+    """Log a refusal, which costs a family its time; but a case that has moved on meanwhile needs none.
 
-    Raises the one that decides nothing.
+    Raises one that decides nothing: the window is tried again.
     """
     if refused is not None and undecided(refused):
         raise refused
@@ -202,9 +202,9 @@ def _heed(command: Command, refused: Exception | None) -> None:
 
 
 def _lost(case: Case, now: datetime, outage: Outage) -> timedelta | None:
-    """How long the window's clock stood still: from the first moment to the last, or since it was opened.
+    """How much of the window the outage took: from its first moment, or the window's opening, to its last.
 
-    Of a window that was held open beyond its end, to this moment: it has as much left as when the outage began.
+    If the window was held open beyond its end, to this moment: so it has as much left as when the outage began.
     """
     window = case.progress.windows.get(case.next_subject or "")
     if window is None or window.closes <= outage.first_at:

@@ -32,7 +32,7 @@ CLAIM = 2 * AT_ONCE  # cases leased at a time: each is asked about well within i
 ROUNDS = 40  # such claims in one call; what is left waits for the next
 RETRY_LOOK = timedelta(hours=1)  # after a daily look that had no answer
 
-# On the grid of `due_at` plus multiples of the pause, which is what `waiting_on` shows.
+# Put off to the grid of `due_at` plus multiples of the pause, as `waiting_on` shows it.
 _PUT_OFF = """
 with due as (
   select d.binding_id, now from deadlines d, (select kinbind_now() as now) as clock
@@ -45,7 +45,7 @@ set attempts = d.attempts + 1, leased_until = clock_timestamp() + interval '60 s
 from due where d.binding_id = due.binding_id and d.name = %(name)s
 returning d.binding_id
 """
-# Whoever was asking has died over it: the family need not wait for the next round, which may be an hour away.
+# The lease is over: who was asking has died. The family must not wait for the next round, which may be an hour away.
 _GIVE_BACK = """
 update deadlines d set due_at = d.due_at - %(pause)s, leased_until = null
 from (select binding_id, name from deadlines
@@ -53,7 +53,7 @@ from (select binding_id, name from deadlines
 where d.binding_id = lost.binding_id and d.name = lost.name
 """
 _ASKED = "update deadlines set leased_until = null where binding_id = any(%s) and name = %s"
-# An end is a reason to look at once at what else is in force between the same two, and a death at all that either has.
+# After an end, what else is in force between the same two is looked at at once; after a death, all that either has.
 _LOOK_NOW = """
 update deadlines d set due_at = least(d.due_at, (select kinbind_now()))
 from (select w.binding_id, w.name from deadlines w
@@ -67,7 +67,7 @@ from (select w.binding_id, w.name from deadlines w
       for update of w skip locked) as free
 where d.binding_id = free.binding_id and d.name = free.name
 """
-# Whose row a step has just locked keeps what it was put off to: nothing is waited for, an hour later it is looked at.
+# A row that a step has just locked is skipped, not waited for: it is due again in an hour, as it was put off.
 _NEXT_LOOKS = """
 update deadlines d set attempts = 0, due_at = free.due_at
 from (select w.binding_id, w.name, l.due_at
@@ -113,7 +113,7 @@ def _check(office: Office, looked: Looked) -> Asked:
 
 
 def _age_unproved(case: Case, answers: Answers) -> bool:
-    """No face is asked of a child, and that it is one is only what the family states (W8): a clerk looks."""
+    """Whether no face is asked because the member is a child, and only the family says so (W8): then a clerk looks."""
     number = case.application.parties["member"]["id_number"]
     stated = case.plan.age_group == "minor" and case.plan.face_at_age and not carries_birth_date(number)
     return bool(stated) and answers.member.birth_date_matches is None
@@ -136,11 +136,11 @@ def look_now(conn: Connection[Any], ended: list[str], dead: list[str]) -> None:
 
 
 def _look_again(office: Office, looked: Looked) -> Asked:
-    """Whatever has stopped the insurance, the binding rests; what it rests for too long ends by its deadline."""
+    """Suspend what is no longer insured, resume what is again, end what has no grounds; find a newborn's number."""
     case, now = looked
     resting = case.state == SUSPENDED and case.progress.suspended_for == INSURANCE
     if not case.in_force and not resting:
-        return Asked()  # the unbinding of what rests already is waited for
+        return Asked()  # suspended and being ended: nothing is looked up until that is over
     if not has_grounds(office.desk, case):
         return Asked(Command("end", case.id, SYSTEM, {"reason": NO_GROUNDS}))
     answers = _answers(office, case)
@@ -202,7 +202,7 @@ def _each(office: Office, ids: list[str], ask: Asking, at_once: int) -> None:
     if not cases:
         return
     with ThreadPoolExecutor(min(at_once, len(cases))) as pool:
-        one_by_one = at_once == 1 or len(cases) == 1  # then a thread is only in the way
+        one_by_one = at_once == 1 or len(cases) == 1  # then a thread is of no use
         asked = list((map if one_by_one else pool.map)(lambda looked: _guarded(office, ask, looked), cases))
     commands = [one.command for one in asked if one.command]
     unsaid = set()
@@ -219,16 +219,16 @@ def _each(office: Office, ids: list[str], ask: Asking, at_once: int) -> None:
 
 
 def _guarded(office: Office, ask: Asking, looked: Looked) -> Asked:
-    """What the answers about one case come to; nothing where there is none, or none that the law can judge.
+    """What the answers about one case come to; nothing if there are none, or none that the law can judge.
 
-    Then it is asked again later; when the plan's days are over, the clock sends an application to a clerk.
+    Then the registry is asked again later; when the plan's days are over, the clock sends an application to a clerk.
     """
     case, _ = looked
     try:
         return ask(office, looked)
     except Unanswered:
         log.info("registry_unanswered", binding_id=case.id)
-    except Exception:  # a broken adapter is as good as none, whatever it says: the others of the claim go on
+    except Exception:  # an answer that breaks us counts as none: the other cases go on
         log.exception("registry_question_failed", binding_id=case.id)
     return Asked()
 

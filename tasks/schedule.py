@@ -1,7 +1,7 @@
 """The one schedule: how often each errand is called for, in seconds.
 
-A call is a hint: it carries nothing, is no ETA, and may be lost or doubled. Nor does it expire: beat would say when by
-its own clock, and a worker whose clock is ahead would throw every hint away (`tests/drills/test_clocks.py`).
+A call is a hint: it carries no data and no time, and may be lost or doubled. It does not expire either: the time would
+be by beat's clock, and a worker whose clock is ahead would throw every hint away (`tests/drills/test_clocks.py`).
 """
 
 from __future__ import annotations

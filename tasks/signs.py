@@ -18,6 +18,6 @@ def give(ledger: Ledger, name: str) -> None:
 
 
 def take_away(ledger: Ledger, name: str) -> None:
-    """Say that `name` has ended as it should: nobody need miss it."""
+    """Say that `name` has ended as it should, so that nobody misses it."""
     with ledger.desk() as conn:
         conn.execute(_TAKE_AWAY, (name,))

@@ -64,7 +64,7 @@ class Stand(NamedTuple):
 
 def watch_stuck(office: Office) -> int:
     """Bring the findings in line with what is stuck now, and write the letters; return how many changed."""
-    # known before it is looked for: what another notes in between is his, and not taken for recovered
+    # read first: what another process notes in between must not be taken for recovered
     with office.ledger.desk() as conn:
         names = ("id", "binding_id", "cause", "key", "fingerprint", "since", "evidence")
         known = [dict(zip(names, row, strict=True)) for row in conn.execute(_OPEN)]
@@ -85,7 +85,7 @@ def _name(row: Finding) -> tuple[str, str, str]:
 
 
 def _note(office: Office, findings: Sequence[Finding], kind: str) -> int:
-    """Write down a batch with its letters in one commit; what another was faster with is left to him."""
+    """Write down a batch with its letters in one commit, but for what another process has written already."""
     with office.ledger.transaction() as conn:
         if kind == STUCK:
             written = {row[0] for row in run(conn, _FOUND, findings)}
@@ -109,7 +109,7 @@ def _write_letters(office: Office, conn: Connection[Any], findings: Sequence[Fin
     for one in findings:
         at = stand.get(one["binding_id"])
         for endpoint, channel in endpoints:
-            # an endpoint that takes no letters is not told of it by letters
+            # a letter cannot tell an endpoint that it takes no letters
             if at is not None and channel == at.channel and endpoint != one["evidence"].get("endpoint_id"):
                 letter = (endpoint, at.id, at.version, kind, one["id"], _body(one, at, views[at.id], kind))
                 letters.append((new_id("dlv", at.now), *letter, at.now, at.now))
@@ -119,12 +119,12 @@ def _write_letters(office: Office, conn: Connection[Any], findings: Sequence[Fin
 
 
 def _views(office: Office, conn: Connection[Any], stand: Mapping[str, Stand]) -> dict[str, dict[str, Any]]:
-    """The views as they are now, by id; of a case that cannot be shown (its plan may be wrong) where it stands."""
+    """The views as they are now, by id; for a case that cannot be shown (its plan may be wrong) only its state."""
     views = {at.id: {"id": at.id, "state": at.state, "version": at.version} for at in stand.values()}
     for case, now in office.desk.reader.cases(conn, stand):
         try:
             views[case.id] = public.public_view(case, now)
-        except Exception:  # whatever it is, nobody must go unheard for it
+        except Exception:  # whatever it is, the channel must still be told
             log.exception("stuck_case_not_shown", binding_id=case.id)
     return views
 

@@ -1,4 +1,4 @@
-"""Fire what is due: the one errand that never depends on having been called in time."""
+"""Fire what is due: this errand catches up, however late it is called."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def confirm_unbind(office: Office, command: Command, password: str) -> Outcome:
     except Unanswered:
         passwords.give_back(office.ledger, person, day)
         raise Refused("pay_password_unavailable", 503, retry_after=30) from None
-    except Exception:  # nobody could say either: a fault of the service locks no family out for the day
+    except Exception:  # the service failed: that must not lock a family out for the day
         passwords.give_back(office.ledger, person, day)
         raise
     if not right:
@@ -39,9 +39,9 @@ def confirm_unbind(office: Office, command: Command, password: str) -> Outcome:
 
 
 def _who_asked(case: Case) -> tuple[str, str]:
-    """Blind index and number of the one whose password it must be: a guardian is the holder.
+    """Blind index and number of the person whose password it must be; for a guardian, the holder's.
 
-    Raises `Refused` where the member is a newborn without a number: a counter knows him otherwise.
+    Raises `Refused` if the member is a newborn without a number: he has to come to a counter.
     """
     unbinding, application = case.progress.unbinding, case.application
     role = "member" if unbinding is not None and unbinding.by == "member" else "holder"

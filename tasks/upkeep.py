@@ -34,22 +34,22 @@ _OUTDATED = {
          and (status is not null or reserved_at < clock_timestamp() - interval '1 day')""",
     "orders": """update repairs set asked_under = null
        where asked_under is not null and created_at < kinbind_now() - interval '7 days'""",
-    # what a dry run has seen is old by then: whoever wants it still tries it anew
+    # what a dry run has found is old by then: who still wants the repair makes a new one
     "unapplied": """update repairs
        set state = 'withdrawn', withdrawn_because = 'not_applied', paused_at = null, finished_at = kinbind_now()
        where state = 'planned' and created_at < kinbind_now() - interval '7 days'""",
     "failures": "delete from password_failures where day < (kinbind_now() at time zone 'Asia/Shanghai')::date - 7",
     "rests": "delete from face_rests where until < kinbind_now()",
-    # a worker that ends takes its own away; after a rollout those that died stand there under names of yesterday
+    # a worker that ends deletes its own; those that died leave theirs
     "signs": "delete from heartbeats where name like 'worker%' and seen_at < clock_timestamp() - interval '1 hour'",
     "delivered": "delete from deliveries where state = 'delivered' and settled_at < kinbind_now() - interval '30 days'",
-    # put aside after its people were erased: what is sent again is written anew, but for what no line tells
+    # put aside, and its people erased: a letter sent again is written anew from its line, but a notice has none
     "untold": """delete from deliveries d using applications a
        where a.binding_id = d.binding_id and d.state = 'parked' and d.notice <> '' and a.erased <> '{}'""",
     "parked": """update deliveries d set body = null from applications a
        where a.binding_id = d.binding_id and d.state = 'parked' and d.body is not null and a.erased <> '{}'""",
     "leases": "update review_cases set claimed_by = null, lease_until = null where lease_until < kinbind_now()",
-    # of an endpoint that was disabled or forgotten while letters were being written
+    # written just when their endpoint was disabled or removed
     "disabled": """update deliveries d
        set state = 'parked', settled_at = kinbind_now(), last_error = 'endpoint_disabled'
        from webhook_endpoints e where e.id = d.endpoint_id and e.disabled_at is not null and d.state = 'pending'""",
@@ -62,15 +62,15 @@ where removed_at is not null and erased_at is null and removed_at < (select kinb
   and id <> all(%(failed)s) and not exists (select from legal_holds l where l.binding_id = materials.binding_id)
 order by removed_at limit %(batch)s
 """
-# A person who has himself erased need not wait for thirty days.
+# When a person is erased, his documents do not wait for thirty days.
 _OF_ERASED = """
 select m.id from materials m join applications a on a.binding_id = m.binding_id
 where m.removed_at is not null and m.erased_at is null and a.erased <> '{}' and m.id <> all(%(failed)s)
   and not exists (select from legal_holds l where l.binding_id = m.binding_id)
 order by m.removed_at limit %(batch)s
 """
-# Each binding has one line that ends it. They are gone through in their order, from the place where the errand was
-# before: neither the bindings in force nor what was erased long ago is looked at.
+# Each binding has one line that ends it. These are gone through in order, from where the last call stopped, so that
+# neither bindings in force nor those erased long ago are looked at.
 _ENDINGS = """
 select h.at, h.binding_id from history h
 where h.to_state in ('unbound', 'rejected', 'withdrawn', 'expired') and h.at < (select kinbind_now()) - %(kept)s
@@ -92,8 +92,8 @@ where (upkeep_places.at, upkeep_places.binding_id) < (excluded.at, excluded.bind
 _ERASED = """
 update materials set erased_at = kinbind_now(), removed_at = coalesce(removed_at, kinbind_now()) where id = any(%s)
 """
-# What could not be erased is as if it had been taken back so long ago: there the next call finds it, however far the
-# endings have been gone through. That is behind the line that ended its case, so that no view of then lacks it.
+# What could not be erased is marked as taken back so long ago that the next call finds it, however far the endings have
+# been gone through. The mark lies after the line that ended the case: the view as of that line still has the document.
 _LEFT = "update materials set removed_at = coalesce(removed_at, kinbind_now() - %s) where id = any(%s)"
 _NOBODYS = """
 select o.id from unnest(%s::text[]) as o(id)
@@ -110,7 +110,7 @@ def keep_up(office: Office) -> int:
     for name, chore in _chores().items():
         try:
             erased += chore(office) or 0
-        except Exception as fault:  # what must be erased is not kept because something else broke
+        except Exception as fault:  # what must be erased is erased, though something else broke
             log.exception("chore_failed", chore=name)
             faults.append(fault)
     if faults:
@@ -195,7 +195,7 @@ def _erase_ended(office: Office, failed: Failed) -> int | None:
 
 
 def _erase(office: Office, ids: list[str], failed: Failed) -> int:
-    """The files first: whoever dies in between erases nothing twice, and leaves nothing behind."""
+    """Erase the files first, then the rows: if we die in between, the next call finds the rows and loses nothing."""
     gone = _delete(office.windows.documents, ids, failed)
     with office.ledger.desk() as conn:
         conn.execute(_ERASED, (gone,))
@@ -204,7 +204,7 @@ def _erase(office: Office, ids: list[str], failed: Failed) -> int:
 
 
 def _delete(documents: DocumentStore, ids: Iterable[str], failed: Failed) -> list[str]:
-    """Delete each of them; those that are gone, while what could not be deleted is `failed`."""
+    """Delete each of them; return those that are gone. What could not be deleted goes into `failed`."""
     gone = []
     for document_id in ids:
         try:
@@ -223,7 +223,7 @@ def _raise_first(failed: Failed) -> None:
 
 
 def erase_orphans(office: Office) -> int:
-    """Erase documents that have no row: who wrote them died before he could note it, and no case will end for them.
+    """Erase documents that have no row: who stored them died before he could write it, so no case's end erases them.
 
     What cannot be erased keeps no other, is logged, and the first fault raised in the end.
     """

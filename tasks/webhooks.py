@@ -1,4 +1,4 @@
-"""How a letter is sealed, where it may go, and one attempt to bring it: Standard Webhooks 1.0.0."""
+"""How a letter is signed, where it may go, and one attempt to bring it: Standard Webhooks 1.0.0."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tasks.office import sandbox
 TIMEOUT = 15.0  # seconds without a byte, while connecting, sending or waiting for the status line
 DEADLINE = 20.0  # seconds for all of an attempt; below the lease of a delivery, also when a handshake overruns it
 PREFIX = "whsec_"  # then the key in base64
-# Addresses that carry another one within (NAT64, 6to4, IPv4-compatible), by which a private network might be reached,
-# and those of protocols: `ipaddress` calls them global. What is no unicast address of the internet has no listener.
+# `ipaddress` calls these global, but they are refused: those that carry another address (NAT64, 6to4, IPv4-compatible),
+# through which a private network might be reached, and those of protocols. Only unicast addresses have listeners.
 _UNICAST = ipaddress.ip_network("2000::/3")
 _NOT_PLAIN = tuple(map(ipaddress.ip_network, ("2002::/16", "2001::/23", "192.0.0.0/24", "192.88.99.0/24")))
 
@@ -57,7 +57,7 @@ def allowed_url(url: str) -> list[str]:
     try:
         parsed = httpx.URL(url)
         host = parsed.host
-    except (httpx.InvalidURL, UnicodeError) as broken:  # the second where a name's `xn--` says nothing
+    except (httpx.InvalidURL, UnicodeError) as broken:  # `UnicodeError`: the `xn--` of a name decodes to nothing
         raise UrlNotAllowed("url") from broken
     schemes = {"https", "http"} if sandbox() else {"https"}
     if parsed.scheme not in schemes or not host or parsed.userinfo:
@@ -65,7 +65,7 @@ def allowed_url(url: str) -> list[str]:
     if parsed.port is not None and not 0 < parsed.port < 65536:
         raise UrlNotAllowed("port")
     found = _addresses(host)
-    # one private address among public ones is enough for a name that is made to change its answer
+    # one private address among public ones is enough to refuse: the name may be made to change its answer
     if not found or not all(_may_reach(address, parsed.scheme) for address in found):
         raise UrlNotAllowed("address")
     return found
@@ -86,7 +86,7 @@ def _may_reach(address: str, scheme: str) -> bool:
         return sandbox()
     if any(mapped in network for network in _NOT_PLAIN) or (mapped.version == 6 and mapped not in _UNICAST):
         return False
-    # no private network, in the sandbox neither: a sandbox stands beside other things too; and what leaves this
+    # no private network, not even in the sandbox, which may stand beside other systems; and what leaves this
     # machine leaves it sealed
     return scheme == "https" and mapped.is_global and not mapped.is_multicast
 
@@ -133,7 +133,7 @@ def post(letter: Letter) -> Answer:
 
 
 class _Watch:
-    """Shuts the socket of one attempt when its time is over: a timeout for each read does not see who drips."""
+    """Shuts the socket of one attempt when its time is over: a timeout of each read never ends one that drips bytes."""
 
     def __init__(self, seconds: float) -> None:
         self.over = False
@@ -163,7 +163,7 @@ class _Watch:
 
     def _shut_if_over(self) -> None:
         if self.over and self._socket is not None:
-            # shut, not closed: that wakes whoever reads; and below TLS, which would wait for the other side
+            # shutdown, not close: it wakes the reader; below TLS, which would wait for the other side
             with suppress(OSError):
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
@@ -183,7 +183,7 @@ def _bring(letter: Letter, watch: _Watch) -> Answer:
     for address in addresses:
         if watch.over:
             return Answer(error="timeout")
-        # to the address that was judged, not to what the name means a moment later
+        # to the address that was judged, not to what the name resolves to a moment later
         request = httpx.Request(
             "POST", url.copy_with(host=address), content=letter.body, headers=headers,
             extensions={"sni_hostname": url.host, "trace": watch.trace, "timeout": httpx.Timeout(TIMEOUT).as_dict()},
@@ -195,7 +195,7 @@ def _bring(letter: Letter, watch: _Watch) -> Answer:
 
 def _try(request: httpx.Request, timestamp: int) -> Answer | None:
     """One address; None where nobody listens, so that the next may be tried."""
-    # A client for each attempt: nobody waits for a place that another's slow receiver holds.
+    # A client for each attempt, so that nobody waits for a connection that a slow receiver holds.
     with httpx.Client(verify=_trusted(), trust_env=False) as client:
         try:
             answer = client.send(request, stream=True, follow_redirects=False)
