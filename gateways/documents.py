@@ -38,7 +38,7 @@ class DocumentStore(Protocol):
         """Forget the content; of an id that is not there, silently (retention runs twice)."""
 
     def older_than(self, seconds: float) -> Iterator[str]:
-        """The ids of what was put longer ago than this (real time); some of them may be deleted meanwhile."""
+        """The ids of documents put longer ago than this (real time); some may have been deleted meanwhile."""
 
 
 class FolderStore:
@@ -53,7 +53,7 @@ class FolderStore:
         self._drop_abandoned()
 
     def put(self, document_id: str, content: bytes) -> None:
-        """Write beside, then rename: a reader sees all of it or nothing, also after a loss of power."""
+        """Write a temporary file, then rename it: a reader sees all of it or nothing, even after a power cut."""
         target = self._path(document_id)
         sealed = self._keys.seal(content, _context(document_id))
         with _reached():
@@ -110,7 +110,7 @@ class FolderStore:
         return self._root / f"s{document_id[-2:].lower()}" / document_id
 
     def _drop_abandoned(self) -> None:
-        # What a killed process left half written would outlive every retention period.
+        # Half-written files of a killed process would otherwise be kept for ever.
         for path in self._incoming.iterdir():
             try:
                 if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:

@@ -35,7 +35,7 @@ ID_NAME_MISMATCH = FaceAnswer(_FAILED, "face_id_name_mismatch", go_offline=True)
 ID_NOT_FOUND = FaceAnswer(_FAILED, "face_id_not_found", go_offline=True)
 PHOTO = FaceAnswer(_FAILED, "face_photo_unavailable", go_offline=True)
 DOWN = FaceAnswer(_ERROR, "face_provider_down")
-FAULT = FaceAnswer(_ERROR, "face_provider_error")  # our settings or theirs, never the person's fault
+FAULT = FaceAnswer(_ERROR, "face_provider_error")  # wrong settings, ours or theirs; never the person's fault
 
 # (provider, product) -> what it means -> codes, as they stand on the wire.
 _CODES: dict[tuple[str, str], list[tuple[FaceAnswer, str]]] = {

@@ -63,13 +63,13 @@ class FaceAnswer:
     status: FaceStatus
     reason: str | None = None  # `face_…`; None while pending and when passed
     uses_attempt: bool = False
-    go_offline: bool = False  # no retry can mend it: a counter can. Else a new session may end otherwise
+    go_offline: bool = False  # no retry helps, only a counter; else a new session may end otherwise
     next_retry_at: datetime | None = None  # not before this moment (rate limits)
     finished_at: datetime | None = None  # the provider's own time, else the time of asking; None while pending
 
 
 class ProviderDown(Exception):
-    """The provider could not be reached or did not know better: nothing is said about the person."""
+    """The provider could not be reached, or failed: it says nothing about the person."""
 
 
 class ProviderRefused(Exception):
@@ -101,13 +101,13 @@ class FaceProvider(Protocol):
         """The word that stands in paths and in session rows: `sandbox`, `alibaba`."""
 
     def begin(self, session_id: str, subject: Subject) -> FaceStart:
-        """Open a session for `session_id` (ours, unique); said twice for one id, it is the same session.
+        """Open a session for `session_id` (ours, unique); called twice with one id, it returns the same session.
 
         Raises `ProviderDown` and `ProviderRefused`.
         """
 
     def ask(self, reference: str, expect: Subject) -> FaceAnswer:
-        """Ask for the truth of a session. PASSED only if the provider echoes the identity of `expect`.
+        """Ask what became of a session. PASSED only if the provider confirms the identity of `expect`.
 
         Raises `ProviderDown`.
         """
@@ -119,7 +119,7 @@ class FaceProvider(Protocol):
         """
 
     def forget(self, reference: str) -> None:
-        """Erase what the provider keeps of a session, where it offers that (DOMAIN §C.10, §D.3); again, no error.
+        """Erase what the provider keeps of a session, if it offers that (DOMAIN §C.10, §D.3); repeating it is no error.
 
         Nothing is asked about it afterwards. Raises `ProviderDown`.
         """

@@ -1,4 +1,4 @@
-"""What an upload really is: told by content alone, decoded whole in a process that may die of it."""
+"""What an upload really is, by its content alone: decoded whole in a child process, which may crash on it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_PIXELS = 50_000_000  # of one page or picture
 _CHILD = Path(__file__).with_name("inspection_child.py")
 _SECONDS = 30  # wall clock; the child bounds its own processor time and memory
 _MISINSTALLED = 3
-_AT_ONCE, _MOST = 2, 16  # an upload holds one of the forty threads that all doors share
+_AT_ONCE, _MOST = 2, 16  # an upload occupies one of the forty threads that all doors share
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ def inspect(data: bytes) -> Inspection:
 def at_once() -> int:
     """How many documents a process inspects at the same time, 1 GiB each at worst: `KINBIND_INSPECTIONS`, else 2.
 
-    It is not told by the processors: those of the machine are many, what a container may hold is little. Raises
+    It does not depend on the number of processors: a machine has many, while a container may have little memory. Raises
     `ValueError` when it is no number from 1 to 16.
     """
     asked = os.environ.get("KINBIND_INSPECTIONS") or str(_AT_ONCE)
@@ -125,6 +125,6 @@ def _ask_child(media_type: str, data: bytes) -> dict[str, Any]:
         return {"code": "document_unreadable"}
     try:
         verdict: dict[str, Any] = json.loads(done.stdout)
-    except ValueError:  # a child that was made to say something else
+    except ValueError:  # a document has made the child say something else
         return {"code": "document_unreadable"}
     return verdict

@@ -70,7 +70,7 @@ def _bound() -> None:
 
 
 def _decoder(media_type: str) -> Callable[[bytes, int, int], tuple[int, int]]:
-    # Imported before the limits and only what this type needs: 30 ms for pictures, 90 for PDF.
+    # Imported before the limits are set, and only what this type needs: 30 ms for pictures, 90 ms for PDF.
     if media_type == "application/pdf":
         import pypdf  # noqa: F401, PLC0415
         import pypdfium2  # noqa: F401, PLC0415
@@ -78,7 +78,7 @@ def _decoder(media_type: str) -> Callable[[bytes, int, int], tuple[int, int]]:
         return _decode_pdf
     from PIL import Image  # noqa: PLC0415
 
-    Image.MAX_IMAGE_PIXELS = None  # ours is asked before anything is decoded
+    Image.MAX_IMAGE_PIXELS = None  # our own limit is checked before anything is decoded
     if media_type == "image/heic":
         import pillow_heif  # noqa: PLC0415
 
@@ -111,8 +111,8 @@ def _decode_picture(data: bytes, max_pages: int, max_pixels: int) -> tuple[int, 
 def _refuse_half_jpeg(picture: Any, data: bytes) -> None:
     """Refuse a JPEG cut short and given an end again; the decoder paints what is missing grey, silently.
 
-    Bits put before the end are never read where the picture is whole, and change it where it is not (zeros
-    would not: the decoder takes them for granted).
+    Bits added before the end marker are never read if the picture is whole, and change it if it is not (zeros would
+    not: the decoder assumes them).
     """
     from PIL import Image  # noqa: PLC0415
 
@@ -143,12 +143,12 @@ def _decode_pdf(data: bytes, max_pages: int, max_pixels: int) -> tuple[int, int]
 
 
 class _Doubts(logging.Handler):
-    """Notes that pypdf has guessed what a dictionary says, where other readers may guess otherwise."""
+    """Notes that pypdf had to guess what a dictionary says: other readers may guess otherwise."""
 
     any = False
 
     def emit(self, _record: logging.LogRecord) -> None:
-        """Note it; not raised, as pypdf catches what is raised within a dictionary."""
+        """Note it; raising would not help, as pypdf catches what is raised within a dictionary."""
         self.any = True
 
 
@@ -157,8 +157,8 @@ def _walk_pdf(data: bytes, max_pages: int, max_pixels: int) -> int:
     import pypdf  # noqa: PLC0415
 
     doubts = _Doubts()
-    # Of a key said twice pypdf keeps the first and pdfium the last. Its strict mode would refuse that, and with it
-    # every scanner that is careless about offsets.
+    # Of a doubled key pypdf keeps the first value and pdfium the last. The strict mode of pypdf would refuse it, but
+    # also the files of every scanner that is careless about offsets.
     logging.getLogger("pypdf.generic._data_structures").addHandler(doubts)
     reader = pypdf.PdfReader(io.BytesIO(data), strict=False)
     if reader.is_encrypted:
@@ -181,7 +181,7 @@ def _walk_pdf(data: bytes, max_pages: int, max_pixels: int) -> int:
 
 
 def _resolved(value: Any) -> Any:
-    """What a value is, also where it is only referred to."""
+    """The value itself, if it is only a reference."""
     return value.get_object() if hasattr(value, "get_object") else value
 
 
@@ -223,9 +223,9 @@ def _refuse_polyglot(media_type: str, data: bytes) -> None:
     hidden = media_type != "application/pdf" and (b"%pdf-" in head or b"%PDF-" in tail)
     if hidden or zipfile.is_zipfile(io.BytesIO(data)):
         raise Refused("document_unreadable")
-    if any(script in head or script in tail[:1024].lower() for script in SCRIPTS):  # where browsers would sniff
+    if any(script in head or script in tail[:1024].lower() for script in SCRIPTS):  # where browsers look
         raise Refused("document_unreadable")
-    if tail and media_type != "image/jpeg":  # phones do append previews and notes to JPEG, to nothing else
+    if tail and media_type != "image/jpeg":  # phones append previews and notes to JPEG, but to nothing else
         raise Refused("document_unreadable")
 
 

@@ -10,7 +10,7 @@ from policies.eligibility import Insurance
 
 
 class Unanswered(Exception):
-    """A registry did not answer; nothing is known, and it is asked again later."""
+    """A registry did not answer: nothing is known, and it will be asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class BirthRecord:
 
     found: bool
     mother_matches: bool = False
-    child_name: str | None = None  # None too where the mother does not match: it is not hers to read
+    child_name: str | None = None  # None too if the mother does not match: then it is not hers to read
     child_birth_date: date | None = None
     child_id_number: str | None = None  # once the child is registered and has one
 
@@ -41,7 +41,7 @@ class Registries(Protocol):
     def person(self, name: str, id_type: str, number: str, region: str) -> PersonAnswer:
         """What is known of a person who says to be insured in `region` (6-digit area code).
 
-        Without a birth date, children whose document carries none go to the counter.
+        If the answer has no birth date, children whose document has none either go to the counter.
         """
 
     def birth_certificate(self, number: str, mother_name: str, mother_number: str) -> BirthRecord:

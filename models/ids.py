@@ -34,7 +34,7 @@ def new_id(prefix: str, now: datetime) -> str:
 
 
 def first_id(prefix: str, at: datetime) -> str:
-    """The least id of this kind that can be made at `at`: where a look by time begins in an order by id."""
+    """The least id of this kind that can be made at `at`: where to begin in an order by id, to look by time."""
     return f"{prefix}_{_base32(int(at.timestamp() * 1000) << 80, 26)}"
 
 

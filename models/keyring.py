@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 _NONCE = 12
 _KEY_ID = 4
 _KEY = 32  # bytes
-_SIGNING = b"kinbind signing key, ed25519, 1"  # a person's index is of "family:number": never of this
+_SIGNING = b"kinbind signing key, ed25519, 1"  # no person's index is made of this, as that has the form "family:number"
 
 
 class KeyUnknownError(LookupError):
@@ -39,11 +39,11 @@ class SealBrokenError(ValueError):
 
 
 class KeyringMissingError(RuntimeError):
-    """`KINBIND_ENV=production`, and the keyring is not there: it is made once, kept, and copied to every host."""
+    """In production there is no keyring: it has to be made once, kept, and copied to every host."""
 
 
 class KeyringBrokenError(RuntimeError):
-    """The keyring's file is there and is none: cut short, or changed by hand. Its words never quote the file."""
+    """The keyring's file is broken: cut short, or changed by hand. The message never quotes it."""
 
     def __init__(self, path: Path) -> None:
         """Say which file it is, and what to do."""
@@ -105,11 +105,11 @@ class Keyring(Sealer):
         self._index_key = index_key
 
     def fingerprint(self, message: bytes) -> str:
-        """A keyed digest, 64 hex characters: what was said can be compared with it, but not guessed from it."""
+        """A keyed digest, 64 hex characters: a text can be compared with it, but not guessed from it."""
         return hmac.digest(self._index_key, message, hashlib.sha256).hex()
 
     def sign(self, message: bytes) -> bytes:
-        """Sign (ed25519, 64 bytes) what leaves the house and must be known again: exports of the history."""
+        """Sign (ed25519, 64 bytes) what leaves the house and must be recognised later: exports of the history."""
         return self._signing.sign(message)
 
     @property
@@ -119,7 +119,7 @@ class Keyring(Sealer):
 
     @property
     def _signing(self) -> Ed25519PrivateKey:
-        # drawn from the index key, which never changes and is backed up: no keyring must be made anew for it
+        # derived from the index key, which never changes and is backed up: no new keyring is needed for it
         return Ed25519PrivateKey.from_private_bytes(hmac.digest(self._index_key, _SIGNING, hashlib.sha256))
 
     def person(self, family: str, number: str) -> str:
@@ -138,13 +138,13 @@ def make(path: Path) -> None:
         "index_key": base64.b64encode(secrets.token_bytes(_KEY)).decode(),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Beside its place and then linked there: processes that start together never read half a file, nor two keys.
+    # Written to a temporary file and then linked: processes that start together never read half a file, or two keys.
     with _beside(path, body) as whole, suppress(FileExistsError):
         os.link(whole, path)
 
 
 def add(path: Path) -> str:
-    """Add a sealing key that opens and does not seal yet; its id. Every process must have it before one `use`s it.
+    """Add a sealing key that only opens so far; return its id. Every process must have it before one `use`s it.
 
     Raises what `read` does, and `OSError` where the file cannot be written.
     """
@@ -167,7 +167,7 @@ def use(path: Path, key_id: str) -> None:
 
 
 def _rewrite(path: Path, body: dict[str, Any]) -> None:
-    path = path.resolve()  # the file itself: a link that gives way to a file leaves the others with the old keys
+    path = path.resolve()  # the file itself: if it replaced a link, other hosts would keep the old keys
     with _beside(path, body) as whole:
         before = path.stat()
         if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
@@ -178,7 +178,7 @@ def _rewrite(path: Path, body: dict[str, Any]) -> None:
 
 @contextmanager
 def _beside(path: Path, body: dict[str, Any]) -> Iterator[Path]:
-    """The whole file beside its place, durable, for its owner alone; gone in the end, unless it took the place."""
+    """A temporary file with the whole keyring, durable, for its owner alone; deleted in the end if not renamed."""
     handle, name = tempfile.mkstemp(dir=path.parent)  # 0600
     try:
         with os.fdopen(handle, "w") as file:
@@ -221,7 +221,7 @@ def keys_file() -> Path:
 @lru_cache(maxsize=4)
 def _read_cached(path: Path) -> Keyring:
     if os.environ.get("KINBIND_ENV") == "production" and not path.exists():
-        # a ledger sealed under keys that one pod made for itself is lost with that pod
+        # if each pod made keys for itself, a ledger sealed under them would be lost with the pod
         raise KeyringMissingError(path.name)
     make(path)
     return read(path)

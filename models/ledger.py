@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 MONTHS_AHEAD = 3  # partitions of the history
 
-# The desk's statements are few and prepared; a generic plan by primary key is always the right one.
+# The desk has few statements, all prepared and by primary key: a generic plan is always the right one.
 _DESK_OPTIONS = (
     "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off "
     "-c idle_in_transaction_session_timeout=60000 -c lock_timeout=5000 -c timezone=UTC -c jit=off"
 )
-# A look at every binding sorts in memory; few are looked for at a time.
+# Looks at every binding sort in memory; few run at a time.
 _READER_OPTIONS = (
     "-c default_transaction_read_only=on -c statement_timeout=30000 -c timezone=UTC -c jit=off -c work_mem=32MB"
 )
 _MIGRATING_OPTIONS = "-c lock_timeout=4000 -c timezone=UTC"  # as in migrations/env.py: fail fast, and be repeated
-# How long a host that is gone is waited for, in every pool: seconds, and milliseconds for what was sent unanswered.
+# How long a dead host is waited for, in every pool: in seconds; in milliseconds for data that is not acknowledged.
 PATIENCE = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
@@ -43,8 +43,8 @@ PATIENCE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-# The ledger does not answer, or not in time: to try again helps. Whatever else a statement may fail with is a fault of
-# ours. A pool's own errors are psycopg's operational ones; those of the reading side come wrapped.
+# The ledger does not answer, or not in time: trying again helps. Any other failure of a statement is our own fault.
+# A pool's errors are psycopg's operational ones; those of the reading side come wrapped by SQLAlchemy.
 AWAY: tuple[type[Exception], ...] = (
     psycopg.OperationalError, psycopg.InterfaceError, sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError,
     sqlalchemy.exc.TimeoutError,
@@ -54,8 +54,8 @@ AWAY: tuple[type[Exception], ...] = (
 def not_hung_up(conn: Connection[Any]) -> None:
     """Whether a connection of a pool is still one: for `ConnectionPool(check=…)`.
 
-    A server that has gone away said so, or hung up: there is something to be read though nothing was asked. Nothing is
-    sent where nothing is there. Raises what psycopg raises of a connection that is lost.
+    A server that went away has said so, or hung up: then there is something to read though nothing was asked. If there
+    is nothing to read, nothing is sent. Raises what psycopg raises for a lost connection.
     """
     heard = select.poll()
     heard.register(conn.fileno(), select.POLLIN)
@@ -79,13 +79,13 @@ def database_url() -> str:
 
 
 class LedgerClosedError(psycopg.InterfaceError):
-    """A thread that looks beside the pages has outlived the ledger of its process."""
+    """A background thread has outlived the ledger of its process."""
 
 
 class Ledger:
     """A pool that writes for the desk, and one that only reads, for views.
 
-    Where the reading side has an address of its own, which may be a replica's that lags, `fresh` reads have a third.
+    If the reading side has an address of its own, it may be a replica that lags: then a third pool has `fresh` reads.
     """
 
     def __init__(self, url: str, reader_url: str | None = None, size: int = 4) -> None:
@@ -107,7 +107,7 @@ class Ledger:
         self._closed = False
 
     def close(self) -> None:
-        """Close both pools; who still reads is the last to do so."""
+        """Close both pools; reads under way may finish."""
         self._closed = True
         self.pool.close()
         self._reader.dispose()
@@ -130,7 +130,7 @@ class Ledger:
     ) -> Sequence[RowMapping]:
         """Run a query on the reading side and return its rows as mappings.
 
-        `fresh`: where the desk writes. For what somebody has just done himself and for what a decision stands on; only
+        `fresh`: from where the desk writes. For what somebody has just done himself and what a decision rests on; only
         lists of what others do may lag behind. Raises `LedgerClosedError`, and what the driver raises.
         """
         if self._closed:
@@ -140,7 +140,7 @@ class Ledger:
                 return conn.execute(statement, parameters or {}).mappings().all()
             finally:
                 if self._closed and not conn.invalidated:
-                    conn.detach()  # its pool is gone: it closes with the block
+                    conn.detach()  # its pool is closed: the connection closes at the end of the block
 
     def now(self) -> datetime:
         """The service clock: the database's real time plus what the sandbox has added (UTC)."""
@@ -164,7 +164,7 @@ def _reader_engine(url: str, size: int) -> Engine:
         make_url(url).set(drivername="postgresql+psycopg"),
         pool_size=size,
         max_overflow=size,
-        pool_use_lifo=True,  # the connection that was used last has the statements prepared, and what they read at hand
+        pool_use_lifo=True,  # the connection used last has its statements prepared, and its caches warm
         pool_pre_ping=True,
         isolation_level="AUTOCOMMIT",
         connect_args={"options": _READER_OPTIONS, **PATIENCE},
@@ -177,7 +177,7 @@ def _reader_engine(url: str, size: int) -> Engine:
     return engine
 
 
-# Alembic takes a tenth of what a process needs to come up, and hardly any has a use for it: it comes when it is asked.
+# Alembic takes a tenth of the time a process needs to start, and few need it: it is imported on use.
 
 
 def alembic_config(url: str) -> Config:
@@ -193,12 +193,12 @@ def alembic_config(url: str) -> Config:
 def migrate(url: str) -> None:
     """Bring the schema at `url` to the newest version; harmless when it is there already, or further.
 
-    The months of the history, too: where nobody was there to make them ahead, the first line need not wait for upkeep.
+    The partitions of the history are made too: if upkeep has not run for long, the first line need not wait for it.
     """
     from alembic import command  # noqa: PLC0415
 
     with psycopg.connect(url, autocommit=True, options=_MIGRATING_OPTIONS) as conn:
-        if not serves(schemas(conn), newest_schema(url)):  # a later one has all that this code needs
+        if not serves(schemas(conn), newest_schema(url)):  # a newer schema has all that this code needs
             command.upgrade(alembic_config(url), "head")
         make_partitions(conn)
 
@@ -223,7 +223,7 @@ def schemas(conn: Connection[Any]) -> list[str]:
 
 
 def serves(versions: Sequence[str], head: str | None) -> bool:
-    """Whether a schema that stands there has all that code needs whose newest migration is `head`.
+    """Whether a database at these migrations has all that code with the newest migration `head` needs.
 
     Migrations are numbered. A later one, which this code does not know, leaves in place what the release before needs.
     """

@@ -22,13 +22,13 @@ from structlog.typing import EventDict, WrappedLogger
 _PLACES = 12  # innermost frames that a fault shows
 # These write URLs, statements or arguments into their messages.
 _QUIET = ("httpx", "httpcore", "sqlalchemy", "psycopg", "psycopg.pool", "asyncio", "multipart", "python_multipart")
-# These tell at every step or every second that all is as it should be.
+# These write a line for every step or every second in which nothing is wrong.
 _CHATTY = ("transitions", "celery.app.trace", "celery.beat", "celery.worker.strategy")
 _set_up: list[bool] = []
 
 
 def set_up(level: int = logging.INFO) -> None:
-    """Let all of this process write its logs so; said again, it changes nothing."""
+    """Let all of this process write its logs so; calling it again changes nothing."""
     if _set_up:
         return
     _set_up.append(True)
@@ -52,7 +52,7 @@ def set_up(level: int = logging.INFO) -> None:
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
-    logging.getLogger("uvicorn.access").disabled = True  # it writes raw paths and queries; the edge keeps its own
+    logging.getLogger("uvicorn.access").disabled = True  # it writes raw paths and queries; `api.edge` logs instead
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
     for name in _CHATTY:
@@ -60,13 +60,13 @@ def set_up(level: int = logging.INFO) -> None:
 
 
 class _Lines(structlog.PrintLogger):
-    """Lines on standard error. One that cannot be written, as where the disk of the log is full, stops no work."""
+    """Lines on standard error. A line that cannot be written, as when the log's disk is full, stops no work."""
 
     def __init__(self, file: TextIO, *_named: object) -> None:
         super().__init__(file)
 
     def msg(self, message: str) -> None:
-        with contextlib.suppress(OSError, ValueError):  # the latter of a stream that is closed
+        with contextlib.suppress(OSError, ValueError):  # `ValueError`: the stream is closed
             super().msg(message)
 
     debug = info = warning = error = critical = exception = msg
@@ -97,7 +97,7 @@ def fault(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         event["fault"] = type(given[1]).__qualname__
         event["places"] = places(given[2])
         if isinstance(given[1], OSError) and given[1].errno:
-            event["errno"] = errno.errorcode.get(given[1].errno)  # full, forbidden and gone are different errands
+            event["errno"] = errno.errorcode.get(given[1].errno)  # full, forbidden or gone
     return event
 
 

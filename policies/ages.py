@@ -49,7 +49,7 @@ def face_age_day(rule: AgeRule, birth_date: date) -> date:
 
 
 def face_to_come(plan: Plan, birth_date: date | None) -> date | None:
-    """Return the first day on which a face is asked of a member that needs none as a minor; None: it never is."""
+    """Return the first day on which a face is asked of a member of whom none is asked as a minor; None: never."""
     if not plan.face_at_age or plan.age_group == "adult" or birth_date is None:
         return None
     return face_age_day(plan.age, birth_date)

@@ -133,7 +133,7 @@ class LawBook:
                     yield error.problems
 
     def _learn(self, found: Law | tuple[Problem, ...]) -> tuple[Problem, ...]:
-        """Remember a law's notices: one name and version is one text, so that consents stay clear."""
+        """Remember a law's notices; one name and version must be one text, or nobody knows what was consented to."""
         if not isinstance(found, Law):
             return found
         problems = []

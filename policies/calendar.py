@@ -1,7 +1,7 @@
 """Days, months and working days of Asia/Shanghai (DOMAIN §C.9); instants go in and come out in UTC.
 
-What days and months are is the same for ever. Which days are worked is told anew each year, by the State Council's
-notice: that is a `Calendar`, made of the years that are known. `SEED` has those of the package `chinesecalendar`;
+Days and months never change. Which days are worked is published each year in the State Council's notice: that is a
+`Calendar`, made of the years that are known. `SEED` has those of the package `chinesecalendar`;
 the ledger may know more, or know better, and gives its years from outside (`workflows/calendars.py`).
 """
 
@@ -18,7 +18,7 @@ import chinese_calendar
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 _ONE_DAY = timedelta(days=1)
 _SATURDAY = 5
-_REMEMBERED = 4096  # the same few days are asked of every case
+_REMEMBERED = 4096  # every case asks about the same few days
 
 
 class Due(NamedTuple):
@@ -79,7 +79,7 @@ class Calendar:
     """Which days are worked, as far as years are known. Immutable; `version` tells a ledger's calendars apart."""
 
     def __init__(self, years: Iterable[Year] = (), version: int = 0) -> None:
-        """Know the seed's years and these; what a given year says of a day counts more than what was known before."""
+        """Know the seed's years and these; what these say of a day overrides what was known before."""
         self.version = version
         given = sorted(years, key=lambda one: one.year)
         self._known = _SEED_YEARS.keys() | {one.year for one in given}
@@ -100,7 +100,7 @@ class Calendar:
 
     def is_working_day(self, day: date) -> bool:
         """Tell whether offices work on `day`; Monday to Friday in years that are not published yet."""
-        # guessing the holidays of an unpublished year, as others do, would look like knowledge
+        # the holidays of an unpublished year are not guessed: it would look like knowledge
         return day in self._make_up or (day.weekday() < _SATURDAY and day not in self._holidays)
 
     def next_working_day(self, day: date) -> date:

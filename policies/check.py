@@ -1,7 +1,7 @@
 """Whether the packs are fit to be used: every application they could meet gets a plan or a named refusal.
 
-This is about packs alone; whether the machine leaves no state without a deadline under them is asked of the
-desk.
+This is about packs alone; whether the machine can lose a case under them is checked by the desk
+(`workflows/check.py`).
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _texts(law: Law) -> Iterator[tuple[str, str]]:
 
 
 def _unsourced(law: Law) -> Iterator[Problem]:
-    """What the file itself says stands on a source, or is marked as standing on none."""
+    """Keys that the file itself sets without a source, and without the mark that there is none."""
     file = law.chain[0]
     for path, marks in file.facts.items():
         unknown = [mark for mark in marks if not (_MARK.fullmatch(mark) or mark in file.sources)]
@@ -118,7 +118,7 @@ def _has_value(law: Law, path: str) -> bool:
 
 
 def _faults(plan: Plan) -> Iterator[tuple[str, str]]:
-    """A plan that a family could not get through, or that asks without having told."""
+    """What is wrong with a plan: no family could get through it, or it asks for what no notice has told."""
     if plan.face.subjects and not any(ref.notice == "face" for ref in plan.notices):
         yield "notices.face", f"a face is asked of {plan.method}, {plan.age_group} without its notice (§C.10)"
     if plan.review.mode != "none" and not (plan.review.reject_reasons and plan.review.return_reasons):

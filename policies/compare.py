@@ -1,4 +1,4 @@
-"""What two plans of the same application do differently, line by line."""
+"""The difference between two plans of the same application, line by line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import orjson
 
 from policies.plan import Plan, Span
 
-_NAMES = frozenset({"pack", "version"})  # of the law, not of what it asks: they treat nobody differently
+_NAMES = frozenset({"pack", "version"})  # names of the law: they treat nobody differently
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,14 @@ _REASONS: dict[_Standing, str] = {
     "terminated": "insurance_suspended",
     "elsewhere": "region_not_allowed",
 }
-# The same of a binding in force, the worst first: what it was made with is no more (W6), or rests where it must run.
+# Why a binding in force is suspended, the worst first: what it was made with is gone (W6), or only suspended.
 _RESTS: dict[_Standing, str] = {
     "terminated": "insurance_ended",
     "elsewhere": "region_not_allowed",
     "none": "not_insured",
     "suspended": "insurance_suspended",
 }
-# All that `judge` may answer: what no paper of the family's can mend.
+# All that `judge` may answer: no paper of the family's can mend it.
 REGISTRY_REASONS = frozenset({
     *_REASONS.values(), "name_id_mismatch", "birth_date_mismatch", "birth_cert_not_found",
     "birth_cert_mother_mismatch", "birth_cert_child_mismatch", "birth_cert_date_mismatch",
@@ -42,7 +42,7 @@ class Insurance:
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """What the registries say of one party; nothing is said of whom they do not know."""
+    """What the registries say of one party; `Party()` is one whom no registry knows."""
 
     known: bool = False
     name_matches: bool = False
@@ -53,7 +53,7 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What the birth registry's record of a certificate says, beside what was stated with the application."""
+    """How the birth registry's record of a certificate compares with what was stated in the application."""
 
     found: bool
     mother_matches: bool = False

@@ -57,7 +57,7 @@ class Because:
     file: str
     facts: tuple[str, ...]  # of DOMAIN.md
     unconfirmed: bool
-    why: str = ""  # in words, where this application and no other decided it
+    why: str = ""  # in words, if it was decided by this application, not by the pack alone
     why_zh: str = ""  # the same in Chinese
 
 
@@ -144,7 +144,7 @@ def _notices(law: Law, plan: Plan) -> Iterator[Because]:
 
 
 def _in_words(part: str, plan: Plan, facts: ApplicationFacts, day: date) -> Words:
-    """What of the application decided this line, with gaps; nothing where it is the same for all under the pack."""
+    """What of the application decided this line, as a text with gaps; empty if the pack alone decides it."""
     if part == "age_group" and facts.member.birth_date is not None:
         born, border = facts.member.birth_date, face_age(plan.age)
         years, reached = age_on(plan.age, born, day), face_age_day(plan.age, born)

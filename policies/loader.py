@@ -20,7 +20,7 @@ SHIPPED = Path(__file__).parent / "packs"
 _OWN_KEYS = frozenset({"inherits", "replaces", "sources", "facts", "unconfirmed"})
 _DEEPEST = 500  # at thirty thousand the parser runs out of stack
 _REQUIRED = ("pack", "version", "effective_from", "region", "product")
-# Members of these are taken whole: half a term or channel of the parent's makes no sense beside the child's.
+# A member of these replaces the parent's as a whole: half of its term or channel would make no sense.
 _WHOLE = frozenset({"deadlines", "channels.open", "papers", "notices", "agencies", "reasons", "help"})
 
 
@@ -73,7 +73,7 @@ class PackFile:
 class Law:
     """A resolved pack, the files that it came from (nearest first) and which of them set each key path.
 
-    `nearest` has what is above those paths too, and of each the nearest file that set it or something below it.
+    `nearest`: for those paths and all above them, the nearest file that set the path or something below it.
     """
 
     pack: Pack
@@ -88,7 +88,7 @@ class Law:
     def facts(self, path: str) -> tuple[str, ...]:
         """Return the marks of DOMAIN.md on which the key path stands.
 
-        They are those of the file that set it; one that took the value over untouched may give its own.
+        They are those of the file that set it; a file that inherits the value unchanged may give its own.
         """
         witness = self._witness(path)
         return witness[1] if witness else ()
@@ -96,8 +96,8 @@ class Law:
     def is_unconfirmed(self, path: str) -> bool:
         """Tell whether the file that set the key path, or one that took it over, says that no source confirms it.
 
-        Another region's sources confirm nothing here: what is taken over from there counts as confirmed only when a
-        pack of this region, or of one around it, cites a source of its own.
+        Another region's sources confirm nothing here: what is inherited from there counts as confirmed only if a pack
+        of this region, or of one around it, cites a source of its own.
         """
         marks = {mark for file in self._speakers(path) for mark in file.unconfirmed}
         if any(above in marks for above in _upwards(path)):
@@ -125,12 +125,12 @@ class Law:
         return any(by is file and f"{set_}.".startswith(f"{path}.") for set_, by in self.origins.items())
 
     def _speakers(self, path: str) -> tuple[PackFile, ...]:
-        """The file that set the key path, and those that inherit from it: what is taken over may be spoken of anew."""
+        """The file that set the key path, and those that inherit it: each may cite sources or doubts for it."""
         return self.chain[: self.chain.index(self.origin(path)) + 1]
 
 
 class _Loader(yaml.CSafeLoader):
-    """Plain YAML in which a key said twice is an error, not the last one silently. In C: every process reads it all."""
+    """Plain YAML in which a doubled key is an error, not silently the last. In C, as every process reads all packs."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
@@ -221,7 +221,7 @@ def join(chain: tuple[PackFile, ...]) -> Law:
 
 
 def _depth(text: str) -> int:
-    """At most how deep it is nested, by what opens lines and brackets: the parser would end the process over it."""
+    """An upper bound of how deep it is nested, by indents and brackets: too deep would crash the parser."""
     leads = max((len(line) - len(line.lstrip(" \t-?:")) for line in text.splitlines()), default=0)
     steps = (1 if mark in "[{" else -1 for mark in re.findall(r"[\[\]{}]", text))
     return leads + max(accumulate(steps), default=0)
@@ -308,7 +308,7 @@ def _problems(
 
 
 def _unknown_paths(file: PackFile, body: Mapping[str, Any]) -> list[Problem]:
-    """Facts and doubts must be about keys that exist, or they would quietly speak of nothing."""
+    """Facts and doubts about keys that do not exist: they would say nothing, and nobody would notice."""
     return [
         Problem(file.file, f"{key}.{path}", "speaks of a key that the pack does not have")
         for key, paths in (("facts", file.facts), ("unconfirmed", file.unconfirmed))

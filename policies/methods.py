@@ -1,4 +1,4 @@
-"""Which way to name the member is open to him: by his document, his age and his relationship (F10, F11, F22, F47)."""
+"""Which methods of naming the member are open: by his document, age and relationship (F10, F11, F22, F47)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def group_under(pack: Pack, rule: MethodRule, id_type: str, born: date, day: dat
 
 
 def check_relation(rule: MethodRule, relationship: str) -> None:
-    """Let pass whom the method is for: by a certificate no mother binds her husband (F22).
+    """Refuse a relationship that the method is not for: by a birth certificate no mother binds her husband (F22).
 
     Raises `NotAllowed("relation_not_allowed")`.
     """

@@ -65,7 +65,7 @@ class MethodRule(Part):
     branches: Annotated[dict[AgeGroup, Branch], Field(min_length=1)]
     birth_certificate: bool = False
     member_insured: InsuredRule | None = None  # instead of eligibility.member
-    bring: tuple[str, ...] | None = None  # instead of counter.bring: of a newborn there is no document
+    bring: tuple[str, ...] | None = None  # instead of counter.bring: a newborn has no document
     relations: Annotated[tuple[str, ...], Field(min_length=1)] | None = None  # of relations.allowed; None: all of them
 
     @model_validator(mode="after")
@@ -78,7 +78,7 @@ class MethodRule(Part):
 
 
 class Relations(Part):
-    """Which relationships may be bound, and what some of them must prove besides."""
+    """Which relationships may be bound, and which papers some of them must bring besides."""
 
     allowed: Annotated[tuple[str, ...], Field(min_length=1)]
     papers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -110,7 +110,7 @@ class Face(Part):
 
 
 class Review(Part):
-    """Whether an agency reviews, and with which words it may say no (C4)."""
+    """Whether an agency reviews, and for which reasons it may say no (C4)."""
 
     mode: ReviewMode
     agency_level: AgencyLevel
@@ -179,7 +179,7 @@ class Documents(Part):
 
 
 class Agency(Part):
-    """What an agency is called where that is not after its city, and where its counter is if that is known."""
+    """An agency's name, if it is not called after its city, and the address of its counter, if it is known."""
 
     name: str
     address: str | None = None
@@ -238,7 +238,7 @@ class Pack(Part):
         return self.channels.open[cast("ChannelName", name)]
 
     def agency(self, code: str) -> AgencyName:
-        """Return what the agency (six digits) is called and where it is; the ordinary where the pack is silent."""
+        """Return the name and address of an agency (six digits); the ordinary ones if the pack says nothing."""
         ordinary, special = agency_name(code), self.agencies.get(code)
         return AgencyName(special.name, special.address or ordinary.address) if special else ordinary
 

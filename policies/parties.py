@@ -1,16 +1,16 @@
-"""What the two of a binding are called: the field has other words for them in a sharing than in a family account."""
+"""What the two parties are called: a sharing has other words for them than a family account."""
 
 from __future__ import annotations
 
 from policies.languages import Words
 
 _FAMILY: dict[str, Words] = {"holder": ("绑定人", "the holder"), "member": ("家庭成员", "the member")}
-# Also of a code display, where it is the member who binds: 绑定人 would be the wrong one of the two (F74, F77, C6).
+# Also for a code display: there the member binds, so 绑定人 would name the wrong one of the two (F74, F77, C6).
 _SHARING: dict[str, Words] = {"holder": ("授权人", "the authoriser"), "member": ("使用人", "the user")}
 
 
 def parties(product: str | None) -> dict[str, Words]:
-    """Return what holder and member are called in a product; as in a family account where none is known."""
+    """Return what holder and member are called in a product; if it is not known, as in a family account."""
     return _SHARING if product in ("account_sharing", "code_display") else _FAMILY
 
 

@@ -15,7 +15,7 @@ from policies.relations import RELATIONSHIPS
 from policies.words import Feb29, ReachedOn
 
 Some = Annotated[int, Field(ge=1)]
-# Of a length, what can be added to a time: neither infinite nor a word for no number, and no more than a century.
+# Lengths that can be added to a time: finite, a number, and no more than a century.
 Hours = Annotated[float, Field(ge=0, le=876_600, allow_inf_nan=False)]
 Minutes = Annotated[float, Field(ge=0, le=52_596_000, allow_inf_nan=False)]
 Days = Annotated[float, Field(ge=0, le=36_525, allow_inf_nan=False)]

@@ -64,7 +64,7 @@ def _seen(text: str) -> str:
 
 
 def same_name(one: str, other: str) -> bool:
-    """Whether two registers mean one name: spaces, and dots between the parts of one, are typed in many ways."""
+    """Whether two spellings are one name: spaces, and the dots between its parts, are typed in many ways."""
     return _plain_name(one) == _plain_name(other)
 
 
@@ -73,7 +73,7 @@ def _plain_name(name: str) -> str:
 
 
 def carries_birth_date(id_number: str) -> bool:
-    """Whether a number in order holds its person's birth date (§C.7): of all others it is only what he states."""
+    """Whether a valid number holds its person's birth date (§C.7); otherwise the date is only what he states."""
     return _CITIZEN.fullmatch(normalise_number(id_number)) is not None
 
 
@@ -108,7 +108,7 @@ def parse_identity(id_type: str, id_number: str, birth_date: date | None, today:
 
 
 def parse_for_search(text: str, today: date) -> tuple[Identity, ...]:
-    """Read a number that comes without its kind (search, `acting_for`): all whom it may name.
+    """Read a number without a known kind of document (search, `acting_for`): return all whom it may name.
 
     Only here 15 digits from before 1999-10-01 are accepted, and converted. The birth date may stay unknown.
     Raises `NotAllowed("id_number_invalid")` when the form fits no document.
@@ -131,7 +131,7 @@ def parse_for_search(text: str, today: date) -> tuple[Identity, ...]:
 
 
 def parse_by_number(text: str, today: date, pointer: str) -> Identity:
-    """Read the number of a person of whom only the number is asked (a newborn's mother): its form says the kind.
+    """Read the number of a person asked only for that (a newborn's mother): its form tells the kind of document.
 
     Five to fourteen letters and digits are taken for those of a passport or travel permit, of which no more can be said
     (§C.3); whatever is longer must be in order as a citizen's, a residence permit's or a foreign resident's, so that a
@@ -190,7 +190,7 @@ def _citizen(id_type: str, number: str, today: date, pointer: str) -> Identity:
 
 
 def _citizen_or_none(number: str, today: date) -> Identity | None:
-    """Whom an 18-character number names, of whatever kind; None where it is not in order."""
+    """The person of an 18-character number of whatever kind; None if it is not valid."""
     born = _date_in(number) if _CITIZEN.fullmatch(number) else None
     id_type = _kind_of_citizen(number)
     good = (
@@ -219,5 +219,5 @@ def _other_family(id_type: str, number: str) -> str | None:
     if _FOREIGN_2017.fullmatch(number):
         return "foreign_permanent_resident15" if id_type == "foreign_permanent_resident" else None
     if _CITIZEN.fullmatch(number) or _LEGACY.fullmatch(number):
-        return None  # one number is one person: under a passport's name it would be another one to the ledger
+        return None  # such a number is a resident's: read as a passport's it would be another person to the ledger
     return id_type if id_type in {"passport", "travel_permit"} and _TRAVEL.fullmatch(number) else None

@@ -44,7 +44,7 @@ class FacePlan:
     subjects: tuple[str, ...] = ()  # of holder, member, mother; in this order
     window_hours: float = 24
     grace_minutes: float = 30
-    max_attempts: int | None = None  # that a provider's answer used up; None: as many as the window holds
+    max_attempts: int | None = None  # attempts that a provider's answer uses up; None: as many as fit into the window
     document_types: tuple[str, ...] = ("resident_id",)  # id_types whose face a provider can compare
     spoof: AfterSpoof = "retry"
 
@@ -109,7 +109,7 @@ class Limits:
 
     @property
     def keeps_ended(self) -> bool:
-        """Whether a place of the month stays when its binding ends: one of the limits counts it still."""
+        """Whether a place in a month is kept when its binding ends, because one of the limits still counts it."""
         member = self.binders_per_member is not None and self.member_window != "at_once" and self.count_ended
         return member or (self.holder_window != "at_once" and self.holder_count_ended)
 
@@ -168,7 +168,7 @@ class Plan:
     own_code_only: bool = True  # only the patient's own code may be shown (F52, C6)
     requires_active: str | None = None  # the product that must be active between the same two
     warning_days: tuple[int, ...] = (30, 7)  # both sides are told so many days before suspended_to_ended
-    term_days: int | None = None  # for how many days a binding is made; it lapses at 24:00 of the last (W7, W15)
+    term_days: int | None = None  # for how many days a binding is made; it ends at 24:00 of the last (W7, W15)
     max_files: int = 30
     max_file_bytes: int = 10_485_760
     max_pages: int = 20

@@ -32,7 +32,7 @@ from policies.words import Capability, Condition
 MOST_PLANS = 10_000  # kept in memory, a few kB each
 ADULT_AT_LAW = 18  # 民法典 §17: until then, and for wards, a guardian may act (§B.6)
 GUARDIAN_CONSENT_BELOW = 14  # PIPL §31; not the border of the face check
-CONSENTS_SINCE = datetime(2020, 1, 1, tzinfo=UTC)  # before there was any family account: a phone's clock gone wrong
+CONSENTS_SINCE = datetime(2020, 1, 1, tzinfo=UTC)  # there was no family account before: a wrong clock
 CLOCKS_DIFFER = timedelta(minutes=5)  # a channel's clock may be this far ahead of ours
 NOT_AT_COUNTER = {"face"}  # notices about what is not done there
 

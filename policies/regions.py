@@ -17,7 +17,7 @@ from policies.words import AgencyLevel, Width
 _REGION = re.compile(r"\d{6}")
 # Beijing, Tianjin, Shanghai and Chongqing have no prefectures: agency and pooling area are the city itself.
 _MUNICIPALITIES = frozenset({"11", "12", "31", "50"})
-# Where a prefecture would stand: 仙桃 (429004) or 石河子 (659001), right below their province, are areas of their own.
+# In the place of a prefecture: 仙桃 (429004) or 石河子 (659001) lie right below their province, each its own area.
 _RIGHT_BELOW = "90"
 
 

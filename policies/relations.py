@@ -1,4 +1,4 @@
-"""What the member is to the holder, in the API's words and in GB/T 4761-2008 (DOMAIN §C.6)."""
+"""What the member is to the holder, in the API's words and as a code of GB/T 4761-2008 (DOMAIN §C.6)."""
 
 from __future__ import annotations
 

@@ -52,8 +52,8 @@ ReachedOn = Literal["birthday", "day_after"]
 Feb29 = Literal["feb28", "mar01"]
 AgencyLevel = Literal["county", "prefecture", "province"]
 Condition = Literal["always", "face", "materials", "under_14"]
-# `first_attempt_to_pass` is not here: it is `face.window_hours`, said once. Nor is what no region may lengthen: how
-# often registries and providers are asked, and the day on which a child reaches the face age.
+# `first_attempt_to_pass` is missing, as it is `face.window_hours`. So is what no region may change: how often
+# registries and providers are asked, and the day on which a child reaches the face age.
 DEADLINES = (
     "submitted_to_materials",
     "materials_to_offline",

@@ -1,4 +1,4 @@
-"""The law book twice, with one version of a pack and with another, whatever their days: for asking "what if"."""
+"""The law book twice, with one version of a pack and with another, whatever their dates: to ask "what if"."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from policies.loader import PackFile
 
 
 class NotComparable(Exception):
-    """Two packs of which neither can stand in the place of the other; the message says why."""
+    """Two packs that cannot be compared, as neither can replace the other; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Worlds:
-    """Two books in which every day has the same law, and whom the difference between them can reach."""
+    """Two books, each with one law for all days, and whom the difference between them can concern."""
 
     old: LawBook
     new: LawBook
@@ -51,7 +51,7 @@ def _comparable(book: LawBook, old: PackFile, new: PackFile) -> None:
 
 
 def _without(files: Mapping[str, PackFile], name: str) -> dict[str, PackFile]:
-    """The files that stand without the pack called `name`: those that inherit from it, at whatever remove, do not."""
+    """The files that do not inherit from the pack called `name`, directly or through others."""
     gone = {name}
     while more := {file.name for file in files.values() if file.inherits in gone} - gone:
         gone |= more

@@ -87,7 +87,7 @@ def _may_reach(address: str, scheme: str) -> bool:
     if any(mapped in network for network in _NOT_PLAIN) or (mapped.version == 6 and mapped not in _UNICAST):
         return False
     # no private network, not even in the sandbox, which may stand beside other systems; and what leaves this
-    # machine leaves it sealed
+    # machine leaves it encrypted
     return scheme == "https" and mapped.is_global and not mapped.is_multicast
 
 

@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 _CALLBACK_SECONDS = 300  # how old a signature may be, real time, either way
 _CALLBACK_BYTES = 4096
-_CERT_TYPES = {"resident_id": "IDENTITY_CARD"}  # the others keep our own word, no code of theirs being known
+_CERT_TYPES = {"resident_id": "IDENTITY_CARD"}  # no codes of the vendor are known for others: they keep our own words
 
 
 class SandboxFaces:
@@ -71,7 +71,7 @@ class SandboxFaces:
         answer = answer_for(self.name, "ID_PRO.SubCode", result["SubCode"], finished_at)
         passed = answer.status is FaceStatus.PASSED
         if passed != (result["Passed"] == "T") or not _echo(result).is_same(expect):
-            # Two fields that disagree, or another person's result: nobody's pass (DOMAIN §D.2).
+            # If two fields disagree, or the result is another person's, it is no pass (DOMAIN §D.2).
             log.error("face_answer_not_ours", provider=self.name, reference=reference)
             return replace(FAULT, finished_at=finished_at)
         return answer

@@ -21,7 +21,7 @@ from policies.calendar import next_midnight
 from policies.people import normalise_number
 
 SESSION_SECONDS = 1800  # CertifyUrl's life
-PAGE = "https://face.sandbox.invalid/h5"  # reserved name: nobody can be there
+PAGE = "https://face.sandbox.invalid/h5"  # a reserved name: no such host can exist
 
 # outcome -> (Code, SubCode); SubCodes from 901 on are the stand-in's own, see face_outcomes.
 OUTCOMES: dict[str, tuple[str, str | None]] = {
@@ -112,7 +112,7 @@ class SandboxVendor:
         return _wire(code, result)
 
     def delete_face_verify_result(self, certify_id: str) -> dict[str, Any]:
-        """Answer `DeleteFaceVerifyResult`: nothing of the session is kept, whether there was one or not."""
+        """Answer `DeleteFaceVerifyResult`: delete the session; no error if there is none."""
         with self._pool.connection() as connection:
             connection.execute(_DELETE, {"certify_id": certify_id})
         return _wire("200", None)

@@ -53,7 +53,7 @@ class Xid8(UserDefinedType[int]):
 
 
 def id_(name: str = "id", **options: object) -> Column[str]:
-    # byte order: ids are never sorted for people, and a locale's order would cost every comparison
+    # byte order: ids are not sorted for people, and a locale's order would slow every comparison
     return Column(name, Text(collation="C"), **options)  # type: ignore[arg-type]
 
 

@@ -17,7 +17,7 @@ idempotency = Table(
     Column("headers", JSONB),
     Column("body", Text),
     time_("created_at"),
-    time_("reserved_at", nullable=True),  # real time: how long a process may be silent is no matter of the law's clock
+    time_("reserved_at", nullable=True),  # real time: so is a process's silence measured
     Index("idempotency_created_at_idx", "created_at"),
 )
 
@@ -78,7 +78,7 @@ feed_cursors = Table(
     Column("id", BigInteger, nullable=False),
 )
 
-# Lines of other channels that a channel is told of, because it has acted for one of the parties: part of its feed.
+# Lines of other channels' bindings that a channel is told of, as it has acted for a party: part of its feed.
 party_notices = Table(
     "party_notices",
     metadata,
@@ -90,7 +90,7 @@ party_notices = Table(
     Index("party_notices_channel_idx", "channel", "xid", "id"),
 )
 
-# A person who is a party learns of it in every channel that has ever acted for him.
+# A party is told of its binding in every channel that has ever acted for that person.
 person_channels = Table(
     "person_channels",
     metadata,

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from models.tables.base import id_, metadata, one_of, time_
 
-# How far an errand has come that goes through everything, a little at a time.
+# How far an errand has come that goes through everything in small steps.
 upkeep_places = Table(
     "upkeep_places",
     metadata,
@@ -23,13 +23,13 @@ provider_outages = Table(
     Column("first_at", DateTime(timezone=True), primary_key=True),
     time_("last_at"),
     time_("ended_at", nullable=True),
-    id_("made_good_to"),  # null: it is not over; else windows up to this binding have been moved
-    # open: neither over nor made good; one that is still being made good may stand beside it
+    id_("made_good_to"),  # null while it is not over; then the windows up to this binding have been moved
+    # at most one is open; beside it another may still be being made good
     Index("provider_outages_open_idx", "provider", unique=True,
           postgresql_where=text("ended_at is null and made_good_to is null")),
 )  # fmt: skip
 
-# What was found stuck, and when it was found to move again: told once each time.
+# What was found stuck, and when it was found to move again; each is told once.
 stuck_findings = Table(
     "stuck_findings",
     metadata,
@@ -72,7 +72,7 @@ repairs = Table(
     Column("undone_by", Text(collation="C")),
     Column("undone_person", Text(collation="C")),
     Column("undone_because", Text),
-    Column("withdrawn_by", Text(collation="C")),  # null in one that nobody applied: the hands closed it
+    Column("withdrawn_by", Text(collation="C")),  # null if the hands closed it, as nobody applied it
     Column("withdrawn_because", Text),
     time_("created_at"),
     time_("approved_at", nullable=True),
@@ -94,11 +94,11 @@ repair_items = Table(
     id_("repair_id", primary_key=True),
     id_("binding_id", primary_key=True),
     Column("state", Text, nullable=False),
-    Column("version", Integer, nullable=False),  # at which it was planned, and only at which it is done
+    Column("version", Integer, nullable=False),  # at which it was planned: at another one it is not done
     Column("version_after", Integer),
     Column("plan", Text(collation="C"), nullable=False),  # the hash that the binding named before
     Column("change", JSONB, nullable=False),  # the difference that the repair makes, or would make
-    Column("summary", Text, nullable=False),  # the same in one line, to be counted by
+    Column("summary", Text, nullable=False),  # the same in one line: equal ones are counted together
     Column("code", Text),  # why not
     time_("at"),
     one_of("state", REPAIR_ITEM_STATES, "state_known"),
@@ -110,5 +110,5 @@ heartbeats = Table(
     metadata,
     Column("name", Text, primary_key=True),  # of a worker, of the sweep
     time_("seen_at"),
-    Column("detail", JSONB),  # nobody writes it any more
+    Column("detail", JSONB),  # no longer written
 )

@@ -50,7 +50,7 @@ bindings = Table(
     Column("head", LargeBinary, nullable=False),  # hash of the newest history line
     Column("progress", JSONB, nullable=False),
     Column("plan", Text(collation="C"), ForeignKey("plans.hash"), nullable=False),
-    # under which its newest line stands in the feed: never behind the line before, whoever began first
+    # the transaction id of its newest line in the feed; never less than that of the line before
     Column("xid", Xid8, nullable=False, server_default=text("pg_current_xact_id()")),
     one_of("state", STATES, "state_known"),
     postgresql_with={"fillfactor": "75"},
@@ -74,7 +74,7 @@ applications = Table(
     Column("consents", JSONB, nullable=False),
     Column("face_age_day", Date),  # the day the member reaches the age at which a face is asked
     time_("created_at"),
-    # the parties of whom nothing is kept any more: neither name nor number, and another key in the place of the index
+    # the roles that were erased: neither name nor number is kept, and a placeholder stands for the index
     Column("erased", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Index("applications_holder_idx", "holder", "binding_id"),
     Index("applications_member_idx", "member", "binding_id"),
@@ -103,14 +103,14 @@ history = Table(
     time_("recorded_at", default="clock_timestamp()"),
     UniqueConstraint("binding_id", "sequence", "recorded_at"),
     Index("history_channel_idx", "channel", "xid", "id"),
-    # what happened lately: lines are appended in the order of time, so that a range of pages is a range of moments
+    # for what happened lately: lines are appended by time, so that a range of pages is a range of time
     Index(
         "history_at_idx",
         "at",
         postgresql_using="brin",
         postgresql_with={"pages_per_range": "32", "autosummarize": "on"},
     ),
-    # written once each and never changed, which the state of a binding is not: what has ended, by when
+    # what has ended, by time: lines never change, while an index on the state of bindings would
     Index(
         "history_endings_idx",
         "at",
@@ -148,12 +148,12 @@ seats = Table(
     Column("product", Text, nullable=False),
     Column("relationship", Text, nullable=False),
     id_("binding_id", nullable=False),  # no foreign key: seats are taken before the binding is written
-    id_("certificate"),  # of a newborn, as a person: by whatever number it is known, it has one seat with a holder
+    id_("certificate"),  # of a newborn, as a person: one seat with a holder, by whichever number it is known
     UniqueConstraint("holder", "member", "product"),
     Index("seats_binding_idx", "binding_id"),
 )
 
-# Who came into force with whom in a month: what limits over a window count, from either side.
+# Who came into force with whom in which month: what limits over a window count, for holders and members.
 month_seats = Table(
     "month_seats",
     metadata,
@@ -221,7 +221,7 @@ face_sessions = Table(
     Index("face_sessions_kept_idx", "provider", "id", postgresql_where=text("forgotten_at is null")),
 )
 
-# Until when the provider begins no attempt of somebody, as it said when one was to begin: no attempt came of it.
+# Until when the provider begins no attempt of somebody: it said so when asked to begin one, which it did not.
 face_rests = Table(
     "face_rests",
     metadata,

@@ -75,7 +75,7 @@ legal_holds = Table(
 )
 
 # One year's notice of the State Council: weekdays off, and weekend days that are worked. Years that the package knows
-# need no row; a row counts more. The newest version tells processes that there is something to read again.
+# need no row; a row overrides it. A newer version tells processes to read the years again.
 working_days = Table(
     "working_days",
     metadata,
@@ -88,8 +88,8 @@ working_days = Table(
     time_("recounted_at", nullable=True),  # when the deadlines counted before were brought in line
 )
 
-# How a member of staff signs in to the console. All times of these two are real ones: a sandbox's clock that is moved
-# neither signs anybody out nor unlocks anything, and an authenticator's app knows no other time.
+# How a member of staff signs in to the console. Times of these two tables are real time: moving a sandbox's clock signs
+# nobody out and unlocks nothing, and authenticator apps know no other time.
 staff_accounts = Table(
     "staff_accounts",
     metadata,
@@ -97,7 +97,7 @@ staff_accounts = Table(
     Column("login", Text, nullable=False, unique=True),
     Column("password_hash", Text, nullable=False),  # argon2id, with its own parameters
     Column("totp", LargeBinary),  # sealed; null until the first sign-in has set it up
-    Column("totp_step", BigInteger, nullable=False, server_default=text("0")),  # of the last code: none opens twice
+    Column("totp_step", BigInteger, nullable=False, server_default=text("0")),  # of the last code: none is taken twice
     Column("failed", Integer, nullable=False, server_default=text("0")),
     time_("locked_until", nullable=True),
     time_("created_at"),
@@ -108,7 +108,7 @@ staff_sessions = Table(
     metadata,
     id_(primary_key=True),  # SHA-256 of the cookie
     Column("principal", Text(collation="C"), ForeignKey("principals.id"), nullable=False),
-    Column("setup", LargeBinary),  # sealed: the authenticator's secret that is still to be confirmed, and nothing else
+    Column("setup", LargeBinary),  # sealed: the authenticator's secret until it is confirmed
     time_("started_at"),
     time_("seen_at"),
     time_("expires_at"),
