@@ -54,7 +54,7 @@ _DOORS = (
     supervision.router,
     living.router,
 )
-# Nothing from elsewhere, nothing inline, nothing evaluated, in nobody's frame.
+# Nothing from other hosts, nothing inline, no eval, and no page of ours in another's frame.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -127,7 +127,7 @@ class Headers:
 
 
 def _refuse(request: Request, fault: Exception) -> Response:
-    """A refusal as a page; whoever is not signed in is told where he can, or brought there."""
+    """A refusal as a page; who is not signed in is told where to, or brought there."""
     refused = _translated(fault)
     request.state.refused = refused.code
     if refused.code == "sign_in_required":
@@ -137,16 +137,16 @@ def _refuse(request: Request, fault: Exception) -> Response:
     if refused.status >= 500 and not isinstance(fault, Refused):
         log.error("page_failed", exc_info=fault)
     visit: Visit | None = getattr(request.state, "visit", None)
-    if visit is None or refused.status >= 500:  # with the database away, no navigation either
+    if visit is None or refused.status >= 500:  # if the database is away, there is no navigation either
         visit = Visit(request, request.app.state.house, request.cookies.get(COOKIE, ""))
     name = "parts/refused.html" if request.headers.get("hx-request") else "error.html"
     return visit.page(name, refused=refused)
 
 
 def _signed_out(request: Request) -> Response:
-    """To where one signs in; a page stays that asks by itself, for what is typed in it, and a form that was sent."""
+    """To the sign-in; but a page that asks by itself stays, for what is typed in it, and a sent form is kept."""
     if request.headers.get("hx-request"):
-        return Response(status_code=401)  # session.js says so
+        return Response(status_code=401)  # session.js tells the visitor
     path = sign_in_path(request)
     visit: Visit = request.state.visit
     return RedirectResponse(path, 303) if request.method == "GET" else visit.page("signed_out.html", 401, path=path)

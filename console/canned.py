@@ -30,7 +30,7 @@ _RETURN: Sequence[tuple[Words, str]] = (
     ),
     (("可到窗口办理", "The counter helps"), "如线上补正有困难，可携带材料原件到{agency}窗口办理，工作人员会协助您。"),
 )
-# What is noted of a rejection or an approval stays in the house: the applicant is told the reason that was chosen.
+# Notes on a rejection or an approval are internal: the applicant is told only the reason that was chosen.
 _REJECT: Sequence[tuple[Words, str]] = (
     (
         ("关系不能证明", "Relation not proven"),

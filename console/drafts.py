@@ -1,4 +1,4 @@
-"""What a reviewer is about to send: the message made of what he ticked, and a decision that he has taken back."""
+"""What a reviewer is about to send: the message made from his ticks, or a decision that he has taken back."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def message(visit: Visit, binding_id: str, items: Sequence[Mapping[str, str]]) -
 
 
 def taken_back(visit: Visit, binding_id: str) -> Form | None:
-    """The form as it was sent of his last decision of this case; None where he has not taken that one back."""
+    """The form of his last decision of this case, as he had sent it; None if he has not taken that one back."""
     held = holding.taken_back(visit.office.desk, binding_id, visit.actor())
     if held is None:
         return None

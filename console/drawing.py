@@ -1,7 +1,7 @@
-"""The pictures that are made here: where each state of the life stands, how its arrows run, and small charts.
+"""The pictures of the pages: where each state of the life stands, how its arrows run, and small charts.
 
-The states and the arrows come from the table of moves; only their places are drawn by hand. A state that the table
-gets tomorrow stands in the margin until somebody finds it a place, and its arrows are straight.
+States and arrows come from the table of moves; only their places are set by hand. A new state of the table stands in
+the margin, with straight arrows, until somebody gives it a place.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ PLACES: Mapping[str, tuple[int, int]] = {
     "active": (876, 214), "unbinding": (1080, 214), "suspended": (876, 398),
     "rejected": (130, 582), "withdrawn": (340, 582), "expired": (550, 582), "unbound": (978, 582),
 }  # fmt: skip
-# Drawn as one: from every state of a frame that may end so, one arrow leads out of the frame.
+# Endings that are drawn as one arrow out of a frame, for all states inside that may end so.
 FRAMES: Mapping[str, tuple[int, int, int, int]] = {"open": (16, 24, 824, 504), "in_force": (856, 146, 396, 382)}
 _ENDINGS = {REJECTED: "open", WITHDRAWN: "open", EXPIRED: "open", UNBOUND: "in_force"}
 
-# How the arrows run that are no straight line between two neighbours.
+# The paths of arrows that are no straight line between two neighbours.
 _RUNS: Mapping[tuple[str, str], str] = {
     (NOWHERE, "submitted"): "M4 262H34",
     ("submitted", "materials_uploaded"): "M200 262H244",
@@ -77,7 +77,7 @@ class Frame:
 
 
 def place(state: str) -> tuple[int, int]:
-    """Where a state stands (its upper left corner); in the margin, one below the other, where nobody has placed it."""
+    """The upper left corner of a state; states without a place stand in the margin, one below the other."""
     if state in PLACES:
         return PLACES[state]
     strangers = [one for one in STATES if one not in PLACES]
@@ -85,7 +85,7 @@ def place(state: str) -> tuple[int, int]:
 
 
 def runs() -> list[Run]:
-    """Every arrow of the machine that is drawn by itself."""
+    """Every arrow of the machine that is no part of a frame."""
     return [Run(_path(came_from, to), said, came_from, to) for came_from, to, said in arrows()
             if not _framed(came_from, to)]  # fmt: skip
 
@@ -105,7 +105,7 @@ def frames() -> list[Frame]:
 
 
 def _framed(came_from: str, to: str) -> bool:
-    """Whether an arrow is part of its frame's: an ending, from a state that stands inside."""
+    """Whether an arrow is drawn as part of a frame: it goes from a state inside to an ending."""
     if to not in _ENDINGS:
         return False
     return (came_from in NOT_YET_IN_FORCE) if _ENDINGS[to] == "open" else came_from not in NOT_YET_IN_FORCE
@@ -125,7 +125,7 @@ def _path(came_from: str, to: str) -> str:
 
 # -- charts ------------------------------------------------------------------------------------------------------
 
-CHART = (240, 64)  # of a small chart: wide, high; comings above the line, goings below it
+CHART = (240, 64)  # of a small chart: wide, high; who came stands above the line, who left below it
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class Bar:
 
 
 def bars(comings: Sequence[int], goings: Sequence[int], most: int) -> tuple[list[Bar], list[Bar]]:
-    """Comings upwards and goings downwards from the middle; `most` is what fills half the chart."""
+    """Those who came upwards, those who left downwards, from the middle; `most` fills half the chart."""
     wide, half = CHART[0] / max(1, len(comings)), CHART[1] / 2
     up = [_bar(n, count / max(1, most) * (half - 1), wide, half, -1) for n, count in enumerate(comings)]
     down = [_bar(n, count / max(1, most) * (half - 1), wide, half, 1) for n, count in enumerate(goings)]
@@ -147,19 +147,19 @@ def bars(comings: Sequence[int], goings: Sequence[int], most: int) -> tuple[list
 
 
 def _bar(n: int, high: float, wide: float, half: float, way: int) -> Bar:
-    high = max(high, 2.0) if high else 0.0  # one in a thousand is still to be seen
+    high = max(high, 2.0) if high else 0.0  # even one in a thousand can be seen
     return Bar(round(n * wide + 1, 1), round(half - high if way < 0 else half, 1), round(wide - 2, 1), round(high, 1))
 
 
 LIFE = (1200, 92)  # of a life drawn: wide, high
 LEAST = 92  # the narrowest piece that holds its words
-LETTER = 9  # how wide a Latin letter of them is
+LETTER = 9  # how wide one Latin letter of the words is
 
 
 def pieces(stretches: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """A life from left to right: each stay in a state with `x` and `wide`, by the logarithm of how long it was.
 
-    To scale a life cannot be drawn: seconds stand beside months in it.
+    A life cannot be drawn to scale: it has stays of seconds beside stays of months.
     """
     if not stretches:
         return []
@@ -175,6 +175,6 @@ def pieces(stretches: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def lines(words: str, wide: float) -> tuple[str, ...]:
-    """The words of a piece: on two lines where one would be too long for it."""
+    """The words of a piece, on two lines if one would be too long."""
     first, _, last = words.rpartition(" ")
     return (first, last) if first and len(words) * LETTER > wide else (words,)

@@ -1,6 +1,6 @@
-"""What a search by number has found, at an address for a quarter of an hour: sealed, and for whoever has searched.
+"""What a search by number has found, kept in an address for a quarter of an hour: sealed, for who searched only.
 
-A number stands in no address, so the boxes are posted; what they find is a page like any other, to be come back to.
+Numbers must not stand in addresses, so search boxes are posted; but what they find is a page that one can return to.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ MOST = 2000  # characters of an address
 
 
 def at(visit: Visit, room: str, facts: Mapping[str, Any]) -> Mapping[str, str]:
-    """How an address asks for these facts of a search, of which no number is one; `room` is where it was made."""
+    """The part of an address that holds these facts of a search (never a number); `room` is where it was made."""
     body = orjson.dumps({"until": visit.office.ledger.now() + LASTS, "facts": dict(facts)})
     sealed = visit.office.desk.keys.seal(body, _context(visit, room))
     return {"found": base64.urlsafe_b64encode(sealed).decode().rstrip("=")}
 
 
 def told(visit: Visit, room: str, found: str) -> dict[str, Any] | None:
-    """The facts of a search; None where it is over, another's, or none of ours."""
+    """The facts of a search; None if it is over, another person's, or not ours at all."""
     try:
         sealed = base64.b64decode(found + "=" * (-len(found) % 4), b"-_", validate=True)
         body = orjson.loads(visit.office.desk.keys.open(sealed, _context(visit, room)))
@@ -45,7 +45,7 @@ def of_persons(visit: Visit, told: Mapping[str, Any] | None) -> list[dict[str, A
 
 
 def status(told: Mapping[str, Any] | None, items: Sequence[Any]) -> int:
-    """How a list is answered: found, nothing found, or over."""
+    """The status of a list: found (200), nothing found (404), or over (410)."""
     return 410 if told is None else 200 if items else 404
 
 

@@ -20,7 +20,7 @@ from workflows.texts import is_blank, unfit
 
 NOTE = 2000  # characters of what is noted beside something
 REASON = 500  # characters of why something is done
-_MOST_TEXT = 64 * 1024  # bytes of a form without files, and of what stands around them in one with
+_MOST_TEXT = 64 * 1024  # bytes of a form without files, and of all but the files in a form with some
 _MOST_FIELDS = 200
 _UNREADABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL takes none of them, and no keyboard writes them
 _SECRET = {"password", "again", "code", "csrf"}
@@ -28,7 +28,7 @@ _Word = TypeVar("_Word", bound=str)
 
 
 class _InMemory(MultiPartParser):
-    """Nothing of what is uploaded is written, in clear, to a disk of the system."""
+    """Keeps uploads in memory, so that none is written to a disk in clear."""
 
     spool_max_size = MAX_BYTES + _MOST_TEXT
 
@@ -52,7 +52,7 @@ class Form:
         return self._fields.get(name, [])
 
     def text(self, name: str, most: int, pointer: str | None = None) -> str | None:
-        """A text without what cannot be seen, at most `most` characters; None where nothing was written.
+        """A text of at most `most` characters, trimmed; None if nothing can be seen in it.
 
         Raises `Malformed` with `too_long` or `bad_characters`.
         """
@@ -64,7 +64,7 @@ class Form:
         return None if is_blank(value) else value
 
     def needed(self, name: str, most: int, pointer: str | None = None) -> str:
-        """The same of a field that must be filled. Raises `Malformed` with `required` besides."""
+        """The same for a field that must be filled. Also raises `Malformed` with `required`."""
         value = self.text(name, most, pointer)
         if value is None:
             raise wrong(pointer or f"/{name}", "required")
@@ -87,7 +87,7 @@ class Form:
             raise wrong(pointer or f"/{name}", "not_a_date") from None
 
     def number(self, name: str) -> int:
-        """A whole number that a page of ours has put there. Raises `Refused` 400 where there is none."""
+        """A whole number that our own page has put into the form. Raises `Refused` 400 if it is missing."""
         value = self.raw(name)
         if not re.fullmatch(r"[0-9]{1,9}", value):
             raise Refused("request_unreadable", 400)
@@ -106,7 +106,7 @@ class Form:
         return content
 
     def kept(self, *, version: bool = False) -> list[tuple[str, str]]:
-        """All that was written, to be sent once more (no password, no code, no token); with the version it was for."""
+        """All fields, to be sent once more (no password, code or token); `version`: with the version they were for."""
         left = _SECRET if version else {*_SECRET, "version"}
         return [(name, value) for name, values in self._fields.items() if name not in left for value in values]
 
@@ -122,7 +122,7 @@ def wrong(pointer: str, code: str) -> Malformed:
 
 
 async def read(request: Request, *, files: bool) -> Form:
-    """The form of a request, UTF-8 whatever it calls itself; `files`: whoever sends it may send large ones.
+    """The form of a request, read as UTF-8 whatever it says it is; `files`: the visitor may send large files.
 
     Raises `Refused` 400 `request_unreadable`, 413 `request_too_large` and 415 `content_type_unsupported`.
     """
@@ -160,8 +160,8 @@ async def _multipart(request: Request, raw: bytes) -> Form:
     async def stream() -> AsyncGenerator[bytes, None]:
         yield raw
 
-    # The parser would believe any charset that the sender names, and take what does not fit it for Latin-1: so it
-    # hands over bytes, and they are read here.
+    # The parser would use any charset that the sender names, and Latin-1 for what does not fit. With Latin-1 named it
+    # hands over the plain bytes, which are read as UTF-8 here.
     named = Headers({"content-type": f"{request.headers['content-type']}; charset=latin-1"})
     try:
         parsed = await _InMemory(named, stream(), max_files=2, max_fields=_MOST_FIELDS).parse()

@@ -24,11 +24,11 @@ from workflows.views import moved, pacing
 from workflows.views.moved import Moved
 
 LOOK = 1.0  # seconds between two looks
-WARMING = 3.0  # seconds after which it is looked again whether an answer cools
-REST = 4.0  # times what the last such look took: with very many answers to keep, the oldest of them go cold instead
+WARMING = 3.0  # seconds after which kept answers are checked again for being too old soon
+REST = 4.0  # pause after renewing, in times of what it took: with very many answers the oldest go cold
 TICK = 10.0  # seconds after which a page is renewed though nothing has moved: leases, heartbeats, letters
-MOST = 10  # streams of one principal: beyond, his oldest ends
-LASTS = 600.0  # seconds of a stream; the browser opens the next, and is then asked again who it is
+MOST = 10  # streams of one principal; one more ends his oldest
+LASTS = 600.0  # seconds of a stream; the browser then opens the next, and its session is checked again
 log = structlog.get_logger()
 
 
@@ -40,7 +40,7 @@ class _Listener(NamedTuple):
 
 
 class Feed:
-    """What a process tells its browsers; all of it happens on the loop that serves them."""
+    """What a process tells its browsers; all of it runs on the event loop that serves them."""
 
     def __init__(self, office: Callable[[], Office]) -> None:
         """Look through the office of this process, once somebody listens."""
@@ -83,15 +83,15 @@ class Feed:
             self._end(one)
 
     def _end(self, listener: _Listener) -> None:
-        """End a stream; a word that says nothing wakes it."""
+        """End a stream; an empty message wakes it."""
         self._listeners.remove(listener)
         if not listener.told.full():
             listener.told.put_nowait(())
 
     async def _look(self) -> None:
-        """Go on as long as somebody listens; a ledger that is away is asked again, from where the last look ended."""
+        """Look again and again while somebody listens; after a fault, from where the last good look ended."""
         loop = asyncio.get_running_loop()
-        behind, ask = None, 0.0  # when the sessions are asked for though nothing has moved
+        behind, ask = None, 0.0  # when sessions are checked though nothing has moved
         while self._listeners:
             try:
                 found, here = await run_in_threadpool(moved.since, self._office().ledger, behind)
@@ -99,7 +99,7 @@ class Feed:
                     await self._let_go()
                     ask = loop.time() + TICK - LOOK
                 behind = here
-            except Exception:  # whatever it is, the pages are still there
+            except Exception:  # whatever it is, the pages stay open
                 log.exception("live_look_failed")
                 found = []
             for one in list(self._listeners) if found else ():
@@ -125,7 +125,7 @@ class Feed:
 
 
 async def _next(listener: _Listener) -> bytes:
-    """The next word to a browser: at most one a look, whatever has come together."""
+    """The next message to a browser: at most one for each look, with all that has moved."""
     try:
         found = list(await asyncio.wait_for(listener.told.get(), TICK))
     except TimeoutError:

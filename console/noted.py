@@ -1,7 +1,7 @@
-"""Texts of the desk that stand in rows for good, said again in the language of the page; and who is meant in them.
+"""Texts that the desk has written into rows for good, said in the language of the page; and who is named in them.
 
-A repair's note in the history and the line that its difference is counted by are written once, in the words that the
-auditor reads. Here they are only shown otherwise.
+A repair's note in the history, and the one line of its difference, are written once, in the words that auditors read.
+Here they are only shown in other words.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DONE = ("asked", "applied", "approved")
 
 
 def names(ledger: Ledger, lines: Iterable[Mapping[str, Any]]) -> Names:
-    """The names of the staff of whom these lines of histories tell, by their ids."""
+    """The names of the staff who appear in these lines of histories, by id."""
     told = list(lines)
     ids = {(line["actor"] or "").partition(":")[2] for line in told}
     for line in told:
@@ -37,7 +37,7 @@ def names(ledger: Ledger, lines: Iterable[Mapping[str, Any]]) -> Names:
 
 
 def note(t: Tongue, text: str, named: Names) -> str:
-    """A note of the history: a repair's in words, all others as somebody wrote them."""
+    """A note of the history: a repair's in our words, all others as people wrote them."""
     said = _REPAIR.fullmatch(text)
     if said is None:
         return text

@@ -16,7 +16,7 @@ from workflows.views.supervising import overlap
 def choices(office: Office, caller: Principal) -> dict[str, Any]:
     """Verbs, states to move to, deadlines that the clock fires, versions of packs (the newest first), reviewers.
 
-    Those reviewers whose grants have a place in common with the caller's.
+    Only reviewers whose regions overlap with the caller's.
     """
     return {
         "verbs": VERBS,

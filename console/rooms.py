@@ -1,4 +1,4 @@
-"""The rooms of the console: to whom each is open, where it is, and what its number in the navigation counts.
+"""The rooms of the console: who may enter, where each is, and what its number in the navigation counts.
 
 To add a room: a file in `pages/`, its router in `app.py`, and a row here.
 """
@@ -34,10 +34,10 @@ class Room:
     role: str
     links: tuple[tuple[str, str, str | None], ...]
     tallies: Tallies
-    looks: Looks | None = None  # asks all that its pages ask of the whole ledger, so that the answers are there
+    looks: Looks | None = None  # asks beforehand what its pages ask of the whole ledger, so that the answers are ready
 
     def shown(self, office: Office, principal: Principal) -> Shown:
-        """The same with its numbers."""
+        """The same with the numbers filled in."""
         numbers = self.tallies(office, principal)
         return Shown(
             self.role, [(path, word, numbers.get(tally) if tally else None) for path, word, tally in self.links]
@@ -45,7 +45,7 @@ class Room:
 
 
 def nearest(rooms: Iterable[Shown], path: str) -> str:
-    """To which link of the navigation a page belongs: the longest that its path begins with; "" to none."""
+    """The link of the navigation to which a page belongs: the longest that its path begins with; "" if none."""
     links = [link for room in rooms for link, _, _ in room.links]
     return max((one for one in links if f"{path}/".startswith(f"{one}/")), key=len, default="")
 
@@ -115,7 +115,7 @@ ROOMS: tuple[Room, ...] = (
 
 
 def open_to(office: Office, principal: Principal) -> list[Shown]:
-    """The rooms of somebody's roles; a link that two of them have stands in the later one, which has its number."""
+    """The rooms of somebody's roles; a link that two roles share stands in the later one, where its number is."""
     shown: list[Shown] = []
     for room in (one.shown(office, principal) for one in ROOMS if one.role in principal.roles):
         paths = {path for path, _, _ in room.links}

@@ -1,4 +1,4 @@
-"""The search box: words and tokens as reviewers type them, turned into what the work list is asked for."""
+"""The search box: what reviewers type, turned into a question to the work list."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ class Sought:
     persons: Sequence[str] | None = None
     binding_id: str | None = None
     unknown: list[str] = field(default_factory=list)
-    mistyped: bool = False  # 18 signs that are no number: never shown again, not even to be corrected
+    mistyped: bool = False  # 18 characters that are no valid number: not even shown again to be corrected
 
     @property
     def understood(self) -> bool:
-        """Whether every word meant something: of what was not understood nothing is listed."""
+        """Whether every word was understood; if not, nothing is listed."""
         return not self.unknown and not self.mistyped
 
     def wanted(self, cursor: str | None = None) -> Wanted:
-        """The same for the work list."""
+        """The same as a question to the work list."""
         return Wanted(self.region, self.overdue, 50, cursor, self.product, self.persons)
 
 
 def has_number(text: str) -> bool:
-    """Whether something in it may be the number of a document: such words travel in bodies only."""
+    """Whether something in it may be the number of a document: such words are sent in bodies only."""
     return any(_NUMBER.fullmatch(word) and any(sign.isdigit() for sign in word) for word in text.split())
 
 
 def sought(desk: Desk, text: str) -> Sought:
-    """Read a search; words that mean nothing here are told back in `unknown`."""
+    """Read a search; words that were not understood are in `unknown`."""
     found = Sought()
     for word in text[:LONGEST].split():
         name, colon, value = word.partition(":")

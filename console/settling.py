@@ -1,7 +1,7 @@
-"""What takes long the first time in a process: done once, beside, while the first who comes still signs in.
+"""What takes long the first time in a process: done once, in the background, while the first visitor signs in.
 
-The pages are read, and what the rooms ask of the whole ledger is asked. A process to which no browser comes does
-nothing of it; who comes with a session from before finds his first page a little slower.
+Templates are loaded, and the rooms' questions to the whole ledger are asked. A process to which no browser comes does
+none of it; for a visitor with an older session the first page is a little slower.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _WHOEVER = Principal("", "staff", "", regions=(EVERYWHERE,))
 
 
 class Settling:
-    """Done once in a process, whoever begins it."""
+    """Runs once in a process, whoever begins it."""
 
     def __init__(self, office: Callable[[], Office], pages: Environment) -> None:
         """Nothing is done yet."""
@@ -31,11 +31,11 @@ class Settling:
         self._begun = Lock()
 
     def begin(self) -> None:
-        """Do it beside; nothing where it has begun already."""
+        """Begin it in a thread, unless it has begun already."""
         if self._begun.acquire(blocking=False):
             try:
                 Thread(target=self._settle, daemon=True).start()
-            except RuntimeError:  # no thread to be had: whoever comes next begins it
+            except RuntimeError:  # no thread can be started: the next visitor tries again
                 log.exception("settling_not_begun")
                 self._begun.release()
 
@@ -44,9 +44,9 @@ class Settling:
             for room in ROOMS:
                 if room.looks is not None:
                     room.looks(self._office(), _WHOEVER)
-        except AWAY:  # whoever turns to a page then looks for himself
+        except AWAY:  # the pages then ask themselves
             pass
-        except Exception:  # it is told of on the page that asks the same
+        except Exception:  # the page that asks the same will show it
             log.exception("settling_failed")
         for name in self._pages.list_templates():
             self._pages.get_template(name)

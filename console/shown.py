@@ -49,7 +49,7 @@ def places() -> Iterable[tuple[str, str]]:
 
 
 def sla(entered: datetime | None, due: datetime, now: datetime) -> Chip:
-    """How much of the review's time is left: over half, under half, under a tenth, or over; always with text."""
+    """How much of the review's time is left: more than half, less, under a tenth, or none; always with text."""
     left = due - now
     if left <= timedelta(0):
         return Chip("late", "overdue_by", _span(-left))

@@ -62,7 +62,7 @@ class Visit:
     session: Session | None = None
     roles: tuple[str, ...] = ()  # of the visitor, those to which this page is open
     form: Form = field(default_factory=Form)
-    spoken: Language | None = None  # chosen with this very visit
+    spoken: Language | None = None  # the language, if this visit has just chosen it
 
     # -- who -------------------------------------------------------------------------------------------------
 
@@ -90,11 +90,11 @@ class Visit:
 
     @property
     def by_itself(self) -> bool:
-        """Whether a page asks this by itself: nobody has done anything."""
+        """Whether a page asks this by itself, without anybody having done anything."""
         return self.request.headers.get("x-live") == "1" or self.request.scope["path"].endswith(("/live", "/beat"))
 
     def worked(self) -> None:
-        """What a page has asked by itself tells that somebody sits before it: that keeps him signed in."""
+        """Keep the visitor signed in: the page asked by itself, but tells that somebody works on it."""
         sessions.find(self.office.ledger, self.token)
 
     @property
@@ -105,7 +105,7 @@ class Visit:
 
     @property
     def address(self) -> str:
-        """What brings one back to this page."""
+        """The path and query that lead back to this page."""
         return _address(self.request)
 
     # -- answers ---------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ class Visit:
 
 
 def tellable(no: Refused) -> Refused:
-    """A refusal to be told on the page from which it came. Raises it where there is no such page for the visitor."""
+    """The refusal, to be shown on the page that it came from. Raises it if the visitor may not see that page."""
     if no.code == "not_found":
         raise no
     return no
@@ -177,17 +177,17 @@ def asks(*roles: str) -> Asked:
 
 
 async def anybody(request: Request) -> Visit:
-    """The dependency of the pages before: signing in, setting up, the language."""
+    """The dependency of the pages before one is signed in: signing in, setting up, the language."""
     return await _told(await _known(request))
 
 
 async def _known(request: Request) -> Visit:
-    """Who has come: asked before anything of what he sends is read."""
+    """The visitor, found before anything of what he sends is read."""
     house: House = request.app.state.house
     token = request.cookies.get(COOKIE, "")
     visit = request.state.visit = Visit(request, house, token)
     if token:
-        # what a page asks by itself keeps nobody signed in
+        # what a page asks by itself does not keep its visitor signed in
         seen = not visit.by_itself
         visit.session = await run_in_threadpool(sessions.find, visit.office.ledger, token, seen=seen)
     if visit.session is not None:
@@ -196,7 +196,7 @@ async def _known(request: Request) -> Visit:
 
 
 async def _told(visit: Visit) -> Visit:
-    """The same visit with the form that was sent. Only who works here sends files; all else is small."""
+    """The same visit with the form that was sent. Only signed-in staff may send files; other forms must be small."""
     if visit.request.method != "GET":
         works_here = visit.session is not None and visit.session.setup is None
         visit.form = await forms.read(visit.request, files=works_here)
@@ -205,9 +205,9 @@ async def _told(visit: Visit) -> Visit:
 
 
 async def _left(visit: Visit) -> None:
-    """What was sent after a session had ended: kept for the page that says so, if the form is one of ours.
+    """Keep what was sent after a session had ended, for the page that tells so, if the form is one of ours.
 
-    Another site's form would be sent by whoever signs in because he is told to. A file is too large to be kept.
+    Otherwise a visitor who signs in, as he is told to, would send another site's form. Files are too large to keep.
     """
     if not visit.token or visit.request.headers.get("content-type", "").startswith("multipart/"):
         return
@@ -217,20 +217,20 @@ async def _left(visit: Visit) -> None:
 
 
 def _ours(request: Request, visit: Visit) -> None:
-    """Whether a form is one of ours: it knows the digest of the cookie, which no other site can read."""
+    """Refuse a form that is not ours: ours hold a digest of the cookie, which no other site can read."""
     sent = request.headers.get("x-csrf") or visit.form.raw("csrf")
     if not visit.token or not hmac.compare_digest(sent.encode(), sessions.csrf_of(visit.token).encode()):
         raise Refused("form_not_ours", 403)
 
 
 def sign_in_path(request: Request) -> str:
-    """Where somebody signs in who wanted this page, or has sent its form, so that he comes to it afterwards."""
+    """The sign-in that leads back here: to the page that was wanted, or from which a form was sent."""
     wanted = _address(request) if request.method == "GET" else _page_of_form(request)
     return f"{ROOT}/sign-in?next={quote(wanted)}" if wanted not in ("", "/") else f"{ROOT}/sign-in"
 
 
 def _page_of_form(request: Request) -> str:
-    """The page from which a form was sent; where that was itself an answer to a form, the one above it."""
+    """The page from which a form was sent; if that was itself the answer to a form, the page above it."""
     path = ""
     with suppress(ValueError):
         path = urlsplit(request.headers.get("referer", "")[:LONGEST_ADDRESS]).path
@@ -240,7 +240,7 @@ def _page_of_form(request: Request) -> str:
 
 
 def _read(request: Request, path: str) -> bool:
-    """Whether there is a page at this path to be read."""
+    """Whether this path can be read as a page (GET)."""
     asked = {**request.scope, "method": "GET", "path": path}
     return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
 

@@ -33,7 +33,7 @@ class Tongue:
         return self._filled(PAGES[key][0 if self.language == "zh" else 1], facts)
 
     def beside(self, key: str) -> str:
-        """The same in the other language, to stand small beside it."""
+        """The same in the other language, shown small beside it."""
         return Tongue(self.other(), self._say, self._product)(key)
 
     def other(self) -> Language:
@@ -55,18 +55,18 @@ class Tongue:
         return found[0 if self.language == "zh" else 1] if found else self._say(code, self.language)
 
     def field(self, pointer: str) -> str:
-        """Which field of a form a fault is about, as the form calls it: of `/tick` 材料, of `/items/0/reason` 原因."""
+        """The form's own name of the field that a fault is about: `/tick` is 材料, `/items/0/reason` is 原因."""
         names = [name for name in pointer.split("/") if name and not name.isdigit()]
         return self.of("field", names[-1]) if names else ""
 
     def because(self, code: str, words: Mapping[str, Words]) -> str:
-        """Why something came about: a reason in the words given, a deadline by its name, else as the desk says it."""
+        """Why something happened: a reason in the words given, a deadline or repair by name, else as the desk says."""
         meant = words.get(code, (code, code))
         if meant[0] != code:
             return self.pair(meant)
         if code in CODES["deadline"]:
             return self("deadline_over", what=self.of("deadline", code))
-        if code in CODES["verb"]:  # a repair's line
+        if code in CODES["verb"]:  # a line that a repair has written
             return self.of("verb", code)
         if code == "undo":
             return self("order_undo")
@@ -89,7 +89,7 @@ class Tongue:
         return " ".join(filter(None, (self.of("actor", kind), names.get(name, name))))
 
     def papers(self, label: str, any_of: Iterable[Iterable[str]]) -> str:
-        """A group of a plan's materials: as its pack calls it, which is Chinese; in English, what it may be made of."""
+        """A group of a plan's materials: in Chinese as its pack calls it, in English the documents that it takes."""
         if self.language == "zh":
             return label
         return self("plan_or").join(" + ".join(self.of("kind", kind) for kind in some) for some in any_of)
@@ -105,7 +105,7 @@ class Tongue:
                     kinds=self("listed").join(self.of("kind", kind) for kind in group["lacking"][0]))  # fmt: skip
 
     def brought(self, what: str, groups: Iterable[Mapping[str, Any]]) -> str:
-        """Something to bring: one of the plan's groups of materials, by its label, or what a pack asks for besides."""
+        """Something to bring: one of the plan's groups of materials, or something else that the pack asks for."""
         found = next((group["any_of"] for group in groups if group["label"] == what), None)
         return self.papers(what, found) if found is not None else self.of("bring", what)
 
@@ -114,7 +114,7 @@ class Tongue:
         return texts[0 if self.language == "zh" else 1]
 
     def said(self, texts: Words) -> str:
-        """The same of two texts of ours, with their gaps filled."""
+        """The same for a text of our own, with its gaps filled."""
         return self._filled(self.pair(texts), {})
 
     def span(self, parts: list[tuple[str, int]]) -> str:

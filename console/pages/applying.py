@@ -38,11 +38,11 @@ def begin(visit: Counter) -> Response:
 
 @router.post("")
 def outlined(visit: Counter) -> Response:
-    """What goes with it: the notices to be read out and accepted, the materials to be scanned."""
+    """The next page: the notices to be read out and accepted, and the materials to be scanned."""
     try:
         reading = _Reading()
         asked, today = reading.request(visit.form), shanghai_day(visit.office.ledger.now())
-        # what is wrong with the people is told before anything is read out to them, and all at once
+        # tell all that is wrong with the people at once, before anything is read out to them
         reading.add(submission.faults_of_documents(asked, today))
         reading.add(_faults_of_places(asked))
         reading.done()
@@ -55,7 +55,7 @@ def outlined(visit: Counter) -> Response:
 
 @router.post("/change")
 def change(visit: Counter) -> Response:
-    """The form again, with all that was filled in, for whoever has seen a mistake in it."""
+    """The form again with all that was filled in, to mend a mistake."""
     return _form(visit)
 
 
@@ -93,17 +93,17 @@ def _faults_of_places(asked: submission.Request) -> list[dict[str, Any]]:
 
 def _served_here(visit: Visit, asked: submission.Request) -> None:
     if not scopes.serves(visit.actor(), (asked.holder.insured_region, asked.member.insured_region)):
-        raise Refused("not_served_here", 422)  # of the places nothing is wrong: it is this window
+        raise Refused("not_served_here", 422)  # the places are right, but this window does not serve them
 
 
 class _Reading:
-    """Goes on behind a fault, so that all are told at once; what stands in for a faulty field is seen by nobody."""
+    """Reads on after a fault, so that all are told at once; what stands in for a faulty field is never used."""
 
     def __init__(self) -> None:
         self._faults: dict[str, dict[str, Any]] = {}
 
     def add(self, faults: Iterable[dict[str, Any]]) -> None:
-        """Of each field the first fault is told."""
+        """Add faults; of each field only the first is told."""
         for one in faults:
             self._faults.setdefault(one["pointer"], one)
 
@@ -113,7 +113,7 @@ class _Reading:
             raise Malformed(list(self._faults.values()))
 
     def request(self, form: Form, consents: list[dict[str, Any]] | None = None) -> submission.Request:
-        """The application of a form; what the law says of it is the desk's business."""
+        """The application of a form; whether the law allows it the desk decides."""
         method = self._one_of(form, "method", METHODS)
         newborn = method == "birth_certificate"
         member = self._person(form, "member", newborn=newborn)
@@ -181,7 +181,7 @@ def _notices(visit: Visit, asked: submission.Request) -> Response:
 
 
 def _consents(visit: Visit) -> list[dict[str, Any]]:
-    """What was ticked, as `notice@version`, accepted before the clerk's eyes now."""
+    """The consents that were ticked (as `notice@version`): accepted now, before the clerk."""
     now = visit.office.ledger.now().isoformat()
     ticked = [one.partition("@") for one in visit.form.every("accepts")]
     return [{"notice": notice, "version": version, "accepted_at": now} for notice, _, version in ticked]

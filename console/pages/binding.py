@@ -21,7 +21,7 @@ from workflows.views import operating, reason_words, reviewing, supervising
 router = APIRouter(prefix="/ops/bindings/{binding_id}")
 Either = Annotated[Visit, Depends(asks("operator", "supervisor"))]
 Supervisor = Annotated[Visit, Depends(asks("supervisor"))]
-# A supervisor's words that stand on this page: the action that the view offers, and what is said for it.
+# What a supervisor may say on this page: the action as the view offers it, and the command for it.
 WORDS: Mapping[str, str] = {"suspend": "suspend", "resume": "resume", "unbind": "end"}
 
 
@@ -33,11 +33,11 @@ def binding(visit: Either, binding_id: str) -> Response:
 
 @router.post("/decide")
 def decide(visit: Supervisor, binding_id: str) -> Response:
-    """A supervisor's word: at once, as at the API; a refusal shows the page again."""
+    """A supervisor's decision takes effect at once, as through the API; a refusal shows the page again."""
     desk, actor, form = visit.office.desk, visit.actor("supervisor"), visit.form
     try:
         said = WORDS[form.one_of("action", tuple(WORDS))]
-        # the family reads why: a code with words for it; what is noted besides, staff alone
+        # the family reads the reason, a code that has words; the note is for staff only
         facts = {"reason": form.one_of("reason", reason_words.SUPERVISED[said]), "note": form.text("note", NOTE)}
         told = {name: value for name, value in facts.items() if value is not None}
         form.sure()
@@ -49,7 +49,7 @@ def decide(visit: Supervisor, binding_id: str) -> Response:
 
 @router.post("/return")
 def hand_back(visit: Supervisor, binding_id: str) -> Response:
-    """A fault that a notice has overlooked: what its reviewer may not say a second time, a supervisor may (0012)."""
+    """Return the case for a fault that the last return overlooked: only a supervisor may (0012)."""
     desk, actor, form = visit.office.desk, visit.actor("supervisor"), visit.form
     try:
         reason = form.needed("reason", REASON)
@@ -67,7 +67,7 @@ def hand_back(visit: Supervisor, binding_id: str) -> Response:
 
 @router.post("/look")
 def look(visit: Supervisor, binding_id: str) -> Response:
-    """A supervisor has looked again, and says what he has seen: a note like any other, and the mark of a sample."""
+    """A supervisor has looked again and notes what he saw; a decision of the sample then counts as looked at."""
     desk, actor = visit.office.desk, visit.actor("supervisor")
     try:
         beside.look_again(desk, binding_id, actor, visit.form.needed("body", NOTE))
@@ -77,7 +77,7 @@ def look(visit: Supervisor, binding_id: str) -> Response:
 
 
 def _page(visit: Visit, binding_id: str, no: Refused | None = None) -> Response:
-    # a supervisor's list of actions is the longer one: whoever is both sees it
+    # who is both sees the supervisor's list of actions, which is longer
     supervises = "supervisor" in visit.roles
     found = operating.page(visit.office.desk, binding_id, visit.actor("supervisor" if supervises else "operator"))
     notes = reviewing.notes(visit.office.ledger, binding_id) if supervises and not found["party"] else []
@@ -95,7 +95,7 @@ def _page(visit: Visit, binding_id: str, no: Refused | None = None) -> Response:
 
 
 def _folded(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of each cause one row, the first, though it may be stuck letter by letter; `times` is how often."""
+    """One row for each cause, its first finding; `times` is how many there are, as of letters."""
     rows: dict[str, dict[str, Any]] = {}
     for one in found:
         row = rows.setdefault(one["cause"], one | {"times": 0})

@@ -36,7 +36,7 @@ _CODE = 8  # signs of a ticket's code
 
 
 async def _scanned(request: Request) -> tuple[Visit, Refused | None]:
-    """The clerk and his file; a file that was too large to be read comes as its refusal, and nothing is done."""
+    """The clerk with his file; if the file was too large to be read, with that refusal."""
     try:
         return await _clerk(request), None
     except Refused as no:
@@ -59,7 +59,7 @@ def tickets(visit: Counter, cursor: Behind = None, handed: Handed = "") -> Respo
 
 @router.post("/find")
 def find(visit: Counter) -> Response:
-    """What somebody at the window has in his hand: a ticket's code, the number on a slip, or his ID document.
+    """Find what somebody at the window brings: a ticket's code, the number on a slip, or his ID document.
 
     Posted, as a number is in no address; a search by number is logged.
     """
@@ -68,23 +68,23 @@ def find(visit: Counter) -> Response:
     if text is None:
         return visit.go("/counter")
     page = worklists.tickets(desk, actor, Wanted(), text)
-    if page["items"]:  # a code is one ticket's
+    if page["items"]:  # a code belongs to one ticket
         return visit.go(f"/counter/{page['items'][0]['binding_id']}")
     persons: Sequence[str] = ()
-    if sum(sign.isalnum() for sign in text) != _CODE:  # a code that was misread is nobody's number
+    if sum(sign.isalnum() for sign in text) != _CODE:  # eight characters are a misread code, not somebody's number
         asked = seeking.sought(desk, text)
         if asked.binding_id is not None and _served(visit, asked.binding_id):
             return visit.go(f"/counter/{asked.binding_id}")
         persons = asked.persons or ()
         noting.note_search(desk.ledger, actor, persons, "counter")
-    # a number is not written back into the page
+    # a number is never written back into the page
     facts = {"persons": persons, "sought": "" if persons or seeking.has_number(text) else text}
     return visit.go(f"/counter/find?{urlencode(finding.at(visit, 'counter', facts))}")
 
 
 @router.get("/find")
 def found(visit: Counter, found: Annotated[str, Query(max_length=finding.MOST)] = "") -> Response:
-    """What it led to, where that was not one case."""
+    """What the search found, if it was not exactly one case."""
     if not found:
         return visit.go("/counter")
     told = finding.told(visit, "counter", found)
@@ -134,20 +134,20 @@ def slip(visit: Counter, binding_id: str) -> Response:
 
 @router.post("/{binding_id}/verify")
 def verify(visit: Counter, binding_id: str) -> Response:
-    """They are who they say."""
+    """The clerk confirms who they are."""
 
     def facts() -> dict[str, Any]:
         form = visit.form
         checked = form.raw("registry_checked") == "yes" or None
         told = {"method": form.one_of("method", METHODS), "note": _note(visit), "registry_checked": checked}
-        return _without_gaps(told) | {"subjects": form.every("subjects")}  # nobody ticked is nobody there
+        return _without_gaps(told) | {"subjects": form.every("subjects")}  # if nobody is ticked, nobody was there
 
     return _say(visit, binding_id, "counter_verified", facts)
 
 
 @router.post("/{binding_id}/refuse")
 def refuse(visit: Counter, binding_id: str) -> Response:
-    """Not here, for a reason of the plan's list; it ends the application, so that a second thought is asked."""
+    """The clerk refuses, for a reason of the plan's list; as it ends the application, he must confirm."""
 
     def facts() -> dict[str, Any]:
         told = {"reason": visit.form.needed("reason", 200), "note": _note(visit)}
@@ -159,7 +159,7 @@ def refuse(visit: Counter, binding_id: str) -> Response:
 
 @router.post("/{binding_id}/hand-over")
 def hand_over(visit: Counter, binding_id: str) -> Response:
-    """To another agency; code and due time stay."""
+    """Hand the ticket over to another agency; code and due time stay."""
 
     def facts() -> dict[str, Any]:
         agency = visit.form.needed("agency", 6)
@@ -173,7 +173,7 @@ def hand_over(visit: Counter, binding_id: str) -> Response:
 
 @router.post("/{binding_id}/withdraw")
 def withdraw(visit: Counter, binding_id: str) -> Response:
-    """At the family's wish; it ends the application too."""
+    """Withdraw at the family's wish; it ends the application too."""
 
     def facts() -> dict[str, Any]:
         visit.form.sure()
@@ -228,7 +228,7 @@ def _say(visit: Visit, binding_id: str, said: str, facts: Any) -> Response:
         )
     except Refused as no:
         return ticket_page(visit, binding_id, tellable(no))
-    # handed over to an agency of others, it is out of this window's sight
+    # after it was handed over to an agency outside his regions, the clerk no longer sees it
     case, _ = visit.office.desk.look(binding_id)
     told = f"?handed={asked['agency']}" if said == "hand_over" else ""
     return visit.go(f"/counter/{binding_id}{told}" if scopes.at_counter(case, visit.actor()) else f"/counter{told}")

@@ -19,7 +19,7 @@ from workflows.errors import Malformed, Refused
 
 router = APIRouter(prefix="/reviews/{binding_id}")
 Reviewer = Annotated[Visit, Depends(asks("reviewer"))]
-_MADE = 20_000  # of what was made from ticks: more than anybody may send
+_MADE = 20_000  # of the prepared message: more than anybody may send
 _ITEM_NOTE = 200
 
 
@@ -49,7 +49,7 @@ def take_back(visit: Reviewer, binding_id: str) -> Response:
 
 @router.post("/escalate")
 def escalate(visit: Reviewer, binding_id: str) -> Response:
-    """To a supervisor, with a word why; the reviewer keeps the case."""
+    """Escalate to a supervisor, with a reason; the reviewer keeps the case."""
     desk, actor = visit.office.desk, visit.actor()
     try:
         facts = {"note": visit.form.needed("note", NOTE)}
@@ -79,9 +79,9 @@ def _facts(visit: Visit, binding_id: str, action: str) -> dict[str, Any]:
         items = _items(form)
         if not items:
             raise Malformed([{"pointer": "/tick", "code": "items_required"}])
-        # the letter's reason is that of its first item: the reasons of all stand beside them
+        # the return's own reason is that of its first item: each item has its reason beside it
         facts |= {"reason": items[0]["reason"], "items": items}
-        # what nobody has changed since it was made is made again: of the ticks that are sent, not of those before
+        # a prepared message that nobody has edited is made anew, from the ticks that are sent now
         if facts.get("note") == form.text("made", _MADE) or "note" not in facts:
             facts["note"] = drafts.message(visit, binding_id, items)
     return facts

@@ -1,4 +1,4 @@
-"""A family's document, for this look only; each look is logged before it is answered."""
+"""A family's document, which browsers must not keep; each look is logged before it is answered."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def content(visit: Looker, binding_id: str, material_id: str) -> Response:
     except DocumentMissing:
         raise not_found() from None
     kind = material["media_type"]
-    # a picture may run nothing; a PDF opens in the browser's own viewer, which no sandbox of ours would let start
+    # a picture may run nothing; a PDF needs the browser's own viewer, which a sandbox would not let start
     policy = "sandbox; default-src 'none'" if kind in _PICTURES else "default-src 'none'; frame-ancestors 'none'"
     return Response(held, media_type=kind, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store",
                                                     "Content-Disposition": "inline"})  # fmt: skip
 
 
 def _opened(visit: Visit, binding_id: str, material_id: str) -> dict[str, Any]:
-    """The document's row, opened in that role which may see the case. Raises `Refused` 404, 409 `own_case`."""
+    """The document's row, opened in whichever of his roles may see the case. Raises `Refused` 404, 409 `own_case`."""
     for role in visit.roles:
         try:
             return opening.open_material(visit.office.desk, binding_id, material_id, visit.actor(role))
         except Refused as no:
             if no.code != "not_found":
-                raise  # a party in one role is one in all
+                raise  # who is a party is one in every role
     raise not_found()

@@ -17,7 +17,7 @@ Staff = Annotated[Visit, Depends(asks())]
 
 @router.get("/live")
 async def live(visit: Staff) -> StreamingResponse:
-    """Server-sent events; to listen is no work: it keeps no session alive."""
+    """Server-sent events; listening is no work, so it keeps no session alive."""
     feed: Feed = visit.request.app.state.feed
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(feed.stream(visit.principal, visit.token), media_type="text/event-stream", headers=headers)
@@ -25,6 +25,6 @@ async def live(visit: Staff) -> StreamingResponse:
 
 @router.get("/rooms")
 def rooms(visit: Staff) -> Response:
-    """The navigation alone, as the page has it that asks: for pages that are not renewed while somebody types."""
+    """The navigation alone, for pages that are not renewed while somebody types."""
     found = re.match("[a-z]+://[^/]*([^?#]*)", visit.request.headers.get("hx-current-url", ""))
     return visit.page("parts/rooms.html", rooms=visit.rooms(), here=found[1] if found else "")

@@ -24,7 +24,7 @@ Operator = Annotated[Visit, Depends(asks("operator"))]
 
 
 def part(visit: Visit, region: str = "", product: str = "", channel: str = "") -> Part:
-    """What the visitor may see of the ledger, and asks for. Raises `Refused` 422 for what is no such word."""
+    """The part of the ledger that is asked for and that the visitor may see. Raises `Refused` 422 for unknown words."""
     faults = []
     if region and not (region.isascii() and region.isdigit() and len(region) in (2, 4, 6)):
         faults.append({"pointer": "/region", "code": "wrong_form"})
@@ -37,7 +37,7 @@ def part(visit: Visit, region: str = "", product: str = "", channel: str = "") -
 
 
 def _foreign(asked: Part) -> bool:
-    """Whether a region is asked for in which nothing is granted: then nothing is there, and the page says why."""
+    """Whether the region asked for is not granted: then the list is empty, and the page says why."""
     return asked.region is not None and not overlap(asked.granted, [asked.region])
 
 
@@ -58,7 +58,7 @@ def screen(visit: Operator, span: flow.Span = "day") -> Response:
 
 @router.post("/find")
 def find(visit: Operator) -> Response:
-    """By a binding's id, or by somebody's whole number: that is logged. Posted, as a number is in no address."""
+    """Find by a binding's id or by somebody's whole number, which is logged. Posted: no number stands in an address."""
     desk, actor = visit.office.desk, visit.actor()
     asked = seeking.sought(desk, visit.form.text("q", seeking.LONGEST) or "")
     if asked.binding_id is not None:
@@ -70,7 +70,7 @@ def find(visit: Operator) -> Response:
 
 @router.get("/find")
 def found(visit: Operator, found: Annotated[str, Query(max_length=finding.MOST)] = "") -> Response:
-    """Whom the number has led to."""
+    """The bindings that the number has led to."""
     if not found:
         return visit.go("/ops")
     told = finding.told(visit, "operation", found)
@@ -80,7 +80,7 @@ def found(visit: Operator, found: Annotated[str, Query(max_length=finding.MOST)]
 
 @router.get("/stuck")
 def stuck_list(visit: Operator, cause: Narrow = "", fingerprint: Word = "", cursor: Behind = None) -> Response:
-    """What is stuck, the longest first: for one cause, or in the same way."""
+    """What is stuck, the longest first: all, for one cause, or with one fingerprint."""
     if cause not in ("", *stuck.CAUSES):
         raise not_found()
     ledger, granted = visit.office.ledger, visit.principal.regions
@@ -93,7 +93,7 @@ def stuck_list(visit: Operator, cause: Narrow = "", fingerprint: Word = "", curs
 
 @router.get("/due")
 def due_list(visit: Operator, name: Narrow, when: watching.When = "overdue", cursor: Behind = None) -> Response:
-    """The bindings whose deadline of this name is over, or nearly."""
+    """The bindings whose deadline of this name is overdue, or nearly so."""
     found = watching.due_list(visit.office.ledger, part(visit), name, when, PAGE, cursor)
     late = {"cause": "deadline_overdue", "fingerprint": f"deadline_overdue:{name}"} if when == "overdue" else {}
     return _list(visit, "ops_due.html", found, late, deadline=name, when=when)
@@ -112,7 +112,7 @@ def letters(
     visit: Operator, channel: ChannelName, which: watching.Which = "pending", cursor: Behind = None
 ) -> Response:
     """The letters behind one of a channel's numbers: still to be delivered, late, or put aside."""
-    # no repair reaches "all of these": a filter asks for the channel of an application, a letter goes to any party's
+    # no repair can reach "all of these": its filter has the application's channel, but letters also go to others
     found = watching.letters(visit.office.ledger, part(visit), channel, which, PAGE, cursor)
     return _list(visit, "ops_letters.html", found, {}, channel=channel, which=which)
 
@@ -166,7 +166,7 @@ def in_state(
 
 
 def _ask(asked: dict[str, str]) -> str:
-    """A narrowing as a page's address has it; nothing where everything is meant."""
+    """A narrowing as part of an address; empty if everything is meant."""
     return f"?{urlencode(asked)}" if any(asked.values()) else ""
 
 

@@ -1,4 +1,4 @@
-"""Repairs from the pages: planned, tried without a change, looked at, then applied; by two persons where it is risky.
+"""Repairs from the pages: a dry run first, then applied; risky ones by two persons.
 
 The same functions as the API's and the command line's: the console only asks and shows.
 """
@@ -61,7 +61,7 @@ def order(visit: Operator) -> Response:
 
 @router.post("/bindings/{binding_id}/repair")
 def order_one(visit: Operator, binding_id: str) -> Response:
-    """A dry run for one binding: its difference is there when the page is."""
+    """A dry run for one binding; it is waited for, so that the page shows what would change."""
     row, _ = operating.seen(visit.office.desk, binding_id, visit.actor())
     return _ordered(visit, {"binding_ids": [binding_id]}, patience=PATIENCE, verbs=of_state(row["state"]))
 
@@ -74,7 +74,7 @@ def repair(visit: Either, order_id: str, cursor: Behind = None) -> Response:
 
 @router.post("/repairs/{order_id}/{said}")
 def tell(visit: Either, order_id: str, said: str) -> Response:
-    """Apply, approve, withdraw, pause, resume or undo it; what may not be said now is refused by the order itself."""
+    """Apply, approve, withdraw, pause, resume or undo it; `orders` refuses what may not be said now."""
     if said not in _PLAIN and said not in _REASONED:
         raise Refused("not_found", 404)
     role = _ONLY.get(said)
@@ -111,7 +111,7 @@ def _ordered(visit: Visit, wanted: Mapping[str, Any], patience: float, verbs: It
 
 
 def _args(form: Form, verb: str) -> dict[str, Any]:
-    """What this verb is told; the fields of other verbs stand in the same form and mean nothing to it."""
+    """The arguments of this verb; fields of other verbs stand in the same form and are left out."""
     takes = (*VERBS[verb].needs, *VERBS[verb].takes)
     given: dict[str, Any] = {name: form.text(name, 100) for name in takes if name not in ("pack", "version")}
     if "version" in takes:

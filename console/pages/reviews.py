@@ -41,7 +41,7 @@ def queue(
 
 @router.post("/search")
 def search(visit: Reviewer) -> Response:
-    """The search box. Posted, because a number never travels in an address; what it finds is at one."""
+    """The search box. Posted, as a number must not stand in an address; what it finds has an address of its own."""
     desk, text = visit.office.desk, visit.form.text("q", seeking.LONGEST) or ""
     asked = seeking.sought(desk, text)
     if asked.binding_id is not None:
@@ -50,14 +50,14 @@ def search(visit: Reviewer) -> Response:
         return visit.go(f"/reviews?{urlencode({'q': text})}" if text else "/reviews")
     if asked.understood:
         noting.note_search(desk.ledger, visit.actor(), asked.persons or (), "review")
-    # what is not understood may be a name, or a number that was mistyped
+    # what is not understood may be a name, or a mistyped number: it is kept out of addresses too
     facts = {"asked": asdict(asked), "q": "" if seeking.has_number(text) else text}
     return visit.go(f"/reviews/search?{urlencode(finding.at(visit, 'review', facts))}")
 
 
 @router.get("/search")
 def searched(visit: Reviewer, found: Annotated[str, Query(max_length=finding.MOST)] = "") -> Response:
-    """What the box has found by a number, or has not understood."""
+    """What the search box has found by a number, or did not understand."""
     if not found:
         return visit.go("/reviews")
     told = finding.told(visit, "review", found)
@@ -70,10 +70,10 @@ def _listed(
     visit: Visit, asked: seeking.Sought, q: str = "", cursor: str | None = None, *, sealed: bool = False,
     over: bool = False,
 ) -> Response:  # fmt: skip
-    """The queue, or what was sought in it: at a `sealed` address, and `over` where that was too long ago."""
+    """The queue, or what was searched in it; `over`: the sealed search in the address is too old."""
     desk, actor = visit.office.desk, visit.actor()
     others: list[dict[str, Any]] = []
-    page: dict[str, Any] = {"items": [], "next_cursor": None}  # of what was not understood, nothing
+    page: dict[str, Any] = {"items": [], "next_cursor": None}  # nothing is listed if something was not understood
     if asked.understood and not over:
         if asked.persons is not None:
             found = reviewing.of_persons(desk, actor, asked.persons)
@@ -125,7 +125,7 @@ def case(
     visit: Reviewer, binding_id: str, noted: Narrow = "", taken_back: bool = False,  # noqa: FBT001, FBT002 - as above
     opened: Annotated[str, Query(alias="open", max_length=40)] = "",
 ) -> Response:  # fmt: skip
-    """The case: everything that is needed to decide it; of a decision that was taken back, what he had written.
+    """The case with all that is needed to decide it; after a decision was taken back, with what he had written.
 
     `open` is the form that a button asks for in a browser without scripts.
     """
@@ -138,10 +138,10 @@ def case_page(
     visit: Visit, binding_id: str, refused: Refused | None = None, *, taken_back: bool = False, note_id: str = "",
     opened: str = "", clear: Mapping[str, str] = NOTHING_CLEAR,
 ) -> Response:  # fmt: skip
-    """The page of a case; with a refusal where it belongs, and what was typed kept, where a form was refused.
+    """The page of a case; if a form was refused, with the refusal where it belongs and all that was typed.
 
-    What was just done is said where it is still so: an address is come back to. `note_id`: of a note that he has kept.
-    `clear`: the fields that he has asked to see in clear.
+    What was just done is told only while it is still so, since one may come back to an address later. `note_id`: the
+    note that he has kept. `clear`: the fields that he has asked to see in clear.
     """
     desk, actor = visit.office.desk, visit.actor()
     shown = reviewing.case_page(desk, binding_id, actor, working=not visit.by_itself)
@@ -167,10 +167,10 @@ def claim(visit: Reviewer, binding_id: str) -> Response:
     try:
         leases.claim(visit.office.desk, binding_id, visit.actor())
     except Refused as no:
-        # what has become of it stands on the page
+        # the page shows why: what has become of the case
         over = no.code == "action_not_available"
         return case_page(visit, binding_id, Refused("review_over", no.status) if over else tellable(no))
-    if visit.form.raw("action"):  # what was written under a lease that ran out comes along, and is gone on with
+    if visit.form.raw("action"):  # what was written under a lease that ran out is kept, to go on with
         return case_page(visit, binding_id)
     return visit.go(f"/reviews/{binding_id}")
 
@@ -188,7 +188,7 @@ def release(visit: Reviewer, binding_id: str) -> Response:
 
 @router.post("/{binding_id}/beat")
 def beat(visit: Reviewer, binding_id: str) -> Response:
-    """The page is still open: who else looks, and how long the lease lasts. Only work prolongs it, and the session."""
+    """The page is still open: show who else looks, and the lease. Only work prolongs the lease and the session."""
     desk, actor = visit.office.desk, visit.actor()
     if visit.form.raw("worked") == "1":
         visit.worked()
@@ -218,7 +218,7 @@ def reveal(visit: Reviewer, binding_id: str) -> Response:
 
 
 def revealed(visit: Visit, binding_id: str, page: Callable[..., Response]) -> Response:
-    """The part of a page that holds a field in clear, or without scripts all of it; the counter's show it so too."""
+    """The part of a page that shows a field in clear; without scripts the whole page. The counter's pages use it."""
     asked, purpose = visit.form.needed("field", 40), visit.form.one_of("purpose", CODES["purpose"])
     told = opening.reveal(visit.office.desk, binding_id, visit.actor(), asked, purpose)
     if visit.request.headers.get("hx-request"):

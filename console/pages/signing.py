@@ -21,14 +21,14 @@ _FIRST = {"reviewer": "/reviews/mine", "counter": "/counter", "operator": "/ops"
 
 @router.get("/")
 def home(visit: Staff) -> Response:
-    """To the first room of whoever has one."""
+    """To the visitor's first room, if he has one."""
     first = next((_FIRST[role] for role in visit.principal.roles if role in _FIRST), None)
     return visit.go(first) if first else visit.page("home.html")
 
 
 @router.get("/sign-in")
 def sign_in_page(visit: Anybody) -> Response:
-    """The form; a cookie of nobody's comes with it, so that it too can show that it is ours."""
+    """The form; a cookie without a session comes with it, so that this form too can be recognised as ours."""
     if visit.session is not None:
         return visit.go(_wanted(visit.request.query_params.get("next", "")))
     visit.house.settling.begin()
@@ -40,7 +40,7 @@ def sign_in_page(visit: Anybody) -> Response:
 
 @router.post("/sign-in")
 def sign_in(visit: Anybody) -> Response:
-    """A session for the right name, password and code; for all else the same answer."""
+    """A session for the right name, password and code; for anything else one and the same answer."""
     form, office = visit.form, visit.office
     try:
         token = accounts.sign_in(office.ledger, office.desk.keys, form.raw("login"), form.raw("password"),
@@ -52,7 +52,7 @@ def sign_in(visit: Anybody) -> Response:
 
 @router.post("/sandbox-sign-in")
 def sandbox_sign_in(visit: Anybody) -> Response:
-    """In the sandbox its staff, whose keys everybody knows, come in without a password."""
+    """In the sandbox, sign in without a password as one of its staff, whose keys everybody knows."""
     asked = visit.form.raw("as")
     if not visit.house.sandbox or asked not in principals.sandbox_keys()[1]:
         raise Refused("not_found", 404)
@@ -62,20 +62,20 @@ def sandbox_sign_in(visit: Anybody) -> Response:
 
 
 def _let_in(visit: Visit, token: str) -> Response:
-    """To where he wanted, with the new session; the one that this browser had before is over."""
+    """Go where the visitor wanted, with the new session; the browser's earlier one ends."""
     sessions.end(visit.office.ledger, visit.token)
     return visit.remember(visit.go(_wanted(visit.form.raw("next"))), token)
 
 
 @router.get("/set-up")
 def set_up_page(visit: Anybody) -> Response:
-    """An own password and an authenticator, at the first sign-in."""
+    """At the first sign-in: choose a password and pair an authenticator."""
     return _set_up(visit)
 
 
 @router.post("/set-up")
 def set_up(visit: Anybody) -> Response:
-    """Keep both, and begin a session for everything."""
+    """Keep both, and begin a full session."""
     form, session = visit.form, visit.session
     if session is None:
         raise Refused("sign_in_required", 401)
@@ -91,7 +91,7 @@ def set_up(visit: Anybody) -> Response:
 
 @router.post("/sign-out")
 def sign_out(visit: Anybody) -> Response:
-    """End the session; the cookie becomes nobody's."""
+    """End the session; the browser gets a cookie without one."""
     sessions.end(visit.office.ledger, visit.token)
     return visit.remember(visit.go("/sign-in"), sessions.new_token())
 
@@ -121,6 +121,6 @@ def _set_up(visit: Visit, fault: Malformed | None = None) -> Response:
 
 
 def _wanted(path: str) -> str:
-    """A path of ours, else the beginning: nobody is sent elsewhere from here."""
+    """The path if it is ours, else the first page: nobody is sent to another site."""
     ours = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
     return path if ours else "/"

@@ -86,9 +86,9 @@ def channels(visit: Supervisor) -> Response:
 
 @router.post("/channels")
 def make_key(visit: Supervisor) -> Response:
-    """One more key for a channel; it stands on the answer to this form, and nowhere else ever.
+    """One more key for a channel; it is shown in the answer to this form, and never again.
 
-    Sent again, as a browser does that loads the answer anew, the form makes no other.
+    Sent again, as by a browser that reloads the answer, the form makes no second key.
     """
     form, ledger, keys = visit.form, visit.office.ledger, visit.office.desk.keys
     channel, name = form.one_of("channel", principals.CHANNELS), form.needed("name", principals.LONGEST_NAME)
@@ -107,7 +107,7 @@ def make_key(visit: Supervisor) -> Response:
 
 @router.post("/channels/{key_id}/revoke")
 def revoke_key(visit: Supervisor, key_id: str) -> Response:
-    """Take a key back: within seconds it opens nothing."""
+    """Take a key back; within seconds it no longer works."""
     keeping.revoke_key(visit.office.ledger, visit.principal, key_id, visit.form.needed("reason", REASON))
     return visit.go("/supervision/channels")
 
@@ -152,14 +152,14 @@ def pack(
 
 
 def _facts(law: Law, today: date, method: str, relationship: str, age: str) -> ApplicationFacts | None:
-    """One of the applications that the law is checked with, by method, relationship and the member's age."""
+    """One of the made-up applications of `policies.check`, by method, relationship and the member's age."""
     found = [one for one in applications(law, today)
              if (one.method, one.relationship) == (method, relationship) and one.channel is None]  # fmt: skip
     found.sort(key=lambda one: one.member.birth_date or today, reverse=True)  # the youngest first
     births = list(dict.fromkeys(one.member.birth_date for one in found))
     if not births:
         return None
-    if age == "adult":  # as old as such relatives are, and not barely grown up
+    if age == "adult":  # a typical age of such relatives, not one just grown up
         born = date(today.year - _ADULT.get(relationship, 30), 1, 1)
         return replace(found[-1], member=replace(found[-1].member, birth_date=born))
     youngest = births[{"newborn": 0, "child": len(births) // 2}[age]]
