@@ -10,7 +10,7 @@ import typer
 
 from cli.caller import Key, at_the_desk
 from cli.looking import plain
-from cli.screen import WronglyAsked, say, table
+from cli.screen import Trouble, WronglyAsked, say, table
 from models.ledger import Ledger
 from workflows.access.principals import Principal
 from workflows.engine import Desk
@@ -80,7 +80,9 @@ def run(
         raise WronglyAsked(f"no such cause; there are {', '.join(stuck.CAUSES)}")
     wish = Wish(verb, reason, asked, args, dry_run=dry_run, pace=pace)
     with _at_the_desk(key, "operator") as (desk, caller):
-        _carry_on(desk, caller, orders.make(desk.ledger, caller, wish))
+        view = _carry_on(desk, caller, orders.make(desk.ledger, caller, wish))
+    if view["state"] == "done" and not view["counts"].get("done"):
+        raise Trouble("nothing has been repaired")
 
 
 @app.command("apply")
@@ -166,19 +168,19 @@ def _tell(repair_id: str, key: str, tell: Callable[[Ledger, Principal, str], Non
         _carry_on(desk, caller, repair_id)
 
 
-def _carry_on(desk: Desk, caller: Principal, repair_id: str) -> None:
+def _carry_on(desk: Desk, caller: Principal, repair_id: str) -> dict[str, Any]:
     carrying.to_its_end(desk, repair_id, float("inf"))
-    _shown(desk.ledger, caller, repair_id, 20, None)
+    return _shown(desk.ledger, caller, repair_id, 20, None)
 
 
-def _shown(ledger: Ledger, caller: Principal, repair_id: str, limit: int, state: str | None) -> None:
+def _shown(ledger: Ledger, caller: Principal, repair_id: str, limit: int, state: str | None) -> dict[str, Any]:
     view: dict[str, Any] = shown.repair(ledger, caller, repair_id, limit, None, state)
     paused = ", paused" if view["paused_at"] else ""
     counts = ", ".join(f"{count} {name}" for name, count in view["counts"].items()) or "no bindings"
     say(f"{view['id']} {view['repair']}: {view['state']}{paused}; {counts}")
     if not view["groups"] and view["state"] != "planning":
         say("nothing matched: no binding within the regions of this key is as the order asks")
-        return
+        return view
     table(("bindings", "stand", "why not", "difference", "for example"), (
         [str(one["count"]), one["state"], one["code"] or "-", "-" if one["code"] else one["summary"], one["example"]]
         for one in view["groups"]
@@ -187,3 +189,4 @@ def _shown(ledger: Ledger, caller: Principal, repair_id: str, limit: int, state:
         say(f"another supervisor must say yes: kinbind repair approve {view['id']}")
     if view["state"] == "planned" and view["counts"].get("planned"):
         say(f"nothing has been changed; kinbind repair apply {view['id']} does it")
+    return view

@@ -41,6 +41,17 @@ def test_a_repair_is_withdrawn_by_who_asked_for_it(kinbind: Run, office: Office)
     assert life.look(office, binding_id).state == "active"
 
 
+@pytest.mark.parametrize(("verb", "more"), [("replan", ("--to-version", "2027-01-01")), ("ask_again", ())])
+def test_what_can_not_be_done_waits_for_nobody_and_is_no_success(
+    kinbind: Run, office: Office, verb: str, more: tuple[str, ...]
+):
+    """A version that is not there; a question that nobody has asked."""
+    binding_id = life.to_state(office, "submitted")
+    tried = kinbind("repair", "run", verb, "--binding", binding_id, *more, "--reason", "演练", key="operator")
+    assert "done; 1 refused" in tried.stdout
+    assert (tried.exit_code, tried.stderr) == (1, "kinbind: nothing has been repaired\n")
+
+
 def test_what_is_stuck_is_repaired_by_its_fingerprint(kinbind: Run, office: Office):
     made = [life.to_state(office, "submitted", seed=seed) for seed in (1, 2)]
     with office.ledger.desk() as conn:

@@ -126,7 +126,8 @@ def _plan(desk: Desk, conn: Connection[Any], row: Row) -> int:
     found, last = plan_page(desk, conn, row)
     conn.execute(_LATER, (0, row["id"]))  # other orders' turn
     if last:
-        risky = verbs.VERBS[row["verb"]].risky
+        # a second person is asked only for what can be done
+        risky = verbs.VERBS[row["verb"]].risky and conn.execute(_ITEMS, (row["id"], "planned", 1)).fetchone()
         then = "planned" if row["dry_run"] else "awaiting_approval" if risky else "running"
         conn.execute(_STATE, (then, then, row["id"]))
     return found
