@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from console import shown
-from console.words import Tongue
+from console.words import CODES, Tongue
 from models.ledger import Ledger
 from workflows.repairs.trial import NOTHING
 from workflows.views import reviewing
@@ -46,10 +46,10 @@ def note(t: Tongue, text: str, named: Names) -> str:
     return t("note_repair", id=said["id"], what=what, who=t("comma").join(people), why=said["why"])
 
 
-def summary(t: Tongue, text: str) -> str:
-    """The difference that a repair makes, in one line, as `trial.summary` has it."""
+def summary(t: Tongue, text: str, verb: str) -> str:
+    """The difference that a repair makes, in one line, as `trial.summary` has it; or what it does beside the case."""
     if text == NOTHING:
-        return t("only_line")
+        return t.of("beside", verb) if verb in CODES["beside"] else t("only_line")
     return t("semicolon").join(_part(t, one) for one in text.split("; "))
 
 

@@ -185,6 +185,12 @@ OPERATIONS: Mapping[str, Words] = {
     "example": ("例", "e.g."),
     "not_armed": ("无", "none"),
     "only_line": ("只写入一条记录", "nothing but a line in the history"),
+    "one_line": ("写入一条记录", "a line"),
+    "resends": ("将重新推送 {n} 封", "{n} will be sent again"),
+    "nothing_doable": (
+        "没有可执行的业务：原因见下，可撤回修复单。",
+        "Nothing of this can be done; why is told below. The repair may be withdrawn.",
+    ),
     "planning_more": ("正在试算，已看 {n} 件…", "Being planned: {n} so far…"),
     "order_apply": ("执行", "Apply"),
     "order_approve": ("批准并执行", "Approve and carry out"),

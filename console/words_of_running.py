@@ -52,6 +52,12 @@ RUNNING: Mapping[str, Mapping[str, Words]] = {
         "suspend": ("暂停", "Suspend"),
         "end": ("终止", "End"),
     },
+    # what a verb does beside the line that it writes, where no state, plan or deadline changes
+    "beside": {
+        "resend": ("搁置的推送重新推送", "what was put aside is sent again"),
+        "ask_again": ("下一轮立即再次询问", "asked again at the next round"),
+        "reassign": ("改由所选人员办理", "it is in other hands"),
+    },
     "order_state": {
         "planning": ("试算中", "being planned"),
         "planned": ("已试算", "planned"),

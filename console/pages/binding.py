@@ -84,7 +84,8 @@ def _page(visit: Visit, binding_id: str, no: Refused | None = None) -> Response:
     if found["view"]:
         found["view"]["materials"] = reviewing.in_order(found["view"])
     return visit.page("binding.html", refused=no, found=found, drawing=drawing,
-                      pieces=drawing.pieces(found["stretches"]), choices=choices(visit.office, visit.principal),
+                      pieces=drawing.pieces(found["stretches"]),
+                      choices=choices(visit.office, visit.principal, found["product"]),
                       words={one: reason_words.SUPERVISED[said] for one, said in WORDS.items()
                              if one in found["available_actions"]}, supervises=supervises,
                       stuck=_folded(found["stuck"]), notes=notes,

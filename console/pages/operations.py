@@ -176,4 +176,5 @@ def _list(visit: Visit, template: str, found: dict[str, Any], reach: dict[str, s
     items = population.with_briefs(desk, found["items"])
     return visit.page(template, items=items, next_cursor=found["next_cursor"], now=desk.ledger.now(),
                       reach={name: value for name, value in reach.items() if value},
-                      choices=choices(visit.office, visit.principal), **facts)  # fmt: skip
+                      choices=choices(visit.office, visit.principal, reach.get("product") or None),
+                      **facts)  # fmt: skip

@@ -63,7 +63,8 @@ def order(visit: Operator) -> Response:
 def order_one(visit: Operator, binding_id: str) -> Response:
     """A dry run for one binding; it is waited for, so that the page shows what would change."""
     row, _ = operating.seen(visit.office.desk, binding_id, visit.actor())
-    return _ordered(visit, {"binding_ids": [binding_id]}, patience=PATIENCE, verbs=of_state(row["state"]))
+    reach = {"binding_ids": [binding_id]}
+    return _ordered(visit, reach, patience=PATIENCE, verbs=of_state(row["state"]), product=row["product"])
 
 
 @router.get("/repairs/{order_id}")
@@ -95,7 +96,9 @@ def tell(visit: Either, order_id: str, said: str) -> Response:
     return visit.go(f"/ops/repairs/{order_id}")
 
 
-def _ordered(visit: Visit, wanted: Mapping[str, Any], patience: float, verbs: Iterable[str] = VERBS) -> Response:
+def _ordered(
+    visit: Visit, wanted: Mapping[str, Any], patience: float, verbs: Iterable[str] = VERBS, product: str | None = None
+) -> Response:
     form = visit.form
     try:
         verb = form.one_of("repair", tuple(VERBS))
@@ -103,7 +106,8 @@ def _ordered(visit: Visit, wanted: Mapping[str, Any], patience: float, verbs: It
         order_id = orders.make(visit.office.ledger, visit.principal, wish)
     except Refused as no:
         return visit.page("repair_again.html", refused=no, typed=form.filled(), verbs=verbs,
-                          choices=choices(visit.office, visit.principal), ids=form.every("binding_ids"),
+                          choices=choices(visit.office, visit.principal, product or wanted.get("product")),
+                          ids=form.every("binding_ids"),
                           asked={f"f.{name}": form.raw(f"f.{name}") for name in _FILTER})  # fmt: skip
     if patience:
         carrying.to_its_end(visit.office.desk, order_id, patience)
@@ -135,8 +139,10 @@ def _reach(form: Form) -> dict[str, Any]:
 
 def _page(visit: Visit, order_id: str, cursor: str | None, no: Refused | None = None) -> Response:
     found = _view(visit, order_id, cursor)
+    letters = shown.letters(visit.office.ledger, order_id) if found["repair"] == "resend" else {}
     return visit.page("repair.html", refused=no, order=found, may=ordering.said_to(found, visit.principal),
-                      carried=orders.CARRIED, names=_names(visit.office.ledger, [found]))  # fmt: skip
+                      letters=letters, carried=orders.CARRIED,
+                      names=_names(visit.office.ledger, [found]))  # fmt: skip
 
 
 def _view(visit: Visit, order_id: str, cursor: str | None = None) -> dict[str, Any]:

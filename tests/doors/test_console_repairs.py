@@ -59,12 +59,54 @@ def test_letters_put_aside_are_sent_again_from_the_page(operator: Visitor, offic
     assert "接收方返回 HTTP 503" in text_of(page)
     assert fields_of(page, "/repair")["repair"] == "resend"
     path = ordered(operator, f"/ops/bindings/{binding_id}/repair", repair="resend")
-    operator.get(path)
+    tried = text_of(operator.get(path))
+    assert ("重新推送 将重新推送 1 封" in tried, "写入一条记录：运维修复" in tried) == (True, True)
+    assert "只写入一条记录" not in tried
     assert operator.post(f"{path}/apply").status_code == 303
     with office.ledger.desk() as conn:
         states = conn.execute("select distinct state, attempts from deliveries where notice = ''").fetchall()
     assert states == [("pending", 0)]
     assert 'value="resend">\n      <label>' not in operator.get(f"/ops/bindings/{binding_id}").text
+
+
+def test_letters_of_what_has_ended_are_sent_again_without_a_line(operator: Visitor, office: Office):
+    with_endpoint(office)
+    ended, going = life.to_state(office, "withdrawn", seed=1), life.to_state(office, "submitted", seed=2)
+    for binding_id in (ended, going):
+        parked_letters(office, binding_id)
+    letters = len(life.events(office, ended)) + len(life.events(office, going))
+    path = ordered(operator, "/ops/repairs", reach="ticked", repair="resend", binding_ids=[ended, going])
+    while carry_repairs(office):
+        pass
+    page = operator.get(path)
+    assert f"搁置的推送重新推送 ，将重新推送 {letters} 封 2" in text_of(page).replace("推送，", "推送 ，")
+    one = re.search(rf"<code>{ended}</code>.*?</dl>", page.text, re.DOTALL)
+    assert one
+    assert ("办理过程" in one[0], f"将重新推送 {len(life.events(office, ended))} 封" in one[0]) == (False, True)
+    operator.post(f"{path}/apply")
+    while carry_repairs(office):
+        pass
+    done = text_of(operator.get(path))
+    assert ("搁置的推送重新推送" in done, "将重新推送" in done) == (True, False)
+
+
+def test_what_cannot_be_done_is_not_offered(comes: Comes, operator: Visitor, office: Office):
+    binding_id = life.to_state(office, "submitted")  # no letter of it was put aside
+    path = ordered(operator, f"/ops/bindings/{binding_id}/repair", repair="resend")
+    page = operator.get(path)
+    assert ("没有可执行的业务" in text_of(page), f"{path}/apply" in page.text) == (True, False)
+    assert f"{path}/withdraw" in page.text
+
+
+def test_a_plan_is_made_under_a_pack_of_the_same_product(operator: Visitor, office: Office):
+    binding_id = life.to_state(office, "active")
+    product = life.look(office, binding_id).application.product
+    page = operator.get(f"/ops/bindings/{binding_id}").text
+    listed = re.search(r'<select name="version">(.*?)</select>', page, re.DOTALL)
+    assert listed
+    offered = {one.split()[0] for one in re.findall(r"<option>([^<]+)<", listed[1])}
+    assert offered == {one.pack for one in office.desk.book.files if one.product == product}
+    assert offered != {one.pack for one in office.desk.book.files}
 
 
 def test_one_cause_is_told_once_however_often(operator: Visitor, office: Office):

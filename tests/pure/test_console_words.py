@@ -170,11 +170,12 @@ def test_a_repairs_note_is_said_in_the_language_of_the_page():
 
 
 def test_what_a_repair_changes_is_said_in_the_language_of_the_page():
-    assert noted.summary(ZH, summary({})) == noted.summary(ZH, NOTHING) == "只写入一条记录"
+    assert noted.summary(ZH, summary({}), "rearm") == noted.summary(ZH, NOTHING, "rearm") == "只写入一条记录"
+    assert noted.summary(ZH, NOTHING, "resend") == "搁置的推送重新推送"
     found = {"state": ["active", "unbound"], "agency": ["440100", "320500"],
              "policy": ["CN-national 1", "CN-national 2"],
              "deadlines": {"insurance_to_rechecked": ["2026-11-22T00:00:00Z", None]}}  # fmt: skip
-    assert noted.summary(ZH, summary(found)) == (
+    assert noted.summary(ZH, summary(found), "replan") == (
         "状态：已生效 → 已解绑；适用政策：CN-national 1 → CN-national 2；经办机构：广州市 → 苏州市；复核参保状态：取消"
     )
     for group, ends in (
@@ -184,7 +185,7 @@ def test_what_a_repair_changes_is_said_in_the_language_of_the_page():
         ("armed", [None, "1"]),
     ):
         told = summary({"deadlines": {"review_to_decision": ends}})
-        assert noted.summary(EN, told) == f"review decided: {EN.of('deadline_change', group)}"
+        assert noted.summary(EN, told, "rearm") == f"review decided: {EN.of('deadline_change', group)}"
 
 
 def test_what_packs_ask_to_bring_has_english_words():

@@ -35,6 +35,11 @@ select binding_id, state, version, version_after, change, code, at from repair_i
 where repair_id = :id and binding_id > :after and (cast(:state as text) is null or state = :state)
 order by binding_id limit :limit
 """)
+_LETTERS = text("""
+select l.binding_id, count(*) as letters from repair_items i
+join deliveries l on l.binding_id = i.binding_id and l.state = 'parked' join webhook_endpoints e on e.id = l.endpoint_id
+where i.repair_id = :id and i.state = 'planned' and e.disabled_at is null group by l.binding_id
+""")
 _SHOWN = ("id", "filter", "args", "reason", "dry_run", "state", "pace", "asked_by", "applied_by", "approved_by",
           "undone_by", "undone_because", "withdrawn_by", "withdrawn_because", "created_at", "approved_at", "paused_at",
           "finished_at", "fault")  # fmt: skip
@@ -64,6 +69,11 @@ def repair(
         "groups": [dict(row) for row in ledger.read(_GROUPS, {"id": order_id}, fresh=True)],
         **cursors.page(items, limit, "binding_id"),
     }
+
+
+def letters(ledger: Ledger, order_id: str) -> dict[str, int]:
+    """By binding that is still to be dealt with, how many letters put aside go out again where letters are resent."""
+    return {row["binding_id"]: row["letters"] for row in ledger.read(_LETTERS, {"id": order_id}, fresh=True)}
 
 
 def recent(ledger: Ledger, caller: Principal, limit: int = 50, cursor: str | None = None) -> dict[str, Any]:
