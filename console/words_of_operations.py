@@ -145,8 +145,6 @@ OPERATIONS: Mapping[str, Words] = {
     "sup_suspend": ("暂停", "Suspend"),
     "sup_resume": ("恢复", "Resume"),
     "sup_unbind": ("解除绑定", "End it"),
-    "sup_word": ("处置", "What"),
-    "sup_do": ("执行处置", "Carry it out"),
     "sup_sure": ("我已核实，确认立即执行", "I have checked it: carry it out now"),
     "look_note": ("复看意见（同事可见，家庭不可见）", "What you have seen (colleagues read it, families do not)"),
     "reply_note": (

@@ -120,13 +120,14 @@ def test_a_supervisor_looks_again_and_thinks_twice(
     page = sits_down("supervisor")
     page.goto(f"{base_url}/console/ops/bindings/{binding_id}")
     expect(page.get_by_role("heading", name="材料")).to_be_visible()
-    page.get_by_label("原因（家庭可见）").select_option("suspected_fraud")
-    page.get_by_label("暂停", exact=True).check()
-    page.keyboard.press("Enter")  # a key alone does nothing: what is meant is chosen, and meant
+    page.locator("summary", has_text="暂停").click()
+    form = page.locator("form:has([name=action][value=suspend])")
+    form.get_by_label("原因（家庭可见）").select_option("suspected_fraud")
+    form.get_by_label("我已核实").press("Enter")  # a key alone does nothing: what is meant is chosen, and meant
     assert life.look(office, binding_id).state == "active"
     album(page, "binding-supervisor")
-    page.get_by_label("我已核实").check()
-    page.get_by_role("button", name="执行处置").click()
+    form.get_by_label("我已核实").check()
+    form.get_by_role("button", name="暂停").click()
     expect(page.locator(".chip-suspended")).to_be_visible()
 
 

@@ -20,7 +20,7 @@ from workflows.case import Actor
 from workflows.engine import Desk
 from workflows.repairs import orders
 from workflows.repairs.orders import Wish
-from workflows.views import supervising
+from workflows.views import reason_words, supervising
 
 PAGES = (
     "",
@@ -199,6 +199,26 @@ def test_the_family_reads_a_code_and_staff_what_was_noted(supervisor: Visitor, a
     assert ("举报" in lines.text, lines.json()["items"][-1]["reason"]) == (False, "suspected_fraud")
 
 
+def test_each_word_has_its_own_reasons_and_keeps_what_was_chosen(supervisor: Visitor, office: Office):
+    path = f"/ops/bindings/{life.to_state(office, 'active')}"
+    page = supervisor.get(path)
+
+    def form(answer: httpx.Response, word: str) -> str:
+        found = re.search(rf'<details class="said"[^>]*><summary>{word}</summary>.*?</details>', answer.text, re.DOTALL)
+        assert found
+        return found[0]
+
+    for word in ("suspend", "unbind"):
+        said = form(page, {"suspend": "暂停", "unbind": "解除绑定"}[word])
+        codes = re.findall(r'<option value="(\w+)"', said)
+        assert codes == list(dict.fromkeys(reason_words.SUPERVISED[{"suspend": "suspend", "unbind": "end"}[word]]))
+    version = fields_of(page, "/decide")["version"]
+    rash = supervisor.post(f"{path}/decide", action="unbind", reason="death", note="户籍已注销", version=version)
+    assert " open" in form(rash, "解除绑定")[:30]
+    assert ('value="death" selected' in form(rash, "解除绑定"), "户籍已注销" in form(rash, "解除绑定")) == (True, True)
+    assert ("户籍已注销" in form(rash, "暂停"), "selected" in form(rash, "暂停")) == (False, False)
+
+
 def test_an_operator_says_no_supervisors_word(comes: Comes, office: Office):
     operator, binding_id = comes("operator"), life.to_state(office, "active")
     assert "/decide" not in operator.get(f"/ops/bindings/{binding_id}").text
@@ -318,6 +338,9 @@ def test_what_is_escalated_reaches_a_supervisor_who_may_return_it(supervisor: Vi
     told = {"version": version, "sure": "yes", "reason": "material_unreadable", "note": "户口簿首页看不清，请重拍"}
     assert supervisor.post(f"{path}/return", fields=told).status_code == 422  # which documents?
     assert supervisor.post(f"{path}/return", tick="no_such", fields=told).status_code == 422
+    rash = supervisor.post(f"{path}/return", tick="household_register_first_page", fields=told | {"sure": ""})
+    assert re.search(r'value="household_register_first_page" checked', rash.text)
+    assert ("户口簿首页看不清" in rash.text, 'value="material_unreadable" selected' in rash.text) == (True, True)
     assert supervisor.post(f"{path}/return", tick="household_register_first_page", fields=told).status_code == 303
     case = life.look(office, binding_id)
     assert case.progress.correction is not None
