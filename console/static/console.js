@@ -237,6 +237,17 @@ document.addEventListener("submit", (event) => {
 });
 window.addEventListener("pageshow", () => $$("form").forEach((form) => delete form.dataset.sent));
 
+// -- what is half written in a dialog is not thrown away without a word: by a link, the other language, the next case ------------------
+
+const halfWritten = (form) => form.closest("[data-refused]") || $$("input:not([type=hidden]), select, textarea", form).some(touched);
+
+window.addEventListener("beforeunload", (event) => {
+  const sent = $$("form[data-sent]");
+  if (sent.some((form) => form.closest("dialog")) || !$$("dialog form").some(halfWritten)) return;
+  event.preventDefault();
+  setTimeout(() => sent.forEach((form) => delete form.dataset.sent)); // whoever stays may send it later
+});
+
 document.addEventListener("htmx:afterSwap", () => { count(document); tick(); });
 document.addEventListener("DOMContentLoaded", () => {
   keys(localStorage.getItem(KEYS) === "off");

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Dialog, Locator, Page, expect
 
 from tasks.office import Office
 from tests import life
@@ -108,3 +108,31 @@ def test_a_refusal_is_said_once(page: Page) -> None:
     expect(first).to_be_focused()
     page.keyboard.press("Space")
     expect(first).to_be_checked()
+
+
+def test_what_is_half_written_is_not_thrown_away_unasked(sits_down: SitsDown, cases: list[str]) -> None:
+    page = sits_down("reviewer")
+    page.keyboard.press("g")
+    on(page, cases[0])
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.once("dialog", stay)
+    page.keyboard.press("x")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="English").click()  # nothing was begun
+    expect(page.get_by_role("button", name="Reject X")).to_be_visible()
+    assert asked == []
+    page.keyboard.press("x")
+    page.locator("#reject-note").fill("两页户号不一致")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="中文").click()
+    page.wait_for_timeout(500)
+    assert asked == ["beforeunload"]
+    expect(page.locator("#reject-note")).to_have_value("两页户号不一致")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="中文").click()  # and the form may be sent again
+    expect(page.get_by_role("button", name="不予通过 X")).to_be_visible()
