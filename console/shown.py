@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from policies.calendar import SHANGHAI
 from policies.regions import names, place_name
@@ -77,6 +78,11 @@ def _span(length: timedelta) -> list[tuple[str, int]]:
 def code(text: str) -> str:
     """A ticket's code as it is read out: `ABCD-EFGH`."""
     return f"{text[:4]}-{text[4:]}" if len(text) == 8 else text
+
+
+def host(url: str) -> str:
+    """Where an endpoint is, without what its address may tell besides."""
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def size(count: int) -> str:

@@ -88,7 +88,8 @@ def stuck_list(visit: Operator, cause: Narrow = "", fingerprint: Word = "", curs
     found = stuck.stuck(ledger, granted, cause or None, PAGE, cursor, fingerprint or None, folded=True, told=told)
     groups = stuck.groups(ledger, granted, cause or None, told)
     asked = {"cause": cause, "fingerprint": fingerprint}
-    return _list(visit, "ops_stuck.html", found, asked, groups=groups, cause=cause, fingerprint=fingerprint)
+    return _list(visit, "ops_stuck.html", found, asked, groups=groups, cause=cause, fingerprint=fingerprint,
+                 endpoints=watching.endpoints(ledger))  # fmt: skip
 
 
 @router.get("/due")

@@ -21,7 +21,7 @@ from workflows.repairs import carrying, orders
 from workflows.repairs.orders import Wish
 from workflows.repairs.verbs import VERBS, of_state
 from workflows.repairs.versions import EVERY
-from workflows.views import operating, ordering, reviewing
+from workflows.views import operating, ordering, reviewing, watching
 from workflows.views import repairs as shown
 
 router = APIRouter(prefix="/ops")
@@ -141,7 +141,7 @@ def _page(visit: Visit, order_id: str, cursor: str | None, no: Refused | None = 
     found = _view(visit, order_id, cursor)
     letters = shown.letters(visit.office.ledger, order_id) if found["repair"] == "resend" else {}
     return visit.page("repair.html", refused=no, order=found, may=ordering.said_to(found, visit.principal),
-                      letters=letters, carried=orders.CARRIED,
+                      letters=letters, endpoints=watching.endpoints(visit.office.ledger), carried=orders.CARRIED,
                       names=_names(visit.office.ledger, [found]))  # fmt: skip
 
 

@@ -114,6 +114,9 @@ def test_a_binding_is_found_however_its_id_is_typed(operator: Visitor, office: O
 def test_the_attempts_at_a_provider_are_shown_by_how_they_ended(operator: Visitor, office: Office):
     binding_id = life.to_state(office, "face_check")
     life.end_face(office, life.start_face(office, binding_id), "no_match")
+    both = operator.get("/ops/faces?provider=sandbox&status=error+expired")  # a number of the first screen
+    assert ("error expired" in text_of(both), "人脸核验 无结果" in text_of(both)) == (False, True)
+    assert 'status=error%20expired" aria-current="true">无结果' in both.text
     for status, rows in (("", 1), ("failed", 1), ("passed", 0)):
         page = operator.get(f"/ops/faces?provider=sandbox&status={status}").text
         assert page.count("data-row") == rows, status

@@ -159,7 +159,25 @@ def test_what_is_stuck_alike_has_its_name(operator: Visitor, office: Office):
     parked_letters(office, letters)
     tokens = re.findall(r'<a class="token"[^>]*>(.*?)</a>', operator.get("/ops/stuck").text, re.DOTALL)
     told = {" ".join(re.sub(r"<[^>]+>", " ", one).split()) for one in tokens}
-    assert told == {"没有期限在走 · 人脸核验 1", "推送已搁置 · …alipay 接收方返回 HTTP 503 1"}  # bindings, not letters
+    alike = "支付宝 channel.invalid 接收方返回 HTTP 503"
+    assert told == {"没有期限在走 · 人脸核验 1", f"推送已搁置 · {alike} 1"}  # bindings, not letters
+    asked = {"f.cause": "delivery_parked", "f.fingerprint": "delivery_parked:whe_alipay:http_503"}
+    order = text_of(operator.get(ordered(operator, "/ops/repairs", reach="all", repair="resend", **asked)))
+    assert (f"同类 推送已搁置 · {alike}" in order, "whe_" in order, "http_503" in order) == (True, False, False)
+
+
+def test_letters_to_several_addresses_are_told_apart(operator: Visitor, office: Office):
+    with_endpoint(office)
+    with office.ledger.desk() as conn:
+        conn.execute(
+            "insert into webhook_endpoints (id, channel, url, secrets, created_at)"
+            " values ('whe_2', 'alipay', 'https://u:p@second.invalid:8443/h?k=1', '', kinbind_now())"
+        )
+    binding_id = life.to_state(office, "submitted")
+    parked_letters(office, binding_id)
+    page = text_of(operator.get(f"/ops/bindings/{binding_id}"))
+    assert ("支付宝 · channel.invalid" in page, "支付宝 · second.invalid:8443" in page) == (True, True)
+    assert ("u:p" in page, "k=1" in page) == (False, False)
 
 
 def test_a_risky_repair_needs_another_person(comes: Comes, operator: Visitor, office: Office):

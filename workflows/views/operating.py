@@ -37,8 +37,8 @@ from deadlines where binding_id = :id order by due_at, name
 """)
 # by endpoint, of which there are few: letters have no index by binding alone
 _LETTERS = text("""
-select l.id, e.channel, e.disabled_at is not null as disabled, l.sequence, l.type, l.notice <> '' as notice, l.state,
-  l.attempts, l.next_at, l.last_error, l.created_at, l.settled_at
+select l.id, e.channel, e.url, e.disabled_at is not null as disabled, l.sequence, l.type, l.notice <> '' as notice,
+  l.state, l.attempts, l.next_at, l.last_error, l.created_at, l.settled_at
 from deliveries l join webhook_endpoints e on e.id = l.endpoint_id
 where l.endpoint_id in (select id from webhook_endpoints) and l.binding_id = :id
 order by l.sequence desc, l.created_at desc limit :limit

@@ -85,6 +85,7 @@ where l.state = :state and e.disabled_at is null and e.channel = :channel
   and (cast(:after as text) is null or l.id > :after) {part}
 order by l.id limit :limit
 """
+_ENDPOINTS = text("select id, channel, url from webhook_endpoints")
 _PROVIDERS = """
 select f.provider, count(*) as begun, count(*) filter (where f.status = 'passed') as passed,
   count(*) filter (where f.status = 'failed') as failed,
@@ -165,6 +166,11 @@ def letters(
     rows = ledger.read(query, asked_of(part, query, channel=channel, state=state, late=which == "behind", after=after,
                                        limit=limit + 1))  # fmt: skip
     return cursors.page(rows, limit, "id")
+
+
+def endpoints(ledger: Ledger) -> dict[str, dict[str, str]]:
+    """Every endpoint by its id, the disabled ones too: `channel`, `url`."""
+    return {row["id"]: {"channel": row["channel"], "url": row["url"]} for row in ledger.read(_ENDPOINTS)}
 
 
 def providers(ledger: Ledger, part: Part, now: datetime) -> list[dict[str, Any]]:
