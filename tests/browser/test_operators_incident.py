@@ -145,6 +145,13 @@ def test_the_life_is_walked_by_keyboard(town: dict[str, list[str]], sits_down: S
     expect(operator).to_have_url(re.compile("/ops/bindings/bnd_"))
 
 
+# numbers that lead somewhere, where a finger would miss them
+SMALL = """() => [...document.querySelectorAll(".grid td a, .flow-sums a")].filter((one) => {
+  const box = one.getBoundingClientRect();
+  return box.width && (box.width < 24 || box.height < 24);
+}).map((one) => one.outerHTML)"""
+
+
 @pytest.mark.timeout(240)
 def test_every_page_is_fit_to_be_read(town: dict[str, list[str]], sits_down: SitsDown, album: Album, base_url: str):
     pages = {
@@ -169,4 +176,5 @@ def test_every_page_is_fit_to_be_read(town: dict[str, list[str]], sits_down: Sit
             for size in (TABLET, WIDE):
                 page.set_viewport_size(size)
                 assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (path, size)
+            assert page.evaluate(SMALL) == [], path
             album(page, f"{name}{path.replace('/', '_').partition('?')[0]}")
