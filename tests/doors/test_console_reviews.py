@@ -300,7 +300,7 @@ def test_his_day_is_listed(reviewer: Visitor, office: Office) -> None:
     life.advance(office, seconds=8)
     assert life.look(office, no).state == REJECTED
     page = text_of(reviewer.get("/reviews/done"))
-    assert ("通过 已生效" in page, "不予通过 不予通过" in page, "今日已办 2" in page) == (True, False, True)
+    assert ("通过 已生效" in page, "不予通过 不予通过" in page, "今日在工作台已办 2" in page) == (True, False, True)
     life.skip(office, days=1)
     assert "今天还没有" in text_of(reviewer.get("/reviews/done"))
 
