@@ -123,7 +123,7 @@ TEXTS: dict[str, Words] = {
     "document_not_readable": ("该证件无法线上核验，请到窗口办理", "It cannot be checked online: go to the counter"),
     "callback_forged": ("回调签名无效", "This is not signed by the provider"),
     # reviews and counters
-    "claimed_by_other": ("该业务已被其他审核人领取", "Another reviewer works on it"),
+    "claimed_by_other": ("该业务已被其他审核员领取", "Another reviewer works on it"),
     "lease_required": ("请先领取该业务", "Claim the case first, or again: the lease is over"),
     "own_case": ("不能办理本人为当事人的业务", "Nobody decides a case in which he is a party"),
     "own_verification": (

@@ -138,7 +138,8 @@ PAGES: Mapping[str, Words] = {
     "hours": ("小时", "h"),
     "minutes": ("分钟", "min"),
     # the case
-    "sheet": ("打印办件单", "Case sheet"),
+    "sheet": ("办件单", "Case sheet"),
+    "print_sheet": ("打印办件单", "Print the case sheet"),
     "documents": ("材料", "Documents"),
     "no_documents": ("没有上传材料。", "No documents."),
     "tools": ("{what}：查看工具", "{what}: view"),
@@ -196,7 +197,7 @@ PAGES: Mapping[str, Words] = {
         "Note (internal: the applicant is told the reason above, and not this)",
     ),
     "escalate_note": ("请说明提请督办的原因", "Why it should be escalated"),
-    "note_hint": ("仅供同事查看，不会发给申请人", "For colleagues only; no applicant reads it"),
+    "note_hint": ("仅同事可见，当事人不可见", "For colleagues only; the parties do not read it"),
     "keep_note": ("保存备注", "Keep the note"),
     "tick_faulty": ("勾选有问题的材料", "Tick what is faulty"),
     "reason": ("原因", "Reason"),

@@ -26,13 +26,13 @@ RUNNING: Mapping[str, Mapping[str, Words]] = {
         "materials_to_offline": ("登记机构迟迟未答复", "registries stay silent"),
         "record_to_confirmed": ("确认登记信息", "confirm the record"),
         "passed_to_authorised": ("确认授权", "authorise"),
-        "face_to_first_attempt": ("首次刷脸", "first face attempt"),
-        "first_attempt_to_pass": ("24 小时内通过刷脸", "pass within the window"),
+        "face_to_first_attempt": ("首次人脸核验", "first face attempt"),
+        "first_attempt_to_pass": ("24 小时内通过人脸核验", "pass within the window"),
         "review_to_decision": ("审核决定", "review decided"),
         "returned_to_corrected": ("补正材料", "correct what was returned"),
         "offline_to_counter": ("到窗口办理", "come to the counter"),
         "unbind_to_confirmed": ("确认解绑", "confirm the unbinding"),
-        "member_to_age": ("达到刷脸年龄", "reach the face age"),
+        "member_to_age": ("达到人脸核验年龄", "reach the face age"),
         "reverification_to_done": ("重新核验", "verify again"),
         "insurance_to_rechecked": ("复核参保状态", "insurance looked at again"),
         "suspended_to_warned": ("暂停期满预告", "warning before the end"),
@@ -139,7 +139,7 @@ RUNNING: Mapping[str, Mapping[str, Words]] = {
 # Besides those of `words_of_codes`.
 REFUSALS: Mapping[str, Words] = {
     "own_decision": (
-        "本件由您作出决定，须由其他主管复看",
+        "本件由您作出决定，须由其他主管复核",
         "You decided this yourself: another supervisor must look at it again",
     ),
     "pick_some": ("请至少勾选一项", "tick at least one"),

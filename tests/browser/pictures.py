@@ -57,7 +57,7 @@ def take(browser: Browser, base: str, found: dict[str, list[str]]) -> None:
         if name == "reviewer":
             _review(page)
         if name == "operator":
-            page.get_by_label("原因（留痕，家庭不可见）").first.fill("期限丢失，按方案重新设定")
+            page.get_by_label("原因（留痕，当事人不可见）").first.fill("期限丢失，按方案重新设定")
             page.get_by_role("button", name="试算").click()
             keep(page, "repair")
         page.context.close()

@@ -175,11 +175,11 @@ def test_a_repair_that_is_being_written_stays(sits_down: SitsDown, base_url: str
     binding_id = life.to_state(office, "face_check")
     page = at(sits_down("operator"), base_url, f"/ops/bindings/{binding_id}")
     before = verbs(page)
-    written(page, "原因（留痕，家庭不可见）", "家庭来电")
+    written(page, "原因（留痕，当事人不可见）", "家庭来电")
     life.say(office, "withdraw", binding_id)
     expect(page.locator(".head .chip-state")).to_have_text("已撤回")
     expect(page.locator("#moved-on")).to_contain_text(MOVED)
-    expect(page.get_by_label("原因（留痕，家庭不可见）").first).to_have_value("家庭来电")
+    expect(page.get_by_label("原因（留痕，当事人不可见）").first).to_have_value("家庭来电")
     assert verbs(page) == before
 
 
@@ -188,7 +188,7 @@ def test_the_reason_of_a_letter_sent_again_stays(sits_down: SitsDown, base_url: 
     binding_id = life.to_state(office, "face_check")
     parked_letters(office, binding_id)
     page = at(sits_down("operator"), base_url, f"/ops/bindings/{binding_id}")
-    written(page, "原因（留痕，家庭不可见）", "渠道已恢复")
+    written(page, "原因（留痕，当事人不可见）", "渠道已恢复")
     life.say(office, "withdraw", binding_id)
     expect(page.locator("#live-history")).to_contain_text("撤回")
-    expect(page.get_by_label("原因（留痕，家庭不可见）").first).to_have_value("渠道已恢复")
+    expect(page.get_by_label("原因（留痕，当事人不可见）").first).to_have_value("渠道已恢复")

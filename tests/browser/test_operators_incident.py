@@ -51,7 +51,7 @@ def test_an_incident(town: dict[str, list[str]], sits_down: SitsDown, album: Alb
     album(operator, "ops_binding")
 
     operator.locator("[name=repair]:visible").select_option("rearm")
-    operator.get_by_label("原因（留痕，家庭不可见）").fill("期限丢失，按方案重新设定")
+    operator.get_by_label("原因（留痕，当事人不可见）").fill("期限丢失，按方案重新设定")
     operator.get_by_role("button", name="试算").click()
     expect(operator.locator("ins")).to_have_count(1)  # the difference, while nothing has happened yet
     assert life.events(office, lost[0])[-1] != "repaired"
@@ -68,7 +68,7 @@ def test_an_incident(town: dict[str, list[str]], sits_down: SitsDown, album: Alb
     operator.get_by_label("符合本列表条件的全部业务").check()
     operator.locator("[name=repair]:visible").select_option("move")
     operator.locator("select[name=to]").select_option("offline_fallback")
-    operator.get_by_label("原因（留痕，家庭不可见）").fill("家庭已同意到窗口办理")
+    operator.get_by_label("原因（留痕，当事人不可见）").fill("家庭已同意到窗口办理")
     operator.get_by_role("button", name="试算").click()
     while carry_repairs(office):
         pass
@@ -122,7 +122,7 @@ def test_a_supervisor_looks_again_and_thinks_twice(
     expect(page.get_by_role("heading", name="材料")).to_be_visible()
     page.locator("summary", has_text="暂停").click()
     form = page.locator("form:has([name=action][value=suspend])")
-    form.get_by_label("原因（家庭可见）").select_option("suspected_fraud")
+    form.get_by_label("原因（当事人可见）").select_option("suspected_fraud")
     form.get_by_label("我已核实").press("Enter")  # a key alone does nothing: what is meant is chosen, and meant
     assert life.look(office, binding_id).state == "active"
     album(page, "binding-supervisor")

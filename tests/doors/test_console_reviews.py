@@ -85,7 +85,7 @@ def test_others_are_seen_and_their_lease_holds(comes: Comes, binding_id: str) ->
     assert "sandbox-reviewer 办理中" in page
     assert "同时查看： s sandbox-reviewer" in page
     refused = two.post(f"/reviews/{binding_id}/claim")
-    assert (refused.status_code, "已被其他审核人领取" in text_of(refused)) == (409, True)
+    assert (refused.status_code, "已被其他审核员领取" in text_of(refused)) == (409, True)
     assert "sandbox-reviewer 办理中" in text_of(two.get("/reviews"))
 
 
@@ -275,7 +275,7 @@ def test_a_case_that_a_colleague_has_by_now_is_not_given_back(comes: Comes, bind
     life.skip(office, seconds=16 * 60)
     claimed(two, binding_id)
     late = one.post(f"/reviews/{binding_id}/release")
-    assert (late.status_code, "已被其他审核人领取" in text_of(late), "内部备注" in text_of(late)) == (409, True, True)
+    assert (late.status_code, "已被其他审核员领取" in text_of(late), "内部备注" in text_of(late)) == (409, True, True)
 
 
 def test_many_hands_send_it_once(reviewer: Visitor, office: Office) -> None:

@@ -109,7 +109,7 @@ def test_a_sample_is_looked_at_with_its_documents_and_marked(supervisor: Visitor
     with_pictures(office, binding_id)
     beside.note(office.desk, binding_id, Actor("reviewer", SANDBOX[1], regions=("000000",)), "同事的话")
     life.skip(office, days=1)
-    assert "未复看" in text_of(supervisor.get("/supervision/sampling"))  # a colleague's word is no second look
+    assert "未复核" in text_of(supervisor.get("/supervision/sampling"))  # a colleague's word is no second look
     path = f"/ops/bindings/{binding_id}"
     page = supervisor.get(path)
     material = life.look(office, binding_id).materials[0]["id"]
@@ -120,8 +120,8 @@ def test_a_sample_is_looked_at_with_its_documents_and_marked(supervisor: Visitor
     assert supervisor.post(f"{path}/look", body=" ").status_code == 422
     assert supervisor.post(f"{path}/look", body="材料齐全，同意").status_code == 303
     listed = text_of(supervisor.get("/supervision/sampling"))
-    assert "sandbox-supervisor" in listed.partition("未复看")[0]
-    assert ("已复看" in listed, "材料齐全，同意" in listed, "未复看" in listed) == (True, True, False)
+    assert "sandbox-supervisor" in listed.partition("未复核")[0]
+    assert ("已复核" in listed, "材料齐全，同意" in listed, "未复核" in listed) == (True, True, False)
     operator = comes("operator")  # he mends what is stuck; what the family sent is not his
     assert ("/materials/" in operator.get(path).text, operator.post(f"{path}/look", body="x").status_code) \
         == (False, 403)  # fmt: skip
@@ -138,12 +138,12 @@ def test_nobody_marks_his_own_decision_as_looked_at(comes: Comes, office: Office
     life.skip(office, days=1)
     path = f"/ops/bindings/{binding_id}"
     page = both.get(path)
-    assert ("须由其他主管复看" in text_of(page), f'{path}/look"' in page.text) == (True, False)
+    assert ("须由其他主管复核" in text_of(page), f'{path}/look"' in page.text) == (True, False)
     refused = both.post(f"{path}/look", body="很好")
-    assert (refused.status_code, "须由其他主管复看" in text_of(refused)) == (409, True)
-    assert "未复看" in text_of(both.get("/supervision/sampling"))
+    assert (refused.status_code, "须由其他主管复核" in text_of(refused)) == (409, True)
+    assert "未复核" in text_of(both.get("/supervision/sampling"))
     assert comes("supervisor").post(f"{path}/look", body="很好").status_code == 303
-    assert "未复看" not in text_of(both.get("/supervision/sampling"))
+    assert "未复核" not in text_of(both.get("/supervision/sampling"))
 
 
 def test_a_suspension_is_seen_and_lifted(supervisor: Visitor, office: Office):
@@ -179,7 +179,7 @@ def test_the_family_reads_a_code_and_staff_what_was_noted(supervisor: Visitor, a
     binding_id = life.to_state(office, "active")
     path = f"/ops/bindings/{binding_id}"
     page = supervisor.get(path)
-    assert ("原因（家庭可见）" in text_of(page), "涉嫌冒用，转人工核查" in text_of(page)) == (True, True)
+    assert ("原因（当事人可见）" in text_of(page), "涉嫌冒用，转人工核查" in text_of(page)) == (True, True)
     said = {
         "action": "suspend",
         "sure": "yes",
@@ -259,7 +259,7 @@ def test_a_key_is_shown_once_and_taken_back(supervisor: Visitor, office: Office,
 def test_keys_are_no_matter_of_one_city(comes: Comes, office: Office):
     suzhou = somebody(comes, office, ["supervisor"], ["320500"])
     page = suzhou.get("/supervision/channels")
-    assert "由全国主管开立与吊销" in text_of(page)
+    assert "由全国主管创建与吊销" in text_of(page)
     assert 'action="/console/supervision/channels' not in page.text
     assert suzhou.post("/supervision/channels", channel="wechat", name="x", once="y").status_code == 403
     assert suzhou.post("/supervision/channels/sandbox-alipay/revoke", reason="x").status_code == 403

@@ -75,7 +75,7 @@ def test_the_border_of_the_face_is_not_called_that_of_age(every: Lines):
         words = [explained.part(t, pack, line.part) + explained.value(t, pack, line)
                  for line, pack in every.values() if line.part.startswith("age")]  # fmt: skip
         assert not [word for word in words if "未成年" in word or "minor" in word or "adult" in word]
-    assert said == {"zh": ("未达刷脸年龄", "已达刷脸年龄"), "en": ("below the face age", "at the face age")}
+    assert said == {"zh": ("未达人脸核验年龄", "已达人脸核验年龄"), "en": ("below the face age", "at the face age")}
 
 
 @pytest.mark.parametrize(

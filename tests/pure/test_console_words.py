@@ -9,6 +9,7 @@ import pytest
 
 from console import canned, noted
 from console.words import CODES, PAGES, Tongue
+from console.words_of_plans import PARTS, VALUES
 from policies.book import lawbook
 from policies.relations import RELATIONSHIPS
 from policies.words import Kind, Method, Product
@@ -131,6 +132,16 @@ def test_whoever_keeps_it_running_is_called_one_thing():
     assert (CODES["role"]["operator"][0], CODES["actor"]["operator"][0]) == ("运维", "运维")
     said = [zh for words in (PAGES, *CODES.values()) for zh, _ in words.values()]
     assert [zh for zh in (*said, readme) if "运营" in zh] == []
+
+
+def test_one_thing_has_one_name():
+    """Nothing beside 复核, 创建, 审核员 and 人脸核验; nothing hidden from a 家庭 of which 家庭成员 is one party."""
+    said = [*(zh for words in (PAGES, *CODES.values()) for zh, _ in words.values())]
+    said += [zh for words in (PARTS, VALUES) for zh, _ in words.values()]
+    others = re.compile("复看|开立|审核人(?!员)|刷脸|家庭(不?可见|看到)")
+    assert [zh for zh in said if others.search(zh)] == []
+    assert (PAGES["sheet"][0], PAGES["print_sheet"][0]) == ("办件单", "打印办件单")
+    assert PAGES["frame_in_force"][0] != CODES["state"]["active"][0]  # it has 已暂停 in it
 
 
 def test_each_language_has_its_own_marks():
