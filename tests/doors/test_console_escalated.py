@@ -74,3 +74,5 @@ def test_a_supervisor_answers_by_a_note_before_anybody_has_decided(comes: Comes,
     life.say(office, "approve", late, life.REVIEWER)
     page = text_of(supervisor.get(path))
     assert ("给审核员的备注" in page, "抽查清单" in page) == (False, True)
+    unreviewed = text_of(supervisor.get(f"/ops/bindings/{life.to_state(office, 'active', seed=2)}"))
+    assert ("审核员的备注" in unreviewed, "仅同事可见" in unreviewed, "抽查清单" in unreviewed) == (False, True, False)

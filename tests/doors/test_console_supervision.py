@@ -334,6 +334,7 @@ def test_what_is_escalated_reaches_a_supervisor_who_may_return_it(supervisor: Vi
     with life.unreadable(office, binding_id, "sealed"):  # one that is broken hides no other
         assert binding_id in supervisor.get("/supervision/escalated").text
     path = f"/ops/bindings/{binding_id}"
+    assert "给审核员的备注" in text_of(supervisor.get(path))  # what was returned before is not what he is asked about
     version = fields_of(supervisor.get(path), "/return")["version"]
     told = {"version": version, "sure": "yes", "reason": "material_unreadable", "note": "户口簿首页看不清，请重拍"}
     assert supervisor.post(f"{path}/return", fields=told).status_code == 422  # which documents?
