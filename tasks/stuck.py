@@ -21,9 +21,7 @@ from workflows.views import public, stuck
 
 STUCK, RECOVERED = "binding.stuck", "binding.recovered"
 BATCH = 500  # findings in one commit
-_OPEN = """
-select id, binding_id, cause, key, fingerprint, since, evidence from stuck_findings where recovered_at is null
-"""
+MOST = 2000  # that are set, or cleared, in one call; what is left is for the next: a receiver may keep many waiting
 _FOUND = """
 insert into stuck_findings (id, binding_id, cause, key, fingerprint, evidence, since, found_at)
 select f.id, f.binding_id, f.cause, f.key, f.fingerprint, f.evidence, f.since, kinbind_now()
@@ -64,24 +62,14 @@ class Stand(NamedTuple):
 
 def watch_stuck(office: Office) -> int:
     """Bring the findings in line with what is stuck now, and write the letters; return how many changed."""
-    # read first: what another process notes in between must not be taken for recovered
-    with office.ledger.desk() as conn:
-        names = ("id", "binding_id", "cause", "key", "fingerprint", "since", "evidence")
-        known = [dict(zip(names, row, strict=True)) for row in conn.execute(_OPEN)]
-    there = {_name(row): row for row in stuck.everything(office.ledger, {one["binding_id"] for one in known})}
-    open_now = {_name(row) for row in known}
+    found, gone = stuck.changes(office.ledger, MOST)
     now = office.ledger.now()
-    fresh = [{**row, "id": new_id("stk", now)} for name, row in there.items() if name not in open_now]
-    gone = [row for row in known if _name(row) not in there]
+    fresh = [{**row, "id": new_id("stk", now)} for row in found]
     changed = sum(_note(office, fresh[at : at + BATCH], STUCK) for at in range(0, len(fresh), BATCH))
     changed += sum(_note(office, gone[at : at + BATCH], RECOVERED) for at in range(0, len(gone), BATCH))
     with office.ledger.desk() as conn:
         conn.execute(_FORGET)
     return changed
-
-
-def _name(row: Finding) -> tuple[str, str, str]:
-    return row["binding_id"], row["cause"], row["key"]
 
 
 def _note(office: Office, findings: Sequence[Finding], kind: str) -> int:

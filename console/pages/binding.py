@@ -100,5 +100,5 @@ def _folded(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
     for one in found:
         row = rows.setdefault(one["cause"], one | {"times": 0})
-        row["times"] += 1
+        row["times"] += one["evidence"].get("letters", 1)
     return list(rows.values())

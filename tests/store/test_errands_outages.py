@@ -186,7 +186,7 @@ def test_the_windows_that_will_be_made_good_are_held_open_and_everybody_knows(
     with office.ledger.desk() as conn:
         sweep_at = advance.ERRANDS[0].next_due(conn, advance.LONG_AGO)
         simulated, *_ = conn.execute(hands._DUE).fetchone() or (None,)
-    late = [one for one in stuck.everything(office.ledger) if one["cause"] == "deadline_overdue"]
+    late = stuck.stuck(office.ledger, ["000000"], "deadline_overdue", 10, None)["items"]
     assert (sweep_at is None, not simulated, not late) == (held, held, held)
     assert [one["overdue"] for one in watching.due(office.ledger, EVERYTHING)] == ([] if held else [1])
     listed = watching.due_list(office.ledger, EVERYTHING, "first_attempt_to_pass", "overdue", 10)["items"]

@@ -29,7 +29,8 @@ from workflows.views.pacing import PAGE, Paced
 
 # Each gives binding_id, since, evidence, and `print`: what bindings that are stuck in the same way have in common.
 # `clock` is the service's now; `:now` is the same as a value, for the planner to see that few rows are late.
-# Keep evidence free of names and addresses.
+# A receiver that takes nothing may have any number of letters waiting: a binding and an endpoint are found once, with
+# the first of them. Keep evidence free of names and addresses.
 CAUSES: dict[str, str] = {
     # the sweep looks every second: if it is a minute late it is ill, unless an outage holds the window open
     "deadline_overdue": f"""
@@ -76,19 +77,29 @@ from face_sessions f, clock
 where f.status = 'pending' and f.expires_at < clock.now - interval '10 minutes'""",
     # a letter that only tells that something is stuck (`notice`) does not count itself
     "delivery_parked": f"""
-select l.binding_id, coalesce(l.settled_at, l.created_at) as since,
-  l.endpoint_id || ':' || coalesce(l.last_error, '') as print,
-  jsonb_build_object('delivery_id', l.id, 'endpoint_id', l.endpoint_id, 'sequence', l.sequence, 'type', l.type,
-                     'attempts', l.attempts, 'last_error', l.last_error) as evidence
-from deliveries l
-where l.state = 'parked' and l.notice = '' and {TO_BE_SENT}""",  # noqa: S608  a text of ours
+select o.binding_id, o.since, o.endpoint_id || ':' || o.error as print, o.letters,
+  (select jsonb_build_object('delivery_id', d.id, 'endpoint_id', d.endpoint_id, 'sequence', d.sequence, 'type', d.type,
+                             'attempts', d.attempts, 'last_error', d.last_error, 'letters', o.letters)
+   from deliveries d
+   where d.binding_id = o.binding_id and d.state = 'parked' and d.notice = '' and d.endpoint_id = o.endpoint_id
+     and coalesce(d.last_error, '') = o.error order by coalesce(d.settled_at, d.created_at), d.id limit 1) as evidence
+from (
+  select l.binding_id, l.endpoint_id, coalesce(l.last_error, '') as error, count(*) as letters,
+    min(coalesce(l.settled_at, l.created_at)) as since
+  from deliveries l where l.state = 'parked' and l.notice = '' and {TO_BE_SENT} group by 1, 2, 3) o""",  # noqa: S608  a text of ours
     "delivery_late": f"""
-select l.binding_id, l.created_at as since, l.endpoint_id as print,
-  jsonb_build_object('delivery_id', l.id, 'endpoint_id', l.endpoint_id, 'sequence', l.sequence,
-                     'attempts', l.attempts, 'next_at', l.next_at, 'last_error', l.last_error) as evidence
-from deliveries l, clock
-where l.state = 'pending' and l.notice = '' and l.created_at < clock.now - interval '1 hour'
-  and {TO_BE_SENT}""",  # noqa: S608  a text of ours
+select o.binding_id, o.since, o.endpoint_id as print, o.letters,
+  (select jsonb_build_object('delivery_id', d.id, 'endpoint_id', d.endpoint_id, 'sequence', d.sequence,
+                             'attempts', d.attempts, 'next_at', d.next_at, 'last_error', d.last_error,
+                             'letters', o.letters)
+   from deliveries d
+   where d.endpoint_id = o.endpoint_id and d.binding_id = o.binding_id and d.state = 'pending' and d.notice = ''
+   order by d.sequence, d.id limit 1) as evidence
+from (
+  select l.binding_id, l.endpoint_id, count(*) as letters, min(l.created_at) as since
+  from deliveries l, clock
+  where l.state = 'pending' and l.notice = '' and l.created_at < clock.now - interval '1 hour' and {TO_BE_SENT}
+  group by 1, 2) o""",  # noqa: S608  a text of ours
     # the lease ran out a minute of real time ago, and was neither used nor given back: whoever had it has died
     "lease_lost": f"""
 select d.binding_id, d.leased_until as since, d.name as print,
@@ -129,8 +140,16 @@ _FOUND = """
 with clock as (select kinbind_now() as now),
 found as ({causes})
 """
-# What tells two findings of one cause in one binding apart.
+# The same without evidence: it is not even made then.
+_THERE = """
+with clock as (select kinbind_now() as now),
+there as materialized (select binding_id, cause, key, since from ({causes}) found)
+"""
+# What tells two findings of one cause in one binding apart, and how many letters one is about. Of the same types in all
+# causes: only then does PostgreSQL leave out what a question does not ask for.
 _KEY = "coalesce(s.evidence ->> 'delivery_id', s.evidence ->> 'face_check_id', s.evidence ->> 'deadline', '')"
+_ONE = f"{_KEY} as key, 1 as letters"
+_TOGETHER = dict.fromkeys(("delivery_parked", "delivery_late"), "s.print as key, s.letters::int")
 # Few bindings are stuck, which the planner does not know: the lateral joins make it look up each by its key.
 _LIST = """
 select f.binding_id, f.cause, f.fingerprint, f.since, f.evidence, f.key, {times} as times, b.state, b.version,
@@ -146,9 +165,9 @@ order by f.since, f.binding_id, f.cause, f.key
 limit :limit
 """
 _EACH = _LIST.format(found="found", times="1")
-# For each binding and cause one row, the first finding, and how many there are: a hundred letters may be stuck.
+# For each binding and cause one row, the first finding, and how many there are, each letter counted.
 _FOLDED = _LIST.format(found="""(
-  select distinct on (o.binding_id, o.cause) o.*, count(*) over (partition by o.binding_id, o.cause) as times
+  select distinct on (o.binding_id, o.cause) o.*, sum(o.letters) over (partition by o.binding_id, o.cause)::int as times
   from found o where cast(:fingerprint as text) is null or o.fingerprint = :fingerprint
   order by o.binding_id, o.cause, o.since, o.key)""", times="f.times")  # fmt: skip
 _GROUPS = """
@@ -169,7 +188,29 @@ group by f.cause order by 2 desc, 1
 _COUNTS = """
 select f.cause, count(distinct f.binding_id) as count, min(f.since) as oldest_since from found f group by f.cause
 """
-_ALL = "select f.binding_id, f.cause, f.key, f.fingerprint, f.since, f.evidence from found f"
+# What has been found and not noted, and what is noted and no longer found: both as of one moment, so that nothing
+# that another has just noted is taken for gone. Nor is what he noted behind `:now`, or of a binding that is no suspect
+# of ours: neither was looked for.
+_CHANGES = """,
+noted as (select id, binding_id, cause, key, since, found_at from stuck_findings where recovered_at is null)
+(select cast(null as text) as id, t.binding_id, t.cause, t.key from there t
+ where not exists (select from noted n where (n.binding_id, n.cause, n.key) = (t.binding_id, t.cause, t.key))
+ order by t.since, t.binding_id, t.cause, t.key limit :limit)
+union all
+(select n.id, n.binding_id, n.cause, n.key from noted n
+ where n.found_at < cast(:now as timestamptz) and (n.cause <> all(:suspected) or n.binding_id = any(:suspects))
+   and not exists (select from there t where (t.binding_id, t.cause, t.key) = (n.binding_id, n.cause, n.key))
+ order by n.since, n.id limit :limit)
+"""
+_WHOLE = """
+select f.binding_id, f.cause, f.key, f.fingerprint, f.since, f.evidence from found f where f.binding_id = any(:bindings)
+"""
+_NOTED = text("""
+select id, binding_id, cause, key, fingerprint, since, evidence from stuck_findings where id = any(:ids) order by since
+""")
+_NOTED_SUSPECTS = text("""
+select distinct binding_id from stuck_findings where recovered_at is null and cause = any(:suspected)
+""")
 _OF_BINDING = """
 select f.cause, f.fingerprint, f.since, f.evidence from found f where f.binding_id = :binding order by f.since
 """
@@ -177,6 +218,7 @@ _IDS = """
 select f.binding_id from found f where cast(:fingerprint as text) is null or f.fingerprint = :fingerprint
 """
 # Two causes are in no small table: all bindings are searched for suspects, and the causes' queries check those again.
+_SUSPECTED = ["no_deadline", "plan_impossible"]
 _SUSPECTS = text("""
 select b.id from bindings b
 where b.state <> all(:final) and (
@@ -246,13 +288,23 @@ def counts(ledger: Ledger) -> dict[str, tuple[int, datetime | None]]:
     return none | {row["cause"]: (row["count"], row["oldest_since"]) for row in _read(ledger, _COUNTS)}
 
 
-def everything(ledger: Ledger, known: Collection[str] = ()) -> list[dict[str, Any]]:
-    """All that is stuck at this moment: binding, cause, key, fingerprint, since and evidence of each finding.
+def changes(ledger: Ledger, limit: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What is stuck and not noted in `stuck_findings`, and what is noted and stuck no longer: `limit` of each at most.
 
-    `known`: bindings already noted as stuck. They are always checked, even if our list of suspects is older.
+    Of each finding: binding, cause, key, fingerprint, since and evidence; of one that is noted its id, too. Bindings
+    that are noted are always checked, even if our list of suspects is older.
     """
-    suspects = [*_suspects_anew(ledger, _now_and_lost_plans(ledger)[1]), *known]
-    return [dict(row) for row in _read(ledger, _ALL, None, parameters(ledger, suspects))]
+    noted = [row["binding_id"] for row in ledger.read(_NOTED_SUSPECTS, {"suspected": _SUSPECTED})]
+    suspects = [*_suspects_anew(ledger, _now_and_lost_plans(ledger)[1]), *noted]
+    told = parameters(ledger, suspects)
+    rows = _read(ledger, _CHANGES, None, told, begin=_THERE, suspected=_SUSPECTED, limit=limit)
+    fresh = {(row["binding_id"], row["cause"], row["key"]) for row in rows if row["id"] is None}
+    found = _read(ledger, _WHOLE, None, told, bindings=[name[0] for name in fresh]) if fresh else ()
+    gone = ledger.read(_NOTED, {"ids": [row["id"] for row in rows if row["id"] is not None]})
+    return (
+        [dict(row) for row in found if (row["binding_id"], row["cause"], row["key"]) in fresh],
+        [dict(row) for row in gone],
+    )
 
 
 def found_in(cause: str | None) -> str:
@@ -269,20 +321,21 @@ def parameters(ledger: Ledger, suspects: Sequence[str] | None = None) -> dict[st
 
 
 def _read(
-    ledger: Ledger, statement: str, cause: str | None = None, told: Mapping[str, Any] | None = None, **more: Any
-) -> Sequence[RowMapping]:
+    ledger: Ledger, statement: str, cause: str | None = None, told: Mapping[str, Any] | None = None,
+    *, begin: str = _FOUND, **more: Any,
+) -> Sequence[RowMapping]:  # fmt: skip
     """The rows of a question about what is stuck for this cause, else for any; `told`: the `parameters`, if asked."""
-    query = text(_about(cause, statement))
+    query = text(_about(cause, statement, begin))
     return ledger.read(query, asked_by(query, {**(parameters(ledger) if told is None else told), **more}))
 
 
-def _about(cause: str | None, statement: str) -> str:
+def _about(cause: str | None, statement: str, begin: str = _FOUND) -> str:
     found = "\nunion all\n".join(
         f"select s.binding_id, '{one}' as cause, '{one}:' || s.print as fingerprint, s.since, s.evidence,"  # noqa: S608 - all ours
-        f" {_KEY} as key from ({CAUSES[one]}) s"
+        f" {_TOGETHER.get(one, _ONE)} from ({CAUSES[one]}) s"
         for one in ([cause] if cause else CAUSES)
     )
-    return _FOUND.format(causes=found) + statement
+    return begin.format(causes=found) + statement
 
 
 def _look_for_suspects(ledger: Ledger, lost_plans: tuple[str, ...]) -> list[str]:
