@@ -94,6 +94,7 @@ RUNNING: Mapping[str, Mapping[str, Words]] = {
         "connection_failed": ("无法连接接收地址", "no connection"),
         "timeout": ("接收方超时未答复", "no answer in time"),
         "http": ("接收方返回 HTTP {status}", "answered with HTTP {status}"),
+        "given_up": ("接收方三日未答复", "no answer for three days"),
         "url_not_allowed": ("推送地址不可用", "address not allowed"),
         "endpoint_disabled": ("接收地址已停用", "endpoint disabled"),
         "internal_error": ("本系统内部错误", "a fault of our own"),

@@ -47,9 +47,9 @@ select min(due_at) from deadlines where parked is null and watch and due_at > %s
 """
 _POLL = "select min(poll_at) from face_sessions where poll_at > %s"
 _DELIVERY = """
-select min(d.next_at) from deliveries d
-where d.state = 'pending' and d.next_at > %s and (d.leased_until is null or d.leased_until < clock_timestamp())
-  and exists (select from webhook_endpoints e where e.id = d.endpoint_id and e.disabled_at is null)
+select min(greatest(d.next_at, e.rests_until)) from deliveries d join webhook_endpoints e on e.id = d.endpoint_id
+where d.state = 'pending' and greatest(d.next_at, e.rests_until) > %s and e.disabled_at is null
+  and (d.leased_until is null or d.leased_until < clock_timestamp())
 """
 _ASKING = "select 1 from deadlines where watch and leased_until > clock_timestamp() limit 1"
 _BRINGING = "select 1 from deliveries where state = 'pending' and leased_until > clock_timestamp() limit 1"

@@ -3,6 +3,9 @@
 A letter is claimed by a short lease in real time, so that nothing is locked while it is under way and whoever dies
 is followed by another. Its bytes are frozen before the first attempt. Of one binding only the oldest pending letter
 goes to an endpoint; one that was put aside lets the later ones go on.
+
+Whoever does not answer in time holds a place for long. Until he does he is asked by one letter at a time, with pauses
+as long as he has failed, an hour at most; the others wait, and are put aside when he has taken none for three days.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from models.ledger import Ledger
 from tasks.feed import fan_out
 from tasks.office import Office
 from tasks.webhooks import Answer, Letter, post
-from workflows.endpoints import signing
+from workflows import endpoints
 from workflows.errors import Refused, not_found
 from workflows.views import public
 from workflows.views.asof import case_as_of
@@ -34,8 +37,13 @@ SCHEDULE = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 MOST_RETRY_AFTER = 86_400  # seconds; a receiver may not ask for more
 AT_ONCE = 32  # attempts begun by one call, each in its own thread, so that none waits for a slow one
 PER_ENDPOINT = 4  # attempts at the same time at one endpoint: a slow one must not take all the places
+LONGEST = timedelta(seconds=sum(SCHEDULE))  # for which a letter waits whose endpoint hangs
+SHORTEST_REST, LONGEST_REST = timedelta(seconds=5), timedelta(hours=1)  # of an endpoint that hangs
+HANGS, GIVEN_UP = "timeout", "given_up"  # what a letter's `last_error` says: its own attempt; those before it
+OURS = ("internal_error", "url_not_allowed")  # errors that say nothing of the endpoint
+PAGE = 5000  # letters that are given up in one commit
 
-# The heads of the queues whose time has come, a few for each endpoint. The lease is real time.
+# The heads of the queues whose time has come, a few for each endpoint, one where it hangs. The lease is real time.
 _CLAIM = """
 with due as (
   select head.id, head.place
@@ -53,7 +61,8 @@ with due as (
         where o.endpoint_id = d.endpoint_id and o.binding_id = d.binding_id and o.state = 'pending'
           and (o.sequence, o.id) < (d.sequence, d.id))
     order by d.next_at, d.id limit %(per_endpoint)s) as head
-  where e.disabled_at is null and head.place <= %(per_endpoint)s),
+  where e.disabled_at is null and (e.rests_until is null or e.rests_until <= (select kinbind_now()))
+    and head.place <= case when e.rests_until is null then %(per_endpoint)s else 1 end),
 picked as (
   select id from deliveries
   where id in (select id from due order by place limit %(limit)s)
@@ -64,6 +73,7 @@ set attempts = d.attempts + 1, leased_until = clock_timestamp() + interval '60 s
 from picked, webhook_endpoints e
 where d.id = picked.id and e.id = d.endpoint_id
 returning d.id, d.endpoint_id, d.binding_id, d.sequence, d.type, d.body, d.attempts, e.url, e.secrets, e.channel,
+  e.fails_since is not null, coalesce(d.again_at, d.created_at) < kinbind_now() - %(longest)s,
   extract(epoch from clock_timestamp())::float8, kinbind_now()
 """
 _FREEZE = "update deliveries set body = %s where id = %s and body is null"
@@ -93,11 +103,37 @@ _PARK_ALL = """
 update deliveries set state = 'parked', settled_at = kinbind_now(), last_error = 'endpoint_disabled'
 where endpoint_id = %s and state = 'pending'
 """
+# Whoever notes an attempt locks the endpoint's row before its letters.
+_TAKES = "update webhook_endpoints set fails_since = null, rests_until = null where id = %s"
+_FAILS = """
+update webhook_endpoints
+set fails_since = coalesce(fails_since, kinbind_now()),
+    rests_until = case when %(hangs)s
+      then kinbind_now() + least(greatest(kinbind_now() - fails_since, %(shortest)s), %(most)s) end
+where id = %(endpoint)s
+returning %(hangs)s and fails_since < kinbind_now() - %(longest)s
+"""
+# Of each binding the head: the others have not waited for their own turn yet. One that somebody writes of is left to
+# the next attempt.
+_GIVE_UP = """
+update deliveries set state = 'parked', settled_at = kinbind_now(), last_error = %(given_up)s, leased_until = null
+where id in (
+  select d.id from deliveries d
+  where d.endpoint_id = %(endpoint)s and d.binding_id <> %(binding)s and d.state = 'pending'
+    and coalesce(d.again_at, d.created_at) < kinbind_now() - %(longest)s
+    and (d.leased_until is null or d.leased_until < clock_timestamp())
+    and not exists (
+      select from deliveries o
+      where o.endpoint_id = d.endpoint_id and o.binding_id = d.binding_id and o.state = 'pending'
+        and (o.sequence, o.id) < (d.sequence, d.id))
+  limit %(page)s for update skip locked)
+"""
 _AGAIN = """
 update deliveries d
-set state = 'pending', attempts = %s, next_at = kinbind_now(), settled_at = null, leased_until = null
+set state = 'pending', attempts = %s, next_at = kinbind_now(), again_at = kinbind_now(), settled_at = null,
+    leased_until = null
 where id = %s and state <> 'pending'
-returning (select e.disabled_at is null from webhook_endpoints e where e.id = d.endpoint_id)
+returning d.endpoint_id, (select e.disabled_at is null from webhook_endpoints e where e.id = d.endpoint_id)
 """
 _ASIDE = text("""
 select d.id, e.channel, d.endpoint_id, d.binding_id, d.sequence, d.type, d.settled_at, d.last_error
@@ -111,7 +147,10 @@ log = structlog.get_logger()
 
 
 class Claimed(NamedTuple):
-    """A letter under lease, and where it goes; `now` is the service's clock, `real` is real time in Unix seconds."""
+    """A letter under lease, and where it goes; `now` is the service's clock, `real` is real time in Unix seconds.
+
+    `failing`: the endpoint has taken nothing since some time; `old`: the letter has waited for as long as any may.
+    """
 
     id: str
     endpoint_id: str
@@ -123,6 +162,8 @@ class Claimed(NamedTuple):
     url: str
     secrets: bytes
     channel: str
+    failing: bool
+    old: bool
     real: float
     now: datetime
 
@@ -142,7 +183,7 @@ def deliver(office: Office, limit: int = AT_ONCE, patience: float = 20.0) -> int
     """
     with office.ledger.desk() as conn:
         claimed_at = time.monotonic()
-        asked = {"limit": limit, "per_endpoint": PER_ENDPOINT}
+        asked = {"limit": limit, "per_endpoint": PER_ENDPOINT, "longest": LONGEST}
         claimed = [Claimed(*row) for row in conn.execute(_CLAIM, asked)]
     if claimed:
         pool = ThreadPoolExecutor(len(claimed), thread_name_prefix="deliver")
@@ -173,7 +214,7 @@ def put_aside(ledger: Ledger, limit: int) -> list[dict[str, Any]]:
 
 
 def send_again(ledger: Ledger, delivery_id: str) -> None:
-    """Send a letter again that was put aside or has arrived: it goes to the head of its queue, for one attempt.
+    """Send a letter again that was put aside or has arrived: it goes to the head of its queue, for one attempt, at once.
 
     Raises `Refused`: `not_found`, or `endpoint_disabled`.
     """
@@ -181,8 +222,9 @@ def send_again(ledger: Ledger, delivery_id: str) -> None:
         row = conn.execute(_AGAIN, (len(SCHEDULE), delivery_id)).fetchone()
         if row is None:
             raise not_found()
-        if not row[0]:
+        if not row[1]:
             raise Refused("endpoint_disabled", 409)
+        endpoints.wake(conn, [row[0]])
 
 
 def test_delivery(office: Office, endpoint_id: str) -> Trial:
@@ -194,8 +236,12 @@ def test_delivery(office: Office, endpoint_id: str) -> Trial:
     url, sealed, now, real = row
     letter_id = new_id("dlv", now)
     body = public.dumps({"type": "webhook.test", "timestamp": now, "data": {"endpoint_id": endpoint_id}})
-    secrets = signing(office.desk.keys, endpoint_id, sealed, now)
-    return Trial(letter_id, post(Letter(letter_id, url, secrets, int(real), body)))
+    secrets = endpoints.signing(office.desk.keys, endpoint_id, sealed, now)
+    answer = post(Letter(letter_id, url, secrets, int(real), body))
+    if answer.delivered:
+        with office.ledger.desk() as conn:
+            conn.execute(_TAKES, (endpoint_id,))
+    return Trial(letter_id, answer)
 
 
 # -- one letter ----------------------------------------------------------------------------------------------------
@@ -204,7 +250,7 @@ def test_delivery(office: Office, endpoint_id: str) -> Trial:
 def _bring(office: Office, letter: Claimed, claimed_at: float) -> None:
     try:
         body = letter.body or _freeze(office, letter)
-        secrets = signing(office.desk.keys, letter.endpoint_id, letter.secrets, letter.now)
+        secrets = endpoints.signing(office.desk.keys, letter.endpoint_id, letter.secrets, letter.now)
         stamp = int(letter.real + time.monotonic() - claimed_at)
         answer = post(Letter(letter.id, letter.url, secrets, stamp, body.encode()))
     except Exception:  # our own fault: counted like the receiver's, so that the letter is put aside in the end and seen
@@ -212,7 +258,9 @@ def _bring(office: Office, letter: Claimed, claimed_at: float) -> None:
         answer = Answer(error="internal_error")
     try:
         with office.ledger.transaction() as conn:
-            _note(conn, letter, answer)
+            gives_up = _note(conn, letter, answer)
+        if gives_up:
+            _give_up(office, letter)
     except Exception:  # nobody waits for this thread; once the lease is over, the letter goes out again
         log.exception("delivery_not_noted", delivery_id=letter.id)
 
@@ -230,9 +278,10 @@ def _freeze(office: Office, letter: Claimed) -> str:
     return body
 
 
-def _note(conn: Connection[Any], letter: Claimed, answer: Answer) -> None:
-    """Write down what became of an attempt, and what it means for the letters behind."""
+def _note(conn: Connection[Any], letter: Claimed, answer: Answer) -> bool:
+    """Write down what became of an attempt, and what it means for the letters behind; whether others are given up."""
     queue = {"id": letter.id, "endpoint": letter.endpoint_id, "binding": letter.binding_id}
+    gives_up = _heed(conn, letter, answer)
     if answer.delivered:
         conn.execute(_DELIVERED, queue)
         conn.execute(_GO_ON, queue)
@@ -241,7 +290,7 @@ def _note(conn: Connection[Any], letter: Claimed, answer: Answer) -> None:
         conn.execute(_PARKED, {**queue, "error": answer.error})
         conn.execute(_PARK_ALL, (letter.endpoint_id,))
         log.warning("webhook_endpoint_gone", endpoint_id=letter.endpoint_id)
-    elif letter.attempts > len(SCHEDULE):
+    elif letter.attempts > len(SCHEDULE) or (letter.old and answer.error == HANGS):
         conn.execute(_PARKED, {**queue, "error": answer.error})
         conn.execute(_GO_ON, queue)
         log.warning("delivery_parked", delivery_id=letter.id, endpoint_id=letter.endpoint_id)
@@ -249,6 +298,33 @@ def _note(conn: Connection[Any], letter: Claimed, answer: Answer) -> None:
         pause = {"pause": _pause(letter, answer)}
         conn.execute(_LATER, {**queue, **pause, "error": answer.error})
         conn.execute(_WAIT, {**queue, **pause})
+    return gives_up
+
+
+def _give_up(office: Office, letter: Claimed) -> None:
+    """Put aside what has waited for the endpoint of this letter for as long as any may."""
+    told = {"endpoint": letter.endpoint_id, "binding": letter.binding_id, "longest": LONGEST, "given_up": GIVEN_UP,
+            "page": PAGE}  # fmt: skip
+    with office.ledger.desk() as conn:
+        aside = page = conn.execute(_GIVE_UP, told).rowcount
+        while page == PAGE:
+            page = conn.execute(_GIVE_UP, told).rowcount
+            aside += page
+    log.warning("webhook_endpoint_given_up", endpoint_id=letter.endpoint_id, deliveries=aside)
+
+
+def _heed(conn: Connection[Any], letter: Claimed, answer: Answer) -> bool:
+    """Note what an attempt says of the endpoint; whether it hangs and has taken nothing for as long as letters wait."""
+    if answer.delivered:
+        if letter.failing:
+            conn.execute(_TAKES, (letter.endpoint_id,))
+        return False
+    if answer.error in OURS:
+        return False
+    told = {"endpoint": letter.endpoint_id, "hangs": answer.error == HANGS, "longest": LONGEST,
+            "shortest": SHORTEST_REST, "most": LONGEST_REST}  # fmt: skip
+    row = conn.execute(_FAILS, told).fetchone()
+    return row is not None and bool(row[0])
 
 
 def _pause(letter: Claimed, answer: Answer) -> timedelta:

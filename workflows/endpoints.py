@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
+from psycopg import Connection
 from sqlalchemy import text
 
 from models.ids import new_id
@@ -38,6 +39,10 @@ insert into webhook_endpoints (id, channel, url, events, secrets, created_at) va
 _LOCK = """
 select secrets, kinbind_now() from webhook_endpoints where id = %s and channel = %s for update
 """
+
+
+# Whoever has a letter sent again has been told that it is taken.
+_WAKE = "update webhook_endpoints set rests_until = null where id = any(%s) and rests_until is not null"
 
 
 def add(desk: Desk, channel: str, url: str, events: Sequence[str] | None, asked: Idempotency | None) -> Reply:
@@ -107,6 +112,11 @@ def rotate(desk: Desk, channel: str, endpoint_id: str, asked: Idempotency | None
         reply = Reply(200, public.dumps(told), secret=True)
         answers.keep_on(conn, desk.keys, asked, reply)
     return reply
+
+
+def wake(conn: Connection[Any], endpoint_ids: Collection[str]) -> None:
+    """Let letters to these endpoints be tried at once, also where none would have been for a while."""
+    conn.execute(_WAKE, (sorted(set(endpoint_ids)),))
 
 
 def signing(keys: Keyring, endpoint_id: str, sealed: bytes, now: datetime) -> list[str]:

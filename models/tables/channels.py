@@ -31,6 +31,8 @@ endpoints = Table(
     Column("secrets", LargeBinary, nullable=False),  # sealed; the newest first while one is rotated
     time_("created_at"),
     time_("disabled_at", nullable=True),
+    time_("fails_since", nullable=True),  # the first attempt in vain since it took a letter
+    time_("rests_until", nullable=True),  # since its last attempt was not answered in time: until the next one
     Index("webhook_endpoints_channel_idx", "channel"),
 )
 
@@ -51,6 +53,7 @@ deliveries = Table(
     time_("leased_until", nullable=True),  # real time: while somebody is posting it
     Column("last_error", Text),
     time_("created_at"),
+    time_("again_at", nullable=True),  # when somebody had it sent again: from then on it is tried as if it were new
     time_("settled_at", nullable=True),
     UniqueConstraint("endpoint_id", "binding_id", "sequence", "type", "notice"),
     one_of("state", DELIVERY_STATES, "state_known"),

@@ -4,20 +4,23 @@ import contextlib
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from tasks import advance as clock
+from tasks import deliver as deliveries
 from tasks import webhooks
-from tasks.deliver import deliver
+from tasks.deliver import PER_ENDPOINT, deliver
 from tasks.feed import fan_out
 from tasks.office import Office
-from tasks.webhooks import Letter, UrlNotAllowed, allowed_url, post
+from tasks.webhooks import Answer, Letter, UrlNotAllowed, allowed_url, post
 from tests import life
 from tests.life import advance, look, to_state
 from tests.receiver import receiving
+from workflows.repairs import verbs
 
 
 @pytest.fixture
@@ -51,6 +54,13 @@ def dripping() -> Iterator[str]:
             over.set()
             listening.shutdown(socket.SHUT_RDWR)
             thread.join(5)
+
+
+def endpoint_of(office: Office) -> str:
+    with office.ledger.desk() as conn:
+        row = conn.execute("select id from webhook_endpoints").fetchone()
+    assert row is not None
+    return str(row[0])
 
 
 def number(office: Office, statement: str) -> int:
@@ -96,6 +106,88 @@ def test_nine_that_drip_do_not_hold_up_the_tenth(office: Office, monkeypatch: py
             pause.wait(0.1)
         assert number(office, "select count(*) from deliveries where last_error = 'timeout'") >= 28
         assert not good.faults
+
+
+class Hanging:
+    """A receiver that answers nothing in time, as long as `hangs`; what it was asked by."""
+
+    def __init__(self) -> None:
+        self.hangs = True
+        self.asked: list[str] = []
+
+    def __call__(self, letter: Letter) -> Answer:
+        self.asked.append(letter.id)
+        return Answer(error="timeout") if self.hangs else Answer(204)
+
+    def asked_by(self, office: Office) -> int:
+        """How many letters go out to it in one call."""
+        before = len(self.asked)
+        deliver(office)
+        return len(self.asked) - before
+
+
+@pytest.fixture
+def hanging(office: Office, monkeypatch: pytest.MonkeyPatch) -> Hanging:
+    """One to which the letters of eight bindings are to be brought."""
+    receiver = Hanging()
+    monkeypatch.setattr(deliveries, "post", receiver)
+    life.endpoint(office.desk, "http://127.0.0.1:9/hook")
+    for seed in range(8):
+        to_state(office, "submitted", seed=seed)
+    fan_out(office)
+    return receiver
+
+
+def test_one_that_hangs_is_asked_by_one_letter_at_a_time_until_it_answers(office: Office, hanging: Hanging) -> None:
+    assert (hanging.asked_by(office), hanging.asked_by(office)) == (PER_ENDPOINT, 0)
+    for seconds, asked in ((0, 0), (60, 1), (20, 0), (60, 1)):  # as long again as it has hung
+        life.skip(office, seconds=seconds)
+        assert hanging.asked_by(office) == asked
+    assert len(set(hanging.asked)) == 6, "those that have not been tried come first"
+    hanging.hangs = False
+    life.skip(office, minutes=5)
+    assert [hanging.asked_by(office) for _ in range(3)] == [1, PER_ENDPOINT, 3]
+    assert number(office, "select count(*) from deliveries where state = 'delivered'") == 8
+
+
+def test_what_one_that_hangs_has_not_taken_for_three_days_is_put_aside(office: Office, hanging: Hanging) -> None:
+    hanging.asked_by(office)
+    life.skip(office, days=3)
+    new = to_state(office, "submitted", seed=9)
+    fan_out(office)
+    life.skip(office, hours=4)
+    assert hanging.asked_by(office) == 1
+    with office.ledger.desk() as conn:
+        found = conn.execute("select binding_id, state, last_error from deliveries").fetchall()
+    assert Counter((state, error) for binding_id, state, error in found if binding_id != new) == {
+        ("parked", "given_up"): 7, ("parked", "timeout"): 1}  # fmt: skip
+    assert [(state, error) for binding_id, state, error in found if binding_id == new] == [("pending", None)]
+    assert hanging.asked_by(office) == 0, "it rests"
+    put_aside = deliveries.put_aside(office.ledger, 9)
+    deliveries.send_again(office.ledger, put_aside[0]["id"])
+    with office.ledger.transaction() as conn:
+        verbs.resend(conn, put_aside[1]["binding_id"])
+    assert hanging.asked_by(office) > 0, "whoever sends again is not kept waiting"
+    life.skip(office, hours=1)
+    hanging.asked_by(office)
+    assert number(office, "select count(*) from deliveries where state = 'parked'") == 7, "one has three days more"
+
+
+def test_one_that_hangs_for_a_single_letter_is_asked_about_the_others(office: Office, hanging: Hanging) -> None:
+    hanging.asked_by(office)
+    hanging.hangs = False
+    life.skip(office, days=4)
+    while hanging.asked_by(office):
+        pass
+    assert number(office, "select count(*) from deliveries where state = 'delivered'") == 8
+
+
+def test_the_test_button_ends_the_rest_of_one_that_answers_again(office: Office, hanging: Hanging) -> None:
+    hanging.asked_by(office)
+    hanging.hangs = False
+    assert hanging.asked_by(office) == 0
+    assert deliveries.test_delivery(office, endpoint_of(office)).answer.delivered
+    assert hanging.asked_by(office) == PER_ENDPOINT
 
 
 def test_dead_endpoints_do_not_set_the_pace_of_the_clock(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from psycopg import Connection
 
 from policies.book import LawBook
 from policies.plan import Plan
-from workflows import binding, leases
+from workflows import binding, endpoints, leases
 from workflows.case import AGENCY_REVIEW, FINAL, NOT_YET_IN_FORCE, Actor, Case
 from workflows.commands import Command
 from workflows.deadlines import DEADLINES_BY_NAME, armed, waits_for_unbinding
@@ -141,7 +141,9 @@ def write_back(conn: Connection[Any], order: Order, undone: Case, plan: str) -> 
 
 def resend(conn: Connection[Any], binding_id: str) -> int:
     """Let the letters of a binding that were put aside be tried anew, for three days; how many."""
-    return conn.execute(_RESEND, (binding_id,)).rowcount
+    sent = [row[0] for row in conn.execute(_RESEND, (binding_id,))]
+    endpoints.wake(conn, sent)
+    return len(sent)
 
 
 def store(conn: Connection[Any], plan: Plan) -> None:
@@ -175,9 +177,11 @@ where not deadlines.watch or deadlines.parked is not null
 """
 _STORED = "select from plans where hash = %s"
 _RESEND = """
-update deliveries d set state = 'pending', attempts = 0, next_at = kinbind_now(), settled_at = null, leased_until = null
+update deliveries d set state = 'pending', attempts = 0, next_at = kinbind_now(), again_at = kinbind_now(),
+  settled_at = null, leased_until = null
 from webhook_endpoints e
 where d.binding_id = %s and d.state = 'parked' and e.id = d.endpoint_id and e.disabled_at is null
+returning d.endpoint_id
 """
 _POLL = "update face_sessions set poll_at = kinbind_now(), attempts = 0 where binding_id = %s and status = 'pending'"
 # Who had the lease can no longer decide under it; who is named has it as if he had claimed it.
