@@ -214,7 +214,7 @@ def put_aside(ledger: Ledger, limit: int) -> list[dict[str, Any]]:
 
 
 def send_again(ledger: Ledger, delivery_id: str) -> None:
-    """Send a letter again that was put aside or has arrived: it goes to the head of its queue, for one attempt, at once.
+    """Send a letter again, at once, that was put aside or has arrived: to the head of its queue, for one attempt.
 
     Raises `Refused`: `not_found`, or `endpoint_disabled`.
     """

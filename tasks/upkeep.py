@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from functools import partial
 from itertools import islice
@@ -19,7 +19,7 @@ from tasks.office import Office
 from workflows import beside, holding
 from workflows.access import sessions
 from workflows.case import FINAL
-from workflows.erasing import DOCUMENTS_KEPT
+from workflows.erasing import DOCUMENTS_KEPT, LOCK
 
 BATCH = 500  # endings, or documents taken back, that are dealt with at a time
 ROUNDS = 40  # such batches in one call: ten thousands a day are kept up with, and no call is long
@@ -89,12 +89,22 @@ insert into upkeep_places (name, at, binding_id) values ('erased', %s, %s)
 on conflict (name) do update set at = excluded.at, binding_id = excluded.binding_id
 where (upkeep_places.at, upkeep_places.binding_id) < (excluded.at, excluded.binding_id)
 """
+_WHOSE = "select distinct binding_id from materials where id = any(%s)"
+# Whether somebody holds them is asked once more, by whoever has the lock under which holds are placed.
 _ERASED = """
-update materials set erased_at = kinbind_now(), removed_at = coalesce(removed_at, kinbind_now()) where id = any(%s)
+update materials m set erased_at = clock.now, removed_at = coalesce(removed_at, clock.now)
+from (select kinbind_now() as now) as clock
+where m.id = any(%s) and m.erased_at is null
+  and not exists (select from legal_holds l where l.binding_id = m.binding_id)
+returning m.id
 """
 # What could not be erased is marked as taken back so long ago that the next call finds it, however far the endings have
 # been gone through. The mark lies after the line that ended the case: the view as of that line still has the document.
-_LEFT = "update materials set removed_at = coalesce(removed_at, kinbind_now() - %s) where id = any(%s)"
+_LEFT = """
+update materials
+set removed_at = case when removed_at = erased_at then erased_at - %s else removed_at end, erased_at = null
+where id = any(%s)
+"""
 _NOBODYS = """
 select o.id from unnest(%s::text[]) as o(id)
 where not exists (select from materials m where m.id = o.id and m.erased_at is null)
@@ -195,17 +205,27 @@ def _erase_ended(office: Office, failed: Failed) -> int | None:
 
 
 def _erase(office: Office, ids: list[str], failed: Failed) -> int:
-    """Erase the files first, then the rows: if we die in between, the next call finds the rows and loses nothing."""
-    gone = _delete(office.windows.documents, ids, failed)
-    with office.ledger.desk() as conn:
-        conn.execute(_ERASED, (gone,))
-        conn.execute(_LEFT, (DOCUMENTS_KEPT, [one for one in ids if one in failed]))
-    return len(gone)
+    """Mark them as erased, then delete the files: a hold comes before both or after both.
+
+    If we are killed in between, the files are orphans, which the sweep takes.
+    """
+    with office.ledger.transaction() as conn:
+        bindings = [row[0] for row in conn.execute(_WHOSE, (ids,))]
+        conn.execute(LOCK, (bindings,))
+        left = {row[0] for row in conn.execute(_ERASED, (ids,))}
+    erased = 0
+    try:
+        for document_id in _delete(office.windows.documents, sorted(left), failed):
+            left.remove(document_id)
+            erased += 1
+    finally:
+        with office.ledger.desk() as conn:
+            conn.execute(_LEFT, (DOCUMENTS_KEPT, list(left)))
+    return erased
 
 
-def _delete(documents: DocumentStore, ids: Iterable[str], failed: Failed) -> list[str]:
-    """Delete each of them; return those that are gone. What could not be deleted goes into `failed`."""
-    gone = []
+def _delete(documents: DocumentStore, ids: Iterable[str], failed: Failed) -> Iterator[str]:
+    """Delete each of them and tell which are gone; what could not be deleted goes into `failed`."""
     for document_id in ids:
         try:
             documents.delete(document_id)
@@ -213,8 +233,7 @@ def _delete(documents: DocumentStore, ids: Iterable[str], failed: Failed) -> lis
             log.exception("document_not_erased", document_id=document_id)
             failed[document_id] = fault
         else:
-            gone.append(document_id)
-    return gone
+            yield document_id
 
 
 def _raise_first(failed: Failed) -> None:
@@ -233,7 +252,7 @@ def erase_orphans(office: Office) -> int:
     while batch := list(islice(old, BATCH)):
         with office.ledger.desk() as conn:
             ids = [row[0] for row in conn.execute(_NOBODYS, (batch,))]
-        erased += len(_delete(documents, ids, failed))
+        erased += len(list(_delete(documents, ids, failed)))
     if erased:
         log.warning("orphaned_documents_erased", documents=erased)
     _raise_first(failed)
