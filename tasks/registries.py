@@ -7,6 +7,7 @@ meanwhile; whoever dies while asking is followed by the next round.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -29,7 +30,7 @@ from workflows.errors import Refused, undecided
 
 AT_ONCE = 8  # questions at the same time: the registries are slow, and others' servers
 CLAIM = 2 * AT_ONCE  # cases leased at a time: each is asked about well within its lease
-ROUNDS = 40  # such claims in one call; what is left waits for the next
+GOES_ON = 9.0  # real seconds for which one call takes on more claims; what is left waits for the next
 RETRY_LOOK = timedelta(hours=1)  # after a daily look that had no answer
 
 # Put off to the grid of `due_at` plus multiples of the pause, as `waiting_on` shows it.
@@ -171,12 +172,11 @@ def _next_look(case: Case, now: datetime) -> datetime:
 
 def _ask_all(office: Office, name: str, pause: timedelta, limit: int, ask: Asking, at_once: int) -> int:
     """Ask about the watches of this name that are due, claim after claim until none is left; return how many."""
-    asked = 0
-    for _ in range(ROUNDS):
+    until = time.monotonic() + GOES_ON
+    asked = found = _ask_some(office, name, pause, limit, ask, at_once)
+    while found == limit and time.monotonic() < until:
         found = _ask_some(office, name, pause, limit, ask, at_once)
         asked += found
-        if found < limit:
-            break
     return asked
 
 

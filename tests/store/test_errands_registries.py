@@ -191,6 +191,20 @@ def test_what_a_case_has_outrun_is_let_be(office: Office) -> None:
 # -- bindings --------------------------------------------------------------------------------------------
 
 
+def test_all_whose_look_is_due_are_looked_at_as_long_as_there_is_time(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with office.ledger.desk() as conn:  # of bindings that nobody finds: to claim them is all that is counted here
+        conn.execute(
+            "insert into deadlines (binding_id, name, due_at, watch)"
+            " select 'bnd_' || n, 'insurance_to_rechecked', kinbind_now(), true from generate_series(1, 60) n"
+        )
+    with monkeypatch.context() as here:
+        here.setattr(registries, "GOES_ON", 0)
+        assert recheck_insurance(office, limit=1) == 1
+    assert recheck_insurance(office, limit=1) == 59
+
+
 def test_each_active_binding_is_looked_at_once_a_day_at_an_hour_of_its_own(office: Office) -> None:
     made = [to_state(office, "active", seed=seed) for seed in (1, 2)]
     versions = [look(office, one).version for one in made]
