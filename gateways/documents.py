@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -37,8 +38,11 @@ class DocumentStore(Protocol):
     def delete(self, document_id: str) -> None:
         """Forget the content; of an id that is not there, silently (retention runs twice)."""
 
-    def older_than(self, seconds: float) -> Iterator[str]:
-        """The ids of documents put longer ago than this (real time); some may have been deleted meanwhile."""
+    def older_than(self, seconds: float, part: int = 0, parts: int = 1) -> Iterator[str]:
+        """The ids of documents put longer ago than this (real time); some may have been deleted meanwhile.
+
+        Only those of this `part` of so many `parts`, all of about one size; an id is always in the same one.
+        """
 
 
 class FolderStore:
@@ -94,10 +98,12 @@ class FolderStore:
             if path.parent.exists():
                 _sync_folder(path.parent)
 
-    def older_than(self, seconds: float) -> Iterator[str]:
-        """Go through all shards; a file's own time says when it was put."""
+    def older_than(self, seconds: float, part: int = 0, parts: int = 1) -> Iterator[str]:
+        """Go through the shards of this part; a file's own time says when it was put."""
         before = time.time() - seconds
         for shard in self._root.glob("s??"):
+            if zlib.crc32(shard.name.encode()) % parts != part:
+                continue
             for path in shard.iterdir():
                 with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
                     if _ID.fullmatch(path.name) and path.stat().st_mtime < before:

@@ -24,6 +24,7 @@ from workflows.erasing import DOCUMENTS_KEPT, LOCK
 BATCH = 500  # endings, or documents taken back, that are dealt with at a time
 ROUNDS = 40  # such batches in one call: ten thousands a day are kept up with, and no call is long
 ORPHANED = timedelta(days=1)  # real time: a document gets its row within seconds of being written, or never
+PARTS = 24  # of all documents one is gone through by each call for orphans: every half hour, all in half a day
 Failed = dict[str, Exception]  # documents that could not be erased in this call, and why
 log = structlog.get_logger()
 
@@ -105,6 +106,14 @@ update materials
 set removed_at = case when removed_at = erased_at then erased_at - %s else removed_at end, erased_at = null
 where id = any(%s)
 """
+# The part of the documents whose turn it is, in the place of a binding. The next call has the next, whatever becomes of
+# this one.
+_NEXT_PART = """
+insert into upkeep_places (name, at, binding_id) values ('orphans', kinbind_now(), '0')
+on conflict (name) do update
+set at = excluded.at, binding_id = ((upkeep_places.binding_id::int + 1) %% %(parts)s)::text
+returning binding_id::int
+"""
 _NOBODYS = """
 select o.id from unnest(%s::text[]) as o(id)
 where not exists (select from materials m where m.id = o.id and m.erased_at is null)
@@ -139,9 +148,9 @@ def _chores() -> dict[str, Callable[[Office], int | None]]:
         "looks": _on_the_desk(forgetting.forget_looks),
         "people": forgetting.forget_people,
         "documents": erase_documents,
-        "orphans": erase_orphans,
         "calendar": _keep_calendar,
-        "faces": forgetting.forget_faces,  # the last: others' servers may be slow
+        "faces": forgetting.forget_faces,  # others' servers may be slow
+        "orphans": erase_orphans,  # the last: it has the most to look at, and finds next to nothing
     }
 
 
@@ -242,13 +251,16 @@ def _raise_first(failed: Failed) -> None:
 
 
 def erase_orphans(office: Office) -> int:
-    """Erase documents that have no row: who stored them died before he could write it, so no case's end erases them.
+    """Erase documents that have no row, or one that says that they are erased, in the part whose turn it is.
 
+    Who wrote them died before he could note it, and no case will end for them; or who was to erase them died over it.
     What cannot be erased keeps no other, is logged, and the first fault raised in the end.
     """
     documents, erased = office.windows.documents, 0
     failed: Failed = {}
-    old = documents.older_than(ORPHANED.total_seconds())
+    with office.ledger.desk() as conn:
+        ((part,),) = conn.execute(_NEXT_PART, {"parts": PARTS}).fetchall()
+    old = documents.older_than(ORPHANED.total_seconds(), part, PARTS)
     while batch := list(islice(old, BATCH)):
         with office.ledger.desk() as conn:
             ids = [row[0] for row in conn.execute(_NOBODYS, (batch,))]

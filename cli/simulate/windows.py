@@ -191,9 +191,9 @@ class NoDocuments:
     def delete(self, document_id: str) -> None:
         """Nothing to delete."""
 
-    def older_than(self, seconds: float) -> Iterator[str]:
+    def older_than(self, seconds: float, part: int = 0, parts: int = 1) -> Iterator[str]:
         """None."""
-        del seconds
+        del seconds, part, parts
         return iter(())
 
 
