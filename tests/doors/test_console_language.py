@@ -19,7 +19,7 @@ def test_a_refused_page_can_be_read_in_english(comes: Comes, office: Office, dee
     assert refused.status_code in (409, 422)
     switched = two.post("/language", fields=fields_of(refused, "/language"))
     page = two.follow(switched)
-    assert (page.status_code, "Case sheet" in page.text) == (200, True)
+    assert (page.status_code, "Print the case sheet" in page.text) == (200, True)
 
 
 @pytest.mark.parametrize(

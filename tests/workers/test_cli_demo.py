@@ -73,7 +73,7 @@ def test_all_stories_end_as_they_should(open_folder):
         "agency_review → rejected\trelation_unproven",
         "submitted → expired\tsubmitted_to_materials",
         "409 member_binder_limit",
-        "submitted → agency_review\twaits for review until ",
+        "materials_uploaded → agency_review\twaits for review until ",
     ):
         assert way in out
     assert not left_behind(open_folder)
