@@ -127,6 +127,11 @@ where id in (
       where o.endpoint_id = d.endpoint_id and o.binding_id = d.binding_id and o.state = 'pending'
         and (o.sequence, o.id) < (d.sequence, d.id))
   limit %(page)s for update skip locked)
+returning binding_id
+"""
+_ALL_GO_ON = """
+update deliveries set next_at = kinbind_now()
+where endpoint_id = %(endpoint)s and binding_id = any(%(bindings)s) and state = 'pending' and next_at > kinbind_now()
 """
 _AGAIN = """
 update deliveries d
@@ -305,11 +310,13 @@ def _give_up(office: Office, letter: Claimed) -> None:
     """Put aside what has waited for the endpoint of this letter for as long as any may."""
     told = {"endpoint": letter.endpoint_id, "binding": letter.binding_id, "longest": LONGEST, "given_up": GIVEN_UP,
             "page": PAGE}  # fmt: skip
-    with office.ledger.desk() as conn:
-        aside = page = conn.execute(_GIVE_UP, told).rowcount
-        while page == PAGE:
-            page = conn.execute(_GIVE_UP, told).rowcount
-            aside += page
+    aside, page = 0, PAGE
+    while page == PAGE:
+        with office.ledger.transaction() as conn:
+            bindings = [row[0] for row in conn.execute(_GIVE_UP, told)]
+            conn.execute(_ALL_GO_ON, told | {"bindings": bindings})
+        page = len(bindings)
+        aside += page
     log.warning("webhook_endpoint_given_up", endpoint_id=letter.endpoint_id, deliveries=aside)
 
 

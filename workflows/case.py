@@ -118,7 +118,8 @@ class Progress(msgspec.Struct, omit_defaults=True, kw_only=True):
 
     windows: dict[str, Window] = {}
     passed: list[str] = []  # subjects whose face is settled, by camera or at the counter
-    beyond_camera: list[str] = []  # subjects whom no retry helps: the provider has nothing to compare them with (§D.6)
+    # whom no retry helps, for want of anything to compare him with (§D.6): subjects, and the member as `reported`
+    beyond_camera: list[str] = []
     offline_since: datetime | None = None  # since when a counter may be visited for what is asked now (0021)
     offline_code: str | None = None  # the code of that ticket, which is on the family's paper slip: it stays
     # since when it is the next subject's turn or, after the faces, the holder's to authorise

@@ -7,7 +7,7 @@ late is read and decided again; a number limit met at activation turns into a re
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -202,38 +202,50 @@ class Desk:
             # nothing can be tried again, and the sweep sees to it
             if conn.info.transaction_status != TransactionStatus.IDLE:
                 raise
-            if len(steps) > 1:
-                with _impatient(conn):
-                    alone = [self._write(conn, [step]) for step in steps]
-                return {name: verdict for verdicts in alone for name, verdict in verdicts.items()}
-            binding_id = steps[0].cursor.case.id
-            if isinstance(fault, _AGAIN):  # it only collided: a later reading decides it anew
-                return {binding_id: "stale"}
-            log.exception("step_failed", binding_id=binding_id)
-            return {binding_id: fault}
+            if len(steps) == 1:
+                return {steps[0].cursor.case.id: _failed(steps[0], fault)}
+        return {step.cursor.case.id: self._write_alone(conn, step) for step in steps}
 
-    def _written(self, conn: Connection[Any], steps: list[Step]) -> dict[str, str]:
-        """The verdicts of a batch that could be written; what it brought of plans is known from then on."""
+    def _write_alone(self, conn: Connection[Any], step: Step) -> str | Exception:
+        """Write one step of a batch that failed; it waits only a moment for its lock, since the others wait for it."""
+        try:
+            return self._written(conn, [step], within=MOMENT)[step.cursor.case.id]
+        except Exception as fault:
+            if conn.info.transaction_status != TransactionStatus.IDLE:
+                raise
+            return _failed(step, fault)
+
+    def _written(self, conn: Connection[Any], steps: list[Step], within: int | None = None) -> dict[str, str]:
+        """The verdicts of a batch that could be written; what it brought of plans is known from then on.
+
+        `within`: milliseconds for each lock, where less than usual.
+        """
         plans = {
             step.cursor.case.plan.hash: step.cursor.case.plan
             for step in steps
             if step.before.version == 0 and not self.reader.knows(step.cursor.case.plan.hash)
         }
-        verdicts = write(conn, steps, {name: plan.to_json() for name, plan in plans.items()})
+        with _waiting(conn, within) if within else nullcontext():
+            verdicts = write(conn, steps, {name: plan.to_json() for name, plan in plans.items()})
         for name, plan in plans.items():
             self.reader.remember(name, plan)
         return verdicts
 
 
 @contextmanager
-def _impatient(conn: Connection[Any]) -> Iterator[None]:
-    """Wait a moment only for each lock: where one row is kept by somebody who hangs, many others wait behind it."""
-    conn.execute(f"set lock_timeout = {MOMENT}")
-    try:
+def _waiting(conn: Connection[Any], milliseconds: int) -> Iterator[None]:
+    """A transaction that waits for locks only so long."""
+    with conn.transaction():
+        conn.execute(f"set local lock_timeout = {milliseconds}")
         yield
-    finally:
-        if not conn.broken:
-            conn.execute("reset lock_timeout")
+
+
+def _failed(step: Step, fault: Exception) -> str | Exception:
+    """The verdict on a step that could not be written by itself."""
+    if isinstance(fault, _AGAIN):  # it only collided: a later reading decides it anew
+        return "stale"
+    log.error("step_failed", binding_id=step.cursor.case.id, exc_info=fault)
+    return fault
 
 
 def _admit(command: Command, read: Read) -> None:

@@ -35,6 +35,10 @@ select a.binding_id from applications a join bindings b on b.id = a.binding_id
 where a.holder = any(:holder) and a.member = any(:member) and b.state in ('active', 'suspended', 'unbinding')
 order by a.binding_id
 """)
+_OF_HOLDER = text("""
+select a.binding_id, a.product from applications a join bindings b on b.id = a.binding_id
+where a.holder = :holder and b.state in ('active', 'suspended', 'unbinding')
+""")
 # A binding that has ended since it was read records nothing, and allows nothing.
 _RECORD = """
 insert into usage_records (id, binding_id, purpose, patient, channel, region, at)
@@ -109,11 +113,21 @@ def _not_here(book: LawBook, case: Case, use: Use, now: datetime) -> str | None:
 
 
 def has_grounds(desk: Desk, case: Case) -> bool:
-    """Whether what this binding was authorised on is still there, be it suspended; so for one that needs nothing."""
+    """Whether what this binding was authorised on is still there, be it suspended; so for one that needs nothing.
+
+    A member's number changes in one binding after the other (F136): meanwhile they count as bindings of the same two.
+    Raises where a binding that might be it cannot be read.
+    """
     if case.plan.requires_active is None:
         return True
-    application = case.application
-    return any(_stands_on(case, one) for one in _between(desk, [application.holder], [application.member]))
+    found = desk.ledger.read(_OF_HOLDER, {"holder": case.application.holder}, fresh=True)
+    theirs = [desk.look(row["binding_id"])[0] for row in found if row["product"] == case.plan.requires_active]
+    return any(_stands_on(case, one) and _same_member(case, one) for one in theirs)
+
+
+def _same_member(case: Case, other: Case) -> bool:
+    between = case.application.member == other.application.member
+    return between or any(one.progress.changed or one.progress.reported for one in (case, other))
 
 
 def _between(desk: Desk, holder: Collection[str], member: Collection[str]) -> list[Case]:

@@ -53,6 +53,13 @@ def face_subject(cursor: Cursor) -> str:
     return "holder" if too_young(cursor) else "member"  # a child's face is never asked, but its guardian's (F15)
 
 
+def compared(cursor: Cursor) -> str:
+    """Who is compared now, in the words of `beyond_camera`: the member as last reported is not who he was (F136)."""
+    subject = face_subject(cursor)
+    anew = subject == "member" and face_purpose(cursor) == REVERIFICATION and cursor.progress.reported is not None
+    return "reported" if anew else subject
+
+
 def faces_open(cursor: Cursor) -> list[str]:
     """Whose faces are not settled yet, in order, and so who must stand before a clerk; also a child grown meanwhile."""
     if cursor.state in (ACTIVE, SUSPENDED):
@@ -93,7 +100,7 @@ def may_start_face(cursor: Cursor) -> None:
     """The window is open or not yet begun, attempts are left, and the provider's own limit is over."""
     if face_purpose(cursor) != "binding" and not readable(cursor, face_subject(cursor)):
         raise out_of_turn()  # he goes to the counter; an application is sent there by the system itself
-    if face_subject(cursor) in cursor.progress.beyond_camera:
+    if compared(cursor) in cursor.progress.beyond_camera:
         raise out_of_turn()
     if (until := rests_until(cursor)) is not None:
         raise Refused("face_rate_limited", next_retry_at=until)
@@ -183,7 +190,9 @@ def pass_counts(cursor: Cursor) -> None:
 def cannot_read(cursor: Cursor) -> bool:
     """Whether no camera can compare the document of whoever is next: only a counter is left."""
     subject = cursor.case.next_subject
-    return cursor.state == FACE_CHECK and subject is not None and not readable(cursor, subject)
+    if cursor.state != FACE_CHECK or subject is None:
+        return False
+    return not readable(cursor, subject) or subject in cursor.progress.beyond_camera
 
 
 def gave_up(cursor: Cursor) -> bool:

@@ -241,7 +241,8 @@ def may_unbind(cursor: Cursor) -> None:
         raise Refused("initiator_not_allowed", 422, "/initiator")
     method, who = cursor.facts.get("method"), "member" if by == "member" else "holder"
     no_child = who == "holder" or not too_young(cursor)  # a child's face is never asked (F15)
-    blind = method == "face" and not (no_child and readable(cursor, who))
+    seen = no_child and readable(cursor, who) and who not in cursor.progress.beyond_camera
+    blind = method == "face" and not seen
     if method not in plan.authentication or blind:
         raise Refused("method_not_allowed", 422, "/method")
 

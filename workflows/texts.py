@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from policies.people import normalise_name
 
 # Control characters but tabs and ends of lines, half a character, and a mark that only says how bytes are ordered.
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
 
+_BETWEEN_DIGITS = re.compile(r"(?<=[0-9])[ .-](?=[0-9])")  # as such numbers are written to be read
 _LONG_NUMBER = re.compile("[0-9]{11}")
 
 
@@ -25,4 +25,4 @@ def is_blank(text: str) -> bool:
 
 def names_somebody(text: str) -> bool:
     """Whether a text that others will read holds what may be a document's number or a telephone's."""
-    return _LONG_NUMBER.search(unicodedata.normalize("NFKC", text)) is not None
+    return _LONG_NUMBER.search(_BETWEEN_DIGITS.sub("", normalise_name(text))) is not None

@@ -72,9 +72,14 @@ def go_offline(cursor: Cursor) -> None:
         leave_camera(cursor, subject)
 
 
-def leave_camera(cursor: Cursor, subject: str) -> None:
+def leave_camera(cursor: Cursor, who: str) -> None:
     """No attempt of this subject begins any more, until he has another name or number."""
-    cursor.progress.beyond_camera = [*dict.fromkeys((*cursor.progress.beyond_camera, subject))]
+    cursor.progress.beyond_camera = [*dict.fromkeys((*cursor.progress.beyond_camera, who))]
+
+
+def back_before_camera(cursor: Cursor, *who: str) -> None:
+    """These may try again: they have passed after all, are called otherwise now, or an operator says so."""
+    cursor.progress.beyond_camera = [one for one in cursor.progress.beyond_camera if one not in who]
 
 
 def object_to(cursor: Cursor) -> None:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from workflows.case import Cursor, Window
 from workflows.deadlines import due
 from workflows.effects import applying
-from workflows.facing import SPOOF, face_purpose, face_subject, window_key
+from workflows.facing import SPOOF, compared, face_purpose, face_subject, question, window_key
 
 LAST_LOOK = timedelta(minutes=1)  # before an unbinding is given up: then the provider is asked a last time
 
@@ -50,8 +50,9 @@ def settle_session(cursor: Cursor, status: str) -> None:
 def fail_face(cursor: Cursor) -> None:
     """An attempt failed; whether it counts, and when the next may begin, is as the provider says."""
     settle_session(cursor, cursor.facts.get("status", "failed"))
-    if cursor.facts.get("go_offline"):
-        applying.leave_camera(cursor, cursor.facts["subject"])
+    since = question(cursor)[2]
+    if cursor.facts.get("go_offline") and (since is None or cursor.facts["started_at"] >= since):
+        applying.leave_camera(cursor, compared(cursor))
     key = window_key(cursor)
     window = cursor.progress.windows.get(key)
     if window is None:
@@ -69,6 +70,7 @@ def fail_face(cursor: Cursor) -> None:
 def pass_face(cursor: Cursor) -> None:
     """A face passed: the next subject's turn."""
     settle_session(cursor, "passed")
+    applying.back_before_camera(cursor, compared(cursor))
     cursor.progress.passed = [*cursor.progress.passed, cursor.facts["subject"]]
     cursor.progress.offline = None
     applying.your_turn(cursor)

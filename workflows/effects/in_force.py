@@ -10,16 +10,17 @@ from workflows.case import DECISION, INSURANCE, REVERIFICATION, SUSPENDED, Curso
 from workflows.changes import only_moved
 from workflows.effects import applying, faces
 from workflows.errors import Refused
-from workflows.facing import too_young
+from workflows.facing import compared, too_young
 
 
 def verified_again(cursor: Cursor) -> None:
     """A re-verification is done, by camera or at the counter; what was reported of the member now stands."""
-    take_change(cursor)
     if cursor.facts.get("session"):
+        applying.back_before_camera(cursor, compared(cursor))
         faces.settle_session(cursor, "passed")
     else:
         applying.seen_at_counter(cursor)
+    take_change(cursor)
     progress = cursor.progress
     # a child for whom somebody else stood is still asked for its own face at the face age
     if "member" not in progress.passed and not too_young(cursor):
@@ -40,6 +41,7 @@ def take_change(cursor: Cursor) -> None:
     if change is None:
         return
     progress.changed, progress.reported = change, None
+    applying.back_before_camera(cursor, "member", "reported")
     if "reported" in application.parties:
         parties = dict(application.parties)
         application.parties = {**parties, "member": parties.pop("reported")}
@@ -103,7 +105,7 @@ def report_change(cursor: Cursor) -> None:
     why = DECISION
     if what in ("name", "id_number"):
         why = REVERIFICATION
-        progress.beyond_camera = [who for who in progress.beyond_camera if who != "member"]
+        applying.back_before_camera(cursor, "reported")
     if what == "insurance_ended":
         why = INSURANCE
     if progress.suspended_for not in (None, why):

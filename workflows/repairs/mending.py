@@ -123,6 +123,7 @@ def move(cursor: Cursor) -> None:
         applying.hand_in(cursor)
     elif to == FACE_CHECK:
         progress.windows = {key: window for key, window in progress.windows.items() if key != subject}
+        applying.back_before_camera(cursor, subject or "")
         applying.your_turn(cursor)
     elif to == OFFLINE_FALLBACK:
         applying.open_ticket(cursor, "other", cursor.facts.get("because"))
