@@ -154,13 +154,20 @@ def test_what_one_that_hangs_has_not_taken_for_three_days_is_put_aside(office: O
     hanging.asked_by(office)
     life.skip(office, days=3)
     new = to_state(office, "submitted", seed=9)
+    with office.ledger.desk() as conn:  # its letters wait behind one that has been tried nine times
+        (behind,) = conn.execute(
+            "update deliveries set next_at = kinbind_now() + interval '9 hours'"
+            " where id in (select max(id) from deliveries where attempts = 0) returning binding_id"
+        ).fetchone() or ("",)
+    life.say(office, "withdraw", behind)
     fan_out(office)
     life.skip(office, hours=4)
     assert hanging.asked_by(office) == 1
+    assert number(office, "select count(*) from deliveries where state = 'pending' and next_at > kinbind_now()") == 0
     with office.ledger.desk() as conn:
         found = conn.execute("select binding_id, state, last_error from deliveries").fetchall()
     assert Counter((state, error) for binding_id, state, error in found if binding_id != new) == {
-        ("parked", "given_up"): 7, ("parked", "timeout"): 1}  # fmt: skip
+        ("parked", "given_up"): 7, ("parked", "timeout"): 1, ("pending", None): 1}  # fmt: skip
     assert [(state, error) for binding_id, state, error in found if binding_id == new] == [("pending", None)]
     assert hanging.asked_by(office) == 0, "it rests"
     put_aside = deliveries.put_aside(office.ledger, 9)
