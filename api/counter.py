@@ -17,7 +17,7 @@ from api.bindings import request_of
 from api.call import Call, answer, asks
 from api.deciding import Decision, facts, open_doors
 from api.reviews import RegionAsked
-from api.shapes import Application, Behind, Body, Limit, Note, Reason, Region, example, takes
+from api.shapes import Application, Behind, Body, Limit, Note, Reason, Region, ToldReason, example, takes
 from policies.regions import is_region
 from policies.words import Initiator, Subject
 from workflows import agencies, binding
@@ -73,7 +73,7 @@ class Unbind(Body):
 
     model_config = example(initiator="member", reason="no_longer_needed")
     initiator: Initiator
-    reason: Reason | None = None
+    reason: ToldReason | None = None
     note: Note | None = None
 
 

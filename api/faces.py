@@ -57,7 +57,9 @@ async def callback(provider: str, request: Request) -> Response:
     if provider not in office.windows.faces:
         raise not_found()
     body = await read_body(request, MAX_CALLBACK)
+    call = (dict(request.headers), body, dict(request.query_params))
+    faces.named(office, provider, [call])  # whoever has not signed it takes nobody's place
     places: Places = request.app.state.asking  # a slow provider's own calls must not take all threads to ask it again
     async with places.one(f"face provider {provider}"):
-        await run_in_threadpool(faces.hear, office, provider, dict(request.headers), body, dict(request.query_params))
+        await run_in_threadpool(faces.hear, office, provider, *call)
     return answer({"received": True})

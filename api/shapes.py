@@ -19,7 +19,7 @@ from workflows.views.cursors import MOST
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # RFC 3339 bounds no fraction of a second; a microsecond is the last that we keep.
 _TIME = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?)[0-9]*([Zz]|[+-][0-9]{2}:[0-9]{2})"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 
 
@@ -34,8 +34,9 @@ def _day(value: Any) -> Any:
 
 def _time(value: Any) -> Any:
     if isinstance(value, str) and (told := _TIME.fullmatch(value)):
+        second, fraction, zone = told.groups(default="")
         try:
-            return datetime.fromisoformat("".join(told.groups()).upper())
+            return datetime.fromisoformat(f"{second}{fraction[:7]}{zone}".upper())
         except ValueError:
             pass
     raise PydanticCustomError("not_a_time", "RFC 3339")
@@ -58,8 +59,8 @@ Moment = Annotated[datetime, BeforeValidator(_time)]
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_not_blank)]
 Number = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_not_blank)]
 Region = Annotated[str, Field(pattern=r"^[0-9]{6}$", examples=["440100"])]
-# Other channels read it, and it stays in the history for ever.
-Reason = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_not_blank), AfterValidator(_names_nobody)]
+Reason = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_not_blank)]
+ToldReason = Annotated[Reason, AfterValidator(_names_nobody)]  # other channels read it, and it stays for ever
 Note = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_not_blank)]
 Reference = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_not_blank)]
 Limit = Annotated[int, Query(ge=1, le=100)]
@@ -237,7 +238,7 @@ class RequestUnbind(Acting):
     model_config = example(initiator="holder", method="pay_password", reason="no_longer_needed")
     initiator: Initiator
     method: Authentication
-    reason: Reason | None = None
+    reason: ToldReason | None = None
 
 
 class ConfirmUnbind(Acting):

@@ -11,7 +11,7 @@ from api import examples
 from api.answered_staff import Revealed
 from api.call import Call, answer, asks
 from api.deciding import Decision, open_doors
-from api.shapes import Body, Note, Reason, example, takes
+from api.shapes import Body, Note, Reason, ToldReason, example, takes
 from gateways.documents import DocumentMissing
 from workflows.access import opening, scopes
 from workflows.errors import not_found
@@ -26,7 +26,7 @@ class Why(Body):
     """A supervisor always says why: the family reads the reason, and staff alone the note."""
 
     model_config = example(reason="suspected_fraud", note="接到举报，核查中")
-    reason: Reason
+    reason: ToldReason
     note: Note | None = None
 
 

@@ -9,7 +9,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -146,9 +146,10 @@ def _clock(conn: psycopg.Connection[Any]) -> Iterator[Found]:
     if apart > CLOCKS_APART:
         yield Found("bad", "clock", f"{apart:.1f} s from the database's; let both keep time by NTP")
     elif ahead and not (sandbox() or noted_sandbox()):
-        yield Found("note", "clock", f"{ahead:.0f} s ahead of real time; right in a sandbox only")
+        yield Found("note", "clock", f"{timedelta(seconds=round(ahead))} ahead of real time; right in a sandbox only")
     else:
-        yield Found("ok", "clock", f"the database's, {ahead:.0f} s ahead of real time" if ahead else "the database's")
+        told = f", {timedelta(seconds=round(ahead))} ahead of real time" if ahead else ""
+        yield Found("ok", "clock", f"the database's{told}")
 
 
 def _worker(conn: psycopg.Connection[Any]) -> Iterator[Found]:

@@ -80,9 +80,7 @@ def run(
         raise WronglyAsked(f"no such cause; there are {', '.join(stuck.CAUSES)}")
     wish = Wish(verb, reason, asked, args, dry_run=dry_run, pace=pace)
     with _at_the_desk(key, "operator") as (desk, caller):
-        view = _carry_on(desk, caller, orders.make(desk.ledger, caller, wish))
-    if view["state"] == "done" and not view["counts"].get("done"):
-        raise Trouble("nothing has been repaired")
+        _carry_on(desk, caller, orders.make(desk.ledger, caller, wish))
 
 
 @app.command("apply")
@@ -168,9 +166,11 @@ def _tell(repair_id: str, key: str, tell: Callable[[Ledger, Principal, str], Non
         _carry_on(desk, caller, repair_id)
 
 
-def _carry_on(desk: Desk, caller: Principal, repair_id: str) -> dict[str, Any]:
+def _carry_on(desk: Desk, caller: Principal, repair_id: str) -> None:
     carrying.to_its_end(desk, repair_id, float("inf"))
-    return _shown(desk.ledger, caller, repair_id, 20, None)
+    view = _shown(desk.ledger, caller, repair_id, 20, None)
+    if view["state"] == "done" and not view["counts"].get("done"):
+        raise Trouble("nothing has been repaired")
 
 
 def _shown(ledger: Ledger, caller: Principal, repair_id: str, limit: int, state: str | None) -> dict[str, Any]:

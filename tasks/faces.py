@@ -172,21 +172,24 @@ def hear(office: Office, provider: str, headers: Mapping[str, str], body: bytes,
     hear_all(office, provider, [(headers, body, query)])
 
 
-def hear_all(office: Office, provider: str, calls: Sequence[Call]) -> None:
-    """Take several callbacks of one provider and settle their sessions together. Raises as `hear`, and takes none."""
-    forged = Refused("callback_forged", 401)
+def named(office: Office, provider: str, calls: Sequence[Call]) -> set[str]:
+    """The sessions that callbacks name, in the provider's words. Raises `Refused` 401 `callback_forged`."""
     window = office.windows.faces.get(provider)
-    if window is None:
-        raise forged
     try:
-        references = {window.read_callback(*call) for call in calls}
+        if window is not None:
+            return {window.read_callback(*call) for call in calls}
     except Forged:
         log.warning("face_callback_forged", provider=provider)
-        raise forged from None
+    raise Refused("callback_forged", 401) from None
+
+
+def hear_all(office: Office, provider: str, calls: Sequence[Call]) -> None:
+    """Take several callbacks of one provider and settle their sessions together. Raises as `hear`, and takes none."""
+    references = named(office, provider, calls)
     with office.ledger.desk() as conn, conn.cursor(row_factory=dict_row) as cursor:
         sessions = cursor.execute(_FIND, (provider, list(references))).fetchall()
     if len(sessions) < len(references):
-        raise forged
+        raise Refused("callback_forged", 401)
     if silent := settle_all(office, sessions):  # something has happened: they are polled soon, not only at their end
         with office.ledger.desk() as conn:
             conn.execute(_SOON, {"sessions": silent, "pause": FIRST_PAUSE})

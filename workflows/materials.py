@@ -24,7 +24,7 @@ _ADD = """
 insert into materials (id, binding_id, kind, sha256, size, media_type, pages, added_by, added_at)
 values (%(id)s, %(binding)s, %(kind)s, %(sha256)s, %(size)s, %(media_type)s, %(pages)s, %(by)s, %(at)s)
 """
-_HANDED_IN = "select handed_in from materials where id = %s and binding_id = %s and removed_at is null"
+_THERE = "select handed_in, added_by from materials where id = %s and binding_id = %s and removed_at is null"
 _REMOVE = "update materials set removed_at = %s where id = %s"
 
 
@@ -83,15 +83,19 @@ def _shown(binding_id: str, document: Document) -> Reply:
 def remove(desk: Desk, binding_id: str, material_id: str, actor: Actor, in_scope: InScope) -> None:
     """Take a document back; its content is kept until retention ends, in case that was a mistake.
 
+    A clerk takes back what was scanned at a counter, never what a family has sent from its phone.
+
     Raises `Refused`: 404, 409 `action_not_available`, `own_case` or `material_handed_in`.
     """
     with desk.ledger.transaction() as conn:
         case, now = _locked(desk, conn, binding_id, actor, in_scope)
-        row = conn.execute(_HANDED_IN, (material_id, binding_id)).fetchone()
+        row = conn.execute(_THERE, (material_id, binding_id)).fetchone()
         if row is None:
             raise not_found()
         if row[0]:
             raise Refused("material_handed_in", state=case.state)
+        if actor.kind == "counter" and not row[1].startswith("counter:"):
+            raise not_found()
         _in_turn(case, now, actor)
         conn.execute(_REMOVE, (now, material_id))
 

@@ -9,8 +9,8 @@ from policies.people import normalise_name
 # Control characters but tabs and ends of lines, half a character, and a mark that only says how bytes are ordered.
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
 
-_BETWEEN_DIGITS = re.compile(r"(?<=[0-9])[ .-](?=[0-9])")  # as such numbers are written to be read
-_LONG_NUMBER = re.compile("[0-9]{11}")
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[ .-](?=\d)")  # as such numbers are written to be read
+_LONG_NUMBER = re.compile(r"\d{11}")
 
 
 def unfit(text: str) -> bool:

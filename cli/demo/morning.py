@@ -8,7 +8,7 @@ from cli.demo.town import Ending, Town
 
 
 def before_a_reviewer(town: Town) -> list[Ending]:
-    """Four families wait for a reviewer, who has taken one of them and sent another back for a page."""
+    """Four families wait for a reviewer, who has taken one, asked a supervisor about it, and sent another back."""
     foshan, suzhou = ("440600", "yueyibao_alipay"), ("320500", "jiangsu_yibaoyun")
     shared = [("许文", "方兰", foshan), ("袁刚", "袁老", foshan), ("钱明", "沈玉", suzhou), ("潘杰", "潘秀", foshan)]
     endings = []
@@ -20,6 +20,7 @@ def before_a_reviewer(town: Town) -> list[Ending]:
         endings.append(Ending(f"{member}, before a reviewer", app, view["id"], "agency_review"))
     taken, returned = (town.reviewer.view(str(endings[n].binding_id)) for n in (0, 3))
     town.reviewer.post(f"/v1/reviews/{taken['id']}/claim")
+    town.reviewer.post(f"/v1/reviews/{taken['id']}/escalate", {"note": "is a copy of the register enough?"})
     town.reviewer.post(f"/v1/reviews/{returned['id']}/claim")
     items = [{"kind": "commitment_letter", "reason": "letter_unsigned"}]
     town.reviewer.post(f"/v1/reviews/{returned['id']}/return", {"reason": "letter_unsigned", "items": items})
@@ -27,10 +28,12 @@ def before_a_reviewer(town: Town) -> list[Ending]:
 
 
 def on_the_way_to_a_counter(town: Town) -> list[Ending]:
-    """Two are expected at the counter: a grandmother who declines the camera, a husband with a passport."""
+    """Two are expected at the counter: a husband with a passport, and a grandmother, whom an operator may send back."""
     app = town.apps["wechat"]
     view = app.apply(town.adult("蒋敏", 30, "440100"), town.adult("蒋桂英", 82, "440100"), "GRANDPARENT")
     view = app.act(app.wait(app.hand_in(view), "face_check"), "choose_offline", reason="declines_face")
+    tried = {"repair": "move", "to": "face_check", "reason": "asked for by telephone", "dry_run": True}
+    town.operator.post(f"/v1/ops/bindings/{view['id']}/repair", tried)
     declines = Ending("grandmother, expected at the counter", app, view["id"], "offline_fallback")
     app = town.apps["national_app"]
     husband = foreigner("JOHN SMITH", years_old(41, town.today), "310000")

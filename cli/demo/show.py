@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock
 
 from rich.markup import escape
@@ -80,7 +80,8 @@ def _waits(view: View) -> list[str]:
     waiting = view["waiting_on"]
     if not waiting or not waiting["until"]:
         return []
-    return [f"waits for {waiting['for']} until {shanghai_day(datetime.fromisoformat(waiting['until']))}"]
+    last = datetime.fromisoformat(waiting["until"]) - timedelta(microseconds=1)  # a working day ends at 24:00
+    return [f"waits for {waiting['for']} until {shanghai_day(last)}"]
 
 
 def outcome(rows: Sequence[Row]) -> None:

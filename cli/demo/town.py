@@ -1,4 +1,4 @@
-"""Everybody whom a story may need: apps by channel, reviewers, a clerk, a supervisor, the registries and the clock."""
+"""Everybody whom a story may need: apps by channel, the staff, the registries and the clock."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ class Town:
         self.second_reviewer = Caller(self.base, "sandbox-reviewer-2")
         self.suzhou_reviewer = Caller(self.base, "sandbox-reviewer-suzhou")
         self.clerk = Caller(self.base, "sandbox-counter")
+        self.operator = Caller(self.base, "sandbox-operator")
         self.supervisor = Caller(self.base, "sandbox-supervisor")
         self.today = shanghai_day(datetime.fromisoformat(self.anyone.get("/v1/sandbox/clock")["now"]))
         for channel, app in self.apps.items():

@@ -210,7 +210,8 @@ def remove(visit: Counter, binding_id: str, material_id: str) -> Response:
         visit.form.sure()
         materials.remove(visit.office.desk, binding_id, material_id, visit.actor(), acting.sees)
     except Refused as no:
-        return ticket_page(visit, binding_id, tellable(no))
+        # gone already, in another tab say: then the page just shows what is there
+        return ticket_page(visit, binding_id, no if no.code != "not_found" else None)
     return visit.go(f"/counter/{binding_id}#documents")
 
 

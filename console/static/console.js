@@ -243,7 +243,7 @@ const halfWritten = (form) => form.closest("[data-refused]") || $$("input:not([t
 
 window.addEventListener("beforeunload", (event) => {
   const sent = $$("form[data-sent]");
-  if (sent.some((form) => form.closest("dialog")) || !$$("dialog form").some(halfWritten)) return;
+  if (!$$("dialog form").some((form) => !form.dataset.sent && halfWritten(form))) return;
   event.preventDefault();
   setTimeout(() => sent.forEach((form) => delete form.dataset.sent)); // whoever stays may send it later
 });

@@ -80,6 +80,7 @@ SPOILT: dict[str, tuple[str, Any, str]] = {
     "date as number": ("/member/birth_date", 0, "not_a_date"),
     "consents": ("/consents", {}, "wrong_type"),
     "accepted without zone": ("/consents/0/accepted_at", "2026-11-21T08:00:00", "not_a_time"),
+    "accepted without a point": ("/consents/0/accepted_at", "2026-11-21T08:00:00123Z", "not_a_time"),
     "accepted nonsense": ("/consents/0/accepted_at", "2026-99-21T08:00:00Z", "not_a_time"),
     "unknown": ("/holder/nickname", "x", "unknown_field"),
     "unknown with a slash": ("/a~1b", "x", "unknown_field"),

@@ -50,6 +50,11 @@ def test_what_can_not_be_done_waits_for_nobody_and_is_no_success(
     tried = kinbind("repair", "run", verb, "--binding", binding_id, *more, "--reason", "演练", key="operator")
     assert "done; 1 refused" in tried.stdout
     assert (tried.exit_code, tried.stderr) == (1, "kinbind: nothing has been repaired\n")
+    dry = kinbind(
+        "repair", "run", verb, "--binding", binding_id, *more, "--reason", "演练", "--dry-run", key="operator"
+    )
+    applied = kinbind("repair", "apply", dry.stdout.split()[0], key="operator")
+    assert ("done; 1 refused" in applied.stdout, applied.exit_code) == (True, 1)
 
 
 def test_what_is_stuck_is_repaired_by_its_fingerprint(kinbind: Run, office: Office):

@@ -56,6 +56,7 @@ update repairs set state = 'running', approved_by = %s, approved_person = %s, ap
 """
 _PAUSE = "update repairs set paused_at = kinbind_now() where id = %s and paused_at is null"
 _RESUME = "update repairs set paused_at = null where id = %s"
+_TO_DO = "select 1 from repair_items where repair_id = %s and state = 'planned' limit 1"
 _APPLY = "update repairs set dry_run = false, state = %s, applied_by = %s, applied_person = %s where id = %s"
 _WITHDRAW = """
 update repairs set state = 'withdrawn', withdrawn_by = %s, withdrawn_because = %s, paused_at = null,
@@ -226,7 +227,8 @@ def apply(ledger: Ledger, caller: Principal, order_id: str) -> None:
         row = _locked(conn, order_id, caller)
         if row.state != "planned":
             raise _not_now(row)
-        conn.execute(_APPLY, ("awaiting_approval" if row.verb.risky else "running", caller.id, caller.person, order_id))
+        risky = row.verb.risky and conn.execute(_TO_DO, (order_id,)).fetchone()
+        conn.execute(_APPLY, ("awaiting_approval" if risky else "running", caller.id, caller.person, order_id))
 
 
 def withdraw(ledger: Ledger, caller: Principal, order_id: str, reason: str) -> None:

@@ -16,7 +16,8 @@ from workflows.views import explaining, listing, public, reason_words
 from workflows.writing import ticket_row
 
 _NOT_HANDED_IN = text("""
-select id from materials where binding_id = :id and removed_at is null and not handed_in
+select id from materials
+where binding_id = :id and removed_at is null and not handed_in and added_by like 'counter:%'
 """)
 
 
@@ -57,7 +58,7 @@ def lacking(any_of: Iterable[Sequence[str]], kinds: Collection[str]) -> list[lis
 
 
 def removable(desk: Desk, case: Case, actor: Actor) -> set[str]:
-    """The ids of the documents that this clerk may take back now: those that nobody has handed in."""
+    """The ids of the documents that this clerk may take back now: scanned at a counter, and not handed in."""
     if not public.takes_documents(case, actor):
         return set()
     return {row["id"] for row in desk.ledger.read(_NOT_HANDED_IN, {"id": case.id}, fresh=True)}
