@@ -317,6 +317,8 @@ def _learn(office: Office, heard: Sequence[tuple[Session, FaceAnswer]], now: dat
     for session, answer in heard:
         if answer.reason == "face_provider_down" and session["status"] != "error":
             outages.found_down(office, session["provider"], answer.finished_at or now)
-    compared = {session["provider"] for session, one in heard if one.status in (FaceStatus.PASSED, FaceStatus.FAILED)}
-    for provider in sorted(compared):
-        outages.answered(office, provider)
+    compared = [one for one in heard if one[1].status in (FaceStatus.PASSED, FaceStatus.FAILED)]
+    for provider in sorted({session["provider"] for session, _ in compared}):
+        passed = {session["binding_id"] for session, one in compared
+                  if session["provider"] == provider and one.status is FaceStatus.PASSED}  # fmt: skip
+        outages.answered(office, provider, sorted(passed))

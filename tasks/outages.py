@@ -4,12 +4,13 @@ An outage lasts from the first to the last time that a provider was found down, 
 over when the provider compares a face again, or when it has not been found down for a quarter of an hour. While it
 is open the sweep lets no window close that it eats into; once it is over each of these moves by what it lost, as one
 step. That goes page by page: how far it has come is written in the commit of the steps, so that no window moves twice
-or not at all, and one case that is broken keeps no other waiting.
+or not at all, and one case that is broken keeps no other waiting. A window whose pass is to be judged meanwhile is
+moved ahead of its page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -50,12 +51,25 @@ where ended_at is null and made_good_to is null
 """
 # Rows locked by another are skipped: he is making that one good. With `window`: unless that one was dealt with.
 _CLAIM = f"""
-select o.provider, o.first_at, o.last_at, o.made_good_to, {COUNTS} from provider_outages o
+select o.provider, o.first_at, o.last_at, o.made_good_to, coalesce(o.ahead, '{{}}') as ahead, {COUNTS}
+from provider_outages o
 where ended_at is null and made_good_to is not null
   and (%(window)s::text is null
        or (provider = %(provider)s and first_at = %(first_at)s and made_good_to < %(window)s))
 order by provider, first_at limit 1 for update skip locked
 """  # noqa: S608  a text of ours
+# The same for a window that cannot wait for its page: who has the row is waited for, he may be at that page.
+_AT_ONCE = f"""
+select o.provider, o.first_at, o.last_at, o.made_good_to, coalesce(o.ahead, '{{}}') as ahead, {COUNTS}
+from provider_outages o
+where provider = %(provider)s and ended_at is null and made_good_to < %(window)s
+order by first_at for update
+"""  # noqa: S608  the same
+_AHEAD = """
+update provider_outages set ahead = array_append(ahead, %(window)s)
+where provider = %(provider)s and first_at = %(first_at)s
+"""
+_ANY_OVER = "select from provider_outages where provider = %s and ended_at is null and made_good_to is not null"
 _PLACE = """
 update provider_outages set made_good_to = %(window)s
 where provider = %(provider)s and first_at = %(first_at)s and made_good_to < %(window)s
@@ -66,19 +80,25 @@ update provider_outages set ended_at = (select kinbind_now()) where provider = %
 # Also windows of those who are at the counter meanwhile: they may come back.
 _WINDOWS = f"""
 select d.binding_id from deadlines d, (select %(provider)s::text as provider, %(first_at)s::timestamptz as first_at) o
-where d.binding_id > %(made_good_to)s and ({TOUCHED} or d.name = 'offline_to_counter' and {TRIED})
+where d.binding_id > %(made_good_to)s and d.binding_id <> all(%(ahead)s)
+  and d.name in ('first_attempt_to_pass', 'offline_to_counter')
+  and ({TOUCHED} or d.name = 'offline_to_counter' and {TRIED})
 order by d.binding_id limit %(limit)s
 """  # noqa: S608  the same
 log = structlog.get_logger()
 
 
 class Outage(NamedTuple):
-    """An outage that is over; if it `counts`, windows up to the binding `made_good_to` have been dealt with."""
+    """An outage that is over; if it `counts`, windows up to the binding `made_good_to` have been dealt with.
+
+    So have those of the bindings `ahead`.
+    """
 
     provider: str
     first_at: datetime
     last_at: datetime
     made_good_to: str
+    ahead: list[str]
     counts: bool
 
 
@@ -91,13 +111,16 @@ def found_down(office: Office, provider: str, at: datetime) -> None:
     log.warning("face_provider_down", provider=provider)
 
 
-def answered(office: Office, provider: str) -> None:
+def answered(office: Office, provider: str, passed: Collection[str] = ()) -> None:
     """Note that `provider` has compared a face: its outage is over, if there was one.
 
-    The first page of windows is moved here; `watch_outages` does the rest.
+    The windows of these bindings, whose passes are to be judged, are made good now; `watch_outages` does the others.
     """
-    if _note_over(office, provider):
-        _round(office)
+    _note_over(office, provider)
+    with office.ledger.desk() as conn:
+        over = conn.execute(_ANY_OVER, (provider,)).fetchone() is not None
+    for window in passed if over else ():
+        _ahead(office, provider, window)
 
 
 def watch_outages(office: Office) -> int:
@@ -162,8 +185,9 @@ def _alone(office: Office, outage: Outage, window: str) -> None:
     only = outage._asdict() | {"window": window}
     try:
         with office.ledger.transaction() as conn:
-            if _claim(conn, only):
-                _make_good(office, conn, outage, [window])
+            found = _claim(conn, only)
+            if found and window not in found.ahead:
+                _make_good(office, conn, found, [window])
     except Exception as fault:
         if isinstance(fault, AWAY) or undecided(fault):  # not the window's fault: the next call goes on
             raise
@@ -172,10 +196,24 @@ def _alone(office: Office, outage: Outage, window: str) -> None:
             conn.execute(_PLACE, only)
 
 
+def _ahead(office: Office, provider: str, window: str) -> None:
+    """Move one window by what each outage of this provider has taken, unless that has been done already."""
+    with office.ledger.transaction() as conn:
+        for outage in [Outage(*row) for row in conn.execute(_AT_ONCE, {"provider": provider, "window": window})]:
+            if outage.counts and window not in outage.ahead:
+                _move(office, conn, outage, [window])
+                conn.execute(_AHEAD, outage._asdict() | {"window": window})
+
+
 def _make_good(office: Office, conn: Connection[Any], outage: Outage, windows: list[str]) -> None:
     """Move these windows by what each has lost, and write down how far the outage is dealt with."""
-    if not windows:
-        return
+    if windows:
+        _move(office, conn, outage, windows)
+        conn.execute(_PLACE, outage._asdict() | {"window": windows[-1]})
+
+
+def _move(office: Office, conn: Connection[Any], outage: Outage, windows: list[str]) -> None:
+    """Move these windows by what each has lost."""
     cases = office.desk.reader.cases(conn, windows)
     for unreadable in set(windows).difference(case.id for case, _ in cases):
         log.error("window_not_made_good", binding_id=unreadable, provider=outage.provider)
@@ -186,7 +224,6 @@ def _make_good(office: Office, conn: Connection[Any], outage: Outage, windows: l
     ]  # fmt: skip
     for command, outcome in zip(commands, office.desk.serve_on(conn, commands), strict=True):
         _heed(command, outcome.refused)
-    conn.execute(_PLACE, outage._asdict() | {"window": windows[-1]})
 
 
 def _heed(command: Command, refused: Exception | None) -> None:

@@ -24,6 +24,7 @@ provider_outages = Table(
     time_("last_at"),
     time_("ended_at", nullable=True),
     id_("made_good_to"),  # null while it is not over; then the windows up to this binding have been moved
+    Column("ahead", ARRAY(Text(collation="C"))),  # of bindings behind that, whose pass was to be judged: moved, too
     # at most one is open; beside it another may still be being made good
     Index("provider_outages_open_idx", "provider", unique=True,
           postgresql_where=text("ended_at is null and made_good_to is null")),

@@ -134,6 +134,17 @@ deadlines = Table(
     Index("deadlines_watch_idx", "name", "due_at", postgresql_where=text("parked is null and watch")),
     Index("deadlines_parked_idx", "due_at", postgresql_where=text("parked is not null")),
     Index("deadlines_leased_idx", "leased_until", postgresql_where=text("leased_until is not null")),
+    # what has not come to rest, found among all that has (`workflows.deadlines.OPEN`)
+    Index(
+        "deadlines_open_idx",
+        "binding_id",
+        "name",
+        postgresql_where=text(
+            "name in ('submitted_to_materials', 'materials_to_offline', 'record_to_confirmed', 'face_to_first_attempt',"
+            " 'first_attempt_to_pass', 'passed_to_authorised', 'review_to_decision', 'returned_to_corrected',"
+            " 'offline_to_counter', 'unbind_to_confirmed', 'suspended_to_ended')"
+        ),
+    ),
     postgresql_with={"autovacuum_vacuum_scale_factor": "0.02", "fillfactor": "90"},
 )
 

@@ -340,6 +340,7 @@ def test_an_outage_ends_with_the_first_face_that_is_compared(office: Office) -> 
         life.skip(office, minutes=6)
     life.faces(office).set_mode("up")
     life.pass_face(office, other)
+    outages.watch_outages(office)
     moved = look(office, binding_id).progress.windows["member"].closes - closes
     assert abs(moved - timedelta(minutes=6)) < timedelta(seconds=20)
     with office.ledger.desk() as conn:

@@ -113,6 +113,23 @@ def test_whoever_dies_on_the_way_is_gone_on_with(office: Office, monkeypatch: py
     assert once(office, before)
 
 
+def test_a_window_whose_pass_is_to_be_judged_does_not_wait_for_its_page_and_moves_once(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = windows(office, 4)
+    *others, last = before
+    monkeypatch.setattr(outages, "PAGE", 1)
+    an_outage(office)
+    for _ in range(2):
+        outages.answered(office, "sandbox", [last])
+        assert moved(office, before) == dict.fromkeys(others, timedelta(0)) | {last: LENGTH}
+    outages.watch_outages(office)
+    assert known(office) == [True]
+    assert once(office, before)
+    outages.answered(office, "sandbox", [last])
+    assert once(office, before)
+
+
 def test_a_fault_that_passes_passes_no_window_over(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     before = windows(office, 2)
     an_outage(office)
@@ -127,6 +144,19 @@ def test_a_fault_that_passes_passes_no_window_over(office: Office, monkeypatch: 
     outages.watch_outages(office)
     assert known(office) == [True]
     assert once(office, before)
+
+
+def test_the_windows_are_found_without_a_walk_over_all_deadlines(office: Office) -> None:
+    asked = {"provider": "sandbox", "first_at": office.ledger.now(), "made_good_to": "", "ahead": [], "limit": 500}
+    with office.ledger.desk() as conn:
+        conn.execute(
+            "insert into deadlines (binding_id, name, due_at, watch)"
+            " select 'bnd_' || n, 'insurance_to_rechecked', now(), true from generate_series(1, 3000) n"
+        )
+        conn.execute("analyze deadlines")
+        plan = "\n".join(row[0] for row in conn.execute(f"explain {outages._WINDOWS}", asked))
+        conn.execute("delete from deadlines")
+    assert "deadlines_open_idx" in plan
 
 
 def test_hands_that_find_a_provider_down_together_begin_one_outage(office: Office) -> None:
