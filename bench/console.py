@@ -95,7 +95,7 @@ def main() -> None:
         with serving() as base, ExitStack() as open_clients:
             clients: dict[str, httpx.Client] = {}
             for role in PAGES:
-                with office.ledger.desk() as conn:
+                with office.ledger.connection() as conn:
                     cookies = {"kinbind_session": sessions.begin(conn, f"sandbox-{role}")}
                 clients[role] = open_clients.enter_context(httpx.Client(base_url=base, cookies=cookies, timeout=60))
                 clients[role].get("/nowhere")

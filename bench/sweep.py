@@ -85,7 +85,7 @@ def _watch(seconds: float) -> int:
 
 def move_clock(ledger: Ledger, to: datetime) -> None:
     """Let the service's clock say `to`."""
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         conn.execute("update service_clock set ahead = %s - clock_timestamp()", (to,))
 
 
@@ -107,7 +107,7 @@ def lateness(pool: ProcessPoolExecutor, ledger: Ledger, plan: Plan, start: datet
     seconds = plan.late * plan.late_every.total_seconds() + 4
     found = sum(pool.map(_watch, [seconds] * SWEEPERS))
     assert found == plan.late, f"{found} fired of {plan.late}"
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         row = conn.execute(_LATENESS, (plan.rounds * plan.a_round,)).fetchone()
     assert row is not None
     assert row[1] == plan.late

@@ -175,7 +175,7 @@ def _record(url: str) -> Life:
         case = desk.say(command).case
         assert case is not None
         holder, member = case.application.holder, case.application.member
-        with ledger.desk() as conn:
+        with ledger.connection() as conn:
             now = _rows(conn, [holder, member])
         steps.append(list(_changes(before, now)))
         before = now

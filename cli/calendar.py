@@ -40,7 +40,7 @@ def load(
 @app.command("show")
 def show(year: YearAsked) -> None:
     """Show where a year is from, and each day on which it differs from Monday to Friday."""
-    with places.ledger() as ledger, ledger.desk() as conn:
+    with places.ledger() as ledger, ledger.connection() as conn:
         calendar, origin = calendars.read(conn), calendars.origin(conn, year)
     if not calendar.is_known(date(year, 1, 1)):
         raise Trouble(f"{year} is not known: Monday to Friday are counted, and such deadlines are provisional")

@@ -114,7 +114,7 @@ class Ledger:
         self._fresh.dispose()
 
     @contextmanager
-    def desk(self) -> Iterator[Connection[Any]]:
+    def connection(self) -> Iterator[Connection[Any]]:
         """A writing connection on which every statement commits by itself."""
         with self.pool.connection() as conn:
             yield conn
@@ -144,7 +144,7 @@ class Ledger:
 
     def now(self) -> datetime:
         """The service clock: the database's real time plus what the sandbox has added (UTC)."""
-        with self.desk() as conn:
+        with self.connection() as conn:
             row = conn.execute("select kinbind_now()").fetchone()
         assert row is not None  # noqa: S101  a select without a table always answers
         moment: datetime = row[0]

@@ -149,7 +149,7 @@ class _Run:
             if errand.run(self.office):
                 self.post()
                 return True
-            with self.office.ledger.desk() as conn:
+            with self.office.ledger.connection() as conn:
                 if errand.next_due(conn, self.seen.get(place, LONG_AGO)) != due:
                     return True
             time.sleep(GLANCE)
@@ -158,7 +158,7 @@ class _Run:
     def _earliest(self, *, slack: bool) -> tuple[datetime, int, datetime] | None:
         """What is due first: when to run it, the number of its errand, and when it was due; deliveries come last."""
         found = []
-        with self.office.ledger.desk() as conn:
+        with self.office.ledger.connection() as conn:
             for place, errand in enumerate(ERRANDS):
                 due = errand.next_due(conn, self.seen.get(place, LONG_AGO))
                 if due is not None:
@@ -203,10 +203,10 @@ class _Run:
             time.sleep(GLANCE)
 
     def _is(self, somebody: LiteralString) -> bool:
-        with self.office.ledger.desk() as conn:
+        with self.office.ledger.connection() as conn:
             return conn.execute(somebody).fetchone() is not None
 
     def set_clock(self, at: datetime) -> None:
         """Let it be `at`; the clock never goes back."""
-        with self.office.ledger.desk() as conn:
+        with self.office.ledger.connection() as conn:
             conn.execute(_SET, (at,))

@@ -186,7 +186,7 @@ def deliver(office: Office, limit: int = AT_ONCE, patience: float = 20.0) -> int
 
     What is still under way then is finished in the background and writes its result itself.
     """
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         claimed_at = time.monotonic()
         asked = {"limit": limit, "per_endpoint": PER_ENDPOINT, "longest": LONGEST}
         claimed = [Claimed(*row) for row in conn.execute(_CLAIM, asked)]
@@ -234,7 +234,7 @@ def send_again(ledger: Ledger, delivery_id: str) -> None:
 
 def test_delivery(office: Office, endpoint_id: str) -> Trial:
     """Send a letter of type `webhook.test` now, once, and return what came of it. Raises `not_found`."""
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         row = conn.execute(_ENDPOINT, (endpoint_id,)).fetchone()
     if row is None:
         raise not_found()
@@ -244,7 +244,7 @@ def test_delivery(office: Office, endpoint_id: str) -> Trial:
     secrets = endpoints.signing(office.desk.keys, endpoint_id, sealed, now)
     answer = post(Letter(letter_id, url, secrets, int(real), body))
     if answer.delivered:
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             conn.execute(_TAKES, (endpoint_id,))
     return Trial(letter_id, answer)
 
@@ -275,7 +275,7 @@ def _freeze(office: Office, letter: Claimed) -> str:
     notice = None
     if letter.type == PARTY_NOTICE:
         notice = notice_of(office.ledger, letter.channel, letter.binding_id, letter.sequence)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         case, at = case_as_of(conn, office.desk.reader, letter.binding_id, letter.sequence)
         data = said_of(case, at, notice)
         body = public.dumps({"type": letter.type, "timestamp": at, "data": data}).decode()

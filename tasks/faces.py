@@ -157,7 +157,7 @@ def _refused(office: Office, command: Command, case: Case, now: datetime, subjec
     if no.go_offline:
         return Refused(no.reason, 409, **public.instead(case, command.actor, now))
     if no.next_retry_at is not None:
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             conn.execute(_RESTS, (case.id, subject, no.next_retry_at))
         return Refused("face_rate_limited", 409, next_retry_at=no.next_retry_at.astimezone(UTC))
     log.error("face_begin_refused", provider_reason=no.reason, binding_id=case.id)
@@ -186,19 +186,19 @@ def named(office: Office, provider: str, calls: Sequence[Call]) -> set[str]:
 def hear_all(office: Office, provider: str, calls: Sequence[Call]) -> None:
     """Take several callbacks of one provider and settle their sessions together. Raises as `hear`, and takes none."""
     references = named(office, provider, calls)
-    with office.ledger.desk() as conn, conn.cursor(row_factory=dict_row) as cursor:
+    with office.ledger.connection() as conn, conn.cursor(row_factory=dict_row) as cursor:
         sessions = cursor.execute(_FIND, (provider, list(references))).fetchall()
     if len(sessions) < len(references):
         raise Refused("callback_forged", 401)
     if silent := settle_all(office, sessions):  # something has happened: they are polled soon, not only at their end
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             conn.execute(_SOON, {"sessions": silent, "pause": FIRST_PAUSE})
 
 
 def poll_faces(office: Office, limit: int = 50) -> int:
     """Ask about at most `limit` sessions whose poll is due; return how many."""
     asked = {"limit": limit, "retention": RETENTION, "pause": FIRST_PAUSE}
-    with office.ledger.desk() as conn, conn.cursor(row_factory=dict_row) as cursor:
+    with office.ledger.connection() as conn, conn.cursor(row_factory=dict_row) as cursor:
         found = sorted(cursor.execute(_DUE, asked).fetchall(), key=itemgetter("id"))
     for first in range(0, len(found), TOGETHER):
         _poll(office, found[first : first + TOGETHER])
@@ -229,7 +229,7 @@ def settle_all(office: Office, sessions: Sequence[Session]) -> list[str]:
     heard: list[tuple[Session, FaceAnswer]] = []
     silent: list[str] = []
     down: set[str] = set()
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         reads = office.desk.reader.read(conn, [(one["binding_id"], None, None) for one in open_ones])
     for session, read in zip(open_ones, reads, strict=True):
         provider = office.windows.faces.get(session["provider"])

@@ -116,7 +116,7 @@ def fan_out(office: Office) -> int:
 
 def with_news(office: Office) -> list[str]:
     """The channels with lines that were not turned into letters yet."""
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         return [row[0] for row in conn.execute(_NEWS, (list(get_args(ChannelName)),))]
 
 

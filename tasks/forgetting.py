@@ -65,7 +65,7 @@ def forget_people(office: Office) -> None:
     unread: dict[str, Exception] = {}
     place: datetime | None = None
     for _ in range(ROUNDS):
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             asked = {"years": erasing.YEARS_KEPT, "unread": list(unread), "batch": BATCH}
             due = conn.execute(_DUE, asked).fetchall()
         for ended_at, binding_id in due:
@@ -76,7 +76,7 @@ def forget_people(office: Office) -> None:
         if len(due) < BATCH:
             break
     if place is not None:
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             conn.execute(_PLACE, (place,))
     for fault in unread.values():
         raise fault
@@ -103,10 +103,10 @@ def forget_faces(office: Office) -> None:
         asked = {"provider": name, "after": first_id("fac", now - FACES_GONE),
                  "before": first_id("fac", now - FACES_KEPT), "batch": BATCH}  # fmt: skip
         for _ in range(FACE_ROUNDS):
-            with office.ledger.desk() as conn:
+            with office.ledger.connection() as conn:
                 due = conn.execute(_FACES, asked).fetchall()
             forgotten, up = _forgotten(provider, due)
-            with office.ledger.desk() as conn:
+            with office.ledger.connection() as conn:
                 conn.execute(_FORGOTTEN, (forgotten,))
             if not up or len(due) < BATCH:
                 break

@@ -105,7 +105,7 @@ class Outage(NamedTuple):
 def found_down(office: Office, provider: str, at: datetime) -> None:
     """Note that `provider` was down at this moment: the outage goes on, or one begins."""
     noted = {"provider": provider, "at": at, "silence": SILENCE}
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         for statement in (_WAS_OVER, _BEGINS, _GOES_ON):
             conn.execute(statement, noted)
     log.warning("face_provider_down", provider=provider)
@@ -117,7 +117,7 @@ def answered(office: Office, provider: str, passed: Collection[str] = ()) -> Non
     The windows of these bindings, whose passes are to be judged, are made good now; `watch_outages` does the others.
     """
     _note_over(office, provider)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         over = conn.execute(_ANY_OVER, (provider,)).fetchone() is not None
     for window in passed if over else ():
         _ahead(office, provider, window)
@@ -146,7 +146,7 @@ def next_end(conn: Connection[Any]) -> datetime | None:
 
 
 def _note_over(office: Office, provider: str | None) -> int:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         return conn.execute(_OVER, {"answered": provider, "silence": SILENCE}).rowcount
 
 
@@ -192,7 +192,7 @@ def _alone(office: Office, outage: Outage, window: str) -> None:
         if isinstance(fault, AWAY) or undecided(fault):  # not the window's fault: the next call goes on
             raise
         log.exception("window_not_made_good", binding_id=window, provider=outage.provider)
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             conn.execute(_PLACE, only)
 
 

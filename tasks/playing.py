@@ -23,7 +23,7 @@ def complete(office: Office, face_check_id: str, outcome: str) -> dict[str, Any]
 
     Raises `Refused`: `not_found`, or 409 `face_session_closed` where it has ended otherwise or its time is over.
     """
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         row = conn.execute(_SESSION, (face_check_id,)).fetchone()
     provider = office.windows.faces.get(row[1]) if row else None
     if row is None or not isinstance(provider, SandboxFaces):

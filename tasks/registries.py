@@ -182,7 +182,7 @@ def _ask_all(office: Office, name: str, pause: timedelta, limit: int, ask: Askin
 
 def _ask_some(office: Office, name: str, pause: timedelta, limit: int, ask: Asking, at_once: int) -> int:
     """Claim what is due, ask, and give it free again; return how many."""
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(_GIVE_BACK, {"name": name, "pause": pause})
         rows = conn.execute(_PUT_OFF, {"name": name, "pause": pause, "limit": limit}).fetchall()
     claimed = sorted(row[0] for row in rows)
@@ -190,14 +190,14 @@ def _ask_some(office: Office, name: str, pause: timedelta, limit: int, ask: Aski
         try:
             _each(office, claimed, ask, at_once)
         finally:
-            with office.ledger.desk() as conn:
+            with office.ledger.connection() as conn:
                 conn.execute(_ASKED, (claimed, name))
     return len(claimed)
 
 
 def _each(office: Office, ids: list[str], ask: Asking, at_once: int) -> None:
     """Ask about every case, several at a time, and say at once what the answers come to."""
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         cases = office.desk.reader.cases(conn, ids)
     if not cases:
         return
@@ -214,7 +214,7 @@ def _each(office: Office, ids: list[str], ask: Asking, at_once: int) -> None:
     answered = [(case.id, one.next_look) for (case, _), one in zip(cases, asked, strict=True)
                 if one.next_look and case.id not in unsaid]  # fmt: skip
     if answered:
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             conn.execute(_NEXT_LOOKS, tuple(map(list, zip(*answered, strict=True))))
 
 

@@ -13,11 +13,11 @@ _TAKE_AWAY = "delete from heartbeats where name = %s"
 
 def give(ledger: Ledger, name: str) -> None:
     """Say that `name` works."""
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         conn.execute(_GIVE, (name,))
 
 
 def take_away(ledger: Ledger, name: str) -> None:
     """Say that `name` has ended as it should, so that nobody misses it."""
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         conn.execute(_TAKE_AWAY, (name,))

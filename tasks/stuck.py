@@ -67,7 +67,7 @@ def watch_stuck(office: Office) -> int:
     fresh = [{**row, "id": new_id("stk", now)} for row in found]
     changed = sum(_note(office, fresh[at : at + BATCH], STUCK) for at in range(0, len(fresh), BATCH))
     changed += sum(_note(office, gone[at : at + BATCH], RECOVERED) for at in range(0, len(gone), BATCH))
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(_FORGET)
     return changed
 

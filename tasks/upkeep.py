@@ -156,7 +156,7 @@ def _chores() -> dict[str, Callable[[Office], int | None]]:
 
 def _on_the_desk(chore: Callable[[Connection[Any]], object]) -> Callable[[Office], None]:
     def do(office: Office) -> None:
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             chore(conn)
 
     return do
@@ -195,20 +195,20 @@ def _rounds(office: Office, erase: Callable[[Office, Failed], int | None], faile
 
 def _erase_found(statement: LiteralString, office: Office, failed: Failed) -> int | None:
     asked = {"kept": DOCUMENTS_KEPT, "batch": BATCH, "failed": list(failed)}
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         ids = [row[0] for row in conn.execute(statement, asked)]
     return _erase(office, ids, failed) if ids else None
 
 
 def _erase_ended(office: Office, failed: Failed) -> int | None:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         endings = conn.execute(_ENDINGS, {"kept": DOCUMENTS_KEPT, "batch": BATCH}).fetchall()
         bindings = [row[1] for row in endings]
         ids = [row[0] for row in conn.execute(_OF_ENDED, (bindings, list(FINAL)))]
     if not endings:
         return None
     erased = _erase(office, ids, failed)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(_PLACE, endings[-1])
     return erased
 
@@ -228,7 +228,7 @@ def _erase(office: Office, ids: list[str], failed: Failed) -> int:
             left.remove(document_id)
             erased += 1
     finally:
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             conn.execute(_LEFT, (DOCUMENTS_KEPT, list(left)))
     return erased
 
@@ -258,11 +258,11 @@ def erase_orphans(office: Office) -> int:
     """
     documents, erased = office.windows.documents, 0
     failed: Failed = {}
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         ((part,),) = conn.execute(_NEXT_PART, {"parts": PARTS}).fetchall()
     old = documents.older_than(ORPHANED.total_seconds(), part, PARTS)
     while batch := list(islice(old, BATCH)):
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             ids = [row[0] for row in conn.execute(_NOBODYS, (batch,))]
         erased += len(list(_delete(documents, ids, failed)))
     if erased:

@@ -148,7 +148,7 @@ def look(office: Office, binding_id: str) -> Case:
 
 def events(office: Office, binding_id: str) -> list[str]:
     """The events of the history so far, in order."""
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         rows = conn.execute(
             "select event from history where binding_id = %s order by sequence", (binding_id,)
         ).fetchall()
@@ -178,7 +178,7 @@ def give_materials(office: Office, binding_id: str) -> None:
     kinds = {kind for group in case.plan.materials for kind in group.any_of[0]} - there
     kinds |= {item["kind"] for item in case.progress.correction.items} if case.progress.correction else set()
     rows = [(new_id("mat", now), binding_id, kind, "0" * 64, now) for kind in sorted(kinds)]
-    with office.ledger.desk() as conn, conn.cursor() as cursor:
+    with office.ledger.connection() as conn, conn.cursor() as cursor:
         cursor.executemany(
             "insert into materials"
             " (id, binding_id, kind, sha256, size, media_type, pages, added_by, added_at)"
@@ -216,7 +216,7 @@ def end_face(office: Office, session: dict[str, Any], outcome: str = "passed") -
 
 def sessions(office: Office, binding_id: str) -> list[dict[str, Any]]:
     """All attempts of a binding, the oldest first."""
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         cursor = conn.execute("select * from face_sessions where binding_id = %s order by id", (binding_id,))
         names = [column.name for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -229,7 +229,7 @@ def pass_face(office: Office, binding_id: str, subject: str = "member") -> None:
 
 def claim(office: Office, binding_id: str, reviewer: Actor = REVIEWER) -> None:
     """Take the lease of a review case for fifteen minutes."""
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(
             "update review_cases set claimed_by = %s, lease_until = kinbind_now() + interval '15 minutes',"
             " epoch = epoch + 1 where binding_id = %s",
@@ -296,7 +296,7 @@ def unreadable(office: Office, binding_id: str, part: str = "progress") -> Itera
     )
     key = "binding_id" if part == "sealed" else "id"
     change = f"update {table} set {part} = %s::{kind} where {key} = %s"
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         row = conn.execute(f"select {part}::text from {table} where {key} = %s", (binding_id,)).fetchone()
         assert row is not None
         conn.execute("insert into plans (hash, body) values ('broken', '{}') on conflict do nothing")
@@ -304,7 +304,7 @@ def unreadable(office: Office, binding_id: str, part: str = "progress") -> Itera
         wrong = {"plan": "broken", "progress": '{"passed": 1}', "sealed": flipped}[part]
         conn.execute(change, (wrong, binding_id))
     yield
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(change, (row[0], binding_id))
 
 
@@ -327,7 +327,7 @@ def fresh_secret(desk: Desk, endpoint_id: str, channel: str = "alipay") -> str:
 
 def skip(office: Office, **by: float) -> None:
     """Move the service's clock (arguments as for `timedelta`) and run nothing."""
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update service_clock set ahead = ahead + %s", (timedelta(**by),))
 
 

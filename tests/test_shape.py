@@ -241,7 +241,7 @@ def test_a_commit_is_found(code: str) -> None:
         "commit = 1",
         "'session.commit()'",
         "row.commit_id",
-        "ledger.desk()",
+        "ledger.connection()",
         "ledger.transaction()",
         "desk.ledger.transaction()",
         "worker.connect(close)",

@@ -85,7 +85,7 @@ def reserve(
     says when the key is free at the latest: in the seconds (real time) that are left to the first.
     """
     named = _named(asked, lease_seconds)
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         if ours := conn.execute(_RESERVE, named).fetchone():
             return replace(asked, reserved=ours[0])
         row = conn.execute(_KEPT, named).fetchone()
@@ -98,7 +98,7 @@ def reserve(
 
 def kept(ledger: Ledger, keys: Keyring, asked: Idempotency) -> Reply | None:
     """The answer that was given under this key, if there is one. Raises `Refused` 422 `idempotency_key_reused`."""
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         row = conn.execute(_KEPT, _named(asked)).fetchone()
     if row is None or (row[1] is None and row[0] == asked.fingerprint):
         return None
@@ -110,7 +110,7 @@ def keep(ledger: Ledger, keys: Keyring, asked: Idempotency, reply: Reply) -> Rep
 
     Raises `Refused` 422 `idempotency_key_reused`.
     """
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         if conn.execute(_KEEP, _stored(keys, asked, reply)).fetchone():
             return reply
     return kept(ledger, keys, asked) or reply
@@ -118,7 +118,7 @@ def keep(ledger: Ledger, keys: Keyring, asked: Idempotency, reply: Reply) -> Rep
 
 def complete(ledger: Ledger, keys: Keyring, asked: Idempotency, reply: Reply) -> None:
     """Keep the answer; where it was kept in the commit of what was done, this changes nothing."""
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         _completed(conn, keys, asked, reply)
 
 
@@ -138,7 +138,7 @@ def _completed(conn: Connection[Any], keys: Keyring, asked: Idempotency, reply: 
 
 def release(ledger: Ledger, asked: Idempotency) -> None:
     """Give a reserved key back after a refusal: refusals are not kept."""
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         conn.execute(_RELEASE, _named(asked))
 
 

@@ -30,7 +30,7 @@ _NOTE = "insert into case_notes (id, binding_id, staff, body, at) values (%s, %s
 
 def looking(desk: Desk, binding_id: str, actor: Actor) -> list[str]:
     """Note that somebody has the case open; the names of the others who have."""
-    with desk.ledger.desk() as conn:
+    with desk.ledger.connection() as conn:
         conn.execute(_SEEN, (binding_id, actor.id))
         rows = conn.execute(_OTHERS, (binding_id, actor.id, LOOKING_SECONDS)).fetchall()
     return [row[0] for row in rows]
@@ -38,7 +38,7 @@ def looking(desk: Desk, binding_id: str, actor: Actor) -> list[str]:
 
 def left(desk: Desk, binding_id: str, actor: Actor) -> None:
     """He has closed the case, or opened another."""
-    with desk.ledger.desk() as conn:
+    with desk.ledger.connection() as conn:
         conn.execute(_LEFT, (binding_id, actor.id))
 
 
@@ -46,7 +46,7 @@ def note(desk: Desk, binding_id: str, actor: Actor, body: str) -> str:
     """Keep a note for colleagues; its id. Raises `Refused` with `not_found` outside his agencies or regions."""
     _, now = desk.seen(binding_id, actor, scopes.staff)
     note_id = new_id("not", now)
-    with desk.ledger.desk() as conn:
+    with desk.ledger.connection() as conn:
         conn.execute(_NOTE, (note_id, binding_id, actor.id, body, now))
     leases.keep_alive(desk, binding_id, actor)
     return note_id

@@ -83,7 +83,7 @@ def load(ledger: Ledger, year: Year, source: str) -> None:
 
 def learn_seed(ledger: Ledger, today: date) -> list[int]:
     """Load years, from this one on, that a newer package knows and the ledger does not; return them."""
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         there = {row[0] for row in conn.execute("select year from working_days")}
     found = [seed for year in range(today.year, today.year + 3) if year not in there and (seed := seed_year(year))]
     for seed in found:

@@ -52,7 +52,7 @@ class Desk:
 
     def serve(self, commands: Sequence[Command]) -> list[Outcome]:
         """Carry out commands, each in a step of its own; outcomes come in the order of the commands."""
-        with self.ledger.desk() as conn:
+        with self.ledger.connection() as conn:
             return self.serve_on(conn, commands)
 
     def say(self, command: Command) -> Outcome:
@@ -61,7 +61,7 @@ class Desk:
 
     def look(self, binding_id: str) -> tuple[Case, datetime]:
         """Read one case as it is now. Raises `Refused` with `not_found`, or what broke its reading."""
-        with self.ledger.desk() as conn:
+        with self.ledger.connection() as conn:
             read = self.reader.read(conn, [(binding_id, None, None)])[0]
         return read.found()
 
@@ -76,7 +76,7 @@ class Desk:
         """Read these cases as they are now, in this order; what is gone or cannot be read is left out."""
         if not binding_ids:
             return []
-        with self.ledger.desk() as conn:
+        with self.ledger.connection() as conn:
             return self.reader.cases(conn, binding_ids)
 
     def rehearse(self, command: Command) -> Outcome:
@@ -89,7 +89,7 @@ class Desk:
     def rehearse_all(self, commands: Sequence[Command]) -> list[Outcome]:
         """Rehearse each command as if it were alone; a refusal is in its outcome."""
         keys = [_key(command) for command in commands]
-        with self.ledger.desk() as conn:
+        with self.ledger.connection() as conn:
             reads = self.reader.read(conn, [*keys, *keys])
         untouched, spent = reads[: len(keys)], reads[len(keys) :]  # deciding moves the case that it is given
         rehearsed = []

@@ -90,7 +90,7 @@ def hold(desk: Desk, binding_id: str, actor: Actor, said: str, facts: Mapping[st
     desk.rehearse(Command(said, binding_id, actor, facts, if_match=version, in_scope=scopes.reviews))
     named = {"id": new_id("dec", desk.ledger.now()), "binding": binding_id, "staff": actor.id, "version": version,
              "said": said, "facts": orjson.dumps(dict(facts)).decode(), "seconds": HELD_SECONDS}  # fmt: skip
-    with desk.ledger.desk() as conn:
+    with desk.ledger.connection() as conn:
         row = conn.execute(_HOLD, named).fetchone()
     if row is None:
         raise out_of_turn()
@@ -100,7 +100,7 @@ def hold(desk: Desk, binding_id: str, actor: Actor, said: str, facts: Mapping[st
 
 def take_back(desk: Desk, binding_id: str, actor: Actor) -> bool:
     """Take a decision back; False if it is too late, or there is none."""
-    with desk.ledger.desk() as conn:
+    with desk.ledger.connection() as conn:
         taken = conn.execute(_TAKE_BACK, (binding_id, actor.id)).fetchone() is not None
     if taken:
         leases.keep_alive(desk, binding_id, actor)
@@ -120,7 +120,7 @@ def taken_back(desk: Desk, binding_id: str, actor: Actor) -> tuple[str, dict[str
 
 
 def _last(desk: Desk, binding_id: str, actor: Actor) -> tuple[Any, ...] | None:
-    with desk.ledger.desk() as conn:
+    with desk.ledger.connection() as conn:
         return conn.execute(_LAST, (binding_id, actor.id)).fetchone()
 
 
@@ -152,7 +152,7 @@ def _send_alone(desk: Desk, held_id: str) -> int:
         return 0
     except Exception as fault:  # noqa: BLE001  the reviewer sees in his list that it was not said
         log.error("decision_not_sent", decision=held_id, fault=type(fault).__name__)  # noqa: TRY400
-        with desk.ledger.desk() as conn:
+        with desk.ledger.connection() as conn:
             conn.execute(_SETTLE, ("internal_error", held_id))
     return 1
 

@@ -81,7 +81,7 @@ def take_next(desk: Desk, actor: Actor, not_these: Sequence[str] = ()) -> str | 
     passed_over = list(not_these)
     named = {"staff": actor.id, "seconds": LEASE_SECONDS, "granted": scopes.patterns(actor.regions)}
     while True:
-        with desk.ledger.desk() as conn:
+        with desk.ledger.connection() as conn:
             row = conn.execute(_NEXT, named | {"not_these": passed_over}).fetchone()
         if row is None:
             return None
@@ -130,7 +130,7 @@ def _open_case(desk: Desk, binding_id: str, actor: Actor) -> Case:
 
 def _changed(desk: Desk, statement: str, binding_id: str, actor: Actor) -> bool:
     named: dict[str, Any] = {"binding": binding_id, "staff": actor.id, "seconds": LEASE_SECONDS}
-    with desk.ledger.desk() as conn:
+    with desk.ledger.connection() as conn:
         return conn.execute(statement, named).rowcount > 0
 
 

@@ -80,7 +80,7 @@ class _New:
 
 def recount_pending(desk: Desk) -> int:
     """Recount the years that were loaded and not yet finally counted; return how many deadlines moved."""
-    with desk.ledger.desk() as conn:
+    with desk.ledger.connection() as conn:
         years = [row[0] for row in conn.execute(_PENDING)]
     return sum(recount(desk, year) for year in years)
 
@@ -90,7 +90,7 @@ def recount(desk: Desk, year: int) -> int:
 
     Safe to run from several places at once, and again after a crash.
     """
-    with desk.ledger.desk() as conn:
+    with desk.ledger.connection() as conn:
         names = conn.execute(_COUNTED).fetchone()
         begun = conn.execute(_BEGUN, (year,)).fetchone()
     # a year's list may hold days of the December before; no term of working days is longer than a year
@@ -107,7 +107,7 @@ def recount(desk: Desk, year: int) -> int:
         asked |= {"binding": found[-1][0], "name": found[-1][1], "at": found[-1][2]}
     if begun is not None:
         at, loaded_at = begun
-        with desk.ledger.desk() as conn:
+        with desk.ledger.connection() as conn:
             conn.execute(_DONE, (at, year, loaded_at))
     return moved
 

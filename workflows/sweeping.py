@@ -121,5 +121,5 @@ def _fire_alone(desk: Desk, due: Due) -> None:
             _fire(desk, conn, _claim(conn, 1, due))
     except Exception as fault:  # noqa: BLE001  the row is put aside, and a person told
         log.error("deadline_poisoned", binding_id=due[0], deadline=due[1], fault=type(fault).__name__)  # noqa: TRY400
-        with desk.ledger.desk() as conn:
+        with desk.ledger.connection() as conn:
             conn.execute(_LATER, (ATTEMPTS, *due))

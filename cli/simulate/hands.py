@@ -56,7 +56,7 @@ class Hands:
             return
         doubled = self._world.dice.share("doubled", now) < DOUBLED
         self.counted["ticks with every hint doubled"] += doubled
-        with self._office.ledger.desk() as conn:
+        with self._office.ledger.connection() as conn:
             asked = conn.execute(_DUE, prepare=True).fetchone() or ()
         due = [errand for errand, is_due in zip(EVERY_TICK, asked, strict=True) if is_due]
         for _ in range(1 + doubled):

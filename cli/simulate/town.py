@@ -103,7 +103,7 @@ class Town:
     def step(self, now: datetime, tick: timedelta, reviewers: Reviewers) -> None:
         """One tick: the clock, the people, the hands, and what the people hear of it."""
         self.world.now = now
-        with self.office.ledger.desk() as conn:
+        with self.office.ledger.connection() as conn:
             conn.execute("update service_clock set ahead = %s - timestamptz 'epoch'", (now,))
         due = self._tasks.due(now)
         self._bring_papers([task.hands_in for task in due if task.hands_in])
@@ -161,7 +161,7 @@ class Town:
         """Whatever is missing of the papers of these, and anew what a reviewer found wanting, as uploads leave it."""
         if not ids:
             return
-        with self.office.ledger.desk() as conn:
+        with self.office.ledger.connection() as conn:
             rows = []
             for case, _ in self.office.desk.reader.cases(conn, ids):
                 correction = case.progress.correction
@@ -219,7 +219,7 @@ class Town:
         """Read what is new in the channels' feeds and let the people think of an answer to each step."""
         channels = sorted(self._cursors)
         asked = (channels, *([self._cursors[one][place] for one in channels] for place in (0, 1)))
-        with self.office.ledger.desk() as conn:
+        with self.office.ledger.connection() as conn:
             rows = conn.execute(_NEWS, asked, prepare=True).fetchall()
         steps: dict[tuple[str, str], News] = {}
         for channel, xid, line_id, *news in rows:
@@ -228,7 +228,7 @@ class Town:
         self.counted["lines"] += len(rows)
         if self.counted["lines"] >= self._grown:
             # months pass here in minutes: plans made for an empty ledger are not kept until autovacuum looks
-            with self.office.ledger.desk() as conn:
+            with self.office.ledger.connection() as conn:
                 conn.execute("analyze")
             self._grown = 2 * self.counted["lines"]
         for step in steps.values():

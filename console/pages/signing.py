@@ -56,7 +56,7 @@ def sandbox_sign_in(visit: Anybody) -> Response:
     asked = visit.form.raw("as")
     if not visit.house.sandbox or asked not in principals.sandbox_keys()[1]:
         raise Refused("not_found", 404)
-    with visit.office.ledger.desk() as conn:
+    with visit.office.ledger.connection() as conn:
         token = sessions.begin(conn, asked)
     return _let_in(visit, token)
 

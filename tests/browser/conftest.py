@@ -107,7 +107,7 @@ def album() -> Album:
 def cases(office: Office) -> list[str]:
     """Four cases with papers, the nearest due first."""
     ids = [in_review(office, seed=seed) for seed in range(1, 5)]
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         for place, binding_id in enumerate(ids):
             conn.execute("update review_cases set due_at = due_at + %s * interval '1 minute' where binding_id = %s",
                          (place, binding_id))  # fmt: skip

@@ -13,7 +13,7 @@ _MANY = {"submitted": 4, "face_check": 3, "offline_fallback": 3, "agency_review"
 
 def with_endpoint(office: Office, channel: str = "alipay") -> None:
     """An address of a channel's that nobody answers."""
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(
             "insert into webhook_endpoints (id, channel, url, secrets, created_at)"
             " values ('whe_' || %s, %s, 'https://channel.invalid/hook', '', kinbind_now()) on conflict do nothing",
@@ -24,7 +24,7 @@ def with_endpoint(office: Office, channel: str = "alipay") -> None:
 def parked_letters(office: Office, binding_id: str, why: str = "http_503") -> None:
     """Its letters were tried for three days, and put aside."""
     fan_out(office)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(
             "update deliveries set state = 'parked', attempts = 12, last_error = %s, settled_at = kinbind_now()"
             " where binding_id = %s",
@@ -46,7 +46,7 @@ def town(office: Office) -> dict[str, list[str]]:
     _decide(office, [life.to_state(office, AGENCY_REVIEW, seed=next(seeds)) for _ in range(9)])
     life.skip(office, hours=5)
     found["expired"] = found["submitted"][:1]
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         for name, ago in (("sweep", 0), ("worker:celery@node-1", 4), ("worker:celery@node-2", 7)):
             conn.execute("insert into heartbeats values (%s, clock_timestamp() - %s)", (name, timedelta(seconds=ago)))
     return found
@@ -69,7 +69,7 @@ def _decide(office: Office, ids: list[str]) -> None:
 
 def gone_wrong(office: Office, found: dict[str, list[str]]) -> None:
     """What an operator finds in the morning: lost deadlines, a poisoned step, letters put aside."""
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("delete from deadlines where binding_id = any(%s)", (found["face_check"][:2],))
         conn.execute(
             "update deadlines set parked = 'step_poisoned', attempts = 10, due_at = kinbind_now() - interval '2 hours'"

@@ -12,7 +12,7 @@ from workflows.case import OFFLINE_FALLBACK
 
 
 def signs_out(office: Office) -> None:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update staff_sessions set seen_at = clock_timestamp() - interval '61 minutes'")
 
 

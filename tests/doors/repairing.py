@@ -30,7 +30,7 @@ def only(made: dict[str, Any], state: str = "done", code: str | None = None) -> 
 
 
 def last_line(office: Office, binding_id: str) -> tuple[str, str, str | None, str | None]:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         row = conn.execute(
             "select event, actor, reason, note from history where binding_id = %s order by sequence desc limit 1",
             (binding_id,),

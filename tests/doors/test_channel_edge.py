@@ -258,7 +258,7 @@ def test_a_database_that_fails_is_503_and_then_serves_again(
 
 def test_a_broken_row_is_500_without_a_word_of_it(alipay: httpx.Client, office: Any) -> None:
     made = submitted(alipay)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update applications set sealed = '\\x00' where binding_id = %s", (made["id"],))
     answer = alipay.get(f"/v1/bindings/{made['id']}")
     assert (answer.status_code, view(answer)["code"]) == (500, "internal_error")

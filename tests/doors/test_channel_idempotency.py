@@ -138,12 +138,12 @@ def test_what_a_dead_process_reserved_is_taken_over(alipay: httpx.Client, office
     where = f"/v1/bindings/{made['id']}/materials"
     form = {"data": {"kind": "other"}, "files": {"file": ("a", picture())}}
     alipay.post(where, headers=told, **form)  # type: ignore[arg-type]
-    with office.ledger.desk() as conn:  # as if it had died before it could say what it did
+    with office.ledger.connection() as conn:  # as if it had died before it could say what it did
         conn.execute(
             "update idempotency set status = null, body = null where key = %s", (told["Idempotency-Key"][1:-1],)
         )
     assert view(alipay.post(where, headers=told, **form))["code"] == "idempotency_in_progress"  # type: ignore[arg-type]
-    with office.ledger.desk() as conn:  # real time: a clock that is moved makes nobody slow
+    with office.ledger.connection() as conn:  # real time: a clock that is moved makes nobody slow
         conn.execute("update idempotency set reserved_at = clock_timestamp() - interval '61 seconds'")
     assert alipay.post(where, headers=told, **form).status_code == 201  # type: ignore[arg-type]
 

@@ -84,7 +84,7 @@ def test_taken_back_before_hand_in_only(alipay: httpx.Client, wechat: httpx.Clie
 
 def test_no_more_than_thirty_also_at_once(alipay: httpx.Client, office: Office, tmp_path: Path) -> None:
     made, content = submitted(alipay), picture()
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(
             "insert into materials (id, binding_id, kind, sha256, size, media_type, pages, added_by, added_at)"
             " select 'mat_' || n, %s, 'other', '', 1, 'image/png', 1, 'channel:alipay', now()"

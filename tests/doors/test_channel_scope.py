@@ -82,7 +82,7 @@ def test_each_look_for_a_person_is_logged(alipay: httpx.Client, wechat: httpx.Cl
     made = submitted(alipay, body)
     wechat.post("/v1/bindings/search", json=acting(body["holder"], purpose="customer_service"))
     act(wechat, made["id"], "submit_materials", **acting(body["holder"]))
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         looks = conn.execute(
             "select principal, act, binding_id, purpose, person from access_log order by id"
         ).fetchall()

@@ -91,7 +91,7 @@ def test_only_who_asked_confirms(alipay: httpx.Client, office: Office) -> None:
     member = {"acting_for": {"id_number": number_of(office, binding_id, "member")}}
     refused = act(alipay, binding_id, "confirm_unbind", pay_password="123456", **member)
     assert (refused.status_code, view(refused)["code"]) == (409, "action_not_available")
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         assert conn.execute("select from password_failures").rowcount == 0
 
 

@@ -60,7 +60,7 @@ def test_what_was_taken_at_the_window_is_found_again_by_its_slip_or_by_the_perso
     for nothing in ("bnd_" + "0" * 26, life.number(date(1985, 6, 1), 9), "?"):
         missed = clerk.follow(clerk.post("/counter/find", code=nothing))
         assert (missed.status_code, "没有找到" in text_of(missed)) == (404, True), nothing
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update principals set regions = '{320500}' where id = 'sandbox-counter'")
         looks = conn.execute("select act, purpose from access_log where principal = 'sandbox-counter'").fetchall()
     assert looks == [("search", "counter")] * 2
@@ -83,7 +83,7 @@ def test_verified_it_goes_on(clerk: Visitor, ticket: str, office: Office) -> Non
 
 
 def test_who_verified_is_named(clerk: Visitor, ticket: str, office: Office) -> None:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update principals set name = '何静' where id = 'sandbox-counter'")
     assert say(clerk, office, ticket, "verify", method="document_reader", subjects="member").status_code == 303
     page = text_of(clerk.get(f"/counter/{ticket}"))
@@ -140,7 +140,7 @@ def test_handed_over_and_withdrawn(clerk: Visitor, ticket: str, office: Office) 
 
 
 def test_what_was_handed_over_out_of_sight_is_said_on_the_list(clerk: Visitor, ticket: str, office: Office) -> None:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update principals set regions = '{440100}' where id = 'sandbox-counter'")
     principals.create_staff(office.ledger, "深圳窗口", ["counter"], ["440300"])
     done = say(clerk, office, ticket, "hand-over", agency="440300")
@@ -183,7 +183,7 @@ def test_every_hidden_button_is_refused(clerk: Visitor, office: Office, state: s
 
 def test_another_agencys_ticket_is_not_there(comes: Comes, clerk: Visitor, office: Office) -> None:
     binding_id = life.to_state(office, OFFLINE_FALLBACK)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update principals set regions = '{320500}' where id = 'sandbox-counter'")
     assert clerk.get(f"/counter/{binding_id}").status_code == 404
     assert clerk.get(f"/counter/{binding_id}/slip").status_code == 404
@@ -309,7 +309,7 @@ def test_all_that_is_wrong_is_told_at_once(clerk: Visitor) -> None:
 
 
 def test_an_application_of_another_region(clerk: Visitor, office: Office) -> None:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update principals set regions = '{320500}' where id = 'sandbox-counter'")
     for path in ("/counter/new", "/counter/new/submit"):  # before anything is read out, and again at the end
         refused = clerk.post(path, fields=filled(application()) | {"once": "x"})
@@ -361,7 +361,7 @@ def test_the_slip_has_no_word_that_staff_wrote_for_each_other(clerk: Visitor, as
 
 def test_an_english_ticket_and_its_slip_are_english(clerk: Visitor, office: Office) -> None:
     binding_id = life.to_state(office, OFFLINE_FALLBACK)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update materials set removed_at = kinbind_now()")
     clerk.get("/counter")
     clerk.post("/language", to="en", back="/counter")
@@ -392,6 +392,6 @@ def test_a_name_in_clear_is_logged(clerk: Visitor, ticket: str, office: Office) 
         assert (refused.status_code, "李秀英" in refused.text) == (422, False)
     shown = clerk.post(f"/counter/{ticket}/reveal", field="member.name", purpose="compare_document")
     assert "李秀英" in shown.text
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         row = conn.execute("select principal, purpose from access_log where act = 'reveal:member.name'").fetchone()
     assert row == ("sandbox-counter", "compare_document")

@@ -51,7 +51,7 @@ def test_nobody_is_asked_for_a_document_that_cannot_be(comes: Comes, office: Off
         sent = {"action": "return", "version": version} | ticked
         assert reviewer.post(f"/reviews/{binding_id}/decide", fields=sent).status_code == status
         assert reviewer.post(f"/reviews/{binding_id}/message", fields=ticked).status_code == status
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         assert conn.execute("select count(*) from held_decisions").fetchone() == (0,)
     assert life.look(office, binding_id).state == AGENCY_REVIEW
 

@@ -17,13 +17,13 @@ def reviewer(comes: Comes) -> Visitor:
 
 
 def seen_just_now(office: Office) -> bool:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         row = conn.execute("select bool_or(seen_at > clock_timestamp() - interval '1 minute') from staff_sessions")
         return row.fetchone() == (True,)
 
 
 def idle_for(office: Office, minutes: int) -> None:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update staff_sessions set seen_at = clock_timestamp() - make_interval(mins => %s)", (minutes,))
 
 

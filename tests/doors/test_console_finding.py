@@ -20,7 +20,7 @@ def test_one_comes_back_to_what_was_found(comes: Comes, office: Office, role: st
     for _ in range(2):
         page = visitor.follow(searched)
         assert (page.status_code, f'/{binding_id}"' in page.text, NUMBER in page.text) == (200, True, False)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         assert conn.execute("select count(*) from access_log where act = 'search'").fetchone() == (1,)
     life.skip(office, minutes=16)
     over = visitor.follow(searched)

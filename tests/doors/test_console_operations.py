@@ -31,7 +31,7 @@ def operator(comes: Comes) -> Visitor:
 
 
 def lose_deadlines(office: Office, *ids: str) -> None:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("delete from deadlines where binding_id = any(%s)", (list(ids),))
 
 
@@ -140,7 +140,7 @@ def test_somebody_is_found_by_id_and_by_number_and_the_look_is_logged(operator: 
     assert binding_id in found.text
     missed = operator.follow(operator.post("/ops/find", q="张伟"))
     assert (missed.status_code, missed.text.count('action="/console/ops/find"')) == (404, 1)  # and one may try again
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         looks = conn.execute("select act, purpose from access_log where principal = 'sandbox-operator'").fetchall()
     assert set(looks) == {("search", "operation")}
 
@@ -158,7 +158,7 @@ def test_the_operators_rooms_are_theirs(comes: Comes, name: str, office: Office)
         answer = visitor.post(path.format(id=binding_id), repair="rearm", reason="x", reach="all")
         assert answer.status_code == 403, path
     assert visitor.get(f"/ops/bindings/{binding_id}").status_code == (200 if shared else 403)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         assert conn.execute("select count(*) from repairs").fetchone() == (0,)
 
 
@@ -188,10 +188,10 @@ def test_an_operator_sees_his_regions_only(comes: Comes, office: Office):
 
 def test_a_page_that_renews_itself_keeps_nobody_signed_in(operator: Visitor, office: Office):
     def seen() -> Any:
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             return conn.execute("select max(seen_at) from staff_sessions").fetchone()
 
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update staff_sessions set seen_at = seen_at - interval '5 minutes'")
     before = seen()
     assert operator.get("/ops", **{"X-Live": "1"}).status_code == 200

@@ -63,7 +63,7 @@ def test_letters_put_aside_are_sent_again_from_the_page(operator: Visitor, offic
     assert ("重新推送 将重新推送 1 封" in tried, "写入一条记录：运维修复" in tried) == (True, True)
     assert "只写入一条记录" not in tried
     assert operator.post(f"{path}/apply").status_code == 303
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         states = conn.execute("select distinct state, attempts from deliveries where notice = ''").fetchall()
     assert states == [("pending", 0)]
     assert 'value="resend">\n      <label>' not in operator.get(f"/ops/bindings/{binding_id}").text
@@ -128,7 +128,7 @@ def test_no_sentence_speaks_of_a_deadline_that_nobody_has_armed(operator: Visito
 
 def test_a_history_has_people_and_words(comes: Comes, operator: Visitor, office: Office):
     somebody(comes, office, ["reviewer"], ["000000"])
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update principals set name = '周敏' where id = 'sandbox-operator'")
     binding_id = life.to_state(office, "agency_review")
     path = ordered(operator, f"/ops/bindings/{binding_id}/repair", repair="reassign", staff="sandbox-reviewer-2")
@@ -168,7 +168,7 @@ def test_what_is_stuck_alike_has_its_name(operator: Visitor, office: Office):
 
 def test_letters_to_several_addresses_are_told_apart(operator: Visitor, office: Office):
     with_endpoint(office)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(
             "insert into webhook_endpoints (id, channel, url, secrets, created_at)"
             " values ('whe_2', 'alipay', 'https://u:p@second.invalid:8443/h?k=1', '', kinbind_now())"
@@ -266,7 +266,7 @@ def test_many_are_repaired_by_ticks_or_by_what_the_list_asks_for(operator: Visit
 
 def test_a_binding_whose_plan_cannot_be_read_is_shown_all_the_same(operator: Visitor, office: Office):
     binding_id = life.to_state(office, "submitted")
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("insert into plans values ('broken', '{\"pack\": \"CN-national\"}')")
         conn.execute("update bindings set plan = 'broken'")
     page = operator.get(f"/ops/bindings/{binding_id}")

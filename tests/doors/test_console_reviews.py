@@ -22,7 +22,7 @@ def binding_id(office: Office) -> str:
 
 
 def outcome(office: Office, binding_id: str) -> str | None:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         row = conn.execute("select outcome from held_decisions where binding_id = %s", (binding_id,)).fetchone()
     return row[0] if row else "gone"
 
@@ -45,7 +45,7 @@ def test_the_next_best_is_the_nearest_due_and_not_ones_own(reviewer: Visitor, of
     life.skip(office, days=1)
     in_review(office, seed=2)
     nearest = in_review(office, seed=3, holder_seed=2)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update principals set person = %s where id = 'sandbox-reviewer'",
                      (life.look(office, own).application.holder,))  # fmt: skip
         conn.execute("update review_cases set due_at = due_at - interval '1 hour' where binding_id = %s", (nearest,))

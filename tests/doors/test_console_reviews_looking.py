@@ -59,7 +59,7 @@ def test_a_number_in_clear_is_logged(reviewer: Visitor, binding_id: str, office:
     number = life.look(office, binding_id).application.parties["member"]["id_number"]
     shown = reviewer.post(f"/reviews/{binding_id}/reveal", field="member.id_number", purpose="compare_document")
     assert number in shown.text
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         rows = conn.execute("select principal, act, purpose from access_log where act like 'reveal%'").fetchall()
     assert rows == [("sandbox-reviewer", "reveal:member.id_number", "compare_document")]
     for asked in ({"field": "member.face", "purpose": "compare_document"}, {"field": "member.name", "purpose": "因为"}):
@@ -74,7 +74,7 @@ def test_a_reviewer_sees_a_name_in_clear_too(reviewer: Visitor, binding_id: str,
             assert page.text.count(f'aria-label="查看{who}{what}的用途"') == 1
     shown = reviewer.post(f"/reviews/{binding_id}/reveal", field="member.name", purpose="compare_document")
     assert "李秀英" in shown.text
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         rows = conn.execute("select principal, act, purpose from access_log where act like 'reveal%'").fetchall()
     assert rows == [("sandbox-reviewer", "reveal:member.name", "compare_document")]
 
@@ -129,7 +129,7 @@ def test_the_search_box(reviewer: Visitor, office: Office) -> None:
     assert jump.headers["location"] == f"/console/reviews/{here}"
     searched = reviewer.post("/reviews/search", q=number)
     assert number not in searched.headers["location"] + reviewer.follow(searched).text
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         rows = conn.execute("select distinct principal, purpose from access_log where act = 'search'").fetchall()
     assert rows == [("sandbox-reviewer", "review")]
 
@@ -139,13 +139,13 @@ def test_a_number_in_an_address_is_not_read(reviewer: Visitor, office: Office) -
     number = life.look(office, binding_id).application.parties["holder"]["id_number"]
     page = reviewer.get(f"/reviews?q={number}")
     assert number not in page.text
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         assert conn.execute("select count(*) from access_log where act = 'search'").fetchone() == (0,)
 
 
 def test_a_long_queue_is_paged(reviewer: Visitor, office: Office) -> None:
     ids = {in_review(office, seed=seed) for seed in range(3)}
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update review_cases set due_at = due_at + (random() * interval '1 hour')")
     from workflows.views import reviewing
     from workflows.views.worklists import Wanted
@@ -171,13 +171,13 @@ def test_what_is_not_understood_lists_nobody(reviewer: Visitor, binding_id: str,
     said = "证件号码有误" if q.isdigit() else "无法识别"
     assert (said in text_of(answer), "没有符合条件" in text_of(answer)) == (True, False)
     assert "440103198001010011" not in answer.text
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         assert conn.execute("select count(*) from access_log where act = 'search'").fetchone() == (0,)
 
 
 def test_documents_stand_in_the_order_of_the_plan(reviewer: Visitor, binding_id: str, office: Office) -> None:
     planned = [kind for group in life.look(office, binding_id).plan.materials for kind in group.any_of[0]]
-    with office.ledger.desk() as conn:  # uploaded the last first
+    with office.ledger.connection() as conn:  # uploaded the last first
         for place, kind in enumerate(reversed(planned)):
             conn.execute("update materials set id = 'mat_' || %s where binding_id = %s and kind = %s",
                          (str(place).zfill(26), binding_id, kind))  # fmt: skip

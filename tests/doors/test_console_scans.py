@@ -25,7 +25,7 @@ def clerk(comes: Comes) -> Visitor:
 def ticket(office: Office) -> str:
     """A ticket without any paper."""
     binding_id = life.to_state(office, OFFLINE_FALLBACK)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update materials set removed_at = kinbind_now()")
     return binding_id
 
@@ -107,7 +107,7 @@ def test_what_was_handed_in_stays(clerk: Visitor, office: Office) -> None:
 
 
 def test_what_a_channel_may_still_change_is_no_clerks(clerk: Visitor, office: Office) -> None:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update principals set regions = '{320500}' where id = 'sandbox-counter'")
     binding_id = life.to_state(office, "submitted")
     life.give_materials(office, binding_id)

@@ -69,7 +69,7 @@ def test_the_first_sign_in_sets_the_account_up(comes: Comes, login: tuple[str, s
     known = comes("")
     assert sign_in(known, login[0].upper(), OWN, later(phone)).status_code == 303
     assert "李娜" in text_of(known.get("/reviews"))
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         (stored,) = conn.execute("select row_to_json(a)::text from staff_accounts a").fetchone() or ("",)
     assert OWN not in stored
     assert phone.secret not in stored
@@ -88,7 +88,7 @@ def test_five_wrong_ones_lock_the_account(comes: Comes, login: tuple[str, str], 
     answers = [text_of(sign_in(visitor, login[0], "wrong")) for _ in range(5)]
     assert text_of(sign_in(visitor, "nobody", "wrong")).count("锁定") == answers[0].count("锁定") == 1
     assert sign_in(visitor, *login).status_code == 401  # the right one, too late
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update staff_accounts set locked_until = clock_timestamp()")
     assert sign_in(visitor, *login).status_code == 303
 
@@ -99,10 +99,10 @@ def test_a_session_ends(comes: Comes, login: tuple[str, str], office: Office) ->
     assert visitor.get("/reviews").status_code == 200
     for over in ("seen_at = clock_timestamp() - interval '61 minutes'", "expires_at = clock_timestamp()"):
         sign_in_again = comes("")
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             sign_in_again.http.cookies.set("kinbind_session", sessions.begin(conn, _principal(office)))
         assert sign_in_again.get("/reviews").status_code == 200
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             conn.execute(f"update staff_sessions set {over}")
         assert sign_in_again.get("/reviews").status_code == 303
     assert sign_in(visitor, login[0], OWN, later(phone)).status_code == 303
@@ -250,7 +250,7 @@ def test_who_has_two_roles_has_both_rooms(comes: Comes, office: Office) -> None:
     case, ticket = in_review(office), life.to_state(office, "offline_fallback", seed=2)
     for binding_id in (case, ticket):
         with_pictures(office, binding_id)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update principals set roles = '{reviewer,counter}' where id = 'sandbox-reviewer'")
     visitor = comes("reviewer")
     page = visitor.get("/counter")

@@ -131,7 +131,7 @@ def test_a_sample_is_looked_at_with_its_documents_and_marked(supervisor: Visitor
 
 def test_nobody_marks_his_own_decision_as_looked_at(comes: Comes, office: Office):
     both = somebody(comes, office, ["reviewer", "supervisor"], ["000000"])
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         own = conn.execute("select id from principals where name = '某人'").fetchone()
     assert own is not None
     binding_id = decided(office, own[0], "approve", 1)
@@ -248,7 +248,7 @@ def test_a_key_is_shown_once_and_taken_back(supervisor: Visitor, office: Office,
         assert supervisor.post(path, reason="人员离岗").status_code == 303
         assert supervisor.post(path, reason="人员离岗").status_code == 404
     assert "已吊销" in text_of(supervisor.get("/supervision/channels"))
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         acts = conn.execute("select act, purpose from access_log where principal = 'sandbox-supervisor' order by id")
         assert acts.fetchall() == [
             (f"key_made:{made_id[1]}", "微信小程序 2026"),
@@ -278,7 +278,7 @@ def test_the_number_of_repairs_is_that_of_his_page(comes: Comes, supervisor: Vis
     for regions in (["320500"], ["000000"], ["440100"]):
         asker = principals.create_staff(office.ledger, "某人", ["operator"], regions)[0]
         orders.make(office.ledger, asker, Wish("end", "x", {"states": ["submitted"]}, {}))
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update repairs set state = 'awaiting_approval'")
     for visitor, number in ((supervisor, 3), (suzhou, 1)):
         page = visitor.get("/supervision")

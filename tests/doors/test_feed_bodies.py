@@ -25,7 +25,7 @@ def hook(client: httpx.Client, receiver: Receiver) -> str:
 
 
 def parks(office: Office, how: str) -> None:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(f"update deadlines set parked = {how}")
     watch_stuck(office)
 

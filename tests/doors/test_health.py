@@ -15,7 +15,7 @@ from workflows.case import ACTIVE, AGENCY_REVIEW
 
 
 def beat(office: Office, seconds_ago: int = 0) -> None:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(
             "insert into heartbeats (name, seen_at) values ('worker', clock_timestamp() - make_interval(secs => %s))"
             " on conflict (name) do update set seen_at = excluded.seen_at",
@@ -107,7 +107,11 @@ def test_not_ready_without_a_clerk(settings: pytest.MonkeyPatch) -> None:
 def test_no_pool_waits_long_for_a_host_that_is_gone(office: Office) -> None:
     windows = office.windows.registries
     assert isinstance(windows, SandboxRegistries)
-    with office.ledger.desk() as desk, office.ledger._reader.connect() as reader, windows._pool.connection() as window:
+    with (
+        office.ledger.connection() as desk,
+        office.ledger._reader.connect() as reader,
+        windows._pool.connection() as window,
+    ):
         for conn in (desk, reader.connection.driver_connection, window):
             assert conn is not None
             told = conn.info.get_parameters()

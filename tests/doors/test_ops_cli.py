@@ -59,7 +59,7 @@ def test_what_can_not_be_done_waits_for_nobody_and_is_no_success(
 
 def test_what_is_stuck_is_repaired_by_its_fingerprint(kinbind: Run, office: Office):
     made = [life.to_state(office, "submitted", seed=seed) for seed in (1, 2)]
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update deadlines set parked = 'step_poisoned'")
     fingerprint = "step_poisoned:submitted_to_materials"
     assert f"2\t{fingerprint}" in kinbind("repair", "stuck", key="operator").stdout
@@ -194,7 +194,7 @@ def test_an_export_that_cannot_be_made_leaves_no_file(
 
 def test_a_broken_ledger_is_told(kinbind: Run, office: Office):
     binding_id = life.to_state(office, "submitted")
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update history set note = 'x'")
     done = kinbind("audit", "verify", "--binding", binding_id)
     assert done.exit_code == 1

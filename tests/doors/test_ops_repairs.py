@@ -19,13 +19,13 @@ from workflows.repairs.orders import Wish
 
 def test_rearming_puts_lost_and_parked_deadlines_right_and_leaves_a_line(as_: Caller, office: Office):
     binding_id = life.to_state(office, "submitted")
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         right = conn.execute("delete from deadlines where binding_id = %s returning due_at", (binding_id,)).fetchone()
     (stuck,) = as_("operator").get("/v1/ops/stuck").json()["items"]
     assert (stuck["cause"], stuck["repairs"][0]) == ("no_deadline", "rearm")
     item = only(repaired(as_("operator"), binding_id, "rearm"))
     assert item["change"]["deadlines"]["submitted_to_materials"][0] is None
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         assert conn.execute("select due_at from deadlines where binding_id = %s", (binding_id,)).fetchone() == right
     event, actor, reason, note = last_line(office, binding_id)
     assert (event, actor, reason) == ("repaired", "operator:sandbox-operator", "rearm")
@@ -102,7 +102,7 @@ def test_a_lease_is_given_only_to_who_sees_the_case_and_ends_with_the_undoing(as
 def test_a_poisoned_step_is_tried_again(as_: Caller, office: Office):
     binding_id = life.to_state(office, "submitted")
     life.skip(office, days=8)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(
             "update deadlines set parked = 'step_poisoned', attempts = 10 where binding_id = %s", (binding_id,)
         )
@@ -138,7 +138,7 @@ def test_letters_that_were_put_aside_are_sent_again_also_after_the_end(
     assert made.status_code == 201
     lives = [life.to_state(office, state, seed=seed) for seed, state in enumerate(("submitted", "withdrawn"), 1)]
     fan_out(office)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update deliveries set state = 'parked', attempts = 10, settled_at = kinbind_now()")
     groups = as_("operator").get("/v1/ops/stuck/groups").json()["items"]
     assert [(one["cause"], one["count"]) for one in groups] == [("delivery_parked", 2)]
@@ -149,7 +149,7 @@ def test_letters_that_were_put_aside_are_sent_again_also_after_the_end(
         pass
     done = as_("operator").get(f"/v1/ops/repairs/{order['id']}").json()
     assert (done["state"], done["counts"]) == ("done", {"done": 2})
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         assert conn.execute("select distinct state, attempts from deliveries").fetchall() == [("pending", 0)]
     assert life.events(office, lives[0]) == ["submitted", "repaired"]
     assert life.events(office, lives[1]) == ["submitted", "withdrawn"], "after the end there are no lines"
@@ -248,7 +248,7 @@ def test_work_is_reassigned_only_to_somebody(as_: Caller, office: Office):
     held = as_("reviewer-2").get(f"/v1/reviews/{binding_id}").json()["lease"]
     assert (held["claimed_by"], held["mine"]) == ("sandbox-reviewer-2", True)
     assert as_("reviewer").post(f"/v1/reviews/{binding_id}/claim", json={}).json()["code"] == "claimed_by_other"
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update principals set revoked_at = kinbind_now() where roles && '{reviewer,counter}'")
     refused = as_("operator").post(path, json=body | {"agency": "650100"})
     assert (refused.status_code, refused.json()["code"]) == (409, "agency_unserved")
@@ -302,7 +302,7 @@ def test_the_answers_have_the_shapes_of_the_document(as_: Caller, alipay: httpx.
         == ("withdrawn", "sandbox-operator", "范围有误")  # fmt: skip
     assert told_to(operator, let_be, "apply").json()["code"] == "repair_not_available"
     overdue = "update deadlines set due_at = kinbind_now() - interval '1 hour'"
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(overdue)
     told(document, operator.get("/v1/ops/stuck"), "/v1/ops/stuck")
     told(document, operator.get("/v1/ops/stuck/groups"), "/v1/ops/stuck/groups")

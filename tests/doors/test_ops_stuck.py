@@ -25,7 +25,7 @@ Said = list[tuple[str, str]]
 
 
 def run(office: Office, *statements: str) -> None:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         for statement in statements:
             conn.execute(statement)
 
@@ -116,7 +116,7 @@ def plan_broken(office: Office) -> None:
 
 def plan_right(office: Office) -> None:
     """The repair that fits."""
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         ids = [row[0] for row in conn.execute("select id from bindings")]
     wish = Wish("replan", "方案缺少期限", {"binding_ids": ids}, {"version": "2026-11-01"})
     order = orders.make(office.ledger, OPERATOR, wish)
@@ -164,7 +164,7 @@ WAYS: dict[str, tuple[Callable[[Office], None], Callable[[Office], None], str]] 
 
 
 def letters(office: Office) -> Said:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         return conn.execute(
             "select type, (body::jsonb) #>> '{data,cause}' from deliveries where notice <> '' order by id"
         ).fetchall()

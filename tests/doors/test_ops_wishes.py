@@ -51,7 +51,7 @@ def test_a_reason_can_be_read(as_: Caller, office: Office, reason: str):
 def test_a_lease_is_never_given_to_a_party(as_: Caller, office: Office):
     binding_id = life.to_state(office, "agency_review")
     member = life.look(office, binding_id).application.member
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update principals set person = %s where id = 'sandbox-reviewer-2'", (member,))
     only(repaired(as_("operator"), binding_id, "reassign", staff="sandbox-reviewer-2"), "refused", "own_case")
     assert as_("reviewer").post(f"/v1/reviews/{binding_id}/claim", json={}).status_code == 200
@@ -60,7 +60,7 @@ def test_a_lease_is_never_given_to_a_party(as_: Caller, office: Office):
 @pytest.mark.parametrize(("state", "role"), [("agency_review", "counter"), ("offline_fallback", "reviewer")])
 def test_work_goes_only_to_an_agency_with_somebody_for_it(as_: Caller, office: Office, state: str, role: str):
     binding_id = life.to_state(office, state)
-    with office.ledger.desk() as conn:  # of all who work there only those of the other kind are left
+    with office.ledger.connection() as conn:  # of all who work there only those of the other kind are left
         conn.execute("update principals set revoked_at = kinbind_now()"
                      " where roles && '{reviewer,counter}' and not %s = any(roles)", (role,))  # fmt: skip
     only(repaired(as_("operator"), binding_id, "reassign", agency="330100"), "refused", "agency_unserved")

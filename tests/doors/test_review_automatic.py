@@ -119,7 +119,7 @@ def test_withdrawing_and_applying_anew_draws_the_same(office: Office) -> None:
         tries.append(life.submit(office, request))
     page = (Path(__file__).parents[2] / "docs" / "packs.md").read_text(encoding="utf-8")
     (statement,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         again = conn.execute(statement.replace("bnd_…", tries[-1])).fetchall()
     assert [float(row[0]) for row in again] == [draw_of(office, request)]
 

@@ -140,7 +140,7 @@ def test_the_hands_bring_in_line_what_a_load_left_behind(
     channel = as_(CHANNEL)
     binding_id = in_review(office, monday, MON)
     load(tmp_path, monday, on=(SUN,))
-    with office.ledger.desk() as conn:  # as if a step in flight had written by the calendar before
+    with office.ledger.connection() as conn:  # as if a step in flight had written by the calendar before
         conn.execute("update deadlines set due_at = %s where binding_id = %s", (ends(monday, WED2), binding_id))
         conn.execute("update review_cases set due_at = %s", (ends(monday, WED2),))
     advance_to(channel, office.ledger.now())

@@ -45,7 +45,7 @@ def number_of(office: Office, binding_id: str, role: str) -> str:
 def test_no_reviewer(who: Staff, office: Office, role: str) -> None:
     binding_id = life.to_state(office, AGENCY_REVIEW)
     party = who("reviewer", number_of(office, binding_id, role))
-    with office.ledger.desk() as conn:  # even where somebody has put it into his hands
+    with office.ledger.connection() as conn:  # even where somebody has put it into his hands
         conn.execute(
             "update review_cases set claimed_by = p.id, lease_until = kinbind_now() + interval '15 minutes'"
             " from principals p where p.name = 'somebody'"
@@ -143,7 +143,7 @@ def test_nobody_reads_his_own_case_in_clear(who: Staff, office: Office, role: st
     )
     assert [(no.status_code, no.json()["code"]) for no in looks] == [(409, "own_case")] * 2
     assert party.get(f"/v1/bindings/{binding_id}").json()["member"]["id_number"].count("*") == 10
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         noted = conn.execute("select act from access_log where binding_id = %s", (binding_id,)).fetchall()
     assert noted == []
     another = who(role, life.number(date(1980, 1, 1), 79))
@@ -158,7 +158,7 @@ def test_nor_at_the_console(comes: Comes, office: Office) -> None:
     reviewer = comes("reviewer")
     assert reviewer.get(f"/cases/{binding_id}/materials/{material}").status_code == 200
     holder = life.look(office, binding_id).application.holder
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update principals set person = %s where id = 'sandbox-reviewer'", (holder,))
     party = comes("reviewer")
     assert party.get(f"/reviews/{binding_id}").status_code == 200
@@ -177,7 +177,7 @@ def test_of_what_is_noted_about_him_he_reads_what_his_family_reads(who: Staff, o
     for lines in (shown["timeline"], party.get(f"/v1/bindings/{binding_id}/timeline").json()["items"]):
         assert (lines[-1]["event"], lines[-1]["actor"], lines[-1]["note"]) == ("review_escalated", "agency", None)
     assert "疑似冒用" in comes("reviewer").get(f"/reviews/{binding_id}").text
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         holder = life.look(office, binding_id).application.holder
         conn.execute("update principals set person = %s where id = 'sandbox-reviewer'", (holder,))
     assert "疑似冒用" not in comes("reviewer").get(f"/reviews/{binding_id}").text

@@ -156,7 +156,7 @@ def test_a_correction_has_room_also_where_thirty_were_handed_in(
     as_: Caller, binding_id: str, staff: Staff, office: Office
 ) -> None:
     """What was handed in stays, so that nothing could make room for what is asked for."""
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(
             "insert into materials"
             " (id, binding_id, kind, sha256, size, media_type, pages, added_by, added_at, handed_in)"

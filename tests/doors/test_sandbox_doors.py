@@ -118,7 +118,7 @@ def test_a_skip_that_takes_long_is_not_begun_again_by_its_copy(
         first = two.submit(alipay.post, "/v1/sandbox/clock/advance", **told)
         while not skipped:
             time.sleep(0.01)
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             conn.execute("update idempotency set reserved_at = clock_timestamp() - interval '59 minutes'")
         again = two.submit(alipay.post, "/v1/sandbox/clock/advance", **told)
         with pytest.raises(TimeoutError):

@@ -224,7 +224,7 @@ def test_the_case_shows_what_a_reviewer_needs(reviewer: httpx.Client, binding_id
 
 def test_nobody_reviews_his_own_case(as_: Caller, binding_id: str, office: Office) -> None:
     holder = life.look(office, binding_id).application.holder
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update principals set person = %s where id = 'sandbox-reviewer'", (holder,))
     assert said(as_("reviewer"), binding_id, "claim").json()["code"] == "own_case"
 

@@ -24,7 +24,7 @@ def active(office: Office) -> str:
 
 
 def looks(office: Office, binding_id: str) -> list[tuple[Any, ...]]:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         return conn.execute(
             "select principal, act, purpose from access_log where binding_id = %s order by id", (binding_id,)
         ).fetchall()
@@ -149,7 +149,7 @@ def test_what_is_stuck_says_why(as_: Caller, office: Office) -> None:
     late, poisoned, lost, unanswered = (life.to_state(office, state, seed=n) for n, state in enumerate(
         ("submitted", "submitted", "submitted", "materials_uploaded"), 1))  # fmt: skip
     assert stuck(operator) == []
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(
             "update deadlines set due_at = kinbind_now() - interval '2 minutes' where binding_id = %s", (late,)
         )
@@ -168,7 +168,7 @@ def test_what_is_stuck_says_why(as_: Caller, office: Office) -> None:
 def test_stuck_pages_through_all(as_: Caller, office: Office) -> None:
     for seed in range(1, 4):
         life.to_state(office, "submitted", seed=seed)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update deadlines set due_at = kinbind_now() - interval '1 hour'")
     seen, cursor = [], None
     while True:
@@ -187,6 +187,6 @@ def test_a_lost_callback_and_a_lagging_feed(as_: Caller, alipay: httpx.Client, o
     life.skip(office, minutes=41)
     assert (binding_id, "callback_lost") in stuck(as_("operator"))
     alipay.post("/v1/webhook-endpoints", json={"url": "http://127.0.0.1:9/"})
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update history set recorded_at = recorded_at - interval '2 minutes'")
     assert stuck(as_("operator"), cause="feed_lagging") == [(binding_id, "feed_lagging")]

@@ -56,7 +56,7 @@ def somebody(comes: Comes, office: Office, roles: list[str], regions: list[str])
     """A member of staff with roles and regions of his own, signed in."""
     principal, _ = principals.create_staff(office.ledger, "某人", roles, regions)
     visitor = comes("")
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         visitor.http.cookies.set("kinbind_session", sessions.begin(conn, principal.id))
     visitor.get("/nowhere")
     return visitor

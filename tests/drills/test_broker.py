@@ -85,7 +85,7 @@ def test_stopped_for_26_hours_and_replaced_by_an_empty_one(household: Household,
     took = parts.until(lambda: are(waiting, "offline_fallback"), "the windows closed")
     parts.until(lambda: are(asked, "face_check"), "the registries were asked")
     assert lost == {"face_check"}, "nothing moved while there was no broker"
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("delete from heartbeats")
     parts.until(lambda: household.seen("worker:one@test"), "the worker that lost its broker takes hints again")
     found = parts.prove(office.ledger.url)

@@ -79,7 +79,7 @@ def test_doubled_and_shuffled(office: Office) -> None:
             called += len(list(threads.map(call, made)))
     assert called == CALLBACKS
     expected = {one: "active" if end == "passed" else "face_check" for one, end in ends.items()}
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         found = dict(conn.execute("select id, state from bindings").fetchall())
         answers = conn.execute(
             "select count(*) from history where event in ('face_check_passed', 'face_check_failed')"

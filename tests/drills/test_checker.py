@@ -92,7 +92,7 @@ def test_a_sound_ledger_has_no_fault_and_is_counted(office: Office) -> None:
 def test_damage_is_found_and_named(office: Office, fault: str) -> None:
     made = {state: life.to_state(office, state, seed=seed) for seed, state in enumerate(
         ("active", "agency_review", "offline_fallback", "face_check"))}  # fmt: skip
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(DAMAGE[fault], {"one": made["face_check"]} if "%(one)s" in DAMAGE[fault] else None)
     found = examine(office.ledger.url, settled=True)
     assert fault in found.faults, found.lines()
@@ -105,7 +105,7 @@ def test_a_row_that_says_something_else_is_found(office: Office, table: str, cha
     resting = life.to_state(office, "suspended", seed=5)
     life.say(office, "request_unbind", resting, method="pay_password")
     assert not examine(office.ledger.url, settled=True).faults
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         assert conn.execute(f"update {table} set {change}").rowcount
     assert fault in examine(office.ledger.url).faults
 
@@ -114,7 +114,7 @@ def test_a_row_that_says_something_else_is_found(office: Office, table: str, cha
 def test_what_waits_behind_an_unbinding_and_is_tried_again_is_no_fault(office: Office, by: str) -> None:
     """The clock comes in vain while an unbinding runs; what broke is tried again within the hour."""
     resting = life.to_state(office, "suspended")
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         ends = conn.execute("select due_at from deadlines where name = 'suspended_to_warned'").fetchone()
     assert ends is not None
     life.skip(office, seconds=(ends[0] - office.ledger.now()).total_seconds() - 60)
@@ -132,7 +132,7 @@ def test_what_waits_behind_an_unbinding_and_is_tried_again_is_no_fault(office: O
             pass
     assert life.look(office, resting).state == "suspended"
     assert not examine(office.ledger.url, settled=True).faults
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update deadlines set attempts = 3, due_at = kinbind_now() + interval '8 min' where not watch")
     assert not examine(office.ledger.url, settled=True).faults
 
@@ -157,7 +157,7 @@ def told_elsewhere(office: Office) -> None:
 )
 def test_whoever_has_used_another_channel_is_told_there(office: Office, damage: str, faults: set[str]) -> None:
     told_elsewhere(office)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         assert not damage or conn.execute(damage).rowcount == 2  # of the first binding too, the same minute
     assert examine(office.ledger.url).faults.keys() == faults
 
@@ -185,10 +185,10 @@ def test_a_year_loaded_later_makes_no_fault_of_what_the_clock_has_done(
     assert not examine(office.ledger.url).faults  # what waits is counted again within the hour
     assert examine(office.ledger.url, settled=True).faults.keys() == {"due_time_differs", "review_differs"}
     keep_calendar(office)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update working_days set recounted_at = recounted_at + interval '1 hour'")
     assert not examine(office.ledger.url, settled=True).faults
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update working_days set loaded_at = loaded_at - interval '1 hour'")
     assert examine(office.ledger.url).faults.keys() == {"fired_unarmed_or_early"}
 
@@ -197,7 +197,7 @@ def test_the_command_says_so_and_ends_with_one(office: Office) -> None:
     life.to_state(office, "face_check")
     whole = CliRunner().invoke(app, ["check", "--settled"])
     assert (whole.exit_code, whole.stdout.splitlines()[-1]) == (0, "no fault")
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update history set note = 'other' where sequence = 2")
     damaged = CliRunner().invoke(app, ["check"])
     assert damaged.exit_code == 1

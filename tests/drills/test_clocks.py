@@ -92,7 +92,7 @@ def states(office: Office, made: list[str]) -> set[str]:
 
 def lines(office: Office, begun: datetime) -> list[datetime]:
     """Times of all lines; that of each is the service's, as it was when the line was recorded."""
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         rows = conn.execute("select at, recorded_at, h.event from history h order by id").fetchall()
     late = timedelta(days=1)  # what was skipped meanwhile
     assert all(begun <= at and at - recorded < late + timedelta(seconds=5) for at, recorded, _ in rows), rows

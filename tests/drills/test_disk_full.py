@@ -91,7 +91,7 @@ def test_every_connection_is_taken(database_url: str) -> None:
     with life.office(database_url, size=2) as office:
         binding_id = life.to_state(office, "submitted")
         office.ledger.pool.timeout = 0.2
-        with office.ledger.desk(), office.ledger.desk():
+        with office.ledger.connection(), office.ledger.connection():
             begun = time.monotonic()
             with pytest.raises(PoolTimeout):
                 life.say(office, "withdraw", binding_id)

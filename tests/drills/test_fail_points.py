@@ -62,7 +62,7 @@ def office(database_url: str) -> Iterator[Office]:
 
 
 def version(office: Office, binding_id: str) -> int:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         row = conn.execute("select version from bindings where id = %s", (binding_id,)).fetchone()
     return int(row[0]) if row else 0
 
@@ -191,7 +191,7 @@ def due(office: Office, binding_id: str, name: str) -> Scene:
     """A sweep at the moment at which the first deadline of this binding is due."""
 
     def skip() -> None:
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             conn.execute(
                 "update service_clock set ahead = greatest(ahead, (select min(due_at) from deadlines where"
                 " binding_id = %s and not watch) - clock_timestamp())", (binding_id,),

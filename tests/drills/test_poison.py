@@ -26,7 +26,7 @@ def office(database_url: str) -> Iterator[Office]:
 
 
 def rows(office: Office, statement: str) -> list[Any]:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         return conn.execute(statement).fetchall()
 
 
@@ -38,7 +38,7 @@ def test_poisoned_rows_leave_the_head_and_are_parked_with_their_cause(office: Of
         born = {"holder_born": date(1980 + n // 900, 3, 7)}
         made.append(life.to_state(office, "submitted", seed=n % 900, **born))
     poisoned = made[:: BATCH // POISONED][:POISONED]
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         listed = ", ".join(f"'{one}'" for one in poisoned)
         conn.execute(f"alter table history add constraint poison check (binding_id not in ({listed})) not valid")
     life.skip(office, days=8)
@@ -106,7 +106,7 @@ def test_a_family_whose_worker_died_asking_need_not_wait_for_the_next_round(offi
         with pytest.raises(Killed):
             ask_registries(office)
     assert ask_registries(office) == 0
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(
             "update deadlines set leased_until = leased_until - interval '60 s' where leased_until is not null"
         )

@@ -53,7 +53,7 @@ def waiting(office: Office, count: int) -> list[str]:
 
 
 def ended(office: Office) -> Counter[str]:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         return Counter(dict(conn.execute("select event, count(*) from history group by 1").fetchall()))
 
 

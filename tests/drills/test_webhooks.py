@@ -73,7 +73,7 @@ def settle(office: Office) -> None:
         fan_out(office)
         while deliver(office):
             pass
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             row = conn.execute("select min(next_at) - kinbind_now() from deliveries where state = 'pending'").fetchone()
         if row is None or row[0] is None:
             return
@@ -93,7 +93,7 @@ def test_a_bad_week(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not receiver.faults
     assert max(consumer.attempts.values()) <= AT_MOST
     lines = sum(len(life.events(office, one)) for one in made)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         ends = dict(conn.execute("select state, count(*) from deliveries group by 1").fetchall())
     assert sum(ends.values()) == lines
     places = [letter.place for letter in consumer.kept.values()]

@@ -155,7 +155,7 @@ def record(server_url: str, template: str, tell: Callable[[Office], object]) -> 
     with own_database(server_url, "golden", cloned_from=template) as name, golden_keys() as keys:
         url = address_of(server_url, name)
         with life.office(url) as office:
-            with office.ledger.desk() as conn:
+            with office.ledger.connection() as conn:
                 conn.execute(STANDING_CLOCK)
                 conn.execute(SET, (BEGIN,))
             desk = Desk(office.ledger, office.desk.book, keys)

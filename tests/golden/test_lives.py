@@ -24,7 +24,7 @@ LIVES = [(release, name) for release in RELEASES for name in recorded(release)["
 @pytest.fixture
 def office(database_url: str) -> Iterator[Office]:
     with golden_keys() as keys, life.office(database_url) as opened:
-        with opened.ledger.desk() as conn:
+        with opened.ledger.connection() as conn:
             conn.execute(STANDING_CLOCK)
         yield Office(opened.ledger, Desk(opened.ledger, opened.desk.book, keys), opened.windows)
 
@@ -39,7 +39,7 @@ def tried(office: Office, conn: psycopg.Connection[Any], step: Step) -> list[tup
 
 def deployed(office: Office, now: str) -> None:
     """What a deployment does for rows that were there before: the migrations that arm what is new, and a sweep."""
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(SET, (now,))
         for migration in ARMING:
             conn.execute(import_module(f"migrations.versions.{migration}").ARM)
@@ -52,7 +52,7 @@ def test_todays_code_goes_on_with_yesterdays_lives(office: Office, release: str,
     """Before each step but the first (an application is judged by today's law) today's code is asked to make it."""
     steps, write = recorded(release)["lives"][name], recorded(release)["write"]
     for step in steps:
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             conn.execute(SET, (step["now"],))
             if step["version"]:
                 assert tried(office, conn, step) == [tuple(line) for line in step["lines"]], step["said"]

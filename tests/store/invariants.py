@@ -16,7 +16,7 @@ Row = dict[str, Any]
 
 
 def rows(office: Office, statement: str, *parameters: object) -> list[Row]:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         cursor = conn.execute(statement, parameters or None)
         names = [column.name for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -25,7 +25,7 @@ def rows(office: Office, statement: str, *parameters: object) -> list[Row]:
 def check(office: Office) -> None:
     """Assert all of it, for every binding of the ledger."""
     ids = [row["id"] for row in rows(office, "select id from bindings order by id")]
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         living = [case for case, _ in office.desk.reader.cases(conn, ids)]
     assert len(living) == len(ids)
     history = _by_binding(rows(office, "select * from history order by binding_id, sequence"))

@@ -62,7 +62,7 @@ def reset_in_the_middle(monkeypatch: pytest.MonkeyPatch, office: Office, after: 
 
 
 def nobody_is_in(office: Office) -> bool:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         return conn.execute("select from staff_sessions").rowcount == 0
 
 
@@ -74,7 +74,7 @@ def test_an_account_that_cannot_be_kept_leaves_no_principal_behind(
     monkeypatch.setattr(accounts, "_ADD", BROKEN)
     with pytest.raises(DivisionByZero):
         accounts.add(office.ledger, "zhao.min", "赵敏", ["reviewer"], ["440100"])
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         assert [name for (name,) in conn.execute("select name from principals")] == ["李娜"]
 
 
@@ -91,7 +91,7 @@ def test_a_sign_in_with_a_code_does_not_outlive_a_reset(
     office: Office, first: str, monkeypatch: pytest.MonkeyPatch, hasher: PasswordHasher
 ) -> None:
     phone = set_up(office, sign_in(office, first))
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update staff_accounts set password_hash = %s", (hasher.hash(OWN),))
         conn.execute("delete from staff_sessions")
     anew = reset_in_the_middle(monkeypatch, office, "_step_of")
@@ -102,10 +102,10 @@ def test_a_sign_in_with_a_code_does_not_outlive_a_reset(
 
 
 def test_a_password_hashed_as_before_is_hashed_anew(office: Office, first: str) -> None:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update staff_accounts set password_hash = %s", (PasswordHasher(time_cost=1).hash(first),))
     sign_in(office, first)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         (stored,) = conn.execute("select password_hash from staff_accounts").fetchone() or ("",)
     assert not accounts._HASHER.check_needs_rehash(stored)
     assert sign_in(office, first).setup is not None

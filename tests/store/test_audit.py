@@ -24,7 +24,7 @@ def lives(office: Office) -> list[str]:
 
 
 def spoil(office: Office, statement: str, *named: object) -> None:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         assert conn.execute(statement, named).rowcount > 0
 
 

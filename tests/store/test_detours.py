@@ -174,7 +174,7 @@ def test_lines_of_a_binding_stand_in_order_in_the_feed(office: Office) -> None:
         life.say(office, "submit_materials", binding_id)
         (outcome,) = office.desk.serve_on(conn, [Command("withdraw", binding_id, life.channel())])
         outcome.unwrap()
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         told = conn.execute(
             "select sequence from history where binding_id = %s order by xid, id", (binding_id,)
         ).fetchall()

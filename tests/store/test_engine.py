@@ -111,7 +111,7 @@ def test_a_case_that_cannot_be_read_fails_alone(office: Office, part: str, fault
 
 def test_a_case_that_cannot_even_say_what_may_be_said_fails_alone(office: Office) -> None:
     broken, sound = life.to_state(office, "unbinding"), life.to_state(office, "submitted", seed=1)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update bindings set progress = progress - 'unbinding' where id = %s", (broken,))
     commands = [Command(said, one, life.channel()) for said, one in (("resume_online", broken), ("withdraw", sound))]
     failed, done = office.desk.serve(commands)
@@ -194,7 +194,7 @@ def test_a_rehearsal_writes_nothing(office: Office) -> None:
 
 def test_a_lost_deadline_is_taken_off_without_a_step(office: Office) -> None:
     binding_id = life.to_state(office, "materials_uploaded")
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(
             "insert into deadlines (binding_id, name, due_at, watch)"
             " values (%s, 'submitted_to_materials', kinbind_now(), false)",
@@ -207,7 +207,7 @@ def test_a_lost_deadline_is_taken_off_without_a_step(office: Office) -> None:
 
 def test_a_deadline_that_strayed_is_put_right(office: Office) -> None:
     life.to_state(office, "submitted")
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update deadlines set due_at = kinbind_now()")
     assert sweep(office.desk) == 1
 

@@ -19,7 +19,7 @@ def office(database_url: str) -> Iterator[Office]:
 
 
 def lines(office: Office) -> list[tuple[str, object]]:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         return [(row[0], row[1]) for row in conn.execute("select binding_id, at from history order by id")]
 
 
@@ -43,7 +43,7 @@ def test_who_moves_the_clock_again_at_once_finds_it_free(office: Office) -> None
     """With the answer the clock is nobody's: the end of a connection, with which the lock goes too, may come later."""
     for _ in range(20):
         advance(office, seconds=1)
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             assert conn.execute("select 1 from pg_locks where locktype = 'advisory'").fetchone() is None
 
 

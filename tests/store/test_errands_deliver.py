@@ -42,7 +42,7 @@ def listen(office: Office, receiver: Receiver, channel: str = "alipay", events: 
 
 
 def deliveries(office: Office) -> list[dict[str, Any]]:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         cursor = conn.execute("select * from deliveries order by binding_id, sequence, id")
         names = [column.name for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -80,7 +80,7 @@ def test_transactions_are_counted_and_not_spelled(
     monkeypatch.setattr(feed, "BATCH", 2)
     listen(office, receiver)
     binding_id = to_state(office, "active")
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update history set xid = (96 + sequence)::text::xid8")
     post_all(office)
     assert receiver.sequences(binding_id) == list(range(1, look(office, binding_id).version + 1))
@@ -317,7 +317,7 @@ def test_fanning_out_twice_makes_no_second_letter(office: Office, receiver: Rece
     to_state(office, "face_check")
     assert fan_out(office) == 3
     assert fan_out(office) == 0
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update feed_cursors set xid = '0', id = 0")
     fan_out(office)
     assert len(deliveries(office)) == 3
@@ -354,7 +354,7 @@ def test_whoever_dies_on_the_way_is_followed_by_another(office: Office, receiver
     listen(office, receiver)
     to_state(office, "submitted")
     fan_out(office)
-    with office.ledger.desk() as conn:  # claimed by one who never came back
+    with office.ledger.connection() as conn:  # claimed by one who never came back
         conn.execute("update deliveries set attempts = 1, leased_until = clock_timestamp() + interval '1 minute'")
         assert deliver(office) == 0
         conn.execute("update deliveries set leased_until = clock_timestamp() - interval '1 second'")
@@ -373,7 +373,7 @@ def test_what_was_brought_and_could_not_be_noted_is_said_and_brought_again(
         assert deliver(office) == 1
     (letter,) = deliveries(office)
     assert [(one["event"], one["delivery_id"]) for one in said] == [("delivery_not_noted", letter["id"])]
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update deliveries set leased_until = clock_timestamp() - interval '1 second'")
     post_all(office)
     assert [one.id for one in receiver.letters] == [letter["id"]] * 2

@@ -57,14 +57,14 @@ def dripping() -> Iterator[str]:
 
 
 def endpoint_of(office: Office) -> str:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         row = conn.execute("select id from webhook_endpoints").fetchone()
     assert row is not None
     return str(row[0])
 
 
 def number(office: Office, statement: str) -> int:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         row = conn.execute(statement).fetchone()
     assert row is not None
     return int(row[0])
@@ -154,7 +154,7 @@ def test_what_one_that_hangs_has_not_taken_for_three_days_is_put_aside(office: O
     hanging.asked_by(office)
     life.skip(office, days=3)
     new = to_state(office, "submitted", seed=9)
-    with office.ledger.desk() as conn:  # its letters wait behind one that has been tried nine times
+    with office.ledger.connection() as conn:  # its letters wait behind one that has been tried nine times
         (behind,) = conn.execute(
             "update deliveries set next_at = kinbind_now() + interval '9 hours'"
             " where id in (select max(id) from deliveries where attempts = 0) returning binding_id"
@@ -164,7 +164,7 @@ def test_what_one_that_hangs_has_not_taken_for_three_days_is_put_aside(office: O
     life.skip(office, hours=4)
     assert hanging.asked_by(office) == 1
     assert number(office, "select count(*) from deliveries where state = 'pending' and next_at > kinbind_now()") == 0
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         found = conn.execute("select binding_id, state, last_error from deliveries").fetchall()
     assert Counter((state, error) for binding_id, state, error in found if binding_id != new) == {
         ("parked", "given_up"): 7, ("parked", "timeout"): 1, ("pending", None): 1}  # fmt: skip

@@ -171,7 +171,7 @@ def test_a_forged_callback_and_an_unknown_session_get_the_same_answer(office: Of
     ):
         with refused("callback_forged"):
             errands.hear(office, provider, headers, body, {})
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update face_sessions set reference = 'another'")
     with refused("callback_forged"):
         errands.hear(office, "sandbox", callback.headers, callback.body, {})
@@ -343,7 +343,7 @@ def test_an_outage_ends_with_the_first_face_that_is_compared(office: Office) -> 
     outages.watch_outages(office)
     moved = look(office, binding_id).progress.windows["member"].closes - closes
     assert abs(moved - timedelta(minutes=6)) < timedelta(seconds=20)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         assert conn.execute("select count(*) from provider_outages where ended_at is null").fetchone() == (0,)
 
 
@@ -353,7 +353,7 @@ def test_a_pass_that_ends_an_outage_is_judged_by_the_window_made_good(office: Of
     opened = start_face(office, binding_id)["started_at"]
     life.skip(office, hours=23, minutes=50)
     session = start_face(office, binding_id)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         for table in ("face_sessions", "sandbox.face_sessions"):
             conn.execute(f"update {table} set expires_at = expires_at + interval '2 hours'")
     for _ in range(5):

@@ -52,7 +52,7 @@ def an_outage(office: Office) -> None:
 
 def known(office: Office) -> list[Any]:
     """Every outage: whether it has ended."""
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         return [row[0] for row in conn.execute("select ended_at is not null from provider_outages order by first_at")]
 
 
@@ -71,14 +71,14 @@ def test_a_case_that_is_broken_keeps_no_other_waiting(office: Office) -> None:
     before = windows(office, 5)
     poisoned, unreadable, *others = before
     an_outage(office)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(f"alter table history add constraint poison check (binding_id <> '{poisoned}') not valid")
     with life.unreadable(office, unreadable), logged(outages) as said:
         assert outages.watch_outages(office) > 0
     assert {one["binding_id"] for one in said if one["event"] == "window_not_made_good"} == {poisoned, unreadable}
     assert known(office) == [True]
     assert once(office, {one: before[one] for one in others})
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("alter table history drop constraint poison")
     assert moved(office, before)[poisoned] == moved(office, before)[unreadable] == timedelta(0)
     life.skip(office, hours=24)
@@ -148,7 +148,7 @@ def test_a_fault_that_passes_passes_no_window_over(office: Office, monkeypatch: 
 
 def test_the_windows_are_found_without_a_walk_over_all_deadlines(office: Office) -> None:
     asked = {"provider": "sandbox", "first_at": office.ledger.now(), "made_good_to": "", "ahead": [], "limit": 500}
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(
             "insert into deadlines (binding_id, name, due_at, watch)"
             " select 'bnd_' || n, 'insurance_to_rechecked', now(), true from generate_series(1, 3000) n"
@@ -169,7 +169,7 @@ def test_hands_that_find_a_provider_down_together_begin_one_outage(office: Offic
 
     with ThreadPoolExecutor(4) as hands:
         list(hands.map(finds_down, range(4)))
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         noted = conn.execute("select provider, last_at from provider_outages order by first_at").fetchall()
     assert sorted(noted) == [(f"provider-{one}", begun + timedelta(milliseconds=3)) for one in range(10)]
 
@@ -178,7 +178,7 @@ def test_found_down_after_a_silence_it_has_another_outage_though_nobody_noted_th
     begun = office.ledger.now()
     for minutes in (0, 6, 22, 30):
         outages.found_down(office, "sandbox", begun + timedelta(minutes=minutes))
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         noted = conn.execute("select first_at, last_at, made_good_to from provider_outages order by 1").fetchall()
     assert [((first - begun) / LENGTH, (last - begun) / LENGTH, to) for first, last, to in noted] == [
         (0, 1, ""), (22 / 6, 5, None)]  # fmt: skip
@@ -189,7 +189,7 @@ def test_the_outage_of_one_provider_is_not_anothers(office: Office) -> None:
     begun = office.ledger.now()
     for provider, minutes in (("sandbox", 0), ("sandbox", 6), ("other", 8), ("other", 24)):
         outages.found_down(office, provider, begun + timedelta(minutes=minutes))
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         noted = conn.execute(
             "select provider, last_at, made_good_to from provider_outages order by first_at, last_at"
         ).fetchall()
@@ -207,13 +207,13 @@ def test_the_windows_that_will_be_made_good_are_held_open_and_everybody_knows(
     """Those of that provider that were open when it began: a window of one who is well closes on its own time."""
     (binding_id,) = before = windows(office, 1)
     due = before[binding_id]
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(
             "insert into provider_outages (provider, first_at, last_at) values (%s, %s, %s)",
             (provider, due + timedelta(minutes=first), due + timedelta(minutes=last)),
         )
     life.skip(office, hours=24, minutes=8)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         sweep_at = advance.ERRANDS[0].next_due(conn, advance.LONG_AGO)
         simulated, *_ = conn.execute(hands._DUE).fetchone() or (None,)
     late = stuck.stuck(office.ledger, ["000000"], "deadline_overdue", 10, None)["items"]

@@ -30,7 +30,7 @@ def office(database_url: str) -> Iterator[Office]:
 
 
 def watch(office: Office, binding_id: str, name: str) -> tuple[object, int]:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         row = conn.execute(
             "select due_at, attempts from deadlines where binding_id = %s and name = %s", (binding_id, name)
         ).fetchone()
@@ -157,7 +157,7 @@ def test_no_more_is_claimed_than_is_asked_about_within_the_lease(
     real, leased = life.registries(office).person, []
 
     def person(*asked: Any) -> Any:
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             row = conn.execute("select count(*) from deadlines where leased_until > clock_timestamp()").fetchone()
         leased.append(row[0] if row else None)
         return real(*asked)
@@ -194,7 +194,7 @@ def test_what_a_case_has_outrun_is_let_be(office: Office) -> None:
 def test_all_whose_look_is_due_are_looked_at_as_long_as_there_is_time(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with office.ledger.desk() as conn:  # of bindings that nobody finds: to claim them is all that is counted here
+    with office.ledger.connection() as conn:  # of bindings that nobody finds: to claim them is all that is counted here
         conn.execute(
             "insert into deadlines (binding_id, name, due_at, watch)"
             " select 'bnd_' || n, 'insurance_to_rechecked', kinbind_now(), true from generate_series(1, 60) n"

@@ -69,7 +69,7 @@ def test_what_was_taken_back_goes_too(office: Office) -> None:
     binding_id = to_state(office, "submitted")
     life.give_materials(office, binding_id)
     first, *others = documents(office, binding_id)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update materials set removed_at = kinbind_now() where id = %s", (first,))
     life.skip(office, days=31)
     assert keep_up(office) == 1
@@ -169,7 +169,7 @@ def test_what_ended_and_cannot_be_erased_keeps_no_other_and_is_tried_again(
             keep_up(stubborn)
         assert {one["document_id"] for one in said if one["event"] == "document_not_erased"} == set(first)
         assert not any(there(stubborn, [one]) for ids in others for one in ids)
-    with stubborn.ledger.desk() as conn:
+    with stubborn.ledger.connection() as conn:
         ended, _ = case_as_of(conn, stubborn.desk.reader, bindings[0], before[0] + 1)
     assert [one["id"] for one in ended.materials] == sorted(first)  # as of its end it had them
     store.stubborn = frozenset()
@@ -183,7 +183,7 @@ def test_what_was_taken_back_and_cannot_be_erased_keeps_no_other(stubborn: Offic
     for binding_id in made:
         life.give_materials(stubborn, binding_id)
     theirs = [one for binding_id in made for one in documents(stubborn, binding_id)]
-    with stubborn.ledger.desk() as conn:
+    with stubborn.ledger.connection() as conn:
         for n, one in enumerate(theirs):
             conn.execute("update materials set removed_at = kinbind_now() + %s where id = %s", (timedelta(0, n), one))
         taken = conn.execute("select id, removed_at from materials order by id").fetchall()
@@ -192,7 +192,7 @@ def test_what_was_taken_back_and_cannot_be_erased_keeps_no_other(stubborn: Offic
     with pytest.raises(PermissionError):
         erase_documents(stubborn)
     assert [there(stubborn, [one]) for one in theirs] == [True] * 3 + [False] * (len(theirs) - 3)
-    with stubborn.ledger.desk() as conn:
+    with stubborn.ledger.connection() as conn:
         assert conn.execute("select id, removed_at from materials order by id").fetchall() == taken
     store.stubborn = frozenset()
     assert erase_documents(stubborn) == 3
@@ -234,7 +234,7 @@ def test_what_a_restore_brings_back_is_erased_again(office: Office, tmp_path: Pa
 @pytest.mark.parametrize("statement", ["_TAKEN_BACK", "_ENDINGS"])
 def test_what_is_past_its_time_is_found_by_an_index(office: Office, statement: str) -> None:
     asked = {"kept": DOCUMENTS_KEPT, "batch": upkeep.BATCH, "failed": ["mat_x"]}
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         plan = "\n".join(row[0] for row in conn.execute(f"explain {getattr(upkeep, statement)}", asked))
     assert "Seq Scan" not in plan.replace("Seq Scan on upkeep_places", "")
     assert "_endings_idx" in plan or "materials_removed_idx" in plan
@@ -278,7 +278,7 @@ def test_the_sandbox_s_clock_takes_care_of_it(office: Office) -> None:
 
 
 def test_answers_are_kept_for_seven_days(office: Office) -> None:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         for key, days in (("old", 8), ("fresh", 6)):
             conn.execute(
                 "insert into idempotency (principal, key, fingerprint, status, created_at)"
@@ -286,19 +286,19 @@ def test_answers_are_kept_for_seven_days(office: Office) -> None:
                 (key, timedelta(days=days)),
             )
     keep_up(office)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         assert conn.execute("select key from idempotency").fetchall() == [("fresh",)]
 
 
 def test_partitions_are_made_ahead_and_signs_of_life_age_in_real_time(office: Office) -> None:
     life.skip(office, days=100)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         for name, minutes in (("worker:new", 59), ("worker:old", 61), ("sweep", 1440)):
             ago = timedelta(minutes=minutes)
             conn.execute("insert into heartbeats (name, seen_at) values (%s, clock_timestamp() - %s)", (name, ago))
     keep_up(office)
     keep_up(office)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         names = conn.execute("select name from heartbeats order by name").fetchall()
         assert names == [("sweep",), ("worker:new",)]
         parts = conn.execute("select count(*) from pg_inherits where inhparent = 'history'::regclass").fetchone()
@@ -316,7 +316,7 @@ def test_an_expired_lease_is_swept(office: Office) -> None:
 
 
 def test_letters_of_an_endpoint_that_is_no_more_are_not_left_waiting(office: Office) -> None:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         for endpoint, disabled in (("whe_off", True), ("whe_on", False)):
             conn.execute(
                 "insert into webhook_endpoints (id, channel, url, secrets, created_at, disabled_at)"
@@ -330,6 +330,6 @@ def test_letters_of_an_endpoint_that_is_no_more_are_not_left_waiting(office: Off
                 (f"dlv_{endpoint}", endpoint),
             )
     keep_up(office)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         left = conn.execute("select endpoint_id, state from deliveries order by endpoint_id").fetchall()
     assert left == [("whe_off", "parked"), ("whe_on", "pending")]

@@ -49,7 +49,7 @@ def people(office: Office, binding_id: str) -> dict[str, str]:
 def named_in(office: Office, words: list[str]) -> set[str]:
     """The tables of which any row, written out, has one of these words in it."""
     found = set()
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         for table in metadata.sorted_tables:
             query = f"select count(*) from {table.name} as t where t::text like any(%s)"
             row = conn.execute(query, ([f"%{word}%" for word in words],)).fetchone()
@@ -100,7 +100,7 @@ def test_a_name_that_lines_of_the_history_have_is_gone_with_its_key(office: Offi
     lines = [(binding_id, sequence) for sequence in range(1, life.look(office, binding_id).version + 1)]
 
     def called() -> list[str]:
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             cases = cases_as_of(conn, office.desk.reader, lines)
         return [case.application.parties["member"]["name"] for case, _ in cases]
 
@@ -108,7 +108,7 @@ def test_a_name_that_lines_of_the_history_have_is_gone_with_its_key(office: Offi
     life.skip(office, **YEARS)
     keep_up(office)
     assert set(called()) == {"***"}
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         rows = conn.execute("select after #>> '{progress,changed,sealed}' from history").fetchall()
     left = [base64.b64decode(row[0]) for row in rows if row[0]]
     assert left
@@ -136,7 +136,7 @@ def test_who_was_looked_for_is_told_no_longer_than_that(office: Office) -> None:
     life.skip(office, **YEARS)
     keep_up(office)
     assert "access_log" not in named_in(office, [person])
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         assert conn.execute("select act, purpose from access_log").fetchall() == [("person_told", "信访 12 号")]
 
 
@@ -218,7 +218,7 @@ def test_what_is_held_of_him_is_told(office: Office) -> None:
 def test_a_letter_that_is_put_aside_after_that_names_nobody(office: Office) -> None:
     """One that is being tried keeps its words, the same at every try; nobody is there to have them afterwards."""
     binding_id = life.to_state(office, "withdrawn", seed=21)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(
             "insert into deliveries (id, endpoint_id, binding_id, sequence, type, body, state, next_at, created_at)"
             " values ('dlv_1', 'whk_1', %s, 1, 'binding.submitted', '张*', 'pending', kinbind_now(), kinbind_now())",
@@ -341,7 +341,7 @@ def test_who_applies_while_his_last_binding_is_erased_is_let_in(office: Office) 
 def test_documents_of_whom_asks_are_gone_with_him(office: Office) -> None:
     binding_id = life.to_state(office, "materials_uploaded")
     life.say(office, "withdraw", binding_id)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         ids = [row[0] for row in conn.execute("select id from materials where binding_id = %s", (binding_id,))]
     for one in ids:
         office.windows.documents.put(one, b"content")
@@ -357,7 +357,7 @@ def test_documents_of_whom_asks_are_gone_with_him(office: Office) -> None:
 def test_what_no_line_tells_is_not_written_anew_of_people_erased(office: Office) -> None:
     binding_id = life.to_state(office, "submitted")
     life.say(office, "withdraw", binding_id)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(
             "insert into webhook_endpoints (id, channel, url, secrets, created_at)"
             " values ('whe_x', 'alipay', 'http://127.0.0.1:9/', '', kinbind_now())"
@@ -369,7 +369,7 @@ def test_what_no_line_tells_is_not_written_anew_of_people_erased(office: Office)
             (binding_id,),
         )
     rights.erase(office.desk, SUPERVISOR, [people(office, binding_id)["member"]], "asked")
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         assert conn.execute("select count(*) from deliveries where id = 'dlv_x'").fetchone() == (0,)
 
 

@@ -30,7 +30,7 @@ def member(office: Office, binding_id: str) -> str:
 
 def kept_by_provider(office: Office) -> set[str]:
     """The references of all sessions of which the provider keeps anything."""
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         return {row[0] for row in conn.execute("select certify_id from sandbox.face_sessions")}
 
 

@@ -22,7 +22,7 @@ def office(database_url: str) -> Iterator[Office]:
 
 
 def noted(office: Office) -> list[str]:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         return [row[0] for row in conn.execute("select act from access_log order by id")]
 
 

@@ -37,7 +37,7 @@ def test_who_still_reads_is_the_last(database_url: str, *, fails: bool) -> None:
 def test_nobody_is_given_a_connection_that_the_server_has_closed(database_url: str) -> None:
     ledger = Ledger(database_url, size=2)
     try:
-        with ledger.desk(), ledger.desk():
+        with ledger.connection(), ledger.connection():
             pass  # two are open
         with psycopg.connect(database_url, autocommit=True) as beside:
             others = "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"

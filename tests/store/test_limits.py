@@ -359,7 +359,7 @@ def cut_off(office: Office, command: Command) -> None:
     with office.ledger.transaction() as conn:
         (outcome,) = desk.serve_on(conn, [command])
         assert outcome.refused is None
-        with office.ledger.desk() as other:
+        with office.ledger.connection() as other:
             other.execute("select pg_terminate_backend(%s)", (conn.info.backend_pid,))
 
 

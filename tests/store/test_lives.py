@@ -60,7 +60,7 @@ class Lives(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        with self.office.ledger.desk() as conn:
+        with self.office.ledger.connection() as conn:
             conn.execute(f"truncate {TABLES} cascade")
             conn.execute("update service_clock set ahead = interval '0'")
 

@@ -36,7 +36,7 @@ def parts(url: str) -> list[str]:
 
 
 def lines(office: Office) -> list[Any]:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         return conn.execute(f"{LINES} order by id").fetchall()
 
 
@@ -66,7 +66,7 @@ def test_lines_without_a_month_move_into_it_and_upkeep_goes_on(office: Office) -
 
 def test_a_month_made_late_is_like_one_made_ahead(office: Office) -> None:
     asked = "select split_part(indexdef, ' USING ', 2) from pg_indexes where tablename = %s order by 1"
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         indexes = conn.execute(asked, ("history_default",)).fetchall()
         forget_the_months(office.ledger.url)
         to_state(office, "submitted")
@@ -84,7 +84,7 @@ def test_a_line_that_is_being_written_meanwhile_is_not_lost(office: Office) -> N
             " select binding_id, 99, event, to_state, at, actor, after, hash, channel from history limit 1"
         )
         twice = [hands.submit(keep_up, office) for _ in range(2)]
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             until(lambda: conn.execute(WAITING).fetchone() != (0,), "one of them at the lock")
         writer.commit()
         assert [one.result() for one in twice] == [0, 0]
@@ -130,7 +130,7 @@ def test_a_chore_that_fails_keeps_no_other_from_its_turn(
     monkeypatch.setattr(upkeep, chore, fail)
     monkeypatch.setattr(upkeep, "keep_calendar", last.append)
     document = life.look(office, to_state(office, "materials_uploaded")).materials[0]["id"]
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update materials set removed_at = kinbind_now() - interval '31 days' where id = %s", (document,))
         conn.execute(
             "insert into idempotency (principal, key, fingerprint, status, created_at)"
@@ -140,7 +140,7 @@ def test_a_chore_that_fails_keeps_no_other_from_its_turn(
     with pytest.raises(ZeroDivisionError):
         keep_up(office)
     assert last == [office]
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         assert conn.execute("select count(*) from idempotency").fetchone() == (0,)
         erased = conn.execute("select count(*) from materials where erased_at is not null").fetchone()
     assert erased == (0 if chore == "erase_documents" else 1,)

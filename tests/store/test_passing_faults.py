@@ -78,7 +78,7 @@ def test_who_waits_behind_a_kept_row_waits_a_moment_for_each_other(
 
     monkeypatch.setattr("workflows.engine.write", writes)
     monkeypatch.setattr("workflows.engine.MOMENT", 50)
-    with locked(office, kept), office.ledger.desk() as conn:
+    with locked(office, kept), office.ledger.connection() as conn:
         asked = [Command("withdraw", binding_id, life.channel()) for binding_id in (kept, free)]
         outcomes = office.desk.serve_on(conn, asked)
         assert (conn.execute("show lock_timeout").fetchone() or ("",))[0] == "200ms"
@@ -112,7 +112,7 @@ def test_a_decision_waits_for_a_row_that_another_holds(office: Office) -> None:
 
 def broken(office: Office, binding_id: str) -> None:
     """Let the history take no line of this binding."""
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(f"alter table history add constraint poison check (binding_id <> '{binding_id}') not valid")
 
 
@@ -186,7 +186,7 @@ def test_a_repair_comes_back_to_a_row_that_another_holds(office: Office) -> None
     assert "repair_waits" in {one["event"] for one in said}
     assert shown.repair(office.ledger, OPERATOR, order)["counts"] == {"planned": 1, "done": 1}
     assert carrying.round_of(office.desk, order) == 0, "not at once: whoever holds the row may do so for long"
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update repairs set next_at = clock_timestamp()")  # half a minute later
     carrying.to_its_end(office.desk, order, 20)
     through = shown.repair(office.ledger, OPERATOR, order)

@@ -83,7 +83,7 @@ def population(office: Office) -> dict[str, str]:
 
 
 def due(office: Office, binding_id: str, name: str) -> Any:
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         row = conn.execute(
             "select due_at from deadlines where binding_id = %s and name = %s", (binding_id, name)
         ).fetchone()
@@ -172,7 +172,7 @@ def test_a_line_is_seen_under_the_plan_of_its_time(office: Office) -> None:
     carried(office, order)
     orders.undo(office.ledger, OPERATOR, order, "发布有误")
     carried(office, order)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         wanted = [(binding_id, sequence) for sequence in range(1, lines + 3)]
         seen = [case.plan.version for case, _ in cases_as_of(conn, office.desk.reader, wanted)]
     before = seen[0]
@@ -189,12 +189,12 @@ def test_the_audit_sees_a_plan_that_no_line_has_given(office: Office) -> None:
     orders.approve(office.ledger, SUPERVISOR, order)
     (item,) = carried(office, order)["items"]
     check_plans(office, 0)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         (before,) = conn.execute("select plan from repair_items").fetchone() or ("",)
         (then,) = conn.execute("select plan from bindings where id = %s", (binding_id,)).fetchone() or ("",)
         conn.execute("update bindings set plan = %s where id = %s", (before, binding_id))
     check_plans(office, 1)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update bindings set plan = %s where id = %s", (then, binding_id))
     orders.undo(office.ledger, OPERATOR, order, "发布有误")
     assert carried(office, order)["counts"] == {"undone": 1}
@@ -205,7 +205,7 @@ def test_the_audit_sees_a_plan_that_no_line_has_given(office: Office) -> None:
 def check_plans(office: Office, faults: int) -> None:
     """Ask the auditor how many bindings are under another plan than their history says."""
     found = Findings(office.ledger.now(), settled=False)
-    with office.ledger.desk() as conn, conn.transaction():
+    with office.ledger.connection() as conn, conn.transaction():
         walk(conn, found)
     assert {kind: n for kind, n in found.faults.items() if "plan" in kind} == (
         {"plan_and_history_differ": faults} if faults else {})  # fmt: skip
@@ -214,12 +214,12 @@ def check_plans(office: Office, faults: int) -> None:
 def test_an_order_that_cannot_be_planned_ends_failed(office: Office) -> None:
     life.to_state(office, "submitted")
     order = ordered(office, "rearm", {"states": ["submitted"]})
-    with office.ledger.desk() as conn:  # as a release that knew more might have left it
+    with office.ledger.connection() as conn:  # as a release that knew more might have left it
         conn.execute("""update repairs set filter = '{"cause": "bogus"}' where id = %s""", (order,))
     for _ in range(carrying.TRIES):
         assert shown.repair(office.ledger, OPERATOR, order)["state"] == "planning"
         carrying.round_of(office.desk, order)
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             conn.execute("update repairs set next_at = clock_timestamp()")  # half a minute later
     failed = shown.repair(office.ledger, OPERATOR, order)
     assert (failed["state"], failed["fault"], failed["finished_at"] is not None) == ("failed", "KeyError", True)
@@ -315,7 +315,7 @@ def test_an_order_is_paced_paused_and_goes_on(office: Office) -> None:
         pass
     assert shown.repair(office.ledger, OPERATOR, order)["counts"] == {"planned": 3, "done": 2}, "two a second"
     orders.pause(office.ledger, OPERATOR, order)
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update repairs set next_at = clock_timestamp()")  # the second is over
     assert carry_repairs(office) == 0
     orders.resume(office.ledger, OPERATOR, order)

@@ -269,7 +269,7 @@ def test_an_outage_moves_the_window_by_its_overlap(office: Office) -> None:
 def test_while_an_outage_is_open_the_deadline_does_not_fire(office: Office, minutes: int, fires: bool) -> None:
     binding_id = life.to_state(office, "face_check")
     t0 = begin(office, binding_id)["started_at"]
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute(
             "insert into provider_outages (provider, first_at, last_at) values ('sandbox', %s, %s)",
             (t0 + WINDOW - timedelta(minutes=minutes), t0 + WINDOW),

@@ -80,7 +80,7 @@ def test_what_died_between_load_and_recount_is_made_good_by_the_hands(
     assert [len(life.events(office, one)) for one in cases] == [life.look(office, one).version for one in cases]
     # for a minute it is looked at again, since a step may have been on its way; then no more
     assert keep_calendar(office) == 0
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         conn.execute("update working_days set loaded_at = loaded_at - interval '1 hour'")
         conn.execute("update deadlines set due_at = %s where binding_id = %s", (before[cases[0]], cases[0]))
     assert keep_calendar(office) == 0
@@ -147,7 +147,7 @@ def test_a_newer_package_is_learned_once_and_never_over_what_a_person_loaded(
     keep_calendar(office)
     told = [(row["year"], row["source"], row["version"]) for row in rows(office, "select * from working_days")]
     assert sorted(told) == [(year, "by hand", 1), (year + 1, "chinesecalendar", 2)]
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         known = calendars.read(conn)
     assert known.working_day_due(end_of_day(date(year, 12, 31)), 1).provisional is False
 
@@ -157,7 +157,7 @@ def test_loads_at_once_have_versions_of_their_own(office: Office) -> None:
     with ThreadPoolExecutor(len(years)) as pool:
         list(pool.map(lambda one: calendars.load(office.ledger, one, "test"), years))
     assert sorted(row["version"] for row in rows(office, "select version from working_days")) == list(range(1, 9))
-    with office.ledger.desk() as conn:
+    with office.ledger.connection() as conn:
         known = calendars.read(conn)
     assert [one.year for one in years if known.is_known(date(one.year, 1, 1))] == list(range(2040, 2048))
 

@@ -145,7 +145,7 @@ def test_a_sweep_fires_what_is_due(served, database_url):
         assert signs["sweep"] is not None, "who sweeps in beat's place is not missed"
         life.skip(office, days=7)
         assert served("sweep", "--once").stdout == "1 deadlines dealt with\n"
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             conn.execute("alter table provider_outages rename to mislaid")
         one_line_of_fault(served("sweep", "--once"), "schema")  # not "0 deadlines", as if nothing were due
         assert life.look(office, binding_id).state == EXPIRED
@@ -365,7 +365,7 @@ def test_half_a_backup_is_not_restored(kinbind, tmp_path, monkeypatch, files, wo
 
 def test_what_others_wrote_commands_no_terminal(served, ledger):
     made, _ = principals.create_channel(ledger, "alipay")
-    with ledger.desk() as conn:  # made before names were looked at
+    with ledger.connection() as conn:  # made before names were looked at
         named = ("\x1b]0;x\x07\x9b2J\u202eevil\tone\ntwo 张伟", made.id)
         conn.execute("update principals set name = %s where id = %s", named)
     shown = served("keys", "list").stdout

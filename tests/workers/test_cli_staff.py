@@ -15,7 +15,7 @@ def test_an_account_is_made_with_a_password_for_once(served, ledger):
     assert done.exit_code == 0, done.output
     (account,) = accounts.every(ledger)
     assert (account.login, account.name, account.roles, account.set_up) == ("li.na", "李娜", ("reviewer",), False)
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         person, stored = conn.execute(
             "select p.person, a.password_hash from staff_accounts a join principals p on p.id = a.principal"
         ).fetchone()

@@ -59,7 +59,7 @@ class Household:
             self.start(*map(str, cast("list[str]", process.args)[5:-2]))
 
     def seen(self, name: str) -> bool:
-        with self.office.ledger.desk() as conn:
+        with self.office.ledger.connection() as conn:
             row = conn.execute("select 1 from heartbeats where name = %s", (name,)).fetchone()
         return row is not None
 
@@ -173,7 +173,7 @@ def test_an_order_is_carried_through_and_who_is_stuck_is_told_of(household: Hous
         def told(kind: str) -> list[str]:
             return [one.data["binding"]["id"] for one in receiver.letters if one.type == f"binding.{kind}"]
 
-        with office.ledger.desk() as conn:
+        with office.ledger.connection() as conn:
             conn.execute("update deadlines set parked = 'step_poisoned', attempts = 10")
         until(lambda: set(told("stuck")) == made, "that they are stuck was told")
         wish = {"repair": "rearm", "reason": "演练", "filter": {"cause": "step_poisoned"}, "dry_run": True}
@@ -190,7 +190,7 @@ def test_an_order_is_carried_through_and_who_is_stuck_is_told_of(household: Hous
 def test_a_worker_that_ends_takes_its_sign_of_life_away(household: Household) -> None:
     ending = household.worker("one")
     until(lambda: household.seen("worker:one@test"), "it works")
-    with household.office.ledger.desk() as conn:
+    with household.office.ledger.connection() as conn:
         conn.execute("insert into heartbeats (name, seen_at) values ('worker:two@test', clock_timestamp())")
     ending.terminate()
     ending.wait(20)

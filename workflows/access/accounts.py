@@ -125,7 +125,7 @@ def reset(ledger: Ledger, login: str) -> str | None:
 
 def every(ledger: Ledger) -> list[Account]:
     """All accounts, by login."""
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         rows = conn.execute(_LIST).fetchall()
     return [Account(row[0], row[1], row[2], tuple(row[3]), tuple(row[4]), *row[5:]) for row in rows]
 
@@ -146,7 +146,7 @@ def sign_in(ledger: Ledger, keys: Keyring, login: str, password: str, code: str)
     """
     named = {"login": plain(login)[:200], "most": MOST_WRONG, "minutes": LOCKED_MINUTES}
     with _turn():  # before the attempt is counted: waiting in vain must not count as a wrong password
-        with ledger.desk() as conn:
+        with ledger.connection() as conn:
             row = conn.execute(_TAKE, named).fetchone()
         nobodys = _nobodys_hash()  # also where there is an account: the first sign-in takes as long for either
         if not _verified(row[1] if row else nobodys, password) or row is None:
@@ -187,7 +187,7 @@ def set_up(ledger: Ledger, keys: Keyring, session: Session, password: str, code:
         raise Malformed([{"pointer": "/password", "code": "password_too_short"}])
     if len(password) > LONGEST:
         raise Malformed([{"pointer": "/password", "code": "too_long"}])
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         now = conn.execute("select clock_timestamp()").fetchone()
     step = _step_of(secret, code, now[0]) if now else 0
     if step == 0:

@@ -51,7 +51,7 @@ def note(
 def party_among(ledger: Ledger, found: Sequence[str], binding_id: str) -> str:
     """That one of these persons (one number may name several) who is a party of this binding; the first if none is."""
     if len(found) > 1:
-        with ledger.desk() as conn:
+        with ledger.connection() as conn:
             row = conn.execute(_PARTIES, (binding_id,)).fetchone() or ()
         return next((one for one in found if one in row), found[0])
     return found[0]

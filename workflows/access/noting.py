@@ -37,5 +37,5 @@ def note(
 
 def note_search(ledger: Ledger, actor: Actor, persons: Sequence[str], purpose: str) -> None:
     """Log that a member of staff has looked for these persons by a number."""
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         note(conn, actor.id, "search", persons=persons, purpose=purpose)

@@ -28,7 +28,7 @@ def reveal(desk: Desk, binding_id: str, actor: Actor, field: str, purpose: str) 
     if asked is None or party is None:
         raise Refused("field_unknown", 422, "/field")
     person = {"holder": case.application.holder, "member": case.application.member}.get(asked[1])
-    with desk.ledger.desk() as conn:
+    with desk.ledger.connection() as conn:
         act = f"reveal:{asked[1]}.{asked[2]}"
         noting.note(conn, actor.id, act, persons=[person], binding=binding_id, purpose=purpose)
     leases.keep_alive(desk, binding_id, actor)
@@ -41,7 +41,7 @@ def open_material(desk: Desk, binding_id: str, material_id: str, actor: Actor) -
     Raises `Refused` with `not_found` or `own_case`.
     """
     _seen(desk, binding_id, actor)
-    with desk.ledger.desk() as conn:
+    with desk.ledger.connection() as conn:
         row = conn.execute(_MATERIAL, (material_id, binding_id)).fetchone()
         if row is None:
             raise not_found()

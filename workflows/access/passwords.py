@@ -27,7 +27,7 @@ def take_attempt(ledger: Ledger, person: str, now: datetime) -> tuple[date, int]
     Raises `Refused` 409 `pay_password_locked`.
     """
     day = shanghai_day(now)
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         row = conn.execute(_TAKE, {"person": person, "day": day, "most": MOST_WRONG}).fetchone()
     if row is None:
         raise Refused("pay_password_locked", 409, until=next_midnight(now))
@@ -36,5 +36,5 @@ def take_attempt(ledger: Ledger, person: str, now: datetime) -> tuple[date, int]
 
 def give_back(ledger: Ledger, person: str, day: date) -> None:
     """The password was right, or nobody could say: the attempt does not count."""
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         conn.execute(_GIVE_BACK, {"person": person, "day": day})

@@ -73,7 +73,7 @@ def find(ledger: Ledger, key: str, *, sandbox: bool) -> Principal | None:
     """Who holds this key; None for an unknown or revoked one, and outside the sandbox for the sandbox's known keys."""
     if len(key) > _LONGEST or not (key.isascii() and key.isprintable()):
         return None
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         row = conn.execute(_FIND, (key_hash(key),)).fetchone()
     if row is None or (row[0].startswith(SANDBOX) and not sandbox):
         return None
@@ -82,7 +82,7 @@ def find(ledger: Ledger, key: str, *, sandbox: bool) -> Principal | None:
 
 def every(ledger: Ledger) -> list[Principal]:
     """All whose keys are valid, by id."""
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         return [_principal(row) for row in conn.execute(_ALL).fetchall()]
 
 
@@ -92,7 +92,7 @@ def create_channel(ledger: Ledger, channel: str, name: str | None = None) -> tup
     Raises `ValueError` for a channel that API.md does not list, and a name that is none.
     """
     made = new_channel(ledger.now(), channel, name)
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         return made, keep(conn, made)
 
 
@@ -111,7 +111,7 @@ def create_staff(
     Raises `ValueError` for unknown roles, regions that are not six digits, and a name that is none.
     """
     made = new_staff(ledger.now(), name, roles, regions, person)
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         return made, keep(conn, made)
 
 
@@ -136,7 +136,7 @@ def keep(conn: Connection[Any], principal: Principal) -> str:
 
 def revoke(ledger: Ledger, principal_id: str) -> bool:
     """Take a key back; whether there was one. Doors forget a key within seconds (`api.auth.REMEMBERED`)."""
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         return take_back(conn, principal_id)
 
 

@@ -76,7 +76,7 @@ def copy_of(desk: Desk, by: Principal, persons: Sequence[str], purpose: str) -> 
         ids = _bindings(conn, persons)
     cases = desk.look_many(ids)
     own = _own(cases, by)
-    with desk.ledger.desk() as conn:
+    with desk.ledger.connection() as conn:
         return {
             "bindings": [_binding(desk, conn, case, now, persons) for case, now in cases if case.id not in own],
             "channels": _rows(conn, _CHANNELS, list(persons)),
@@ -92,7 +92,7 @@ def erase(desk: Desk, by: Principal, persons: Sequence[str], purpose: str) -> di
     `role_required`, 409 `own_case`.
     """
     _ask(by, persons)
-    with desk.ledger.desk() as conn:
+    with desk.ledger.connection() as conn:
         ids = _bindings(conn, persons)
     cases = desk.look_many(ids)
     with desk.ledger.transaction() as conn:
@@ -133,7 +133,7 @@ def release(desk: Desk, by: Principal, persons: Sequence[str], reason: str) -> l
     Raises `Refused` 403 `role_required`, 409 `own_case`.
     """
     _ask(by, persons)
-    with desk.ledger.desk() as conn:
+    with desk.ledger.connection() as conn:
         ids = _bindings(conn, persons)
     own = _own(desk.look_many(ids), by)
     with desk.ledger.transaction() as conn:

@@ -70,7 +70,7 @@ def find(ledger: Ledger, token: str, *, seen: bool = True) -> Session | None:
     """The session of a cookie; None if it has ended or never was. `seen`: a person asks, not his page by itself."""
     if not 20 <= len(token) <= 100:
         return None
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         row = conn.execute(_FIND, {"id": _id(token), "idle": IDLE_MINUTES, "seen": seen}).fetchone()
     if row is None:
         return None
@@ -81,14 +81,14 @@ def find(ledger: Ledger, token: str, *, seen: bool = True) -> Session | None:
 def going_on(ledger: Ledger, tokens: Collection[str]) -> set[str]:
     """Those of these tokens whose sessions have not ended; asking does not keep them alive."""
     ids = {_id(token): token for token in tokens}
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         rows = conn.execute(_GOING_ON, {"ids": list(ids), "idle": IDLE_MINUTES}).fetchall()
     return {ids[row[0]] for row in rows}
 
 
 def end(ledger: Ledger, token: str) -> None:
     """End a session; no error if it has ended already."""
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         conn.execute(_END, (_id(token),))
 
 

@@ -85,7 +85,7 @@ class Item(NamedTuple):
 
 def round_of(desk: Desk, only: str | None = None) -> int:
     """One batch of one order; how many bindings were dealt with, plus one for an order carried on; 0: nothing to do."""
-    with desk.ledger.desk() as conn, conn.cursor(row_factory=dict_row) as cursor:
+    with desk.ledger.connection() as conn, conn.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(_CLAIM, {"only": only}).fetchone()
     if found is None:
         return 0
@@ -108,7 +108,7 @@ def to_its_end(desk: Desk, order_id: str, patience: float) -> None:
 
 def _under_way(desk: Desk, order_id: str) -> bool:
     """Whether another has it in hand, or it waits for its pace; after a moment's wait."""
-    with desk.ledger.desk() as conn:
+    with desk.ledger.connection() as conn:
         there = conn.execute(_OPEN, (order_id,)).fetchone() is not None
     if there:
         time.sleep(GLANCE)
@@ -235,7 +235,7 @@ def _one_by_one(desk: Desk, order_id: str, fault: Exception) -> int:
     What only a passing fault kept back is left as it is, and the order comes back to it. A page that cannot be
     planned is tried again later, and in the end the order has failed: no binding is to blame.
     """
-    with desk.ledger.desk() as conn:
+    with desk.ledger.connection() as conn:
         row = _claimed(conn, order_id)
         if row is None or row["state"] == "planning":
             if row is not None:
@@ -245,7 +245,7 @@ def _one_by_one(desk: Desk, order_id: str, fault: Exception) -> int:
         items = _items(conn, order_id, take, min(BATCH, row["pace"]))
     done = sum(_alone(desk, order_id, item) for item in items)
     if done < len(items):
-        with desk.ledger.desk() as conn:
+        with desk.ledger.connection() as conn:
             conn.execute(_LATER, (AGAIN, order_id))
     return done
 

@@ -104,7 +104,7 @@ def made(ledger: Ledger, asked: Idempotency | None) -> str | None:
     """The id of the order that this request has made already, though nobody was told; None where it has not."""
     if asked is None:
         return None
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         row = conn.execute(_MADE, {"under": _under(asked)}).fetchone()
     return row and row[0]
 
@@ -131,7 +131,7 @@ def make(ledger: Ledger, asker: Principal, wish: Wish, asked: Idempotency | None
         "by": asker.id, "person": asker.person,
         "under": _under(asked) if asked else None,
     }  # fmt: skip
-    with ledger.desk() as conn:
+    with ledger.connection() as conn:
         row = conn.execute(_MAKE, order).fetchone() or conn.execute(_MADE, order).fetchone()
     assert row is not None  # noqa: S101  one of the two is there
     return str(row[0])

@@ -78,7 +78,7 @@ def _items(desk: Desk, rows: Sequence[Any]) -> list[dict[str, Any]]:
     """What a webhook would have said of each line, under the same id, so that receivers recognise it."""
     if not rows:
         return []
-    with desk.ledger.desk() as conn:
+    with desk.ledger.connection() as conn:
         found = cases_as_of(conn, desk.reader, [(row["binding_id"], row["sequence"]) for row in rows])
     return [_event(row, case, at) for row, (case, at) in zip(rows, found, strict=True)]
 
