@@ -210,6 +210,11 @@ DEADLINES = (
 )  # fmt: skip
 DEADLINES_BY_NAME = {deadline.name: deadline for deadline in DEADLINES}
 BY_STATE = {state: tuple(one for one in DEADLINES if state in one.while_) for state in STATES}
+# One of these is armed in each state that is neither active nor final, and none of them in those: they have an index of
+# their own, `deadlines_open_idx`.
+OPEN = tuple(
+    one.name for one in DEADLINES if ACTIVE not in one.while_ and not one.watch and one.name != "suspended_to_warned"
+)
 # By the plan's `warning_days` and `term_days`, on a birthday, or as often as the hands ask.
 WITHOUT_LENGTH = ("suspended_to_warned", "active_to_term", "member_to_age", "materials_to_checked")
 

@@ -1,5 +1,6 @@
 """Every deadline, to the microsecond: armed in every state that waits, not early, not late, and counted by hand."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from models.tables import metadata
 from policies.book import lawbook
 from policies.check import plans_of
 from policies.plan import Plan, Span
@@ -29,7 +31,7 @@ from workflows.case import (
     Unbinding,
     Window,
 )
-from workflows.deadlines import DEADLINES, DEADLINES_BY_NAME, armed
+from workflows.deadlines import DEADLINES, DEADLINES_BY_NAME, OPEN, armed
 from workflows.errors import Refused
 from workflows.probes import cases
 from workflows.views.public import public_view
@@ -91,6 +93,12 @@ def test_every_plan_of_every_pack_waits_with_a_deadline() -> None:
     for plan in found:
         for case in waiting_cases(plan):
             assert armed(case), (plan.pack, plan.product, plan.method, case.state)
+            assert not armed(case).keys().isdisjoint(OPEN), (plan.pack, plan.product, case.state)
+
+
+def test_what_is_open_is_what_the_table_has_an_index_of() -> None:
+    (index,) = (one for one in metadata.tables["deadlines"].indexes if one.name == "deadlines_open_idx")
+    assert tuple(re.findall(r"'(\w+)'", str(index.dialect_options["postgresql"]["where"]))) == OPEN
 
 
 def test_whoever_is_waited_for_is_waited_for_until_a_time() -> None:

@@ -10,11 +10,12 @@ from typing import Any
 from sqlalchemy import text
 
 from models.ledger import Ledger
-from workflows.case import REVERIFICATION, Actor, Case, Cursor, Window
-from workflows.deadlines import due
+from workflows.case import ACTIVE, FINAL, REVERIFICATION, Actor, Case, Cursor, Window
+from workflows.deadlines import DEADLINES_BY_NAME, OPEN, due
 from workflows.engine import Desk
 from workflows.facing import face_asked, rests_until, window_key
 from workflows.views import cursors, public
+from workflows.views.narrowing import asked_by
 
 # A state is looked for among those that the other conditions leave; `cast … is null` is a condition not asked.
 _SEARCH = text("""
@@ -29,6 +30,20 @@ where (cast(:channel as text) is null or a.channel = :channel)
 order by a.binding_id desc
 limit :limit
 """)
+# What a channel has open is little among all that it ever submitted, and rare states are rarest: those are looked for
+# among the deadlines.
+_SEARCH_OPEN = text(f"""
+select d.binding_id
+from (select distinct d.binding_id from deadlines d
+      where d.name in ({", ".join(map(repr, OPEN))}) and d.name = any(:names)
+        and (cast(:after as text) is null or d.binding_id < :after)
+      order by d.binding_id desc) d
+cross join lateral (select channel from applications where binding_id = d.binding_id limit 1) a
+cross join lateral (select state from bindings where id = d.binding_id limit 1) b
+where a.channel = :channel and b.state = any(:states)
+order by d.binding_id desc
+limit :limit
+""")  # noqa: S608  a list of ours
 _TIMELINE = text("""
 select sequence, event, from_state, to_state, at, actor, reason, note,
   case when (event = 'routed_offline' and from_state = to_state) or reason = 'reassign' then
@@ -68,14 +83,22 @@ def search(desk: Desk, actor: Actor, wanted: Wanted) -> dict[str, Any]:
         "channel": None if wanted.persons is not None else actor.id, "after": after, "limit": wanted.limit + 1,
         "persons": _list(wanted.persons), "holders": _list(wanted.holders), "members": _list(wanted.members),
         "states": _list(wanted.states), "reference": wanted.reference,
+        "names": [one for one in OPEN if not set(wanted.states or ()).isdisjoint(DEADLINES_BY_NAME[one].while_)],
     }  # fmt: skip
-    page = cursors.page(desk.ledger.read(_SEARCH, asked), wanted.limit, "binding_id")
+    query = _SEARCH_OPEN if _only_open(wanted) else _SEARCH
+    page = cursors.page(desk.ledger.read(query, asked_by(query, asked)), wanted.limit, "binding_id")
     speaking = actor if wanted.persons is None else None
     items = [
         public.binding_view(case, speaking or _as_party(actor, case, wanted.persons or ()), now)
         for case, now in desk.look_many([row["binding_id"] for row in page["items"]])
     ]
     return page | {"items": items}
+
+
+def _only_open(wanted: Wanted) -> bool:
+    """Whether nothing but states is asked for, and none in which a binding is in force or has ended."""
+    others = (wanted.persons, wanted.holders, wanted.members, wanted.reference)
+    return bool(wanted.states) and not any(others) and {ACTIVE, *FINAL}.isdisjoint(wanted.states or ())
 
 
 def _as_party(actor: Actor, case: Case, persons: Sequence[str]) -> Actor:
