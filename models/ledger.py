@@ -151,6 +151,14 @@ class Ledger:
         return moment
 
 
+@contextmanager
+def waiting(conn: Connection[Any], milliseconds: int) -> Iterator[None]:
+    """A transaction on a connection of the desk's that waits for each lock only so long."""
+    with conn.transaction():
+        conn.execute(f"set local lock_timeout = {milliseconds}")
+        yield
+
+
 def run(conn: Connection[Any], statement: LiteralString, document: Any) -> list[Any]:
     """Run a prepared statement of one parameter, `$1`, a JSON document with all that it needs; return its rows.
 

@@ -267,6 +267,7 @@ FOLLOW_UPS: tuple[tuple[Condition, str, str | None], ...] = (
     (_stands_at_the_counter, "route_offline", "applied_at_counter"),
     (facing.cannot_read, "route_offline", "document_not_readable"),
     (facing.gave_up, "route_offline", None),
+    (facing.beyond_camera, "route_offline", "cannot_pass"),
     (_only_stated, "route_offline", None),
     (_passes_by_itself, "approve", "automatic"),
     (_sampled, "begin_review", "sampled"),

@@ -6,8 +6,8 @@ late is read and decided again; a number limit met at activation turns into a re
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from psycopg.errors import DeadlockDetected, SerializationFailure
 from psycopg.pq import TransactionStatus
 
 from models.keyring import Keyring
-from models.ledger import Ledger
+from models.ledger import Ledger, waiting
 from policies.book import LawBook
 from policies.refusals import NotAllowed
 from workflows import binding, limits, submission
@@ -225,19 +225,11 @@ class Desk:
             for step in steps
             if step.before.version == 0 and not self.reader.knows(step.cursor.case.plan.hash)
         }
-        with _waiting(conn, within) if within else nullcontext():
+        with waiting(conn, within) if within else nullcontext():
             verdicts = write(conn, steps, {name: plan.to_json() for name, plan in plans.items()})
         for name, plan in plans.items():
             self.reader.remember(name, plan)
         return verdicts
-
-
-@contextmanager
-def _waiting(conn: Connection[Any], milliseconds: int) -> Iterator[None]:
-    """A transaction that waits for locks only so long."""
-    with conn.transaction():
-        conn.execute(f"set local lock_timeout = {milliseconds}")
-        yield
 
 
 def _failed(step: Step, fault: Exception) -> str | Exception:

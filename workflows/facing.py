@@ -190,9 +190,12 @@ def pass_counts(cursor: Cursor) -> None:
 def cannot_read(cursor: Cursor) -> bool:
     """Whether no camera can compare the document of whoever is next: only a counter is left."""
     subject = cursor.case.next_subject
-    if cursor.state != FACE_CHECK or subject is None:
-        return False
-    return not readable(cursor, subject) or subject in cursor.progress.beyond_camera
+    return cursor.state == FACE_CHECK and subject is not None and not readable(cursor, subject)
+
+
+def beyond_camera(cursor: Cursor) -> bool:
+    """Whether the provider has said before that no retry helps the next one in turn."""
+    return cursor.state == FACE_CHECK and cursor.case.next_subject in cursor.progress.beyond_camera
 
 
 def gave_up(cursor: Cursor) -> bool:
