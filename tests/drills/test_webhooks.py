@@ -67,6 +67,12 @@ def listen(office: Office, receiver: Receiver) -> None:
     receiver.secrets.append(life.endpoint(office.desk, receiver.url)["secret"])
 
 
+_NEXT = """
+select min(greatest(d.next_at, e.rests_until)) - kinbind_now()
+from deliveries d join webhook_endpoints e on e.id = d.endpoint_id where d.state = 'pending'
+"""
+
+
 def settle(office: Office) -> None:
     """Bring all that is due until everything has arrived or was put aside, letting days pass."""
     for _ in range(25 * FAMILIES):
@@ -74,7 +80,7 @@ def settle(office: Office) -> None:
         while deliver(office):
             pass
         with office.ledger.connection() as conn:
-            row = conn.execute("select min(next_at) - kinbind_now() from deliveries where state = 'pending'").fetchone()
+            row = conn.execute(_NEXT).fetchone()
         if row is None or row[0] is None:
             return
         life.skip(office, seconds=max(row[0].total_seconds(), 0.0) + 1)
