@@ -36,8 +36,8 @@ where a.holder = any(:holder) and a.member = any(:member) and b.state in ('activ
 order by a.binding_id
 """)
 _OF_HOLDER = text("""
-select a.binding_id, a.product from applications a join bindings b on b.id = a.binding_id
-where a.holder = :holder and b.state in ('active', 'suspended', 'unbinding')
+select a.binding_id from applications a join bindings b on b.id = a.binding_id
+where a.holder = :holder and a.product = :product and b.state in ('active', 'suspended', 'unbinding')
 """)
 # A binding that has ended since it was read records nothing, and allows nothing.
 _RECORD = """
@@ -120,8 +120,8 @@ def has_grounds(desk: Desk, case: Case) -> bool:
     """
     if case.plan.requires_active is None:
         return True
-    found = desk.ledger.read(_OF_HOLDER, {"holder": case.application.holder}, fresh=True)
-    theirs = [desk.look(row["binding_id"])[0] for row in found if row["product"] == case.plan.requires_active]
+    asked = {"holder": case.application.holder, "product": case.plan.requires_active}
+    theirs = [desk.look(row["binding_id"])[0] for row in desk.ledger.read(_OF_HOLDER, asked, fresh=True)]
     return any(_stands_on(case, one) and _same_member(case, one) for one in theirs)
 
 

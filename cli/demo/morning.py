@@ -51,10 +51,7 @@ def before_the_camera(town: Town) -> list[Ending]:
     app = town.apps["nhsa_oa"]
     father, mother = town.adult("贾斌", 32, "330100"), town.adult("江雪", 30, "330100")
     baby = newborn("贾新生", town.today, "330100")
-    certificate = {"number": "K330100002", "mother_name": mother.name, "mother_id_number": mother.id_number}
-    child = {"child_name": baby.name, "child_birth_date": baby.born.isoformat()}
-    town.registries_know(mother, birth_certificates=[certificate | child])
-    more = {"method": "birth_certificate", "birth_certificate": certificate}
+    more = town.certified(baby, mother, "K330100002")
     view = app.wait(app.hand_in(app.apply(father, baby, "CHILD", **more)), "materials_uploaded", party="holder")
     return [failed, Ending("newborn, record to be confirmed", app, view["id"], "materials_uploaded")]
 

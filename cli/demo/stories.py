@@ -75,10 +75,7 @@ def a_newborn_by_certificate(town: Town) -> list[Ending]:
     app = town.apps["nhsa_oa"]
     father, mother = town.adult("周强", 31, "330100"), town.adult("吴婷", 29, "330100")
     baby = newborn("周新生", town.today, "330100")
-    certificate = {"number": "K330100001", "mother_name": mother.name, "mother_id_number": mother.id_number}
-    child = {"child_name": baby.name, "child_birth_date": baby.born.isoformat()}
-    town.registries_know(mother, birth_certificates=[certificate | child])
-    more = {"method": "birth_certificate", "birth_certificate": certificate}
+    more = town.certified(baby, mother, "K330100001")
     view = app.hand_in(app.apply(father, baby, "CHILD", **more))
     view = app.wait(view, "materials_uploaded", party="holder")
     require(view["registry_record"], "there is no record to confirm")

@@ -62,6 +62,13 @@ class Town:
         if answer.is_error:
             raise Otherwise(f"PUT /v1/sandbox/persons answered {answer.status_code} {answer.text}")
 
+    def certified(self, baby: Somebody, mother: Somebody, number: str) -> dict[str, Any]:
+        """What an application for this baby has besides: a birth certificate that the registry knows."""
+        certificate = {"number": number, "mother_name": mother.name, "mother_id_number": mother.id_number}
+        child = {"child_name": baby.name, "child_birth_date": baby.born.isoformat()}
+        self.registries_know(mother, birth_certificates=[certificate | child])
+        return {"method": "birth_certificate", "birth_certificate": certificate}
+
     def let_pass(self, *, hours: float) -> None:
         """Move the clock of the whole service; the answer comes after all that fell due meanwhile has run."""
         self.anyone.post("/v1/sandbox/clock/advance", {"seconds": int(hours * 3600)})
