@@ -1,8 +1,8 @@
 """The whole machine: every move that a binding may make, while what, by whom, and to which state.
 
 `MOVES` is the law; everything else here makes `transitions` obey it. A move whose `becomes` lists pairs goes to the
-first state whose condition holds. `SAME` stays where it is. After a command the desk makes the moves of `FOLLOW_UPS`
-whose conditions hold, said by the system in the same commit: approve, then activate.
+first state whose condition holds. `SAME` stays where it is. What the system says next by itself is in
+`workflows/following.py`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from typing import Any, cast
 from transitions import Machine, MachineError, Transition
 from transitions.core import EventData
 
-from workflows import attending, changes, facing, guards, sampling
+from workflows import attending, changes, facing, guards
 from workflows.case import (
     ACTIVE,
     AGENCY_REVIEW,
     CAME_INTO_FORCE,
-    CLOCK,
     EXPIRED,
     FACE_CHECK,
     MATERIALS_UPLOADED,
@@ -27,18 +26,16 @@ from workflows.case import (
     OFFLINE_FALLBACK,
     REJECTED,
     RETURNED,
-    REVERIFICATION,
     STATES,
     SUBMITTED,
     SUSPENDED,
-    SYSTEM,
     UNBINDING,
     UNBOUND,
     WITHDRAWN,
     Actor,
     Cursor,
 )
-from workflows.deadlines import DEADLINES_BY_NAME, armed, reverification_asked
+from workflows.deadlines import reverification_asked
 from workflows.effects import Effect, applying, faces, in_force
 from workflows.errors import Refused, out_of_turn
 from workflows.guards import Condition, Guard
@@ -216,72 +213,6 @@ MOVES = (
 )  # fmt: skip
 
 
-# -- what the system says next, in the same commit ----------------------------------------------------------------
-
-
-def _own_work_done(cursor: Cursor) -> bool:
-    """Whether all that this state is for is done, so that the case can go on."""
-    progress, state = cursor.progress, cursor.state
-    if state == MATERIALS_UPLOADED:
-        return progress.registry_answered and not guards.record_to_confirm(cursor)
-    return (
-        state == FACE_CHECK
-        or (state == OFFLINE_FALLBACK and progress.offline is None)
-        or (state == AGENCY_REVIEW and progress.reviewed)
-    )
-
-
-def _review_open(cursor: Cursor) -> bool:
-    return cursor.state != AGENCY_REVIEW and cursor.case.open_step == "agency_review" and _own_work_done(cursor)
-
-
-def _nothing_open(cursor: Cursor) -> bool:
-    return cursor.case.open_step is None and _own_work_done(cursor)
-
-
-def _passes_by_itself(cursor: Cursor) -> bool:
-    undecided = cursor.state == AGENCY_REVIEW and not cursor.progress.reviewed
-    return undecided and sampling.automatic(cursor.case) and not sampling.drawn(cursor.case)
-
-
-def _sampled(cursor: Cursor) -> bool:
-    return sampling.automatic(cursor.case) and sampling.drawn(cursor.case) and _review_open(cursor)
-
-
-def _only_stated(cursor: Cursor) -> bool:
-    """Whether the application stands on what no registry can say: then a clerk looks, once (0020)."""
-    asked = cursor.state == MATERIALS_UPLOADED and bool(cursor.facts.get("go_offline"))
-    return asked and not cursor.progress.counter_decided
-
-
-def _stands_at_the_counter(cursor: Cursor) -> bool:
-    """Of an application that a clerk took: whether a face or a birth record is open, which he settles himself."""
-    taken = cursor.case.taken_at_counter and cursor.progress.offline is None
-    to_look_at = cursor.state == FACE_CHECK and cursor.case.next_subject is not None
-    to_confirm = cursor.state == MATERIALS_UPLOADED and guards.record_to_confirm(cursor)
-    return taken and (to_look_at or to_confirm)
-
-
-FOLLOW_UPS: tuple[tuple[Condition, str, str | None], ...] = (
-    (lambda c: c.state == SUBMITTED and not c.case.plan.materials, "submit_materials", None),
-    (_stands_at_the_counter, "route_offline", "applied_at_counter"),
-    (facing.cannot_read, "route_offline", "document_not_readable"),
-    (facing.gave_up, "route_offline", None),
-    (facing.beyond_camera, "route_offline", "cannot_pass"),
-    (_only_stated, "route_offline", None),
-    (_passes_by_itself, "approve", "automatic"),
-    (_sampled, "begin_review", "sampled"),
-    (_review_open, "begin_review", None),
-    (lambda c: c.limit_met is not None and _nothing_open(c), "limit_refused", None),
-    (_nothing_open, "activate", None),
-)
-# by state, those whose move the law has there: the others need not be asked
-_FOLLOW_UPS_IN = {
-    state: tuple(one for one in FOLLOW_UPS if any(move.said == one[1] and state in move.while_ for move in MOVES))
-    for state in STATES
-}
-
-
 # -- the machine of `transitions`, made from the table -------------------------------------------------------------
 
 
@@ -339,8 +270,8 @@ MOVES_BY_NAME: dict[str, tuple[Move, ...]] = {
 }
 
 
-def obey(cursor: Cursor, said: str, actor: Actor, facts: Mapping[str, Any]) -> Move:
-    """Make one move on the cursor: guards, effect, state. Return the row of the law that was obeyed.
+def obey(cursor: Cursor, said: str, actor: Actor, facts: Mapping[str, Any]) -> str:
+    """Make one move on the cursor: guards, effect, state. Return what it is called in the history.
 
     Raises `Refused`: by the guard's own code, else `action_not_available`.
     """
@@ -351,43 +282,7 @@ def obey(cursor: Cursor, said: str, actor: Actor, facts: Mapping[str, Any]) -> M
         moved = False
     if not moved or cursor.move is None:
         raise out_of_turn()
-    return cursor.move
-
-
-def next_said(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:
-    """What is said next in the same commit, by whom and why; None when nothing follows."""
-    if cursor.state in (ACTIVE, SUSPENDED):
-        return _unseen(cursor) or _overdue(cursor)
-    if cursor.state not in NOT_YET_IN_FORCE:
-        return None
-    found = next(((said, why) for holds, said, why in _FOLLOW_UPS_IN[cursor.state] if holds(cursor)), None)
-    if found is None:
-        return None
-    said, why = found
-    if said == "route_offline" and why is None:
-        why = cursor.facts.get("reason")
-    note = sampling.rule(cursor.case) if why in ("automatic", "sampled") else None
-    return said, SYSTEM, {"reason": why, "note": note}
-
-
-def _unseen(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:
-    """The agency has decided, but a new name or number is still reported: the member has to show his face."""
-    reported = cursor.progress.reported
-    if cursor.state != ACTIVE or reported is None:
-        return None
-    what = "id_number" if reported.person is not None else "name"
-    return "suspend", SYSTEM, {"suspended_for": REVERIFICATION, "reason": what}
-
-
-def _overdue(cursor: Cursor) -> tuple[str, Actor, dict[str, Any]] | None:
-    """What fell due during an unbinding is said when it is cancelled: asking and cancelling buys no time."""
-    if not cursor.lines or cursor.lines[-1].event != "unbind_cancelled":
-        return None
-    for name, due in armed(cursor.case).items():
-        deadline = DEADLINES_BY_NAME[name]
-        if deadline.move is not None and due.at <= cursor.now:
-            return deadline.move, CLOCK, deadline.facts
-    return None
+    return cursor.move.event
 
 
 def may(cursor: Cursor, said: str, actor: Actor) -> bool:

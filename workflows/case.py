@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import msgspec
 
 from policies.calendar import SEED, Calendar
 from policies.plan import Plan
-
-if TYPE_CHECKING:
-    from workflows.binding import Move
 
 # States are plain strings: they are the API, the database's CHECK and the machine's names at once.
 SUBMITTED = "submitted"
@@ -360,6 +357,15 @@ class Line(msgspec.Struct):
     plan_was: str | None = None  # the hash of the plan before this line, if the line changes the plan
 
 
+class Obeyed(Protocol):
+    """A row of the law (`workflows/binding.py`), as far as a cursor has to know it."""
+
+    @property
+    def event(self) -> str:
+        """What the move is called in the history."""
+        ...
+
+
 class Cursor:
     """A case while the desk works on it: the machine moves `state`, effects change `case.progress`."""
 
@@ -374,7 +380,7 @@ class Cursor:
         self.seen: int | None = None  # the version that whoever speaks says he has seen
         self.actor: Actor = SYSTEM
         self.facts: Mapping[str, Any] = {}
-        self.move: Move | None = None  # the row of the law that was obeyed
+        self.move: Obeyed | None = None  # the row of the law that was obeyed
         self.lines: list[Line] = []
         self.changes: dict[str, list[dict[str, Any]]] = {}  # rows for the write besides state and lines
 

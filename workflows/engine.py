@@ -21,7 +21,7 @@ from models.keyring import Keyring
 from models.ledger import Ledger, waiting
 from policies.book import LawBook
 from policies.refusals import NotAllowed
-from workflows import binding, limits, submission
+from workflows import binding, following, limits, submission
 from workflows.answers import kept_reply, kept_row
 from workflows.case import FINAL, SUSPENDED, Actor, Case, Cursor, Line
 from workflows.commands import Command, InScope, Outcome, Reply
@@ -253,7 +253,7 @@ def make_move(cursor: Cursor, said: str, actor: Actor, facts: Mapping[str, Any])
     Raises `Refused` before anything is changed.
     """
     came_from = cursor.state
-    move = binding.obey(cursor, said, actor, facts)
+    event = binding.obey(cursor, said, actor, facts)
     case = cursor.case
     case.state = cursor.state
     case.version += 1
@@ -263,7 +263,7 @@ def make_move(cursor: Cursor, said: str, actor: Actor, facts: Mapping[str, Any])
     if cursor.state in (*FINAL, SUSPENDED):
         reason = case.progress.reason or reason
     cursor.lines.append(Line(
-        event=move.event, from_state=None if came_from == binding.NOWHERE else came_from, to_state=cursor.state,
+        event=event, from_state=None if came_from == binding.NOWHERE else came_from, to_state=cursor.state,
         at=cursor.now, actor=str(actor), reason=reason, note=facts.get("note"), since=case.since,
         progress=_PROGRESS.encode(case.progress), plan_was=cursor.facts.get("plan_was"),
     ))  # fmt: skip
@@ -271,7 +271,7 @@ def make_move(cursor: Cursor, said: str, actor: Actor, facts: Mapping[str, Any])
 
 def _follow(cursor: Cursor) -> None:
     """Make the moves that the system says next, in the same commit."""
-    while follows := binding.next_said(cursor):
+    while follows := following.next_said(cursor):
         make_move(cursor, *follows)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from policies.calendar import start_of_day
 from policies.plan import Plan
-from workflows import binding, facing, sampling
+from workflows import facing, following, sampling
+from workflows.binding import MOVES_BY_NAME, NOWHERE, REPAIRS
 from workflows.case import (
     AGENCY_REVIEW,
     CLOCK,
@@ -37,7 +38,7 @@ _ACTORS = {
     "supervisor": (Actor("supervisor", "stf_another", regions=("000000",)),),  # who gives his word is somebody else
 }
 # what the system says only as a consequence of something else, never by itself
-_FOLLOWING = {said for _, said, _ in binding.FOLLOW_UPS if all(m.by == {"system"} for m in binding.MOVES_BY_NAME[said])}
+_FOLLOWING = {said for _, said, _ in following.FOLLOW_UPS if all(m.by == {"system"} for m in MOVES_BY_NAME[said])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def _case(plan: Plan, holder: str, face_age_day: date | None, channel: str = "ch
     kinds = sorted({kind for group in plan.materials for kind in group.any_of[0]})
     lease = Lease(_STAFF, BEGIN + timedelta(days=36500), 1)
     papers = [{"id": f"mat_{place}", "kind": kind} for place, kind in enumerate(kinds)]
-    return Case("bnd_check", binding.NOWHERE, 0, BEGIN, b"", Progress(), plan, application, papers, lease)
+    return Case("bnd_check", NOWHERE, 0, BEGIN, b"", Progress(), plan, application, papers, lease)
 
 
 def situation(case: Case) -> tuple[object, ...]:
@@ -90,7 +91,7 @@ def situation(case: Case) -> tuple[object, ...]:
     drawn = (state, case.application.channel, case.application.holder, case.application.face_age_day)
     if state in FINAL:
         return (state,)
-    if state in NOT_YET_IN_FORCE or state == binding.NOWHERE:
+    if state in NOT_YET_IN_FORCE or state == NOWHERE:
         how_far = (progress.registry_answered, progress.record_confirmed, progress.counter_decided, progress.grown,
                    progress.objection is not None)  # fmt: skip
         begun = case.next_subject in progress.windows
@@ -103,11 +104,11 @@ def situation(case: Case) -> tuple[object, ...]:
 
 def sayings(case: Case, now: datetime) -> Iterator[Saying]:
     """Everything that may be said of a case at `now`, and what the clock will say when it is due."""
-    for name, due in armed(case).items() if case.state != binding.NOWHERE else ():
+    for name, due in armed(case).items() if case.state != NOWHERE else ():
         if DEADLINES_BY_NAME[name].move is not None:
             yield Saying.by_clock(name, max(due.at, now))
-    for said in binding.MOVES_BY_NAME.keys() - _FOLLOWING:
-        moves = [move for move in binding.MOVES_BY_NAME[said] if case.state in move.while_]
+    for said in MOVES_BY_NAME.keys() - _FOLLOWING:
+        moves = [move for move in MOVES_BY_NAME[said] if case.state in move.while_]
         for kind in sorted({kind for move in moves for kind in move.by} - {"clock"}):
             for actor in _ACTORS.get(kind) or _parties(case):
                 yield from (Saying(said, actor, facts, now) for facts in told_with(case, said, now))
@@ -130,7 +131,7 @@ def told_with(case: Case, said: str, now: datetime) -> list[dict[str, Any]]:
     if said == "extend_window":
         subject = case.next_subject
         return [{"subject": subject, "by": timedelta(minutes=10)}] if subject in case.progress.windows else []
-    if said in binding.REPAIRS:
+    if said in REPAIRS:
         return _repairs(case, said)
     told: dict[str, dict[str, Any]] = {
         "reject": {"reason": next(iter(plan.review.reject_reasons), None)},

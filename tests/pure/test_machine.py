@@ -15,13 +15,14 @@ from policies.book import lawbook
 from policies.plan import Plan, Requirement
 from policies.planning import ApplicationFacts, PersonFacts, plan_for
 from tests.pure.test_check import a_plan
-from workflows.binding import MOVES, NOWHERE, next_said
+from workflows.binding import MOVES, NOWHERE
 from workflows.case import CLOCK, FINAL, STATES, SYSTEM, Actor, Case, Correction, Cursor, Offline
 from workflows.check import Walk
 from workflows.deadlines import DEADLINES_BY_NAME, armed
 from workflows.diagram import renewed
 from workflows.engine import make_move
 from workflows.errors import Refused
+from workflows.following import next_said
 from workflows.probes import GROWN_BY_THEN, Saying, sayings
 from workflows.views.public import ACTIONS, available_actions, offered
 

@@ -121,8 +121,8 @@ def report_change(cursor: Cursor) -> None:
 def resume(cursor: Cursor) -> None:
     """End the suspension. A supervisor's word makes a reported move of region stand.
 
-    If a new name or number was reported too, the member's face is asked next (`binding.next_said`). If only a face was
-    asked for, what was reported is dropped.
+    If a new name or number was reported too, the member's face is asked next (`following.next_said`). If only a face
+    was asked for, what was reported is dropped.
     """
     unseen = cursor.progress.reported if cursor.progress.suspended_for == DECISION else None
     if cursor.actor.kind == "supervisor" and only_moved(cursor.case):
