@@ -40,6 +40,7 @@ _CODES = {
     "less_than_equal": "out_of_range",
     "blank": "blank",
     "number_in_text": "number_in_text",
+    "id_number_in_text": "id_number_in_text",
     "not_a_date": "not_a_date",
     "not_a_time": "not_a_time",
 }

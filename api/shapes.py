@@ -13,7 +13,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from policies.words import Authentication, IdType, Initiator, Kind, Method, Product, Relationship, Subject
 from workflows.case import STATES
-from workflows.texts import is_blank, names_somebody
+from workflows.texts import holds_citizens_number, is_blank, names_somebody
 from workflows.views.cursors import MOST
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -54,14 +54,22 @@ def _names_nobody(value: str) -> str:
     return value
 
 
+def _holds_no_id(value: str) -> str:
+    if holds_citizens_number(value):
+        raise PydanticCustomError("id_number_in_text", "a citizen's number")
+    return value
+
+
 Day = Annotated[date, BeforeValidator(_day)]
 Moment = Annotated[datetime, BeforeValidator(_time)]
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_not_blank)]
 Number = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_not_blank)]
 Region = Annotated[str, Field(pattern=r"^[0-9]{6}$", examples=["440100"])]
-Reason = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_not_blank)]
-ToldReason = Annotated[Reason, AfterValidator(_names_nobody)]  # other channels read it, and it stays for ever
-Note = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_not_blank)]
+# what somebody writes is kept in clear, for good
+Reason = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_not_blank), AfterValidator(_holds_no_id)]
+ToldReason = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_not_blank),
+                       AfterValidator(_names_nobody)]  # other channels read it  # fmt: skip
+Note = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_not_blank), AfterValidator(_holds_no_id)]
 Reference = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_not_blank)]
 Limit = Annotated[int, Query(ge=1, le=100)]
 Behind = Annotated[str | None, Query(max_length=MOST)]  # the `cursor` of a list
@@ -253,7 +261,7 @@ class ReportChange(Acting):
 
     model_config = example(what="insured_region", value="440300")
     what: Literal["name", "id_number", "insured_region", "relationship_ended", "insurance_ended", "death"]
-    value: Annotated[Note | None, Field(max_length=200)] = None
+    value: Annotated[str | None, Field(min_length=1, max_length=200), AfterValidator(_not_blank)] = None
 
 
 class StartFace(Acting):

@@ -186,6 +186,7 @@ FIELDS: dict[str, Words] = {
     "not_a_date": ("不是有效日期（YYYY-MM-DD）", "is no date: YYYY-MM-DD"),
     "not_a_time": ("不是有效时间（RFC 3339，含时区）", "is no time: RFC 3339 with its zone"),
     "number_in_text": ("不得填写证件号码或电话号码", "must hold no ID or telephone number: others read it"),
+    "id_number_in_text": ("不得填写完整的身份证号码", "must hold nobody's whole ID number: it is kept as it is"),
     "bad_characters": ("含有不允许的字符", "has characters that are not allowed"),
     "blank": ("不能为空白", "is blank"),
     "invalid": ("无效", "is not valid"),

@@ -16,7 +16,7 @@ from starlette.requests import Request
 
 from gateways.inspection import MAX_BYTES
 from workflows.errors import Malformed, Refused
-from workflows.texts import is_blank, unfit
+from workflows.texts import holds_citizens_number, is_blank, unfit
 
 NOTE = 2000  # characters of what is noted beside something
 REASON = 500  # characters of why something is done
@@ -68,6 +68,20 @@ class Form:
         value = self.text(name, most, pointer)
         if value is None:
             raise wrong(pointer or f"/{name}", "required")
+        return value
+
+    def note(self, name: str, most: int = NOTE) -> str | None:
+        """The same of what is kept in clear, for good. Also raises `Malformed` with `id_number_in_text`."""
+        value = self.text(name, most)
+        if value is not None and holds_citizens_number(value):
+            raise wrong(f"/{name}", "id_number_in_text")
+        return value
+
+    def needed_note(self, name: str, most: int = NOTE) -> str:
+        """The same for a field that must be filled. Also raises `Malformed` with `required`."""
+        value = self.note(name, most)
+        if value is None:
+            raise wrong(f"/{name}", "required")
         return value
 
     def one_of(self, name: str, words: Collection[_Word]) -> _Word:

@@ -77,6 +77,11 @@ def carries_birth_date(id_number: str) -> bool:
     return _CITIZEN.fullmatch(normalise_number(id_number)) is not None
 
 
+def is_citizens_number(number: str) -> bool:
+    """Whether 18 characters are a citizen's number of any day: province, birth date and check digit fit (§C.1)."""
+    return _citizen_or_none(number.upper(), date.max) is not None
+
+
 def check_digit(body: str) -> str:
     """Return the 18th character for 17 digits: ISO 7064 MOD 11-2 (GB 11643-1999)."""
     total = sum(int(digit) * weight for digit, weight in zip(body, _WEIGHTS, strict=True))

@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_args
 from fastapi import APIRouter, Depends, Response
 
 from console import drawing, noted
-from console.forms import NOTE, REASON, wrong
+from console.forms import REASON, wrong
 from console.repair_fields import choices
 from console.visit import Visit, asks, tellable
 from policies.words import Kind
@@ -38,7 +38,7 @@ def decide(visit: Supervisor, binding_id: str) -> Response:
     try:
         said = WORDS[form.one_of("action", tuple(WORDS))]
         # the family reads the reason, a code that has words; the note is for staff only
-        facts = {"reason": form.one_of("reason", reason_words.SUPERVISED[said]), "note": form.text("note", NOTE)}
+        facts = {"reason": form.one_of("reason", reason_words.SUPERVISED[said]), "note": form.note("note")}
         told = {name: value for name, value in facts.items() if value is not None}
         form.sure()
         desk.say(Command(said, binding_id, actor, told, form.number("version"), in_scope=scopes.staff))
@@ -56,7 +56,7 @@ def hand_back(visit: Supervisor, binding_id: str) -> Response:
         items = [{"kind": kind, "reason": reason} for kind in dict.fromkeys(form.every("tick"))]
         if not items or not {item["kind"] for item in items} <= set(get_args(Kind)):
             raise wrong("/tick", "items_required")
-        facts = {"reason": reason, "items": items, "note": form.needed("note", NOTE)}
+        facts = {"reason": reason, "items": items, "note": form.needed_note("note")}
         form.sure()
         version = form.number("version")
         desk.say(Command("return_for_correction", binding_id, actor, facts, version, in_scope=scopes.staff))
@@ -70,7 +70,7 @@ def look(visit: Supervisor, binding_id: str) -> Response:
     """A supervisor has looked again and notes what he saw; a decision of the sample then counts as looked at."""
     desk, actor = visit.office.desk, visit.actor("supervisor")
     try:
-        beside.look_again(desk, binding_id, actor, visit.form.needed("body", NOTE))
+        beside.look_again(desk, binding_id, actor, visit.form.needed_note("body"))
     except Refused as no:
         return _page(visit, binding_id, tellable(no))
     return visit.go(f"/ops/bindings/{binding_id}#look")

@@ -10,7 +10,7 @@ import segno
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from console import finding, noted, seeking
-from console.forms import NOTE, wrong
+from console.forms import wrong
 from console.lists import Behind
 from console.pages.reviews import NOTHING_CLEAR, revealed
 from console.visit import Visit, asks, tellable
@@ -236,7 +236,7 @@ def _say(visit: Visit, binding_id: str, said: str, facts: Any) -> Response:
 
 
 def _note(visit: Visit) -> str | None:
-    return visit.form.text("note", NOTE)
+    return visit.form.note("note")
 
 
 def _without_gaps(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Response
 
 from console import drafts
 from console.drafts import ACTIONS
-from console.forms import NOTE, Form, wrong
+from console.forms import Form, wrong
 from console.pages.reviews import case_page, to_next
 from console.visit import Visit, asks, tellable
 from policies.words import Kind
@@ -52,7 +52,7 @@ def escalate(visit: Reviewer, binding_id: str) -> Response:
     """Escalate to a supervisor, with a reason; the reviewer keeps the case."""
     desk, actor = visit.office.desk, visit.actor()
     try:
-        facts = {"note": visit.form.needed("note", NOTE)}
+        facts = {"note": visit.form.needed_note("note")}
         desk.say(Command("escalate", binding_id, actor, facts, in_scope=scopes.reviews))
     except Refused as no:
         return case_page(visit, binding_id, tellable(no))
@@ -70,7 +70,7 @@ def message(visit: Reviewer, binding_id: str) -> Response:
 def _facts(visit: Visit, binding_id: str, action: str) -> dict[str, Any]:
     form = visit.form
     facts: dict[str, Any] = {}
-    if (note := form.text("note", NOTE)) is not None:
+    if (note := form.note("note")) is not None:
         facts["note"] = note
     if action == "reject":
         facts["reason"] = form.needed("reason", 200)
@@ -94,7 +94,7 @@ def _items(form: Form) -> list[dict[str, str]]:
         if kind not in get_args(Kind):
             raise wrong("/tick", "not_one_of")
         item = {"kind": kind, "reason": form.raw(f"reason.{kind}")}
-        if note := form.text(f"note.{kind}", _ITEM_NOTE):
+        if note := form.note(f"note.{kind}", _ITEM_NOTE):
             item["note"] = note
         items.append(item)
     return items

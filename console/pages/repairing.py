@@ -86,7 +86,7 @@ def tell(visit: Either, order_id: str, said: str) -> Response:
         if said in _PLAIN:
             _PLAIN[said](ledger, caller, order_id)
         else:
-            _REASONED[said](ledger, caller, order_id, visit.form.needed("reason", REASON))
+            _REASONED[said](ledger, caller, order_id, visit.form.needed_note("reason", REASON))
     except Refused as no:
         if no.status in (403, 404):
             raise
@@ -102,7 +102,7 @@ def _ordered(
     form = visit.form
     try:
         verb = form.one_of("repair", tuple(VERBS))
-        wish = Wish(verb, form.needed("reason", REASON), wanted, _args(form, verb), dry_run=True)
+        wish = Wish(verb, form.needed_note("reason", REASON), wanted, _args(form, verb), dry_run=True)
         order_id = orders.make(visit.office.ledger, visit.principal, wish)
     except Refused as no:
         return visit.page("repair_again.html", refused=no, typed=form.filled(), verbs=verbs,

@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Query, Response
 
 from console import canned, drafts, finding, noted, seeking
-from console.forms import NOTE
 from console.lists import Behind, Narrow
 from console.visit import Visit, asks, tellable
 from console.words_of_codes import CODES
@@ -205,7 +204,7 @@ def note(visit: Reviewer, binding_id: str) -> Response:
     """A note for colleagues; no family reads it."""
     desk, actor = visit.office.desk, visit.actor()
     try:
-        note_id = beside.note(desk, binding_id, actor, visit.form.needed("body", NOTE))
+        note_id = beside.note(desk, binding_id, actor, visit.form.needed_note("body"))
     except Malformed as no:
         return case_page(visit, binding_id, no)
     return visit.go(f"/reviews/{binding_id}?noted={note_id}")

@@ -108,7 +108,7 @@ def make_key(visit: Supervisor) -> Response:
 @router.post("/channels/{key_id}/revoke")
 def revoke_key(visit: Supervisor, key_id: str) -> Response:
     """Take a key back; within seconds it no longer works."""
-    keeping.revoke_key(visit.office.ledger, visit.principal, key_id, visit.form.needed("reason", REASON))
+    keeping.revoke_key(visit.office.ledger, visit.principal, key_id, visit.form.needed_note("reason", REASON))
     return visit.go("/supervision/channels")
 
 

@@ -42,6 +42,13 @@ def test_what_a_reviewer_wrote_himself_is_what_is_sent(reviewer: Visitor, bindin
     assert correction.note == "请补签承诺书"
 
 
+def test_nobodys_id_number_is_sent_in_a_message(reviewer: Visitor, binding_id: str, office: Office) -> None:
+    claimed(reviewer, binding_id)
+    shown = decide(reviewer, office, binding_id, "return", **TICKED, note="请 440106198503072316 补签承诺书")
+    assert "不得填写完整的身份证号码" in text_of(shown)
+    assert "请 440106198503072316 补签承诺书" in shown.text  # what was typed is still there
+
+
 def told(office: Office, binding_id: str) -> str:
     life.advance(office, seconds=8)
     correction = life.look(office, binding_id).progress.correction

@@ -202,6 +202,25 @@ def test_only_who_holds_the_lease_escalates(as_: Caller, binding_id: str) -> Non
     assert said(one, binding_id, "escalate", note="x").status_code == 200
 
 
+LETTER = {"kind": "commitment_letter", "reason": "letter_unsigned"}
+
+
+@pytest.mark.parametrize(
+    ("place", "body"),
+    [
+        ("/note", {"reason": "letter_unsigned", "items": [LETTER], "note": "张三 440106198503072316 的承诺书未签名"}),
+        ("/items/0/note", {"reason": "letter_unsigned", "items": [LETTER | {"note": "440106198503072316 未签名"}]}),
+    ],
+)
+def test_nobodys_id_number_is_written_into_a_case(
+    reviewer: httpx.Client, binding_id: str, place: str, body: dict[str, Any]
+) -> None:
+    """Other channels read what a family is told, and the history keeps all notes as they are."""
+    said(reviewer, binding_id, "claim")
+    refused = said(reviewer, binding_id, "return", **body)
+    assert [(one["pointer"], one["code"]) for one in refused.json()["errors"]] == [(place, "id_number_in_text")]
+
+
 def test_escalate_keeps_the_case_and_the_due_time(reviewer: httpx.Client, binding_id: str) -> None:
     said(reviewer, binding_id, "claim")
     before = reviewer.get("/v1/reviews").json()["items"][0]

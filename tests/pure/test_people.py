@@ -22,7 +22,7 @@ from policies.people import (
     upgrade_legacy,
 )
 from policies.refusals import NotAllowed
-from workflows.texts import is_blank
+from workflows.texts import holds_citizens_number, is_blank
 
 TODAY = date(2026, 11, 21)
 BODIES = st.text("0123456789", min_size=17, max_size=17)
@@ -272,3 +272,30 @@ def test_what_nobody_sees_is_no_part_of_a_name_or_number(unseen):
 @pytest.mark.parametrize("rare", ["\U00031350", "\ue000", "𠮷"])
 def test_a_character_that_is_newer_than_our_tables_is_seen(rare):
     assert not is_blank(rare)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "张三 440106198503072316 的申请",
+        "440106 19850307 2316",
+        "单号20261130440106198503072316",
+        "１１０１０５１９４９１２３１００２ｘ",
+    ],
+)
+def test_a_citizens_whole_number_is_found_in_a_text(text):
+    assert holds_citizens_number(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "工单 202611300001234567",  # no such month
+        "440106198503072317",  # wrong check digit
+        "请致电 0512-52345678 或 13800138000",
+        "4401**********2316",
+        "rep_01KE7Z3J5R8Q2M4N6P8S0T2V4W",
+    ],
+)
+def test_other_numbers_may_stand_in_a_text(text):
+    assert not holds_citizens_number(text)
