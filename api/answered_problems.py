@@ -23,7 +23,8 @@ class Fault(Answer):
     """What is wrong with one field; `allowed` where there is a list of values."""
 
     pointer: Annotated[
-        str, Field(description="a JSON pointer (RFC 6901); of a parameter its name, of the whole request nothing")
+        str,
+        Field(description="a JSON pointer (RFC 6901); of a parameter `/` and its name, of the whole request nothing"),
     ]
     code: Annotated[str, WithJsonSchema(_CODE)]
     message: str

@@ -147,7 +147,7 @@ class Call:
 
     def if_match(self) -> int | None:
         """The version that `If-Match` names; None where any will do. Raises `Refused` 400 `if_match_invalid`."""
-        text = self.request.headers.get("if-match", "*").strip()
+        text = ", ".join(self.request.headers.getlist("if-match") or ["*"]).strip()  # two headers are one list
         if text == "*":
             return None
         found = _VERSION.fullmatch(text)
@@ -313,9 +313,12 @@ Operator = Annotated[Call, Depends(asks("operator"))]
 def _no_other_parameters(request: Request) -> None:
     """A parameter that the call does not have would be let be, and the feed begin anew for a `cursor`.
 
-    Raises `Malformed`.
+    Raises `Malformed`, and `Refused` 400 for one that is there twice: only the last would count.
     """
     known = {one.alias for one in request.scope["route"].dependant.query_params}
     unknown = sorted(request.query_params.keys() - known)[:MAX_ERRORS]
     if unknown:
         raise Malformed([{"pointer": pointer_to(name), "code": "unknown_field"} for name in unknown])
+    for name in request.query_params:
+        if len(request.query_params.getlist(name)) > 1:
+            raise Refused("request_unreadable", 400, pointer_to(name))

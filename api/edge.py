@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -98,16 +99,31 @@ def _of_parameters(fault: RequestValidationError) -> list[dict[str, Any]]:
 def _of_http(fault: HTTPException) -> Refused:
     headers = dict(fault.headers or {})
     if fault.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return Refused("http_method_not_allowed", 405, headers=headers)
+        return Refused("http_method_not_allowed", 405)
     codes = {404: "not_found", 401: "key_required", 403: "role_required", 413: "request_too_large"}
     return Refused(codes.get(fault.status_code, "request_unreadable"), fault.status_code, headers=headers)
 
 
 async def _handle(request: Request, fault: Exception) -> Response:
     refused = translate(fault)
+    if refused.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        refused.extra["headers"] = {"Allow": ", ".join(_taken(request))}
     if refused.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(fault, Refused):
         log.error("request_failed", exc_info=fault)
     return problem(request, refused)
+
+
+def _taken(request: Request) -> list[str]:
+    """The methods of this address (RFC 9110 §15.5.6): of all its routes, and HEAD where there is GET."""
+    path = request.scope["path"]
+    found = [
+        (len(one.param_convertors), one.methods)
+        for one in iter_route_contexts(request.app.routes)
+        if one.methods and one.path_regex.match(path)
+    ]
+    least = min((blanks for blanks, _ in found), default=0)  # `/search` is no `/{binding_id}`
+    methods = {method for blanks, some in found if blanks == least for method in some}
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
 def keep(app: FastAPI) -> None:

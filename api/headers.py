@@ -11,15 +11,16 @@ SENT: dict[str, Told] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "The same key and the same request give the first answer again, for 7 days.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "description": "The same key and the same request give the first answer again, for 7 days. 255 printable "
+        "characters at most, in quotes; bare, none of them a blank, a comma or a quote.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 257},
         "example": '"8e03978e-40d5-43e8-bc93-6894a57f9324"',
     },
     "IfMatch": {
         "name": "If-Match",
         "in": "header",
         "description": "The version in mind, from `ETag`; 412 `stale_version` when it has moved.",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": r'^((W/)?"?[0-9]{1,9}"?|\*)$'},
         "example": '"5"',
     },
     "AcceptLanguage": {

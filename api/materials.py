@@ -8,7 +8,7 @@ from typing import NamedTuple, cast
 
 from fastapi import APIRouter
 from python_multipart.exceptions import MultipartParseError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,7 +17,7 @@ from api import examples
 from api.answered import Material, MaterialPage
 from api.call import Anyone, Applicant, Call, answer
 from api.idempotency import idempotency
-from api.reading import canonical, read_body, shaped
+from api.reading import canonical, pointer_to, read_body, shaped
 from api.shapes import Behind, Limit, Upload
 from api.slow import Places
 from gateways.inspection import MAX_BYTES, at_once
@@ -44,7 +44,7 @@ _FORM = {
                     "required": ["kind", "file"],
                     "properties": {
                         "kind": {"$ref": "#/components/schemas/MaterialKind"},
-                        "file": {"type": "string", "contentMediaType": "application/octet-stream"},
+                        "file": {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"},
                     },
                 }
             }
@@ -111,8 +111,10 @@ async def _form(request: Request, raw: bytes) -> Form:
     async def stream() -> AsyncGenerator[bytes, None]:
         yield raw
 
+    # the last word counts: the parser would take whichever way of reading names the sender asks for
+    named = Headers({"content-type": f"{request.headers['content-type']}; charset=utf-8"})
     try:
-        parser = _InMemory(request.headers, stream(), max_files=2, max_fields=10, max_part_size=4096)
+        parser = _InMemory(named, stream(), max_files=2, max_fields=10, max_part_size=4096)
         parsed = await parser.parse()
     except (MultiPartException, MultipartParseError, ValueError, KeyError):
         raise Refused("request_unreadable", 400) from None
@@ -122,7 +124,7 @@ async def _form(request: Request, raw: bytes) -> Form:
     await parsed.close()
     if len(parsed.multi_items()) > len({*fields, *contents}):
         raise Refused("request_unreadable", 400)  # a field twice
-    errors = [{"pointer": f"/{name}", "code": "unknown_field"} for name in contents if name != "file"]
+    errors = [{"pointer": pointer_to(name), "code": "unknown_field"} for name in contents if name != "file"]
     errors += [] if "file" in contents else [{"pointer": "/file", "code": "required"}]
     if errors:
         raise Malformed(errors)

@@ -25,7 +25,8 @@ _ABOUT = """医保亲情账户 · the family account of China's medical insuranc
 
 `Authorization: Bearer <key>`. A POST may carry an `Idempotency-Key`, an application must; an action may carry an
 `If-Match`, with the version that a view has as its `ETag`. Errors are `application/problem+json` with a stable `code`;
-texts follow `Accept-Language` (zh-CN, en). ID numbers travel in bodies only and come back masked."""
+texts follow `Accept-Language` (zh-CN, en). A text that is sent has something to be seen in it (`blank`) and no control
+characters (`bad_characters`). ID numbers travel in bodies only and come back masked."""
 _TAGS = {
     "bindings": "Applications, and what is seen of them: for channels.",
     "materials": "The documents of an application.",

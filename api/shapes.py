@@ -19,7 +19,7 @@ from workflows.views.cursors import MOST
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # RFC 3339 bounds no fraction of a second; a microsecond is the last that we keep.
 _TIME = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-5][0-9])"
 )
 
 
@@ -60,6 +60,12 @@ def _holds_no_id(value: str) -> str:
     return value
 
 
+def _digits(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch("[0-9]{1,9}", value):
+        raise PydanticCustomError("int_parsing", "not a number")
+    return value
+
+
 Day = Annotated[date, BeforeValidator(_day)]
 Moment = Annotated[datetime, BeforeValidator(_time)]
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_not_blank)]
@@ -71,7 +77,7 @@ ToldReason = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(
                        AfterValidator(_names_nobody)]  # other channels read it  # fmt: skip
 Note = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_not_blank), AfterValidator(_holds_no_id)]
 Reference = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_not_blank)]
-Limit = Annotated[int, Query(ge=1, le=100)]
+Limit = Annotated[int, BeforeValidator(_digits), Query(ge=1, le=100)]
 Behind = Annotated[str | None, Query(max_length=MOST)]  # the `cursor` of a list
 
 

@@ -97,8 +97,7 @@ def parse_identity(id_type: str, id_number: str, birth_date: date | None, today:
     `birth_date_mismatch` or `birth_date_invalid` (in the future, or before 1850).
     """
     number = normalise_number(id_number)
-    if birth_date is not None and not EARLIEST_BIRTH <= birth_date <= today:
-        raise NotAllowed("birth_date_invalid", f"{pointer}/birth_date")
+    check_birth_date(birth_date, today, pointer)
     if len(number) == 18 and id_type in {"resident_id", "hmt_residence_permit", "foreign_permanent_resident"}:
         found = _citizen(id_type, number, today, pointer)
         if birth_date not in (None, found.birth_date):
@@ -110,6 +109,12 @@ def parse_identity(id_type: str, id_number: str, birth_date: date | None, today:
     if birth_date is None:
         raise NotAllowed("birth_date_required", f"{pointer}/birth_date")
     return Identity(id_type, family, number, birth_date)
+
+
+def check_birth_date(born: date | None, today: date, pointer: str = "") -> None:
+    """Let pass a date on which somebody now alive may be born. Raises `NotAllowed` with `birth_date_invalid`."""
+    if born is not None and not EARLIEST_BIRTH <= born <= today:
+        raise NotAllowed("birth_date_invalid", f"{pointer}/birth_date")
 
 
 def parse_for_search(text: str, today: date) -> tuple[Identity, ...]:

@@ -81,6 +81,7 @@ SPOILT: dict[str, tuple[str, Any, str]] = {
     "consents": ("/consents", {}, "wrong_type"),
     "accepted without zone": ("/consents/0/accepted_at", "2026-11-21T08:00:00", "not_a_time"),
     "accepted without a point": ("/consents/0/accepted_at", "2026-11-21T08:00:00123Z", "not_a_time"),
+    "accepted in no zone": ("/consents/0/accepted_at", "2026-11-21T08:00:00+08:60", "not_a_time"),
     "accepted nonsense": ("/consents/0/accepted_at", "2026-99-21T08:00:00Z", "not_a_time"),
     "unknown": ("/holder/nickname", "x", "unknown_field"),
     "unknown with a slash": ("/a~1b", "x", "unknown_field"),
@@ -180,9 +181,33 @@ def test_ids_that_cannot_be(alipay: httpx.Client) -> None:
         answer = alipay.get(f"/v1/bindings/{odd}")
         assert answer.status_code == 404, odd
     assert alipay.get("/v1/nothing").headers["content-type"] == "application/problem+json"
-    wrong = alipay.put("/v1/bindings/x")
+
+
+@pytest.mark.parametrize(
+    ("where", "methods"),
+    [
+        ("/v1/bindings/x", "GET, HEAD"),
+        ("/v1/bindings/search", "POST"),
+        ("/v1/bindings/x/materials", "GET, HEAD, POST"),
+        ("/v1/webhook-endpoints", "GET, HEAD, POST"),
+    ],
+)
+def test_what_an_address_takes_is_told(alipay: httpx.Client, where: str, methods: str) -> None:
+    wrong = alipay.put(where)
     assert refused(wrong, 405, "http_method_not_allowed")
-    assert "GET" in wrong.headers["allow"]
+    assert wrong.headers["allow"] == methods
+
+
+@pytest.mark.parametrize("limit", ["1_0", "5.0", "+5", " 5", "0x5"])
+def test_a_number_in_a_query_is_digits(as_: Any, limit: str) -> None:
+    where = f"/v1/bindings/{submitted(as_('alipay'))['id']}/timeline"
+    assert "/limit" in pointers(as_("alipay").get(where, params={"limit": limit}))
+
+
+def test_a_parameter_that_is_there_twice_is_pointed_at(as_: Any) -> None:
+    """Only the last would count: an overview of one place would look like one of two."""
+    twice = as_("operator").get("/v1/ops/overview", params=[("region", "440100"), ("region", "110000")])
+    assert refused(twice, 400, "request_unreadable")["errors"][0]["pointer"] == "/region"
 
 
 @pytest.mark.parametrize(
@@ -220,9 +245,11 @@ def test_actions_that_cannot_be(alipay: httpx.Client) -> None:
     assert pointers(act(alipay, made["id"], "choose_offline", reason="tired")) == {"/reason": "not_one_of"}
     assert pointers(act(alipay, made["id"], "withdraw", why="x")) == {"/why": "unknown_field"}
     assert pointers(act(alipay, made["id"], "confirm_unbind")) == {"/pay_password": "required"}
+    where = f"/v1/bindings/{made['id']}/actions/withdraw"
     for sent in ('"x"', '"1", "2"', "-1", '""'):
-        where = f"/v1/bindings/{made['id']}/actions/withdraw"
         refused(alipay.post(where, headers={"If-Match": sent}), 400, "if_match_invalid")
+    twice = alipay.post(where, headers=[("If-Match", '"1"'), ("If-Match", '"9"')])
+    refused(twice, 400, "if_match_invalid")
     assert view(alipay.get(f"/v1/bindings/{made['id']}"))["state"] == "submitted"
     nobody = {"acting_for": {"id_number": "123"}}
     refused(act(alipay, made["id"], "withdraw", **nobody), 422, "id_number_invalid")

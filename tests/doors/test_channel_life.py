@@ -33,6 +33,8 @@ def test_the_plan_is_told_before_anything_is_applied_for(alipay: httpx.Client) -
     }
     asked["relationship"] = "CHILD"
     assert view(alipay.post("/v1/requirements", json=asked))["plan"]["steps"] == []
+    asked["member"] = {"insured_region": "440100", "birth_date": "1849-12-31", "id_type": "resident_id"}
+    assert view(alipay.post("/v1/requirements", json=asked))["code"] == "birth_date_invalid"
 
 
 def test_from_application_to_active_and_unbound(alipay: httpx.Client, office: Office) -> None:

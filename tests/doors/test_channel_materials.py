@@ -137,3 +137,18 @@ def test_where_documents_cannot_be_kept_the_channel_is_told_to_come_again(alipay
     assert int(away.headers["Retry-After"]) > 0
     (tmp_path / "elsewhere").rename(documents)
     assert uploaded(alipay, made["id"], "commitment_letter").status_code == 201
+
+
+@pytest.mark.parametrize("charset", ["unicode_escape", "utf-16", "nonsense"])
+def test_a_form_is_read_as_utf_8_whatever_it_says(alipay: httpx.Client, charset: str) -> None:
+    where = f"/v1/bindings/{submitted(alipay)['id']}/materials"
+    parts = [("kind", None, b"other"), ("file", "a.jpg", picture()), ("\\ud800/~", "b", b"x")]
+    told = b"".join(
+        f'--XX\r\nContent-Disposition: form-data; name="{name}"'.encode()
+        + (f'; filename="{file}"'.encode() if file else b"") + b"\r\n\r\n" + content + b"\r\n"
+        for name, file, content in parts
+    )  # fmt: skip
+    sent = {"Content-Type": f"multipart/form-data; boundary=XX; charset={charset}"}
+    answer = alipay.post(where, content=told + b"--XX--\r\n", headers=sent)
+    assert answer.status_code == 422, answer.text
+    assert [(one["pointer"], one["code"]) for one in view(answer)["errors"]] == [("/\\ud800~1~0", "unknown_field")]

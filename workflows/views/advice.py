@@ -9,7 +9,7 @@ from typing import Any
 
 from policies.book import LawBook
 from policies.calendar import shanghai_day
-from policies.people import parse_identity
+from policies.people import check_birth_date, parse_identity
 from policies.plan import Plan
 from policies.planning import NOT_AT_COUNTER, ApplicationFacts, PersonFacts, plan_for
 from workflows.case import FINAL, NOT_YET_IN_FORCE, Actor, Case
@@ -41,6 +41,7 @@ def requirements(book: LawBook, outline: Outline, now: datetime, language: str) 
     """
     today = shanghai_day(now)
     born = outline.member_birth_date
+    check_birth_date(born, today, "/member")
     if outline.member_id_number is not None:
         identity = parse_identity(outline.member_id_type, outline.member_id_number, born, today, "/member")
         born = identity.birth_date
