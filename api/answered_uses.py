@@ -125,7 +125,7 @@ class TestSent(Answer):
 
 
 class Entitlement(Answer):
-    """Whether it may be used so, now; `binding_id` is null with `not_active`."""
+    """Whether it may be used so, now; `binding_id` is null with `not_active`, the only reason told to strangers."""
 
     allowed: bool
     reason: WhyNot | None

@@ -38,14 +38,18 @@ class Check(Body):
 
 @router.post("/v1/entitlements/check", summary="May it be used so, now", **takes(Check, **examples.tells(Entitlement)))
 async def entitlement(call: Channel) -> Response:
-    """`{allowed, reason, binding_id}`; each allowed use is recorded. Nothing is said of anybody else's bindings."""
+    """`{allowed, reason, binding_id}`; each allowed use is recorded. Nothing is said of anybody else's bindings.
+
+    The reason of a refusal is told to channels that have acted for one of the two, by `acting_for` or by his
+    application; others hear `not_active`, and that they asked is noted.
+    """
     asked, channel = await call.body(Check), call.actor().id
 
     def work(key: Idempotency | None) -> Reply:
         desk, now = call.office.desk, call.office.ledger.now()
         holder = acting.persons(desk.keys, asked.holder_id_number, "/holder_id_number", shanghai_day(now))
         member = acting.persons(desk.keys, asked.member_id_number, "/member_id_number", shanghai_day(now))
-        use = Use(holder, member, asked.purpose, channel, asked.patient, asked.region)
+        use = Use(holder, member, asked.purpose, channel, call.caller.id, asked.patient, asked.region)
         return check(desk, use, now, key)
 
     return await call.once(work, await call.key())

@@ -16,6 +16,7 @@ from policies.entitlements import refusal
 from policies.planning import may_show
 from policies.refusals import NotAllowed
 from workflows import answers
+from workflows.access import noting
 from workflows.case import SUSPENDED, Case
 from workflows.commands import Idempotency, Reply
 from workflows.engine import Desk
@@ -39,6 +40,7 @@ _OF_HOLDER = text("""
 select a.binding_id from applications a join bindings b on b.id = a.binding_id
 where a.holder = :holder and a.product = :product and b.state in ('active', 'suspended', 'unbinding')
 """)
+_KNOWS = text("select from person_channels where person = any(:persons) and channel = :channel limit 1")
 # A binding that has ended since it was read records nothing, and allows nothing.
 _RECORD = """
 insert into usage_records (id, binding_id, purpose, patient, channel, region, at)
@@ -60,6 +62,7 @@ class Use:
     member: Collection[str]
     purpose: str
     channel: str
+    principal: str  # whose key it is
     patient: str | None = None
     region: str | None = None
 
@@ -67,9 +70,13 @@ class Use:
 def check(desk: Desk, use: Use, now: datetime, asked: Idempotency | None) -> Reply:
     """Answer `{allowed, reason, binding_id}`; an allowed use is recorded. Bindings of others are never told.
 
-    The record and the answer kept under a reserved key are one commit: a key records one use. Raises as
-    `answers.keep_on`.
+    A channel that has acted for neither of the two is told no reason, or it could try out who is bound to whom; that
+    it has asked is noted. The record and the answer kept under a reserved key are one commit: a key records one use.
+    Raises as `answers.keep_on`.
     """
+    stranger = _is_stranger(desk, use)
+    if stranger:
+        _note(desk, use)
     cases = _between(desk, use.holder, use.member)
     refusals: dict[str, str] = {}
     for case in cases:
@@ -77,7 +84,7 @@ def check(desk: Desk, use: Use, now: datetime, asked: Idempotency | None) -> Rep
         if reason is None and (allowed := _recorded(desk, case, use, now, asked)):
             return allowed
         refusals.setdefault(reason or NONE_ACTIVE, case.id)
-    for reason in _TELLING:
+    for reason in () if stranger else _TELLING:
         if reason in refusals:
             return _answer(reason, refusals[reason])
     return _answer(NONE_ACTIVE, None)
@@ -89,6 +96,18 @@ def uses(desk: Desk, binding_id: str, limit: int, cursor: str | None) -> dict[st
     rows = desk.ledger.read(_USES, {"binding": binding_id, "at": at, "after": after, "limit": limit + 1},
                             fresh=True)  # fmt: skip
     return cursors.page(rows, limit, "at", "id")
+
+
+def _is_stranger(desk: Desk, use: Use) -> bool:
+    """Whether the channel has never acted for either of the two; it has for whoever applied through it."""
+    asked = {"channel": use.channel, "persons": [*use.holder, *use.member]}
+    return not desk.ledger.read(_KNOWS, asked, fresh=True)
+
+
+def _note(desk: Desk, use: Use) -> None:
+    persons = [*use.holder, *use.member]
+    with desk.ledger.connection() as conn:
+        noting.note(conn, use.principal, "entitlement_check", persons=persons, purpose=use.purpose)
 
 
 def _refusal(case: Case, use: Use, between: Sequence[Case]) -> str | None:

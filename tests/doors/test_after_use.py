@@ -73,6 +73,7 @@ def test_whose_code_and_with_which_warning(town: Town) -> None:
 def test_a_use_ends_with_the_binding_and_its_record_stays(town: Town, purpose: str) -> None:
     seen, body = town.active("alipay", member_born=INFANT, region="320500")
     where = f"/v1/bindings/{seen['id']}"
+    assert town.signed_in("wechat", body)
     assert town.use("wechat", body, purpose) == (True, None)
     town.at("supervisor").post(f"{where}/suspend", json={"reason": "suspected_fraud"})
     assert town.use("wechat", body, purpose) == (False, "suspended")

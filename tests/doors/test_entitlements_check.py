@@ -63,7 +63,7 @@ def test_a_binding_that_ends_while_it_is_asked_about_allows_nothing(
         return looked
 
     monkeypatch.setattr(office.desk, "look_many", ends_meanwhile)
-    use = Use([application.holder], [application.member], "show_code", "alipay")
+    use = Use([application.holder], [application.member], "show_code", "alipay", "sandbox-alipay")
     told = orjson.loads(entitlements.check(office.desk, use, office.ledger.now(), None).body)
     assert told == {"allowed": False, "reason": "not_active", "binding_id": None}
     assert entitlements.uses(office.desk, active, 9, None)["items"] == []
@@ -131,6 +131,31 @@ def test_nothing_is_said_of_anybody_else(alipay: httpx.Client, active: str, offi
     assert check(alipay, turned) == nothing
     stranger = {**people, "holder_id_number": life.number(date(1980, 1, 1), 5)}
     assert check(alipay, stranger) == nothing
+
+
+def test_a_channel_of_neither_learns_nothing_and_leaves_a_trace(
+    as_: Caller, alipay: httpx.Client, active: str, office: Office
+) -> None:
+    """A purpose that is always refused told, untraced, whether a number was that of the other party (attack)."""
+    application, people = life.look(office, active).application, numbers(office, active)
+    stranger, nothing = as_("suzhou_yibao_oa"), {"allowed": False, "reason": "not_active", "binding_id": None}
+
+    def noted() -> list[Any]:
+        with office.ledger.connection() as conn:
+            return conn.execute("select principal, act, person, purpose from access_log order by id").fetchall()
+
+    assert check(stranger, people, "pay_from_account") == nothing
+    assert check(stranger, {**people, "holder_id_number": life.number(date(1980, 1, 1), 5)}) == nothing
+    both, traces = [application.holder, application.member], noted()
+    assert len(traces) == 4
+    assert traces[:2] == [("sandbox-suzhou_yibao_oa", "entitlement_check", one, "pay_from_account") for one in both]
+    assert traces[3] == ("sandbox-suzhou_yibao_oa", "entitlement_check", application.member, "show_code")
+    assert check(stranger, people)["allowed"] is True  # as in any channel
+    assert len(noted()) == 6
+    assert check(alipay, people, "pay_from_account")["reason"] == "wrong_product"
+    stranger.post("/v1/bindings/search", json={"acting_for": {"id_number": people["member_id_number"]}})
+    assert check(stranger, people, "pay_from_account")["reason"] == "wrong_product"  # his own user's
+    assert len(noted()) == 7  # the search
 
 
 def test_only_what_is_in_force(as_: Caller, alipay: httpx.Client, active: str, office: Office) -> None:

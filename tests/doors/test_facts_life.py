@@ -164,7 +164,7 @@ def test_the_prefecture_reviews(town: Town, channel: str) -> None:
     body = application(product="account_sharing", region="440281")  # a county of 韶关
     seen = town.checked(channel, body)
     assert (seen["state"], seen["waiting_on"]["party"]) == ("agency_review", "agency")
-    found = view(town.at(channel).post("/v1/bindings/search", json=acting(body, "holder")))["items"]
+    found = town.signed_in(channel, body, "holder")
     assert [(one["id"], one["state"]) for one in found] == [(seen["id"], "agency_review")]
     queue = view(town.at("reviewer").get("/v1/reviews", params={"region": "440200"}))["items"]
     assert seen["id"] in [one["binding_id"] for one in queue]

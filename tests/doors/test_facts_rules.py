@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.doors.family import act, application, view
-from tests.doors.town import Town, acting
+from tests.doors.town import Town
 
 BEIJING, GUANGZHOU, SHENZHEN, NANJING, SUZHOU = "110100", "440100", "440300", "320100", "320500"
 ALIPAY = [
@@ -231,5 +231,5 @@ def test_nobody_without_a_key(town: Town) -> None:
     assert client.post("/v1/bindings", json=body, headers={"Authorization": ""}).status_code == 401
     made = town.submitted("alipay", body)
     assert town.at("wechat").get(f"/v1/bindings/{made['id']}").status_code == 404
-    found = view(town.at("wechat").post("/v1/bindings/search", json=acting(body, "holder")))["items"]
+    found = town.signed_in("wechat", body, "holder")
     assert [one["id"] for one in found] == [made["id"]]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.doors.family import application, view
-from tests.doors.town import Town, View, acting
+from tests.doors.town import Town, View
 
 CHILD = date(2019, 5, 1)
 RIGHTS = ("show_code", "activate_credential", "query_usage", "query_expenses")
@@ -51,6 +51,7 @@ def test_sharing_pays_and_shows_nothing(town: Town) -> None:
     for elsewhere in ("440300", "320500"):
         refused = town.use("yueyibao_alipay", body, "pay_from_account", region=elsewhere)
         assert refused == (False, "region_not_allowed")
+    assert town.signed_in("alipay", body)
     for patient in ("member", "holder"):
         assert town.use("alipay", body, "show_code", patient=patient) == (False, "purpose_not_allowed")
 
@@ -58,6 +59,7 @@ def test_sharing_pays_and_shows_nothing(town: Town) -> None:
 def test_both_products_between_the_same_two(town: Town) -> None:
     people: dict[str, Any] = {"holder_seed": 940, "member_seed": 940, "region": "320500"}
     _, body = town.active("alipay", **people)
+    assert town.signed_in("jiangsu_yibaoyun", body)
     assert town.use("jiangsu_yibaoyun", body, "pay_from_account") == (False, "wrong_product")
     town.active("jiangsu_yibaoyun", body=application(product="account_sharing", **people))
     assert town.use("jiangsu_yibaoyun", body, "pay_from_account", region="320100") == (True, None)
@@ -91,7 +93,7 @@ def test_the_list_of_members(town: Town, channel: str) -> None:
         town.active(via, member_born=CHILD, holder_seed=seed, member_seed=seed + n, region="320500")
         for n, via in ((0, "alipay"), (10, "wechat"))
     ]
-    found = view(town.at(channel).post("/v1/bindings/search", json=acting(made[0][1], "holder")))["items"]
+    found = town.signed_in(channel, made[0][1], "holder")
     assert {one["id"] for one in found} == {seen["id"] for seen, _ in made}
     for one in found:
         assert one["state"] == "active"

@@ -143,6 +143,7 @@ def test_the_holders_code_is_shown_only_where_a_channel_may_show_it(town: Town) 
     town.active(product="account_sharing", **pair(969))
     _, body = town.active("alipay", application(product="code_display", **pair(969)))
     for channel in ("wechat", "yueyibao_wechat", "nhsa_oa"):
+        assert town.signed_in(channel, body)
         assert town.use(channel, body, "show_code", patient="member") == (False, "channel_not_open")
     assert town.use("yueyibao_alipay", body, "show_code", patient="member") == (True, None)
 

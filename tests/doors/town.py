@@ -141,6 +141,11 @@ class Town:
             after = {"after": page["next_cursor"]}
         return events
 
+    def signed_in(self, channel: str, body: View, role: str = "member") -> list[View]:
+        """The bindings that a channel sees for a party of an application whom it has signed in."""
+        items: list[View] = view(self.at(channel).post("/v1/bindings/search", json=acting(body, role)))["items"]
+        return items
+
     def use(self, channel: str, body: View, purpose: str, **more: Any) -> tuple[bool, str | None]:
         """Whether a use is allowed now between the two people of an application, and why not."""
         people = {f"{role}_id_number": body[role]["id_number"] for role in ("holder", "member")}
