@@ -74,7 +74,10 @@ async def timeline(binding_id: str, call: Anyone, limit: Limit = 100, cursor: Be
 
 @router.post("/v1/bindings/search", **takes(Search, **examples.shows(examples.PAGE, BindingPage)))
 async def search(call: Channel) -> Response:
-    """Views within the scope, newest first: of the person acted for in every channel, else of this channel's own."""
+    """Views within the scope, newest first: of the person acted for in every channel, else of this channel's own.
+
+    A number that is not that person's, and `channel_reference`, find only what this channel submitted.
+    """
     asked = await call.body(Search)
     key = await call.key()
     wanted = await _wanted(call, asked)
@@ -83,11 +86,15 @@ async def search(call: Channel) -> Response:
 
 
 async def _wanted(call: Call, asked: Search) -> listing.Wanted:
-    persons = await call.persons(asked.acting_for, act="search") if asked.acting_for is not None else None
+    holders = await _index(call, asked.holder_id_number, "/holder_id_number")
+    members = await _index(call, asked.member_id_number, "/member_id_number")
+    persons, beside = None, [*(holders or ()), *(members or ())]
+    if asked.acting_for is not None:
+        persons = await call.persons(asked.acting_for, act="search", beside=beside)
     return listing.Wanted(
         persons=persons,
-        holders=await _index(call, asked.holder_id_number, "/holder_id_number"),
-        members=await _index(call, asked.member_id_number, "/member_id_number"),
+        holders=holders,
+        members=members,
         states=asked.states,
         reference=asked.channel_reference,
         limit=asked.limit,

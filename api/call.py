@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -101,11 +101,13 @@ class Call:
         party = await self.run(acting.party_among, self.office.ledger, found, binding_id)
         return replace(self.actor(), acting_for=party)
 
-    async def persons(self, for_whom: ActingFor, *, act: str, binding_id: str | None = None) -> list[str]:
-        """Blind indexes of whom an `acting_for` names; the look is noted with its purpose."""
+    async def persons(
+        self, for_whom: ActingFor, *, act: str, binding_id: str | None = None, beside: Sequence[str] = ()
+    ) -> list[str]:
+        """Blind indexes of whom an `acting_for` names; the look is noted with its purpose, at those `beside` too."""
         found = await self.named_by(for_whom.id_number, "/acting_for/id_number")
         noting = partial(acting.note, principal=self.caller.id, channel=self.caller.channel or "",
-                         purpose=for_whom.purpose, act=act, binding_id=binding_id)  # fmt: skip
+                         purpose=for_whom.purpose, act=act, binding_id=binding_id, beside=beside)  # fmt: skip
         await self.run(noting, self.office.ledger, found)
         return found
 

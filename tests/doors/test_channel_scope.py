@@ -95,6 +95,29 @@ def test_each_look_for_a_person_is_logged(alipay: httpx.Client, wechat: httpx.Cl
     assert (holder, "wechat") in channels
 
 
+def test_a_search_finds_nothing_by_what_the_view_hides(
+    alipay: httpx.Client, wechat: httpx.Client, office: Office
+) -> None:
+    """Number by number, the other party of another channel's binding could be tried out, and its reference (attack)."""
+    body = application() | {"channel_reference": "R-42"}
+    made, member, other = submitted(alipay, body), acting(body["member"]), body["holder"]["id_number"]
+
+    def found(channel: httpx.Client, **asked: Any) -> list[str]:
+        return [one["id"] for one in view(channel.post("/v1/bindings/search", json=member | asked))["items"]]
+
+    assert found(wechat, holder_id_number=other) == []
+    assert found(wechat, channel_reference="R-42") == []
+    assert found(wechat, member_id_number=body["member"]["id_number"]) == [made["id"]]
+    assert found(wechat, holder_id_number=body["member"]["id_number"]) == []
+    assert found(alipay, holder_id_number=other, channel_reference="R-42") == [made["id"]]
+    holder = office.desk.look(made["id"])[0].application.holder
+    with office.ledger.connection() as conn:
+        looks = conn.execute("select principal from access_log where person = %s order by id", (holder,)).fetchall()
+        acted = conn.execute("select channel from person_channels where person = %s", (holder,)).fetchall()
+    assert looks == [("sandbox-wechat",), ("sandbox-alipay",)]
+    assert acted == [("alipay",)]  # he applied there; who only looked for him learns nothing of him
+
+
 def test_a_number_from_before_1999(alipay: httpx.Client) -> None:
     body = application()
     made = submitted(alipay, body)

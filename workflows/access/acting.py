@@ -41,10 +41,15 @@ def note(
     purpose: str,
     act: str,
     binding_id: str | None = None,
+    beside: Sequence[str] = (),
 ) -> None:
-    """Log that a channel acted for a person, and let that channel learn of the person's changes from now on."""
+    """Log that a channel acted for a person, and let that channel learn of the person's changes from now on.
+
+    Whom it looked for `beside` him is logged too, and no more.
+    """
+    looked = list(dict.fromkeys([*found, *beside]))
     with ledger.transaction() as conn:
-        noting.note(conn, principal, act, persons=found, binding=binding_id, purpose=purpose)
+        noting.note(conn, principal, act, persons=looked, binding=binding_id, purpose=purpose)
         conn.execute(_LEARN, (channel, list(found)))
 
 

@@ -76,11 +76,11 @@ class Wanted:
 def search(desk: Desk, actor: Actor, wanted: Wanted) -> dict[str, Any]:
     """A page of views, newest first: of the persons acted for in every channel, else of the channel's own.
 
-    Raises `Refused` 400 `cursor_invalid`.
+    What the view of another channel's binding hides finds none either. Raises `Refused` 400 `cursor_invalid`.
     """
     after = cursors.decode(wanted.cursor, str)[0] if wanted.cursor else None
     asked = {
-        "channel": None if wanted.persons is not None else actor.id, "after": after, "limit": wanted.limit + 1,
+        "channel": None if _in_every_channel(wanted) else actor.id, "after": after, "limit": wanted.limit + 1,
         "persons": _list(wanted.persons), "holders": _list(wanted.holders), "members": _list(wanted.members),
         "states": _list(wanted.states), "reference": wanted.reference,
         "names": [one for one in OPEN if not set(wanted.states or ()).isdisjoint(DEADLINES_BY_NAME[one].while_)],
@@ -93,6 +93,12 @@ def search(desk: Desk, actor: Actor, wanted: Wanted) -> dict[str, Any]:
         for case, now in desk.look_many([row["binding_id"] for row in page["items"]])
     ]
     return page | {"items": items}
+
+
+def _in_every_channel(wanted: Wanted) -> bool:
+    """Whether it is asked for the persons acted for, and by no number of somebody else's nor a channel's own."""
+    numbers = {*(wanted.holders or ()), *(wanted.members or ())}
+    return wanted.persons is not None and wanted.reference is None and numbers.issubset(wanted.persons)
 
 
 def _only_open(wanted: Wanted) -> bool:
