@@ -70,7 +70,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.limits = limits_from_environment(sandbox=in_sandbox)
         app.state.uploads, app.state.uploads_of_case = materials.places(), materials.places_of_case()
         app.state.additions = endpoints.places()
-        app.state.asking = windows()
+        app.state.asking, app.state.readings = windows(), faces.readings()
         clerk.start()
         with seldom_collected():
             try:

@@ -22,6 +22,12 @@ from workflows.views import listing
 
 router = APIRouter(tags=["face checks"])
 MAX_CALLBACK = 64 * 1024  # bytes
+QUEUE, PATIENCE = 100, 10.0  # of callbacks to be verified
+
+
+def readings() -> Places:
+    """The places in which callbacks are verified, four for each provider: forgers fill these, and no others."""
+    return Places(8, 4, 5, queue=QUEUE, patience=PATIENCE)
 
 
 @router.post(
@@ -58,7 +64,9 @@ async def callback(provider: str, request: Request) -> Response:
         raise not_found()
     body = await read_body(request, MAX_CALLBACK)
     call = (dict(request.headers), body, dict(request.query_params))
-    faces.named(office, provider, [call])  # whoever has not signed it takes nobody's place
+    reading: Places = request.app.state.readings
+    async with reading.one(provider):  # whoever has not signed it takes no other place
+        await run_in_threadpool(faces.named, office, provider, [call])
     places: Places = request.app.state.asking  # a slow provider's own calls must not take all threads to ask it again
     async with places.one(f"face provider {provider}"):
         await run_in_threadpool(faces.hear, office, provider, *call)

@@ -13,7 +13,7 @@ import pytest
 from api.materials import BESIDE_OF_ONE
 from api.slow import Places
 from gateways.inspection import at_once, inspect
-from tasks.faces import hear, start_face_check
+from tasks.faces import hear, named, start_face_check
 from tasks.office import Office
 from tests import life
 from tests.doors.conftest import Caller
@@ -210,3 +210,25 @@ def test_a_slow_providers_own_calls_leave_the_doors_open(settings: pytest.Monkey
         assert {one.result() for one in mob} <= {200, 429}
     assert hold.most == 12
     assert calls() == 200
+
+
+def test_forged_callbacks_leave_the_doors_open(settings: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """To tell that nobody has signed it may take long: the sandbox's provider asks a database for its secret."""
+    settings.setattr("api.faces.QUEUE", 2)
+    settings.setattr("api.faces.PATIENCE", LONG)
+    alipay: httpx.Client = request.getfixturevalue("alipay")
+    mine = submitted(alipay)["id"]
+
+    def forges() -> int:
+        return httpx.post(f"{alipay.base_url}/v1/callbacks/face/sandbox", content=b"{}", timeout=LONG).status_code
+
+    with ThreadPoolExecutor(45) as pool, held(settings, "tasks.faces.named", named) as hold:
+        mob = [pool.submit(forges) for _ in range(45)]
+        hold.comes(4)
+        assert alipay.get(f"/v1/bindings/{mine}").status_code == 200
+        assert alipay.get("/healthz").status_code == 200
+        soon = as_completed(mob, LONG)
+        refused = {next(soon).result() for _ in range(45 - 4 - 2)}
+        hold.let_go()
+        assert (refused, {one.result() for one in soon}) == ({429}, {401})
+    assert hold.most == 4
