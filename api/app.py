@@ -69,6 +69,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.figures = health.Figures(office.ledger)
         app.state.limits = limits_from_environment(sandbox=in_sandbox)
         app.state.uploads, app.state.uploads_of_case = materials.places(), materials.places_of_case()
+        app.state.uploads_in_memory = materials.places_in_memory()
         app.state.additions = endpoints.places()
         app.state.asking, app.state.readings = windows(), faces.readings()
         clerk.start()

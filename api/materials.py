@@ -29,10 +29,13 @@ from workflows.errors import Malformed, Refused
 from workflows.views import listing
 
 router = APIRouter(prefix="/v1/bindings/{binding_id}/materials", tags=["materials"])
-_ENVELOPE = 64 * 1024  # bytes that the form may take around the file
+_MOST = MAX_BYTES + 64 * 1024  # bytes of a form: the file, and what is around it
 # Beside those that are inspected so many may look, write or queue in a thread; of one caller fewer, and the rest wait.
 BESIDE, BESIDE_OF_ONE = 6, 2
 QUEUE, PATIENCE = 16, 10.0
+# Bytes of the uploads that are being sent, wait or are looked at in a process, and those of one caller: from the first
+# byte to the last they lie in memory.
+IN_MEMORY, IN_MEMORY_OF_ONE = 256 * 1024 * 1024, 128 * 1024 * 1024
 
 _FORM = {
     "requestBody": {
@@ -64,10 +67,15 @@ def places_of_case() -> Places:
     return Places(1_000, 1, 5, queue=QUEUE, patience=PATIENCE)
 
 
+def places_in_memory() -> Places:
+    """The bytes for uploads of a process, as places: of several cases at once a caller could fill all memory."""
+    return Places(IN_MEMORY, IN_MEMORY_OF_ONE, 5)
+
+
 class _InMemory(MultiPartParser):
     """What is uploaded is in memory already: nothing of it is written, in clear, to a disk of the system."""
 
-    spool_max_size = MAX_BYTES + _ENVELOPE
+    spool_max_size = _MOST
 
 
 class Form(NamedTuple):
@@ -82,16 +90,25 @@ class Form(NamedTuple):
 async def upload(binding_id: str, call: Applicant) -> Response:
     """One document or page: JPEG, PNG, WebP, HEIC or PDF by its content, 10 MB at most.
 
-    A few at a time for each caller: more wait a little, and are then refused with 429 `rate_limited`.
+    A few at a time for each caller: more wait a little, and are then refused with 429 `rate_limited`; at once beyond
+    128 MB under way.
     """
     await call.look(binding_id)
     if not call.request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise Refused("content_type_unsupported", 415)
-    raw = await read_body(call.request, MAX_BYTES + _ENVELOPE)  # before a place is held: who sends slowly holds none
-    state = call.request.app.state
+    state, caller = call.request.app.state, call.actor().id
+    in_memory = cast("Places", state.uploads_in_memory)
     uploads, of_case = cast("Places", state.uploads), cast("Places", state.uploads_of_case)
-    async with of_case.one(binding_id), uploads.one(call.actor().id):
-        return await _take(call, binding_id, await _form(call.request, raw))
+    async with in_memory.one(caller, _size(call.request)):
+        raw = await read_body(call.request, _MOST)  # before another place is held: who sends slowly holds none
+        async with of_case.one(binding_id), uploads.one(caller):
+            return await _take(call, binding_id, await _form(call.request, raw))
+
+
+def _size(request: Request) -> int:
+    """The bytes that will be kept of the body: as many as it says that it has, within what is taken."""
+    told = request.headers.get("content-length", "")
+    return min(int(told), _MOST) if told.isascii() and told.isdigit() else _MOST
 
 
 async def _take(call: Call, binding_id: str, form: Form) -> Response:

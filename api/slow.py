@@ -18,6 +18,7 @@ class Places:
     """So many at a time in this process, and so many of one caller; only the event loop's thread touches them.
 
     Of each caller `queue` more may wait for `patience` seconds, which holds no thread; without a queue none may.
+    Where a place is a byte of memory, one takes many.
     """
 
     in_all: int
@@ -31,27 +32,27 @@ class Places:
     _given_back: asyncio.Event = field(default_factory=asyncio.Event)
 
     @asynccontextmanager
-    async def one(self, caller: str) -> AsyncIterator[None]:
-        """One of the places, for as long as the block runs. Raises `Refused` 429 with the code of these places."""
-        if not self._is_free(caller):
-            await self._wait(caller)
-        self._held[caller] += 1  # nothing is awaited since it was seen free
+    async def one(self, caller: str, takes: int = 1) -> AsyncIterator[None]:
+        """What `takes` so many places, for as long as the block runs. Raises `Refused` 429 with their code."""
+        if not self._is_free(caller, takes):
+            await self._wait(caller, takes)
+        self._held[caller] += takes  # nothing is awaited since it was seen free
         try:
             yield
         finally:
-            _less(self._held, caller)
+            _less(self._held, caller, takes)
             self._given_back.set()  # all who wait look whether it is for them
 
-    def _is_free(self, caller: str) -> bool:
-        return self._held.total() < self.in_all and self._held[caller] < self.of_one
+    def _is_free(self, caller: str, takes: int) -> bool:
+        return self._held.total() + takes <= self.in_all and self._held[caller] + takes <= self.of_one
 
-    async def _wait(self, caller: str) -> None:
+    async def _wait(self, caller: str, takes: int) -> None:
         if self._waiting[caller] >= self.queue:
             raise self._refused()
         self._waiting[caller] += 1
         try:
             async with asyncio.timeout(self.patience):
-                while not self._is_free(caller):
+                while not self._is_free(caller, takes):
                     self._given_back.clear()
                     await self._given_back.wait()
         except TimeoutError:
@@ -68,8 +69,8 @@ def windows() -> Places:
     return Places(24, 12, 5, queue=QUEUE, patience=PATIENCE)
 
 
-def _less(counted: Counter[str], caller: str) -> None:
-    """One less of a caller, who is forgotten with his last."""
-    counted[caller] -= 1
+def _less(counted: Counter[str], caller: str, fewer: int = 1) -> None:
+    """So many fewer of a caller, who is forgotten with his last."""
+    counted[caller] -= fewer
     if not counted[caller]:
         del counted[caller]

@@ -17,7 +17,7 @@ from tasks.faces import hear, named, start_face_check
 from tasks.office import Office
 from tests import life
 from tests.doors.conftest import Caller
-from tests.doors.family import submitted, uploaded, view
+from tests.doors.family import picture, submitted, uploaded, view
 from workflows.errors import Refused
 
 SHARE = at_once() + BESIDE_OF_ONE
@@ -116,6 +116,29 @@ def test_a_family_whose_files_take_long_keeps_no_other_waiting(settings: pytest.
         assert hold.most == 2
         hold.let_go()
         assert {one.result().status_code for one in (*heavy, other)} == {201}
+
+
+def test_what_waits_in_memory_is_bounded(settings: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Of several cases at once, one channel's uploads filled the memory of a process (attack)."""
+    content = picture("PNG", (200, 200))
+    settings.setattr("api.materials.IN_MEMORY_OF_ONE", 4 * len(content))  # a form is a little more than its file
+    settings.setattr("api.materials.PATIENCE", LONG)
+    as_: Caller = request.getfixturevalue("as_")
+    alipay, wechat = as_("alipay"), as_("wechat")
+    mine, theirs = [submitted(alipay)["id"] for _ in range(2)], submitted(wechat)["id"]
+    with ThreadPoolExecutor(12) as pool, held(settings, "tasks.documents.inspect", inspect) as hold:
+        mob = [pool.submit(uploaded, alipay, one, "other", content) for one in mine * 5]
+        soon = as_completed(mob, LONG)
+        refused = [next(soon).result() for _ in range(10 - 3)]
+        large = uploaded(alipay, mine[0], "other", bytes(9_000_000))  # refused before it is read, and hears of it
+        other = pool.submit(uploaded, wechat, theirs, "other", content)
+        hold.comes(1)
+        hold.let_go()
+        assert [one.result().status_code for one in [*soon, other]] == [201] * (3 + 1)
+    assert {(one.status_code, view(one)["code"], one.headers["Retry-After"]) for one in (*refused, large)} == {
+        (429, "rate_limited", "5")
+    }
+    assert uploaded(alipay, mine[0], "other", content).status_code == 201
 
 
 def test_a_provider_that_is_slow_leaves_the_doors_open(settings: pytest.MonkeyPatch,
