@@ -31,7 +31,7 @@ from api import sandbox as playing
 from api.auth import Keys
 from api.clerk import Clerk, SharedDesk
 from api.limits import limits_from_environment
-from api.slow import windows
+from api.slow import sign_ins, windows
 from models import logs
 from tasks.office import open_office, sandbox, seldom_collected
 from workflows.access import principals
@@ -71,6 +71,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.uploads, app.state.uploads_of_case = materials.places(), materials.places_of_case()
         app.state.uploads_in_memory = materials.places_in_memory()
         app.state.additions = endpoints.places()
+        app.state.sign_ins = sign_ins()
         app.state.asking, app.state.readings = windows(), faces.readings()
         clerk.start()
         with seldom_collected():

@@ -69,6 +69,11 @@ def windows() -> Places:
     return Places(24, 12, 5, queue=QUEUE, patience=PATIENCE)
 
 
+def sign_ins() -> Places:
+    """The places of a process for signing in at the console, where anybody may try: a hash is costly on purpose."""
+    return Places(2, 2, 2, code="too_many_sign_ins", queue=16, patience=2.0)
+
+
 def _less(counted: Counter[str], caller: str, fewer: int = 1) -> None:
     """So many fewer of a caller, who is forgotten with his last."""
     counted[caller] -= fewer

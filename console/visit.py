@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -39,6 +39,7 @@ LONGEST_ADDRESS = 500  # characters of a page of ours that are looked at
 _LASTS = 365 * 86_400  # seconds for which a language is remembered
 
 Say = Callable[[str, Language], str]  # what a code means to people
+Turn = Callable[[], AbstractAsyncContextManager[None]]  # a place to sign in; refused where too many want one
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class House:
 
     office: Callable[[], Office]  # opened when the service starts
     say: Say
+    turn: Turn
     pages: Environment
     settling: Settling
     sandbox: bool

@@ -21,7 +21,9 @@ def create_app() -> FastAPI:
     service = api.app.create_app()
     service.add_route("/", _front, include_in_schema=False)
     service.add_route("/console", _console, include_in_schema=False)
-    service.mount("/console", create_console(lambda: service.state.office, text, sandbox=sandbox()))
+    console = create_console(lambda: service.state.office, text, lambda: service.state.sign_ins.one("anybody"),
+                             sandbox=sandbox())  # fmt: skip
+    service.mount("/console", console)
     return service
 
 

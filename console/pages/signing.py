@@ -6,6 +6,7 @@ from typing import Annotated
 
 import segno
 from fastapi import APIRouter, Depends, Response
+from starlette.concurrency import run_in_threadpool
 
 from console.forms import wrong
 from console.visit import Visit, anybody, asks
@@ -39,14 +40,22 @@ def sign_in_page(visit: Anybody) -> Response:
 
 
 @router.post("/sign-in")
-def sign_in(visit: Anybody) -> Response:
-    """A session for the right name, password and code; for anything else one and the same answer."""
-    form, office = visit.form, visit.office
+async def sign_in(visit: Anybody) -> Response:
+    """A session for the right name, password and code; for anything else one and the same answer.
+
+    A few wait for their turn, without a thread: whoever guesses must not hold those of the channels.
+    """
     try:
-        token = accounts.sign_in(office.ledger, office.desk.keys, form.raw("login"), form.raw("password"),
-                                 form.raw("code"))  # fmt: skip
+        async with visit.house.turn():
+            return await run_in_threadpool(_sign_in, visit)
     except Refused as no:
-        return _form(visit, no)
+        return await run_in_threadpool(_form, visit, no)
+
+
+def _sign_in(visit: Visit) -> Response:
+    form, office = visit.form, visit.office
+    token = accounts.sign_in(office.ledger, office.desk.keys, form.raw("login"), form.raw("password"),
+                             form.raw("code"))  # fmt: skip
     return _let_in(visit, token)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from contextlib import nullcontext
 
 import httpx
 import pyotp
@@ -177,7 +178,7 @@ def test_after_signing_in_one_comes_to_where_one_wanted(comes: Comes) -> None:
 
 
 def test_outside_the_sandbox_its_staff_stay_outside(office: Office) -> None:
-    app = Starlette(routes=[Mount("/console", create_console(lambda: office, text, sandbox=False))])
+    app = Starlette(routes=[Mount("/console", create_console(lambda: office, text, nullcontext, sandbox=False))])
 
     async def visited() -> tuple[httpx.Response, httpx.Response]:
         way = httpx.ASGITransport(app)

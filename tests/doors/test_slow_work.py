@@ -18,6 +18,8 @@ from tasks.office import Office
 from tests import life
 from tests.doors.conftest import Caller
 from tests.doors.family import picture, submitted, uploaded, view
+from tests.doors.visitor import Comes
+from workflows.access.accounts import sign_in
 from workflows.errors import Refused
 
 SHARE = at_once() + BESIDE_OF_ONE
@@ -255,3 +257,27 @@ def test_forged_callbacks_leave_the_doors_open(settings: pytest.MonkeyPatch, req
         hold.let_go()
         assert (refused, {one.result() for one in soon}) == ({429}, {401})
     assert hold.most == 4
+
+
+def test_guesses_at_the_console_leave_the_doors_open(settings: pytest.MonkeyPatch,
+                                                     request: pytest.FixtureRequest) -> None:  # fmt: skip
+    """Whoever guesses needs no account, and a hash is costly: forty guesses held all threads (attack)."""
+    comes: Comes = request.getfixturevalue("comes")
+    alipay: httpx.Client = request.getfixturevalue("alipay")
+    mine, guest = submitted(alipay)["id"], comes("")
+    guest.get("/sign-in")
+
+    def guesses() -> httpx.Response:
+        return guest.http.post("/sign-in", data={"csrf": guest.csrf, "login": "nobody", "password": "wrong"})
+
+    with ThreadPoolExecutor(45) as pool, held(settings, "workflows.access.accounts.sign_in", sign_in) as hold:
+        mob = [pool.submit(guesses) for _ in range(45)]
+        hold.comes(2)
+        assert alipay.get(f"/v1/bindings/{mine}").status_code == 200
+        soon = as_completed(mob, LONG)
+        refused = [next(soon).result() for _ in range(45 - 2 - 16)]
+        hold.let_go()
+        assert {one.result().status_code for one in soon} <= {401, 429}  # a few seconds are waited, no more
+    assert {(one.status_code, "现在登录的人太多" in one.text) for one in refused} == {(429, True)}
+    assert hold.most == 2
+    assert guesses().status_code == 401
