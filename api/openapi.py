@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -155,12 +156,18 @@ def _examples_whole(app: FastAPI, paths: dict[str, Any]) -> None:
 
 
 @router.get("/openapi.json", include_in_schema=False)
-async def openapi_json(request: Request) -> Response:
+def openapi_json(request: Request) -> Response:
     """The document."""
     return answer(document(request.app))
 
 
 @router.get("/docs", include_in_schema=False)
-async def docs(request: Request) -> HTMLResponse:
+def docs(request: Request) -> HTMLResponse:
     """The document as a page."""
-    return HTMLResponse(pages.page(document(request.app)))
+    return HTMLResponse(_page(request.app))
+
+
+@cache
+def _page(app: FastAPI) -> str:
+    """The page of this app; made once."""
+    return pages.page(document(app))

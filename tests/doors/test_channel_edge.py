@@ -103,6 +103,13 @@ def test_the_page_needs_nothing_from_elsewhere(alipay: httpx.Client) -> None:
     assert "<script" not in answer.text
 
 
+def test_the_page_of_the_document_is_made_once(alipay: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a quarter of a megabyte, and anybody may ask for it."""
+    first = alipay.get("/docs")
+    monkeypatch.delattr("api.pages.page")
+    assert alipay.get("/docs").content == first.content
+
+
 def test_the_page_has_every_call_and_every_field(alipay: httpx.Client) -> None:
     made, shown = view(alipay.get("/openapi.json")), alipay.get("/docs").text
     parser = Addresses()
