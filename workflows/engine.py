@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import structlog
 from psycopg import Connection
-from psycopg.errors import DeadlockDetected, SerializationFailure
+from psycopg.errors import DeadlockDetected, ForeignKeyViolation, SerializationFailure
 from psycopg.pq import TransactionStatus
 
 from models.keyring import Keyring
@@ -35,6 +35,7 @@ MOMENT = 250  # milliseconds
 TRIES = 3  # readings of a case that others keep moving
 _PROGRESS = msgspec.json.Encoder(order="sorted")  # as the hash chain wants it
 _AGAIN = (DeadlockDetected, SerializationFailure)
+_PLAN_STORED = "bindings_plan_fkey"
 log = structlog.get_logger()
 
 
@@ -203,7 +204,7 @@ class Desk:
             if conn.info.transaction_status != TransactionStatus.IDLE:
                 raise
             if len(steps) == 1:
-                return {steps[0].cursor.case.id: _failed(steps[0], fault)}
+                return {steps[0].cursor.case.id: self._failed(steps[0], fault)}
         return {step.cursor.case.id: self._write_alone(conn, step) for step in steps}
 
     def _write_alone(self, conn: Connection[Any], step: Step) -> str | Exception:
@@ -213,7 +214,7 @@ class Desk:
         except Exception as fault:
             if conn.info.transaction_status != TransactionStatus.IDLE:
                 raise
-            return _failed(step, fault)
+            return self._failed(step, fault)
 
     def _written(self, conn: Connection[Any], steps: list[Step], within: int | None = None) -> dict[str, str]:
         """The verdicts of a batch that could be written; what it brought of plans is known from then on.
@@ -231,13 +232,16 @@ class Desk:
             self.reader.remember(name, plan)
         return verdicts
 
-
-def _failed(step: Step, fault: Exception) -> str | Exception:
-    """The verdict on a step that could not be written by itself."""
-    if isinstance(fault, _AGAIN):  # it only collided: a later reading decides it anew
-        return "stale"
-    log.error("step_failed", binding_id=step.cursor.case.id, exc_info=fault)
-    return fault
+    def _failed(self, step: Step, fault: Exception) -> str | Exception:
+        """The verdict on a step that could not be written by itself."""
+        if isinstance(fault, _AGAIN):  # it only collided: a later reading decides it anew
+            return "stale"
+        if isinstance(fault, ForeignKeyViolation) and fault.diag.constraint_name == _PLAN_STORED:
+            # the ledger was set back to a moment before this plan: the next try brings it along
+            self.reader.forget(step.cursor.case.plan.hash)
+            return "stale"
+        log.error("step_failed", binding_id=step.cursor.case.id, exc_info=fault)
+        return fault
 
 
 def _admit(command: Command, read: Read) -> None:

@@ -136,6 +136,10 @@ class Reader:
         """Keep a plan that has been stored."""
         self._plans[plan_hash] = plan
 
+    def forget(self, plan_hash: str) -> None:
+        """No longer take a plan for stored."""
+        self._plans.pop(plan_hash, None)
+
     def read(self, conn: Connection[Any], asked: Sequence[tuple[str, str | None, str | None]]) -> list[Read]:
         """Read `(binding id, principal, idempotency key)` of each; the answers come in the same order.
 

@@ -90,6 +90,18 @@ def test_a_step_that_breaks_fails_alone(office: Office) -> None:
     assert [life.look(office, one).state for one in (first, second)] == ["submitted", "withdrawn"]
 
 
+@pytest.mark.parametrize("together", [1, 3])
+def test_a_plan_that_the_ledger_has_lost_is_brought_again(office: Office, together: int) -> None:
+    """A restore, or a fail-over to a replica that lagged: the process knows a plan that is stored no longer."""
+    plan = life.look(office, life.to_state(office, "submitted")).plan
+    with office.ledger.connection() as conn:
+        conn.execute("truncate bindings, plans, history, deadlines, seats cascade")
+    assert office.desk.reader.knows(plan.hash)
+    outcomes = office.desk.serve([submitting(office, seed) for seed in range(together)])
+    assert [outcome.refused for outcome in outcomes] == [None] * together
+    assert [row["hash"] for row in rows(office, "select hash from plans")] == [plan.hash]
+
+
 @pytest.mark.parametrize(
     ("part", "fault"),
     [("plan", msgspec.ValidationError), ("progress", msgspec.ValidationError), ("sealed", SealBrokenError)],
