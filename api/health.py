@@ -59,7 +59,7 @@ async def healthz(request: Request) -> Response:
     return answer({"alive": alive}, 200 if alive else 503)
 
 
-@router.get("/readyz", summary="Ready: database, broker, migrations, clerk, a worker seen lately", **_either_way(Ready))
+@router.get("/readyz", summary="Ready: database, schema, broker, clerk, a worker seen lately", **_either_way(Ready))
 async def readyz(request: Request) -> Response:
     """Answer 200 when everything that the service needs is there, else 503 and what is not."""
     state = request.app.state

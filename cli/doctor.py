@@ -23,7 +23,7 @@ from embedded.addresses import noted_sandbox, running, var_folder
 from embedded.binaries import ServerMissing, postgres_installation, valkey_server
 from gateways.documents import documents_folder
 from models import keyring
-from models.ledger import schemas, serves
+from models.ledger import WRITABLE, schemas, serves
 from policies.book import places
 from policies.check import check_folders
 from tasks.office import SandboxInProductionError, sandbox
@@ -127,6 +127,7 @@ def _ledger(conn: psycopg.Connection[Any], url: str) -> Iterator[Found]:
     version = conn.info.server_version // 10_000
     good = version >= OLDEST_POSTGRES
     yield Found("ok" if good else "bad", "database", f"PostgreSQL {version}{'' if good else '; 15 or later is needed'}")
+    yield _writable(conn)
     wanted = head(url)
     current = schemas(conn)
     at = ", ".join(current) or "nothing"
@@ -137,6 +138,13 @@ def _ledger(conn: psycopg.Connection[Any], url: str) -> Iterator[Found]:
     yield Found("ok", "schema", f"at {at}{later or ', the newest'}")
     yield from _clock(conn)
     yield from _worker(conn)
+
+
+def _writable(conn: psycopg.Connection[Any]) -> Found:
+    if conn.execute(WRITABLE).fetchone() == (True,):
+        return Found("ok", "writable", "takes what is written")
+    way_out = f"does {known.DATABASE} lead to a standby, or is default_transaction_read_only on?"
+    return Found("bad", "writable", f"it only reads; {way_out}")
 
 
 def _clock(conn: psycopg.Connection[Any]) -> Iterator[Found]:

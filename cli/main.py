@@ -52,6 +52,7 @@ SAID_SO: dict[type[Exception], str] = {
     KeyringMissingError: "production has no keyring here: one is made once, kept, and copied to every host",
     psycopg.errors.UndefinedTable: "the database has no schema of ours yet; `kinbind migrate` makes it",
     **dict.fromkeys(AWAY, "the database does not answer; `kinbind doctor` tells more"),
+    psycopg.errors.ReadOnlySqlTransaction: "the database only reads; `kinbind doctor` tells more",
 }
 MAY_BE_SAID: tuple[type[Exception], ...] = (*SAID_SO, sqlalchemy.exc.DBAPIError)  # the last: for what it wraps
 

@@ -43,12 +43,15 @@ PATIENCE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-# The ledger does not answer, or not in time: trying again helps. Any other failure of a statement is our own fault.
+# The ledger does not answer, or not in time, or takes nothing, as a standby: trying again helps. Any other failure of a
+# statement is our own fault.
 # A pool's errors are psycopg's operational ones; those of the reading side come wrapped by SQLAlchemy.
 AWAY: tuple[type[Exception], ...] = (
-    psycopg.OperationalError, psycopg.InterfaceError, sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError,
-    sqlalchemy.exc.TimeoutError,
+    psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction,
+    sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError,
 )  # fmt: skip
+# Whether a writing connection can write.
+WRITABLE = "select not pg_is_in_recovery() and current_setting('default_transaction_read_only') = 'off'"
 
 
 def not_hung_up(conn: Connection[Any]) -> None:

@@ -1,13 +1,14 @@
-"""Whether this deployment can do its work: the schema is the newest, and somebody has worked lately."""
+"""Whether this deployment can do its work: the ledger takes what is written, and somebody has worked lately."""
 
 from __future__ import annotations
 
 from functools import cache
 
+import psycopg
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
-from models.ledger import Ledger, newest_schema, serves
+from models.ledger import WRITABLE, Ledger, newest_schema, serves
 
 MISSED_AFTER = 60  # seconds of real time without a sign, after which the worker or the sweep is missed
 
@@ -20,7 +21,7 @@ _ANSWERS = text("select 1")
 
 
 def readiness(ledger: Ledger) -> dict[str, bool]:
-    """What the database tells: `{database, migrations, worker}`; all false if it does not answer.
+    """What the database tells: `{database, writable, migrations, worker}`; all false if it does not answer.
 
     The database that the desk writes to is asked; if there is a separate one for reading, that is told as `reader`.
     """
@@ -28,13 +29,24 @@ def readiness(ledger: Ledger) -> dict[str, bool]:
 
 
 def _desk_side(ledger: Ledger) -> dict[str, bool]:
+    nothing = {"database": False, "writable": False, "migrations": False, "worker": False}
     try:
         seen = ledger.read(_SEEN, {"seconds": MISSED_AFTER}, fresh=True)[0]
     except ProgrammingError:  # no such table: a database that was never migrated
-        return {"database": True, "migrations": False, "worker": False}
+        return nothing | {"database": True, "writable": _writable(ledger)}
     except SQLAlchemyError:
-        return {"database": False, "migrations": False, "worker": False}
-    return {"database": True, "migrations": serves(seen["versions"] or [], head(ledger.url)), "worker": seen["worker"]}
+        return nothing
+    migrated = serves(seen["versions"] or [], head(ledger.url))
+    return {"database": True, "writable": _writable(ledger), "migrations": migrated, "worker": seen["worker"]}
+
+
+def _writable(ledger: Ledger) -> bool:
+    """Whether the desk can write: its URL may lead to a standby. It is asked itself, as whoever reads never writes."""
+    try:
+        with ledger.connection() as conn:
+            return conn.execute(WRITABLE).fetchone() == (True,)
+    except psycopg.Error:
+        return False
 
 
 def _reader_answers(ledger: Ledger) -> bool:

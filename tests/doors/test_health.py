@@ -1,8 +1,14 @@
 """Alive, ready, and figures."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import httpx
 import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from api.clerk import Clerk
 from api.health import broker_answers
@@ -10,7 +16,8 @@ from gateways.sandbox.registries import SandboxRegistries
 from models.ledger import PATIENCE, migrate
 from tasks.office import Office
 from tests import life
-from tests.doors.conftest import serving
+from tests.doors.conftest import Run, serving
+from tests.doors.family import application, key
 from workflows.case import ACTIVE, AGENCY_REVIEW
 
 
@@ -71,7 +78,45 @@ def test_not_ready_on_yesterdays_schema(base_url: str, office: Office) -> None:
     with psycopg.connect(office.ledger.url, autocommit=True) as conn:
         assert conn.execute("select version_num from alembic_version").fetchone() == ("9999",)
         conn.execute("drop table alembic_version")
-    assert ready(base_url)[1] == {"clerk": True, "database": True, "migrations": False, "worker": False}
+    assert ready(base_url)[1] == {
+        "clerk": True, "database": True, "writable": True, "migrations": False, "worker": False,
+    }  # fmt: skip
+
+
+@contextmanager
+def only_reading(url: str) -> Iterator[None]:
+    """A database that takes nothing, as a standby does, or a rented server whose disk is nearly full."""
+    name = sql.Identifier(str(conninfo_to_dict(url)["dbname"]))
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("set default_transaction_read_only = off")
+
+        def put(state: str) -> None:
+            conn.execute(
+                sql.SQL("alter database {} set default_transaction_read_only = {}").format(name, sql.SQL(state))
+            )
+            conn.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid()"
+            )
+
+        put("on")
+        yield
+        put("off")
+
+
+def test_a_database_that_only_reads_is_not_ready_and_is_tried_again(
+    base_url: str, alipay: httpx.Client, office: Office, kinbind: Run
+) -> None:
+    beat(office)
+    with only_reading(office.ledger.url):
+        status, checks = ready(base_url)
+        assert (status, {one for one, well in checks.items() if not well}) == (503, {"writable"})
+        refused = alipay.post("/v1/bindings", json=application(), headers=key())
+        assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+        assert re.search("bad +writable +it only reads", kinbind("doctor").stdout)
+        swept = kinbind("sweep", "--once")
+        assert (swept.exit_code, swept.stderr) == (1, "kinbind: the database only reads; `kinbind doctor` tells more\n")
+    assert ready(base_url)[0] == 200
 
 
 def test_ready_asks_the_broker_if_there_is_one(
