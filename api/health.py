@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -22,7 +23,7 @@ from api import examples
 from api.answered import Answer
 from api.call import answer
 from models.ledger import Ledger
-from workflows.readiness import readiness
+from workflows.readiness import heartbeats, reader_lag, readiness
 from workflows.views import stuck
 from workflows.views.narrowing import EVERYTHING
 from workflows.views.overview import overview
@@ -100,6 +101,7 @@ class Figures(Collector):
         self._ledger = ledger
         self._kept: tuple[float, list[GaugeMetricFamily]] = (float("-inf"), [])
         self._reading: Future[list[GaugeMetricFamily]] | None = None
+        self._at_least = [_up(0)]  # what is known already while the rest is read
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
 
@@ -120,13 +122,14 @@ class Figures(Collector):
         reading = self._reading = self._reading or self._begin()
         wait([reading], _ANSWER_SECONDS)
         if not reading.done():
-            return [_up(0)]
+            return self._at_least
         self._reading = None  # also of one that broke: the next scrape reads anew
         return reading.result()
 
     def _begin(self) -> Future[list[GaugeMetricFamily]]:
         """Read in a thread that keeps no process from ending: a pool's would be waited for, as the server is."""
         reading: Future[list[GaugeMetricFamily]] = Future()
+        self._at_least = [_up(0)]
 
         def read() -> None:
             try:
@@ -139,16 +142,18 @@ class Figures(Collector):
 
     def _read(self) -> list[GaugeMetricFamily]:
         try:
+            working = _of_workers(heartbeats(self._ledger))
+            if self._ledger.reads_apart:  # its replica may be gone: the database is up all the same
+                self._at_least = [_up(1), working, _of_reader(math.inf)]
+            behind = _of_reader(reader_lag(self._ledger))
             seen, found = overview(self._ledger, EVERYTHING), stuck.counts(self._ledger)
         except SQLAlchemyError:
-            return [_up(0)]
-        return [_up(1), *_of_states(seen), *_of_deadlines(seen), *_of_work(seen), _of_workers(seen), *_of_stuck(found)]
+            return self._at_least
+        return [_up(1), working, behind, *_of_states(seen), *_of_deadlines(seen), *_of_work(seen), *_of_stuck(found)]
 
 
 def _up(answers: int) -> GaugeMetricFamily:
-    family = GaugeMetricFamily("kinbind_database_up", "Whether the database answers.")
-    family.add_metric([], answers)
-    return family
+    return _gauge("database_up", "Whether the main database answers.", None, {"": answers})
 
 
 def _gauge(name: str, text: str, label: str | None, values: dict[str, float]) -> GaugeMetricFamily:
@@ -184,8 +189,13 @@ def _of_work(seen: dict[str, Any]) -> Iterator[GaugeMetricFamily]:
     yield _gauge("delivery_oldest_pending_timestamp_seconds", "The oldest pending delivery.", None, values)
 
 
-def _of_workers(seen: dict[str, Any]) -> GaugeMetricFamily:
-    beats = {one["name"]: one["seen_at"].timestamp() for one in seen["workers"]}
+def _of_reader(behind: float) -> GaugeMetricFamily:
+    text = "How far the database for reads is behind; infinite where it does not answer."
+    return _gauge("reader_lag_seconds", text, None, {"": behind})
+
+
+def _of_workers(workers: list[dict[str, Any]]) -> GaugeMetricFamily:
+    beats = {one["name"]: one["seen_at"].timestamp() for one in workers}
     return _gauge("worker_heartbeat_timestamp_seconds", "When a worker was last seen, real time.", "worker", beats)
 
 

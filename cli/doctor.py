@@ -8,6 +8,7 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,7 +28,7 @@ from models.ledger import WRITABLE, schemas, serves
 from policies.book import places
 from policies.check import check_folders
 from tasks.office import SandboxInProductionError, sandbox
-from workflows.readiness import MISSED_AFTER, head
+from workflows.readiness import MISSED_AFTER, NEWEST, head, lag
 
 PATIENCE = 5  # seconds for a server to answer
 OLDEST_POSTGRES = 15
@@ -138,6 +139,7 @@ def _ledger(conn: psycopg.Connection[Any], url: str) -> Iterator[Found]:
     yield Found("ok", "schema", f"at {at}{later or ', the newest'}")
     yield from _clock(conn)
     yield from _worker(conn)
+    yield from _reader_lag(conn)
 
 
 def _writable(conn: psycopg.Connection[Any]) -> Found:
@@ -170,6 +172,19 @@ def _worker(conn: psycopg.Connection[Any]) -> Iterator[Found]:
         yield Found("bad", "worker", f"last seen {row[0]:.0f} s ago; is it, and is beat, still running?")
     else:
         yield Found("ok", "worker", f"seen {row[0]:.0f} s ago")
+
+
+def _reader_lag(conn: psycopg.Connection[Any]) -> Iterator[Found]:
+    """How far the database for reads is behind this one; whether it answers at all is told by itself."""
+    if not (url := known.given(known.READER)):
+        return
+    with suppress(Trouble, psycopg.Error):
+        with psycopg.connect(readable(known.READER, url), connect_timeout=PATIENCE) as reader:
+            seconds = lag(*((one.execute(NEWEST).fetchone() or (None,))[0] for one in (conn, reader)))
+        if seconds > MISSED_AFTER:
+            yield Found("bad", "reader lag", f"lags {seconds:.0f} s; does it follow this database?")
+        else:
+            yield Found("ok", "reader lag", f"{seconds:.0f} s")
 
 
 def _broker() -> Iterator[Found]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from datetime import datetime
 from functools import cache
+from typing import Any
 
 import psycopg
 from sqlalchemy import text
@@ -18,6 +21,11 @@ select (select array_agg(version_num) from alembic_version) as versions,
           where name like 'worker%' and seen_at > clock_timestamp() - make_interval(secs => :seconds)) as worker
 """)
 _ANSWERS = text("select 1")
+# By real time: a moved clock makes no worker old.
+_HEARTBEATS = text("""
+select name, seen_at, extract(epoch from clock_timestamp() - seen_at)::float8 as seconds from heartbeats order by name
+""")
+NEWEST = "select max(seen_at) as at from heartbeats"
 
 
 def readiness(ledger: Ledger) -> dict[str, bool]:
@@ -55,6 +63,31 @@ def _reader_answers(ledger: Ledger) -> bool:
     except SQLAlchemyError:
         return False
     return True
+
+
+def heartbeats(ledger: Ledger) -> list[dict[str, Any]]:
+    """When the sweep and each worker were last seen, and how many seconds ago.
+
+    Fresh: where a replica lags, workers are not gone.
+    """
+    return [dict(row) for row in ledger.read(_HEARTBEATS, fresh=True)]
+
+
+def reader_lag(ledger: Ledger) -> float:
+    """By how many seconds the side for reads is behind. Raises what the driver raises."""
+    if not ledger.reads_apart:
+        return 0.0
+    return lag(*(ledger.read(text(NEWEST), fresh=fresh)[0]["at"] for fresh in (True, False)))
+
+
+def lag(here: datetime | None, there: datetime | None) -> float:
+    """The seconds between the newest heartbeat of the main database and of the one for reads.
+
+    As heartbeats come every ten seconds, some are normal; infinite where no heartbeat has ever come over.
+    """
+    if here is None:
+        return 0.0
+    return max(0.0, (here - there).total_seconds()) if there is not None else math.inf
 
 
 @cache

@@ -3,6 +3,9 @@
 The replica of these tests is a copy of the empty schema into which nothing ever comes.
 """
 
+import math
+import re
+import time
 from collections.abc import Iterator
 
 import psycopg
@@ -10,12 +13,14 @@ import pytest
 from psycopg import sql
 
 from tasks.office import Office
+from tasks.stuck import watch_stuck
 from tests import life
 from tests.conftest import address_of, own_database
-from tests.doors.conftest import Caller
+from tests.doors.conftest import Caller, Run
 from tests.doors.family import key, submitted
-from tests.doors.test_health import beat, ready
+from tests.doors.test_health import beat, figures, ready
 from tests.doors.visitor import Comes, Visitor, in_review, text_of
+from workflows.views import watching
 
 ENDPOINTS, REPAIRS = "/v1/webhook-endpoints", "/v1/ops/repairs"
 
@@ -105,6 +110,41 @@ def test_ready_only_with_both_sides(
             assert (status, {one for one, well in checks.items() if not well}) == (503, lacking)
             _closed(admin, name, "true")
             assert ready(base_url)[0] == 200
+
+
+def figures_now(base_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    monkeypatch.setattr("api.health._FRESH_SECONDS", 0.0)
+    return figures(base_url)
+
+
+def test_a_replica_that_lags_or_is_gone_is_told_of_and_nobody_else_is_missed(
+    base_url: str, office: Office, server_url: str, replica: str, kinbind: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = 'kinbind_worker_heartbeat_timestamp_seconds{worker="worker"}'
+    beat(office)
+    with psycopg.connect(address_of(server_url, replica), autocommit=True) as conn:
+        conn.execute("insert into heartbeats (name, seen_at) values ('worker', clock_timestamp() - interval '90 s')")
+    seen = figures_now(base_url, monkeypatch)
+    assert 85 < seen["kinbind_reader_lag_seconds"] < 95
+    assert (seen["kinbind_database_up"], time.time() - seen[worker] < 30) == (1, True)
+    assert re.search(r"bad +reader lag +lags (89|9\d) s", kinbind("doctor").stdout)
+    assert ready(base_url)[0] == 200, "whoever comes is served from the main database"
+    assert [one["missed"] for one in watching.signs_of_life(office.ledger) if one["name"] == "worker"] == [False]
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        _closed(admin, replica, "false")
+        seen = figures_now(base_url, monkeypatch)
+    assert (seen["kinbind_database_up"], seen["kinbind_reader_lag_seconds"]) == (1, math.inf)
+    assert worker in seen
+
+
+def test_channels_are_told_what_is_stuck_and_not_what_a_replica_does_not_know_yet(office: Office) -> None:
+    life.to_state(office, "submitted")
+    with office.ledger.connection() as conn:
+        conn.execute("update deadlines set parked = 'x'")
+    assert [watch_stuck(office), watch_stuck(office)] == [1, 0]
+    with office.ledger.connection() as conn:
+        conn.execute("update deadlines set parked = null")
+    assert [watch_stuck(office), watch_stuck(office)] == [1, 0]
 
 
 def _closed(admin: psycopg.Connection, name: str, allowed: str) -> None:

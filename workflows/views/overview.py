@@ -9,14 +9,14 @@ from sqlalchemy import text
 
 from models.ledger import Ledger
 from workflows.case import STATES
+from workflows.readiness import heartbeats
 from workflows.sweeping import HELD_OPEN
 from workflows.views.narrowing import Part, asked_of, narrowed
 from workflows.views.pacing import Paced
 
 # Of a letter `l`: its endpoint is not disabled (it would have answered 410). Others are never sent, and concern nobody.
 TO_BE_SENT = "exists (select from webhook_endpoints e where e.id = l.endpoint_id and e.disabled_at is null)"
-# One statement, so that a moment is seen whole. Times of steps are the service's clock; a heartbeat is measured by
-# real time, because a moved clock does not make a worker old. `{…}` narrows to a part.
+# One statement, so that a moment is seen whole. `{…}` narrows to a part.
 _OVERVIEW = """
 with clock as (select kinbind_now() as now),
 states as (
@@ -54,9 +54,6 @@ select clock.now,
   (select coalesce(jsonb_agg(d order by d.name), '[]') from due d) as deadlines,
   (select to_jsonb(w) from work w) as work,
   (select to_jsonb(b) from backlog b) as deliveries,
-  (select coalesce(jsonb_agg(jsonb_build_object('name', h.name, 'seen_at', h.seen_at,
-     'seconds', extract(epoch from clock_timestamp() - h.seen_at)) order by h.name), '[]')
-   from heartbeats h) as workers,
   (select coalesce(jsonb_agg(jsonb_build_object('provider', o.provider, 'since', o.first_at)), '[]')
    from provider_outages o where o.ended_at is null) as outages
 from clock
@@ -84,7 +81,7 @@ def _look(ledger: Ledger, part: Part) -> dict[str, Any]:
         "deadlines": moments(row["deadlines"]),
         "work": row["work"],
         "deliveries": moments(row["deliveries"]),
-        "workers": moments(row["workers"]),
+        "workers": heartbeats(ledger),
         "outages": moments(row["outages"]),
     }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from msgspec import DecodeError
@@ -227,7 +228,7 @@ where b.state <> all(:final) and (
 """)
 _RESTING = (ACTIVE, *FINAL)
 _WATCHES = tuple(name for name, one in DEADLINES_BY_NAME.items() if one.watch)
-# The time as the reading side knows it, since it is the one that is asked; and the plans not judged in this process.
+# The time as whoever is asked for the rest knows it; and the plans not judged in this process.
 _NOW = text("""
 select c.now, p.hash, p.body::text as body
 from (select kinbind_now() as now) c left join plans p on p.hash <> all(:known)
@@ -292,17 +293,18 @@ def changes(ledger: Ledger, limit: int) -> tuple[list[dict[str, Any]], list[dict
     """What is stuck and not noted in `stuck_findings`, and what is noted and stuck no longer: `limit` of each at most.
 
     Of each finding: binding, cause, key, fingerprint, since and evidence; of one that is noted its id, too. Bindings
-    that are noted are always checked, even if our list of suspects is older.
+    that are noted are always checked, even if our list of suspects is older. All is read fresh: letters go out for it.
     """
-    noted = [row["binding_id"] for row in ledger.read(_NOTED_SUSPECTS, {"suspected": _SUSPECTED})]
-    suspects = [*_suspects_anew(ledger, _now_and_lost_plans(ledger)[1]), *noted]
-    told = parameters(ledger, suspects)
-    rows = _read(ledger, _CHANGES, None, told, begin=_THERE, suspected=_SUSPECTED, limit=limit)
-    fresh = {(row["binding_id"], row["cause"], row["key"]) for row in rows if row["id"] is None}
-    found = _read(ledger, _WHOLE, None, told, bindings=[name[0] for name in fresh]) if fresh else ()
-    gone = ledger.read(_NOTED, {"ids": [row["id"] for row in rows if row["id"] is not None]})
+    asked = {"suspected": _SUSPECTED}
+    noted = [row["binding_id"] for row in ledger.read(_NOTED_SUSPECTS, asked, fresh=True)]
+    suspects = [*_suspects_anew(ledger, _now_and_lost_plans(ledger, fresh=True)[1]), *noted]
+    told = parameters(ledger, suspects, fresh=True)
+    rows = _read(ledger, _CHANGES, None, told, begin=_THERE, fresh=True, suspected=_SUSPECTED, limit=limit)
+    new = {(row["binding_id"], row["cause"], row["key"]) for row in rows if row["id"] is None}
+    found = _read(ledger, _WHOLE, None, told, fresh=True, bindings=[name[0] for name in new]) if new else ()
+    gone = ledger.read(_NOTED, {"ids": [row["id"] for row in rows if row["id"] is not None]}, fresh=True)
     return (
-        [dict(row) for row in found if (row["binding_id"], row["cause"], row["key"]) in fresh],
+        [dict(row) for row in found if (row["binding_id"], row["cause"], row["key"]) in new],
         [dict(row) for row in gone],
     )
 
@@ -312,9 +314,9 @@ def found_in(cause: str | None) -> str:
     return _about(cause, _IDS)
 
 
-def parameters(ledger: Ledger, suspects: Sequence[str] | None = None) -> dict[str, Any]:
+def parameters(ledger: Ledger, suspects: Sequence[str] | None = None, *, fresh: bool = False) -> dict[str, Any]:
     """What the causes ask for; `suspects` where it is known already who is to be looked at."""
-    now, lost_plans = _now_and_lost_plans(ledger)
+    now, lost_plans = _now_and_lost_plans(ledger, fresh=fresh)
     return {"resting": list(_RESTING), "final": list(FINAL), "watches": list(_WATCHES), "now": now,
             "impossible": list(lost_plans),
             "suspects": _suspects(ledger, lost_plans) if suspects is None else list(suspects)}  # fmt: skip
@@ -322,11 +324,12 @@ def parameters(ledger: Ledger, suspects: Sequence[str] | None = None) -> dict[st
 
 def _read(
     ledger: Ledger, statement: str, cause: str | None = None, told: Mapping[str, Any] | None = None,
-    *, begin: str = _FOUND, **more: Any,
+    *, begin: str = _FOUND, fresh: bool = False, **more: Any,
 ) -> Sequence[RowMapping]:  # fmt: skip
     """The rows of a question about what is stuck for this cause, else for any; `told`: the `parameters`, if asked."""
     query = text(_about(cause, statement, begin))
-    return ledger.read(query, asked_by(query, {**(parameters(ledger) if told is None else told), **more}))
+    asked = {**(parameters(ledger) if told is None else told), **more}
+    return ledger.read(query, asked_by(query, asked), fresh=fresh)
 
 
 def _about(cause: str | None, statement: str, begin: str = _FOUND) -> str:
@@ -338,18 +341,19 @@ def _about(cause: str | None, statement: str, begin: str = _FOUND) -> str:
     return begin.format(causes=found) + statement
 
 
-def _look_for_suspects(ledger: Ledger, lost_plans: tuple[str, ...]) -> list[str]:
+def _look_for_suspects(ledger: Ledger, lost_plans: tuple[str, ...], *, fresh: bool = False) -> list[str]:
     asked = {"final": list(FINAL), "resting": list(_RESTING), "impossible": list(lost_plans)}
-    return [row["id"] for row in ledger.read(_SUSPECTS, asked)]
+    return [row["id"] for row in ledger.read(_SUSPECTS, asked, fresh=fresh)]
 
 
 _suspects = Paced(_look_for_suspects, PAGE, behind=True)
-_suspects_anew = Paced(_look_for_suspects)  # for telling channels: never an old answer that was kept for pages
+# For telling channels: never an old answer that was kept for pages.
+_suspects_anew = Paced(partial(_look_for_suspects, fresh=True))
 
 
-def _now_and_lost_plans(ledger: Ledger) -> tuple[datetime, tuple[str, ...]]:
+def _now_and_lost_plans(ledger: Ledger, *, fresh: bool = False) -> tuple[datetime, tuple[str, ...]]:
     """The time, and the hashes of stored plans under which a case gets lost; each is judged once in a process."""
-    rows = ledger.read(_NOW, {"known": list(_judged)})
+    rows = ledger.read(_NOW, {"known": list(_judged)}, fresh=fresh)
     for row in rows:
         if row["hash"] is not None:
             _judged[row["hash"]] = _can_live(row["body"])

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from models.ids import first_id
 from models.ledger import Ledger
-from workflows.readiness import MISSED_AFTER
+from workflows.readiness import MISSED_AFTER, heartbeats
 from workflows.sweeping import HELD_OPEN
 from workflows.views import cursors
 from workflows.views.narrowing import Part, asked_of, narrowed
@@ -61,9 +61,6 @@ where r.escalations > 0
   and (cast(:at as timestamptz) is null or (r.due_at, r.binding_id) > (cast(:at as timestamptz), :after)) {part}
 order by r.due_at, r.binding_id limit :limit
 """
-_SIGNS = text("""
-select name, seen_at, extract(epoch from clock_timestamp() - seen_at)::float8 as seconds from heartbeats order by name
-""")
 # `pending` and `parked` each have a small index of their own; most letters are in neither state.
 _CHANNELS = """
 with clock as (select kinbind_now() as now)
@@ -142,7 +139,7 @@ def escalated_list(ledger: Ledger, part: Part, limit: int, cursor: str | None = 
 
 def signs_of_life(ledger: Ledger) -> list[dict[str, Any]]:
     """When the sweep and each worker were last seen (real time). The sweep is listed even if it never ran."""
-    rows = [dict(row) | {"missed": row["seconds"] > MISSED_AFTER} for row in ledger.read(_SIGNS)]
+    rows = [row | {"missed": row["seconds"] > MISSED_AFTER} for row in heartbeats(ledger)]
     if not any(row["name"] == "sweep" for row in rows):
         rows.insert(0, {"name": "sweep", "seen_at": None, "seconds": None, "missed": True})
     if not any(row["name"].startswith("worker") for row in rows):
