@@ -23,6 +23,7 @@ from api import examples
 from api.answered import Answer
 from api.call import answer
 from models.ledger import Ledger
+from tasks.office import Office
 from workflows.readiness import heartbeats, reader_lag, readiness
 from workflows.views import stuck
 from workflows.views.narrowing import EVERYTHING
@@ -64,7 +65,7 @@ async def healthz(request: Request) -> Response:
 async def readyz(request: Request) -> Response:
     """Answer 200 when everything that the service needs is there, else 503 and what is not."""
     state = request.app.state
-    checks = {"clerk": state.clerk.here(), **await run_in_threadpool(_checks, state.office.ledger)}
+    checks = {"clerk": state.clerk.here(), **await run_in_threadpool(_checks, state.office)}
     ready = all(checks.values())
     return answer({"ready": ready, "checks": checks}, 200 if ready else 503)
 
@@ -78,9 +79,9 @@ async def metrics(request: Request) -> Response:
     return Response(body, media_type=CONTENT_TYPE_LATEST)
 
 
-def _checks(ledger: Ledger) -> dict[str, bool]:
+def _checks(office: Office) -> dict[str, bool]:
     url = os.environ.get("KINBIND_BROKER_URL")
-    return readiness(ledger) | ({"broker": broker_answers(url)} if url else {})
+    return readiness(office.ledger, office.desk.keys) | ({"broker": broker_answers(url)} if url else {})
 
 
 def broker_answers(url: str) -> bool:

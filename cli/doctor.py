@@ -28,6 +28,7 @@ from models.ledger import WRITABLE, schemas, serves
 from policies.book import places
 from policies.check import check_folders
 from tasks.office import SandboxInProductionError, sandbox
+from workflows import keyed
 from workflows.readiness import MISSED_AFTER, NEWEST, head, lag
 
 PATIENCE = 5  # seconds for a server to answer
@@ -138,6 +139,7 @@ def _ledger(conn: psycopg.Connection[Any], url: str) -> Iterator[Found]:
     later = "" if current == [wanted] else f", later than this code's {wanted}"
     yield Found("ok", "schema", f"at {at}{later or ', the newest'}")
     yield from _clock(conn)
+    yield from _whose(conn)
     yield from _worker(conn)
     yield from _reader_lag(conn)
 
@@ -147,6 +149,16 @@ def _writable(conn: psycopg.Connection[Any]) -> Found:
         return Found("ok", "writable", "takes what is written")
     way_out = f"does {known.DATABASE} lead to a standby, or is default_transaction_read_only on?"
     return Found("bad", "writable", f"it only reads; {way_out}")
+
+
+def _whose(conn: psycopg.Connection[Any]) -> Iterator[Found]:
+    """Whether it is the ledger of our keyring; what is wrong with the file itself is told elsewhere."""
+    with suppress(OSError, keyring.KeyringBrokenError, keyring.KeyringUnreadableError):
+        ours = keyring.read(keyring.keys_file()).mark
+        if keyed.mark(conn) in {None, ours}:
+            yield Found("ok", "ledger", "of this keyring")
+        else:
+            yield Found("bad", "ledger", str(keyring.AnotherKeyringError()))
 
 
 def _clock(conn: psycopg.Connection[Any]) -> Iterator[Found]:

@@ -27,6 +27,7 @@ from embedded.postgres import FolderInUse
 from gateways.windows import NotConfigured
 from models import logs
 from models.keyring import (
+    AnotherKeyringError,
     KeyringBrokenError,
     KeyringMissingError,
     KeyringUnreadableError,
@@ -41,8 +42,8 @@ from workflows.errors import Refused
 
 # What may happen to anybody and says in its own words what to do about it.
 SPEAKS_FOR_ITSELF = (
-    AlreadyRunning, BackupFailed, FolderInUse, KeyringBrokenError, KeyringUnreadableError, NoAccount, NotConfigured,
-    ServerMissing, StartFailed,
+    AlreadyRunning, AnotherKeyringError, BackupFailed, FolderInUse, KeyringBrokenError, KeyringUnreadableError,
+    NoAccount, NotConfigured, ServerMissing, StartFailed,
 )  # fmt: skip
 # What may happen to anybody, and is said in ours.
 SAID_SO: dict[type[Exception], str] = {

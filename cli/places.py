@@ -20,12 +20,13 @@ from sqlalchemy.engine import make_url
 from cli.screen import Trouble
 from embedded import addresses as known
 from embedded.addresses import running, var_folder
-from models.keyring import keyring, keys_file
+from models.keyring import keys_file
 from models.ledger import Ledger
 from policies.book import lawbook
 from workflows.case import Case
 from workflows.engine import Desk
 from workflows.errors import Refused
+from workflows.keyed import keyring_of
 
 _PORTS = range(1, 65_536)
 _NO_URL = (
@@ -91,7 +92,7 @@ def desk() -> Iterator[Desk]:
         where = "set KINBIND_VAR or KINBIND_KEYS_FILE to the service's own"
         raise Trouble(f"there is no keyring at {keys_file()}: {where}")
     with ledger() as opened:
-        yield Desk(opened, lawbook(), keyring())
+        yield Desk(opened, lawbook(), keyring_of(opened))
 
 
 def look(desk: Desk, binding_id: str) -> tuple[Case, datetime]:

@@ -27,7 +27,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 _NONCE = 12
 _KEY_ID = 4
 _KEY = 32  # bytes
-_SIGNING = b"kinbind signing key, ed25519, 1"  # no person's index is made of this, as that has the form "family:number"
+# No person's index is made of these, as that has the form "family:number".
+_MARK = b"kinbind keyring, 1"
+_SIGNING = b"kinbind signing key, ed25519, 1"
 
 
 class KeyUnknownError(LookupError):
@@ -56,6 +58,15 @@ class KeyringUnreadableError(RuntimeError):
     def __init__(self, path: Path, fault: OSError) -> None:
         """Say which file it is, and why."""
         super().__init__(f"{path} cannot be read: {fault.strerror}")
+
+
+class AnotherKeyringError(RuntimeError):
+    """The ledger belongs to another keyring."""
+
+    def __init__(self) -> None:
+        """Say which file it is, and what to do."""
+        way_out = "set KINBIND_VAR or KINBIND_KEYS_FILE to the service's own, or restore its backup"
+        super().__init__(f"{keys_file()} is not the keyring of this ledger; {way_out}")
 
 
 class Sealer:
@@ -107,6 +118,11 @@ class Keyring(Sealer):
     def fingerprint(self, message: bytes) -> str:
         """A keyed digest, 64 hex characters: a text can be compared with it, but not guessed from it."""
         return hmac.digest(self._index_key, message, hashlib.sha256).hex()
+
+    @property
+    def mark(self) -> str:
+        """What a ledger knows its keyring by: of the index key alone, which stays whatever sealing keys are added."""
+        return self.fingerprint(_MARK)
 
     def sign(self, message: bytes) -> bytes:
         """Sign (ed25519, 64 bytes) what leaves the house and must be recognised later: exports of the history."""

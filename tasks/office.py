@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from psycopg_pool import ConnectionPool
 
 from gateways.windows import Windows, open_windows
-from models.keyring import keyring
 from models.ledger import PATIENCE, Ledger, database_url, not_hung_up
 from policies.book import lawbook
 from workflows.engine import Desk
+from workflows.keyed import keyring_of
 
 
 class SandboxInProductionError(RuntimeError):
@@ -40,7 +40,10 @@ def sandbox() -> bool:
 
 @contextmanager
 def open_office(url: str | None = None, size: int = 4) -> Iterator[Office]:
-    """Open an office on `url` (else `KINBIND_DATABASE_URL`) with at most `size` connections for the desk."""
+    """Open an office on `url` (else `KINBIND_DATABASE_URL`) with at most `size` connections for the desk.
+
+    Raises `AnotherKeyringError`, and what the driver raises.
+    """
     sandbox()
     url = url or database_url()
     ledger = Ledger(url, size=size)
@@ -48,7 +51,7 @@ def open_office(url: str | None = None, size: int = 4) -> Iterator[Office]:
     asks = {"autocommit": True, **PATIENCE}
     pool = ConnectionPool(url, min_size=1, max_size=size, open=True, check=not_hung_up, kwargs=asks)
     try:
-        yield Office(ledger, Desk(ledger, lawbook(), keyring()), open_windows(pool))
+        yield Office(ledger, Desk(ledger, lawbook(), keyring_of(ledger)), open_windows(pool))
     finally:
         pool.close()
         ledger.close()

@@ -11,6 +11,7 @@ import psycopg
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
+from models.keyring import Keyring
 from models.ledger import WRITABLE, Ledger, newest_schema, serves
 
 MISSED_AFTER = 60  # seconds of real time without a sign, after which the worker or the sweep is missed
@@ -18,7 +19,8 @@ MISSED_AFTER = 60  # seconds of real time without a sign, after which the worker
 _SEEN = text("""
 select (select array_agg(version_num) from alembic_version) as versions,
   exists (select from heartbeats
-          where name like 'worker%' and seen_at > clock_timestamp() - make_interval(secs => :seconds)) as worker
+          where name like 'worker%' and seen_at > clock_timestamp() - make_interval(secs => :seconds)) as worker,
+  (select mark from keyring) as mark
 """)
 _ANSWERS = text("select 1")
 # By real time: a moved clock makes no worker old.
@@ -28,24 +30,29 @@ select name, seen_at, extract(epoch from clock_timestamp() - seen_at)::float8 as
 NEWEST = "select max(seen_at) as at from heartbeats"
 
 
-def readiness(ledger: Ledger) -> dict[str, bool]:
-    """What the database tells: `{database, writable, migrations, worker}`; all false if it does not answer.
+def readiness(ledger: Ledger, keys: Keyring) -> dict[str, bool]:
+    """What the database tells: `{database, writable, migrations, keyring, worker}`; all false if it does not answer.
 
     The database that the desk writes to is asked; if there is a separate one for reading, that is told as `reader`.
     """
-    return _desk_side(ledger) | ({"reader": _reader_answers(ledger)} if ledger.reads_apart else {})
+    return _desk_side(ledger, keys) | ({"reader": _reader_answers(ledger)} if ledger.reads_apart else {})
 
 
-def _desk_side(ledger: Ledger) -> dict[str, bool]:
-    nothing = {"database": False, "writable": False, "migrations": False, "worker": False}
+def _desk_side(ledger: Ledger, keys: Keyring) -> dict[str, bool]:
+    nothing = dict.fromkeys(("database", "writable", "migrations", "keyring", "worker"), False)
     try:
         seen = ledger.read(_SEEN, {"seconds": MISSED_AFTER}, fresh=True)[0]
     except ProgrammingError:  # no such table: a database that was never migrated
         return nothing | {"database": True, "writable": _writable(ledger)}
     except SQLAlchemyError:
         return nothing
-    migrated = serves(seen["versions"] or [], head(ledger.url))
-    return {"database": True, "writable": _writable(ledger), "migrations": migrated, "worker": seen["worker"]}
+    return {
+        "database": True,
+        "writable": _writable(ledger),
+        "migrations": serves(seen["versions"] or [], head(ledger.url)),
+        "keyring": seen["mark"] in {None, keys.mark},  # it may have been restored to before it was anybody's
+        "worker": seen["worker"],
+    }
 
 
 def _writable(ledger: Ledger) -> bool:

@@ -30,6 +30,15 @@ service_clock = Table(
     CheckConstraint("one", name="one_row"),
 )
 
+# One row: whose ledger it is (`workflows.keyed`). Nobody's until it is first opened.
+keyring = Table(
+    "keyring",
+    metadata,
+    Column("one", Boolean, primary_key=True, server_default=text("true")),
+    Column("mark", Text, nullable=False),
+    CheckConstraint("one", name="one_row"),
+)
+
 plans = Table(
     "plans",
     metadata,

@@ -79,8 +79,21 @@ def test_not_ready_on_yesterdays_schema(base_url: str, office: Office) -> None:
         assert conn.execute("select version_num from alembic_version").fetchone() == ("9999",)
         conn.execute("drop table alembic_version")
     assert ready(base_url)[1] == {
-        "clerk": True, "database": True, "writable": True, "migrations": False, "worker": False,
+        "clerk": True, "database": True, "writable": True, "migrations": False, "keyring": False, "worker": False,
     }  # fmt: skip
+
+
+def test_not_ready_on_the_ledger_of_another_keyring(base_url: str, office: Office, kinbind: Run) -> None:
+    beat(office)
+    for whose, well in (("insert into keyring (mark) values ('another')", False), ("select", True)):
+        with office.ledger.connection() as conn:
+            conn.execute("delete from keyring")  # a restore, to another ledger or to a moment before it was anybody's
+            conn.execute(whose)
+        status, checks = ready(base_url)
+        assert (status, checks["keyring"]) == (200 if well else 503, well)
+        assert bool(re.search("bad +ledger .* is not the keyring of this ledger", kinbind("doctor").stdout)) is not well
+        swept = kinbind("sweep", "--once")
+        assert (swept.exit_code, swept.stderr.count("\n")) == ((0, 0) if well else (1, 1))
 
 
 @contextmanager
