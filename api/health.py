@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from api import examples
 from api.answered import Answer
 from api.call import answer
 from models.ledger import Ledger
+from models.settings import given
 from tasks.office import Office
 from workflows.readiness import heartbeats, reader_lag, readiness
 from workflows.views import stuck
@@ -80,7 +80,7 @@ async def metrics(request: Request) -> Response:
 
 
 def _checks(office: Office) -> dict[str, bool]:
-    url = os.environ.get("KINBIND_BROKER_URL")
+    url = given("KINBIND_BROKER_URL")
     return readiness(office.ledger, office.desk.keys) | ({"broker": broker_answers(url)} if url else {})
 
 

@@ -7,11 +7,11 @@ allows all. A province that must be exact sets its limit at the balancer; this o
 from __future__ import annotations
 
 import math
-import os
 import re
 import time
 from dataclasses import dataclass
 
+from models.settings import given
 from workflows.errors import Refused
 
 _DEFAULT = "3000/60"  # outside the sandbox
@@ -67,7 +67,7 @@ class Limits:
 
 def limits_from_environment(*, sandbox: bool) -> Limits | None:
     """The limits that `KINBIND_RATE_LIMIT` asks for. Raises `ValueError` when it is not like `100/60` or `off`."""
-    asked = os.environ.get("KINBIND_RATE_LIMIT") or ("off" if sandbox else _DEFAULT)
+    asked = given("KINBIND_RATE_LIMIT") or ("off" if sandbox else _DEFAULT)
     if asked == "off":
         return None
     found = re.fullmatch(r"([1-9][0-9]{0,6})/([1-9][0-9]{0,4})", asked)

@@ -31,12 +31,12 @@ class Addresses:
 
 def var_folder() -> Path:
     """`KINBIND_VAR`, else ./var, as an absolute path; need not exist."""
-    return Path(os.environ.get(VAR) or "var").resolve()
+    return Path(given(VAR) or "var").resolve()
 
 
 def given(name: str) -> str | None:
-    """The URL in the environment; an empty one is none."""
-    return os.environ.get(name) or None
+    """A setting in the environment, without the white space around it; an empty one is none."""
+    return os.environ.get(name, "").strip() or None
 
 
 def running(var: Path | None = None) -> Addresses | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from models.keyring import Keyring, keyring
+from models.settings import given
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ABANDONED_SECONDS = 3600
@@ -132,8 +133,7 @@ def open_documents() -> FolderStore:
 
 def documents_folder() -> Path:
     """Where documents lie: `KINBIND_DOCUMENTS`, else `documents` in `KINBIND_VAR`."""
-    given = os.environ.get("KINBIND_DOCUMENTS")
-    return Path(given) if given else Path(os.environ.get("KINBIND_VAR", "var")) / "documents"
+    return Path(given("KINBIND_DOCUMENTS") or Path(given("KINBIND_VAR") or "var") / "documents")
 
 
 @contextlib.contextmanager

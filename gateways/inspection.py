@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+
+from models.settings import given
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_PAGES = 20
@@ -75,7 +76,7 @@ def at_once() -> int:
     It does not depend on the number of processors: a machine has many, while a container may have little memory. Raises
     `ValueError` when it is no number from 1 to 16.
     """
-    asked = os.environ.get("KINBIND_INSPECTIONS") or str(_AT_ONCE)
+    asked = given("KINBIND_INSPECTIONS") or str(_AT_ONCE)
     if not (asked.isascii() and asked.isdigit() and 1 <= int(asked) <= _MOST):
         raise ValueError(f"KINBIND_INSPECTIONS is a number from 1 to {_MOST}")
     return int(asked)

@@ -24,6 +24,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from models.settings import given
+
 _NONCE = 12
 _KEY_ID = 4
 _KEY = 32  # bytes
@@ -231,7 +233,7 @@ def read(path: Path) -> Keyring:
 
 def keys_file() -> Path:
     """Where the keyring lies: `KINBIND_KEYS_FILE`, else `keys.json` in `KINBIND_VAR`."""
-    return Path(os.environ.get("KINBIND_KEYS_FILE") or Path(os.environ.get("KINBIND_VAR", "var")) / "keys.json")
+    return Path(given("KINBIND_KEYS_FILE") or Path(given("KINBIND_VAR") or "var") / "keys.json")
 
 
 @lru_cache(maxsize=4)

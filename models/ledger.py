@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,8 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool
 from sqlalchemy import Engine, Executable, RowMapping, create_engine, event
 from sqlalchemy.engine import make_url
+
+from models.settings import given
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -75,7 +76,7 @@ def database_url() -> str:
 
     Raises `LedgerNotSetError`.
     """
-    url = os.environ.get("KINBIND_DATABASE_URL")
+    url = given("KINBIND_DATABASE_URL")
     if not url:
         raise LedgerNotSetError
     return url
@@ -103,7 +104,7 @@ class Ledger:
             check=not_hung_up,
             kwargs={"autocommit": True, "prepare_threshold": 0, "options": _DESK_OPTIONS, **PATIENCE},
         )
-        reader_url = reader_url or os.environ.get("KINBIND_READER_URL") or url
+        reader_url = reader_url or given("KINBIND_READER_URL") or url
         self._reader = _reader_engine(reader_url, size)
         self.reads_apart = reader_url != url
         self._fresh = _reader_engine(url, size) if self.reads_apart else self._reader

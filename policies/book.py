@@ -152,7 +152,7 @@ def lawbook() -> LawBook:
 
 def places() -> tuple[Path, ...]:
     """Return where packs lie: the shipped folder, and the one that `KINBIND_PACKS` names."""
-    extra = os.environ.get("KINBIND_PACKS")
+    extra = os.environ.get("KINBIND_PACKS", "").strip()
     return (SHIPPED, Path(extra)) if extra else (SHIPPED,)
 
 

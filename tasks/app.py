@@ -6,7 +6,6 @@ counted there, and the next hint comes within seconds.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -17,6 +16,7 @@ from celery import Celery, Task
 from celery.signals import setup_logging, worker_process_shutdown, worker_ready, worker_shutdown
 
 from models import logs
+from models.settings import given
 from tasks import signs
 from tasks.decisions import send_decisions
 from tasks.deliver import tell
@@ -39,7 +39,7 @@ class BrokerNotSetError(RuntimeError):
 
 def broker_url() -> str:
     """The broker's address from `KINBIND_BROKER_URL`. Raises `BrokerNotSetError`."""
-    url = os.environ.get("KINBIND_BROKER_URL")
+    url = given("KINBIND_BROKER_URL")
     if not url:
         raise BrokerNotSetError
     return url
