@@ -33,7 +33,8 @@ from api.clerk import Clerk, SharedDesk
 from api.limits import limits_from_environment
 from api.slow import sign_ins, windows
 from models import logs
-from tasks.office import open_office, sandbox, seldom_collected
+from models.settings import sandbox
+from tasks.office import open_office, seldom_collected
 from workflows.access import principals
 
 # Where two paths could be one, the first has it: `/search` before `/{binding_id}`.
@@ -44,7 +45,7 @@ _DOORS = (openapi, bindings, consents, actions, materials, faces, entitlements, 
 def create_app() -> FastAPI:
     """The app, its doors by name; the office opens when it starts.
 
-    Raises `SandboxInProductionError`.
+    Raises `SettingWrong`.
     """
     logs.set_up()
     app = FastAPI(

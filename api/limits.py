@@ -11,7 +11,7 @@ import re
 import time
 from dataclasses import dataclass
 
-from models.settings import given
+from models.settings import SettingWrong, given
 from workflows.errors import Refused
 
 _DEFAULT = "3000/60"  # outside the sandbox
@@ -66,11 +66,11 @@ class Limits:
 
 
 def limits_from_environment(*, sandbox: bool) -> Limits | None:
-    """The limits that `KINBIND_RATE_LIMIT` asks for. Raises `ValueError` when it is not like `100/60` or `off`."""
+    """The limits that `KINBIND_RATE_LIMIT` asks for. Raises `SettingWrong` when it is not like `100/60` or `off`."""
     asked = given("KINBIND_RATE_LIMIT") or ("off" if sandbox else _DEFAULT)
     if asked == "off":
         return None
     found = re.fullmatch(r"([1-9][0-9]{0,6})/([1-9][0-9]{0,4})", asked)
     if found is None:
-        raise ValueError("KINBIND_RATE_LIMIT is requests/seconds, such as 100/60, or off")
+        raise SettingWrong("KINBIND_RATE_LIMIT is requests/seconds, such as 100/60, or off")
     return Limits(int(found[1]), int(found[2]))

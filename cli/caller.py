@@ -12,7 +12,7 @@ import typer
 from cli import places
 from cli.screen import UNFIT, Trouble, WronglyAsked, fail
 from embedded.addresses import noted_sandbox
-from tasks.office import sandbox
+from models.settings import sandbox
 from workflows.access import principals
 from workflows.access.principals import Principal
 from workflows.engine import Desk

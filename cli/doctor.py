@@ -25,9 +25,9 @@ from embedded.binaries import ServerMissing, postgres_installation, valkey_serve
 from gateways.documents import documents_folder
 from models import keyring
 from models.ledger import WRITABLE, schemas, serves
+from models.settings import SettingWrong, sandbox
 from policies.book import places
 from policies.check import check_folders
-from tasks.office import SandboxInProductionError, sandbox
 from workflows import keyed
 from workflows.readiness import MISSED_AFTER, NEWEST, head, lag
 
@@ -70,8 +70,8 @@ def _python() -> Iterator[Found]:
 def _mode() -> Iterator[Found]:
     try:
         on = sandbox()
-    except SandboxInProductionError:
-        yield Found("bad", "mode", "KINBIND_SANDBOX=1 and KINBIND_ENV=production exclude each other; unset one")
+    except SettingWrong as wrong:
+        yield Found("bad", "mode", str(wrong))
         return
     if on or noted_sandbox():
         yield Found("ok", "mode", "sandbox" if on else f"sandbox (what runs on {var_folder()})")
@@ -167,11 +167,17 @@ def _clock(conn: psycopg.Connection[Any]) -> Iterator[Found]:
     apart = abs((datetime.now(UTC) - theirs).total_seconds())
     if apart > CLOCKS_APART:
         yield Found("bad", "clock", f"{apart:.1f} s from the database's; let both keep time by NTP")
-    elif ahead and not (sandbox() or noted_sandbox()):
+    elif ahead and not _may_be_ahead():
         yield Found("note", "clock", f"{timedelta(seconds=round(ahead))} ahead of real time; right in a sandbox only")
     else:
         told = f", {timedelta(seconds=round(ahead))} ahead of real time" if ahead else ""
         yield Found("ok", "clock", f"the database's{told}")
+
+
+def _may_be_ahead() -> bool:
+    with suppress(SettingWrong):  # which `_mode` tells of
+        return sandbox() or noted_sandbox()
+    return False
 
 
 def _worker(conn: psycopg.Connection[Any]) -> Iterator[Found]:

@@ -35,19 +35,18 @@ from models.keyring import (
     SealBrokenError,
 )
 from models.ledger import AWAY
+from models.settings import SettingWrong
 from policies.loader import PackError
 from policies.refusals import NotAllowed
-from tasks.office import SandboxInProductionError
 from workflows.errors import Refused
 
 # What may happen to anybody and says in its own words what to do about it.
 SPEAKS_FOR_ITSELF = (
     AlreadyRunning, AnotherKeyringError, BackupFailed, FolderInUse, KeyringBrokenError, KeyringUnreadableError,
-    NoAccount, NotConfigured, ServerMissing, StartFailed,
+    NoAccount, NotConfigured, ServerMissing, SettingWrong, StartFailed,
 )  # fmt: skip
 # What may happen to anybody, and is said in ours.
 SAID_SO: dict[type[Exception], str] = {
-    SandboxInProductionError: "the sandbox is never for production: KINBIND_ENV=production is set",
     KeyUnknownError: "the ledger was sealed with a key that this keyring does not hold; restore the backup of its keys",
     SealBrokenError: "the ledger was sealed with other keys than this keyring's; is KINBIND_VAR the service's own?",
     KeyringMissingError: "production has no keyring here: one is made once, kept, and copied to every host",

@@ -14,8 +14,8 @@ from cli import household, places
 from cli.screen import Trouble, say
 from embedded import supervisor
 from embedded.addresses import VAR, Addresses, var_folder
-from models import ledger
-from tasks import office, signs
+from models import ledger, settings
+from tasks import signs
 from workflows import sweeping
 from workflows.access import principals
 from workflows.engine import Desk
@@ -41,7 +41,7 @@ def up(
     os.environ[VAR] = str(var_folder())  # absolute, and the same for us and for every child
     if sandbox:
         os.environ["KINBIND_SANDBOX"] = "1"
-    in_sandbox = office.sandbox()
+    in_sandbox = settings.sandbox()
     places.given_urls()
 
     def ready(_addresses: Addresses) -> None:

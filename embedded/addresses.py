@@ -58,7 +58,7 @@ def note(var: Path, addresses: Addresses) -> None:
     """Writes down the addresses, and whether it is a sandbox, for other commands here; passwords: this account only."""
     partial = _file(var).with_suffix(".partial")
     partial.touch(mode=0o600)
-    partial.write_text(json.dumps(asdict(addresses) | {"sandbox": os.environ.get("KINBIND_SANDBOX") == "1"}))
+    partial.write_text(json.dumps(asdict(addresses) | {"sandbox": given("KINBIND_SANDBOX") == "1"}))
     partial.replace(_file(var))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from models.settings import given
+from models.settings import SettingWrong, given
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_PAGES = 20
@@ -74,11 +74,11 @@ def at_once() -> int:
     """How many documents a process inspects at the same time, 1 GiB each at worst: `KINBIND_INSPECTIONS`, else 2.
 
     It does not depend on the number of processors: a machine has many, while a container may have little memory. Raises
-    `ValueError` when it is no number from 1 to 16.
+    `SettingWrong` when it is no number from 1 to 16.
     """
     asked = given("KINBIND_INSPECTIONS") or str(_AT_ONCE)
     if not (asked.isascii() and asked.isdigit() and 1 <= int(asked) <= _MOST):
-        raise ValueError(f"KINBIND_INSPECTIONS is a number from 1 to {_MOST}")
+        raise SettingWrong(f"KINBIND_INSPECTIONS is a number from 1 to {_MOST}")
     return int(asked)
 
 

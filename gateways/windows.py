@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateways.documents import DocumentStore, open_documents
 from gateways.sandbox.faces import SandboxFaces
 from gateways.sandbox.registries import SandboxRegistries
+from models.settings import sandbox
 
 if TYPE_CHECKING:
     from gateways.faces import FaceProvider
@@ -32,9 +32,9 @@ class Windows:
 def open_windows(pool: Pool) -> Windows:
     """Open the stand-ins when `KINBIND_SANDBOX=1`; refuse otherwise, for no real adapter is written yet.
 
-    `pool` gives autocommit connections, apart from those of the desk. Raises `NotConfigured`.
+    `pool` gives autocommit connections, apart from those of the desk. Raises `NotConfigured` and `SettingWrong`.
     """
-    if os.environ.get("KINBIND_SANDBOX") != "1":
+    if not sandbox():
         raise NotConfigured(
             "no face provider and no registries are configured, and no adapter to real ones is written yet; "
             "`kinbind up --sandbox` (or KINBIND_SANDBOX=1) runs on stand-ins, never in production"

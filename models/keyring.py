@@ -24,7 +24,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from models.settings import given
+from models.settings import given, in_production
 
 _NONCE = 12
 _KEY_ID = 4
@@ -238,7 +238,7 @@ def keys_file() -> Path:
 
 @lru_cache(maxsize=4)
 def _read_cached(path: Path) -> Keyring:
-    if os.environ.get("KINBIND_ENV") == "production" and not path.exists():
+    if in_production() and not path.exists():
         # if each pod made keys for itself, a ledger sealed under them would be lost with the pod
         raise KeyringMissingError(path.name)
     make(path)

@@ -13,11 +13,11 @@ from starlette.responses import RedirectResponse, Response
 import api.app
 from api.texts import text
 from console.app import create_console
-from tasks.office import sandbox
+from models.settings import sandbox
 
 
 def create_app() -> FastAPI:
-    """Both doors; the office opens when the service starts. Raises `SandboxInProductionError`."""
+    """Both doors; the office opens when the service starts. Raises `SettingWrong`."""
     service = api.app.create_app()
     service.add_route("/", _front, include_in_schema=False)
     service.add_route("/console", _console, include_in_schema=False)

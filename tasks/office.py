@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,13 +11,10 @@ from psycopg_pool import ConnectionPool
 
 from gateways.windows import Windows, open_windows
 from models.ledger import PATIENCE, Ledger, database_url, not_hung_up
+from models.settings import sandbox
 from policies.book import lawbook
 from workflows.engine import Desk
 from workflows.keyed import keyring_of
-
-
-class SandboxInProductionError(RuntimeError):
-    """`KINBIND_SANDBOX=1` and `KINBIND_ENV=production` exclude each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +24,6 @@ class Office:
     ledger: Ledger
     desk: Desk
     windows: Windows
-
-
-def sandbox() -> bool:
-    """Whether this process runs in the sandbox. Raises `SandboxInProductionError`."""
-    on = os.environ.get("KINBIND_SANDBOX") == "1"
-    if on and os.environ.get("KINBIND_ENV") == "production":
-        raise SandboxInProductionError
-    return on
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import httpx
 
-from tasks.office import sandbox
+from models.settings import sandbox
 
 TIMEOUT = 15.0  # seconds without a byte, while connecting, sending or waiting for the status line
 DEADLINE = 20.0  # seconds for all of an attempt; below the lease of a delivery, also when a handshake overruns it

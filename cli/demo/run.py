@@ -21,7 +21,7 @@ from cli.screen import Trouble, say
 from embedded import supervisor
 from embedded.addresses import BROKER, DATABASE, READER, VAR, Addresses, var_folder
 from embedded.lock import lock
-from tasks.office import sandbox
+from models.settings import sandbox
 
 Story = Callable[[Town], list[Ending]]
 AT_ONCE = 4  # stories told at the same time

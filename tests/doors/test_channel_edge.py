@@ -230,10 +230,10 @@ def test_sandbox_keys_open_nothing_elsewhere(base_url: str, settings: pytest.Mon
 
 def test_never_with_the_sandbox_in_production(settings: pytest.MonkeyPatch) -> None:
     from api.app import create_app
-    from tasks.office import SandboxInProductionError
+    from models.settings import SettingWrong
 
     settings.setenv("KINBIND_ENV", "production")
-    with pytest.raises(SandboxInProductionError):
+    with pytest.raises(SettingWrong, match="never for production"):
         create_app()
 
 

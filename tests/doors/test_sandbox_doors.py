@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from api.openapi import document
-from tasks.office import Office, SandboxInProductionError
+from models.settings import SettingWrong
+from tasks.office import Office
 from tests import life
 from tests.doors.conftest import Caller, serving
 from tests.doors.family import act, application, submitted, with_materials
@@ -208,7 +209,7 @@ def test_there_is_no_sandbox_without_the_sandbox(settings: pytest.MonkeyPatch) -
     assert not doors()
     settings.setenv("KINBIND_SANDBOX", "1")
     settings.setenv("KINBIND_ENV", "production")
-    with pytest.raises(SandboxInProductionError):
+    with pytest.raises(SettingWrong, match="never for production"):
         create_app()
 
 

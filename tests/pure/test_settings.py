@@ -4,13 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from api.limits import limits_from_environment
+from cli.main import app
 from embedded import addresses
 from gateways.documents import documents_folder
 from gateways.inspection import at_once
-from models.keyring import keys_file
+from models.keyring import KeyringMissingError, keyring, keys_file
 from models.ledger import LedgerNotSetError, database_url
+from models.settings import SettingWrong, sandbox
 from policies import book
 
 WRITTEN: list[tuple[str, Callable[[], object], str, object]] = [
@@ -29,7 +32,7 @@ WRITTEN: list[tuple[str, Callable[[], object], str, object]] = [
 
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in {name for name, *_ in WRITTEN}:
+    for name in {"KINBIND_ENV", "KINBIND_SANDBOX", *(name for name, *_ in WRITTEN)}:
         monkeypatch.delenv(name, raising=False)
 
 
@@ -46,6 +49,43 @@ def test_an_empty_setting_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "\n")
     assert keys_file() == Path("var/keys.json")
     assert documents_folder() == Path("var/documents")
-    assert book.places() == (book.SHIPPED,)
+    assert len(book.places()) == 1
     with pytest.raises(LedgerNotSetError):
         database_url()
+
+
+@pytest.mark.parametrize("word", ["Production", "prod", "1", "staging"])
+def test_an_environment_that_is_misspelt_is_none_for_the_sandbox(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    """It would have switched the safeguard off without a word."""
+    monkeypatch.setenv("KINBIND_ENV", word)
+    for on in ("1", "0"):
+        monkeypatch.setenv("KINBIND_SANDBOX", on)
+        with pytest.raises(SettingWrong, match="KINBIND_ENV is production, or is not set"):
+            sandbox()
+
+
+def test_production_is_production_however_it_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KINBIND_SANDBOX", "1")
+    for word in ("production", " production\n"):
+        monkeypatch.setenv("KINBIND_ENV", word)
+        with pytest.raises(SettingWrong, match="never for production"):
+            sandbox()
+        monkeypatch.setenv("KINBIND_KEYS_FILE", str(tmp_path / "keys.json"))
+        with pytest.raises(KeyringMissingError):
+            keyring()
+    monkeypatch.setenv("KINBIND_ENV", "\n")
+    assert sandbox()
+
+
+@pytest.mark.parametrize(("word", "on"), [("1", True), (" 1\n", True), ("0", False), ("", False), ("\n", False)])
+def test_the_sandbox_is_on_or_off(monkeypatch: pytest.MonkeyPatch, word: str, on: bool) -> None:
+    monkeypatch.setenv("KINBIND_SANDBOX", word)
+    assert sandbox() is on
+
+
+@pytest.mark.parametrize("word", ["true", "yes", "on", "01"])
+def test_what_says_neither_is_refused(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    monkeypatch.setenv("KINBIND_SANDBOX", word)
+    with pytest.raises(SettingWrong, match="KINBIND_SANDBOX is 0 or 1, or is not set"):
+        sandbox()
+    assert "KINBIND_SANDBOX is 0 or 1" in CliRunner().invoke(app, ["doctor"]).stdout
