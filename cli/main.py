@@ -7,8 +7,6 @@ import os
 import sys
 from typing import Any
 
-import psycopg
-import sqlalchemy.exc
 import structlog
 import typer
 from typer.core import TyperGroup
@@ -24,37 +22,13 @@ from embedded.binaries import ServerMissing
 from embedded.children import StartFailed
 from embedded.lock import AlreadyRunning
 from embedded.postgres import FolderInUse
-from gateways.windows import NotConfigured
 from models import logs
-from models.keyring import (
-    AnotherKeyringError,
-    KeyringBrokenError,
-    KeyringMissingError,
-    KeyringUnreadableError,
-    KeyUnknownError,
-    SealBrokenError,
-)
-from models.ledger import AWAY
-from models.settings import SettingWrong
-from policies.loader import PackError
 from policies.refusals import NotAllowed
+from tasks.starting import why
 from workflows.errors import Refused
 
-# What may happen to anybody and says in its own words what to do about it.
-SPEAKS_FOR_ITSELF = (
-    AlreadyRunning, AnotherKeyringError, BackupFailed, FolderInUse, KeyringBrokenError, KeyringUnreadableError,
-    NoAccount, NotConfigured, ServerMissing, SettingWrong, StartFailed,
-)  # fmt: skip
-# What may happen to anybody, and is said in ours.
-SAID_SO: dict[type[Exception], str] = {
-    KeyUnknownError: "the ledger was sealed with a key that this keyring does not hold; restore the backup of its keys",
-    SealBrokenError: "the ledger was sealed with other keys than this keyring's; is KINBIND_VAR the service's own?",
-    KeyringMissingError: "production has no keyring here: one is made once, kept, and copied to every host",
-    psycopg.errors.UndefinedTable: "the database has no schema of ours yet; `kinbind migrate` makes it",
-    **dict.fromkeys(AWAY, "the database does not answer; `kinbind doctor` tells more"),
-    psycopg.errors.ReadOnlySqlTransaction: "the database only reads; `kinbind doctor` tells more",
-}
-MAY_BE_SAID: tuple[type[Exception], ...] = (*SAID_SO, sqlalchemy.exc.DBAPIError)  # the last: for what it wraps
+# What may happen to a command besides, and says in its own words what to do about it.
+SPEAKS_FOR_ITSELF = (AlreadyRunning, BackupFailed, FolderInUse, NoAccount, ServerMissing, StartFailed)
 
 NOBODY_READS = 141  # as a shell shows whoever ended by SIGPIPE
 
@@ -83,13 +57,10 @@ class OneLine(TyperGroup):
             fail(str(trouble), code=trouble.code)
         except SPEAKS_FOR_ITSELF as known:
             fail(str(known))
-        except PackError as broken:
-            fail(f"the packs cannot be used: {broken.problems[0]}; `kinbind policy check` lists all")
         except (Refused, NotAllowed) as no:
             fail(_refusal(no), code=2 if no.status == UNFIT else 1)
-        except MAY_BE_SAID as known:
-            words = _words(known)
-            if words is None:
+        except Exception as fault:
+            if (words := why(fault)) is None:
                 raise
             fail(words)
 
@@ -101,15 +72,6 @@ def _say_the_rest() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(NOBODY_READS) from None
-
-
-def _words(known: Exception) -> str | None:
-    """Ours for it, the reading side's faults unwrapped; None where we have none."""
-    for fault in (known, getattr(known, "orig", None)):
-        for kind, words in SAID_SO.items():
-            if isinstance(fault, kind):
-                return words
-    return None
 
 
 def _refusal(no: Refused | NotAllowed) -> str:

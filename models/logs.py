@@ -52,6 +52,7 @@ def set_up(level: int = logging.INFO) -> None:
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
+    logging.getLogger("uvicorn.error").addFilter(_no_text)
     logging.getLogger("uvicorn.access").disabled = True  # it writes raw paths and queries; `api.edge` logs instead
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -84,6 +85,17 @@ class _Foreign(logging.Formatter):
         for processor in self._shared:
             event = processor(None, record.levelname.lower(), event)
         return _json(event)
+
+
+def _no_text(record: logging.LogRecord) -> bool:
+    """Of a lifespan that failed uvicorn is given a whole traceback as a text: it is written as any other fault.
+
+    Not at all where the process ends by our own will, which has been told.
+    """
+    if str(record.msg).startswith("Traceback"):
+        record.msg, record.exc_info = "lifespan_failed", sys.exc_info()
+        return record.exc_info[0] is not SystemExit
+    return True
 
 
 def fault(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -14,10 +14,12 @@ import api.app
 from api.texts import text
 from console.app import create_console
 from models.settings import sandbox
+from tasks.starting import starting
 
 
+@starting()
 def create_app() -> FastAPI:
-    """Both doors; the office opens when the service starts. Raises `SettingWrong`."""
+    """Both doors; the office opens when the service starts. Raises `SystemExit` where it cannot."""
     service = api.app.create_app()
     service.add_route("/", _front, include_in_schema=False)
     service.add_route("/console", _console, include_in_schema=False)
