@@ -29,7 +29,7 @@ from models.settings import SettingWrong, sandbox
 from policies.book import places
 from policies.check import check_folders
 from workflows import keyed
-from workflows.readiness import MISSED_AFTER, NEWEST, head, lag
+from workflows.readiness import MISSED_AFTER, NEWEST, UPKEEP_MISSED_AFTER, head, lag
 
 PATIENCE = 5  # seconds for a server to answer
 OLDEST_POSTGRES = 15
@@ -141,6 +141,7 @@ def _ledger(conn: psycopg.Connection[Any], url: str) -> Iterator[Found]:
     yield from _clock(conn)
     yield from _whose(conn)
     yield from _worker(conn)
+    yield from _upkeep(conn)
     yield from _reader_lag(conn)
 
 
@@ -181,15 +182,32 @@ def _may_be_ahead() -> bool:
 
 
 def _worker(conn: psycopg.Connection[Any]) -> Iterator[Found]:
-    row = conn.execute(
-        "select extract(epoch from clock_timestamp() - max(seen_at))::float8 from heartbeats where name like 'worker%'"
-    ).fetchone()
-    if row is None or row[0] is None:
+    silent = _silent(conn, "worker%")
+    if silent is None:
         yield Found("bad", "worker", "none gives a sign; start one: celery -A tasks.app worker, and beat")
-    elif row[0] > MISSED_AFTER:
-        yield Found("bad", "worker", f"last seen {row[0]:.0f} s ago; is it, and is beat, still running?")
+    elif silent > MISSED_AFTER:
+        yield Found("bad", "worker", f"last seen {silent:.0f} s ago; is it, and is beat, still running?")
     else:
-        yield Found("ok", "worker", f"seen {row[0]:.0f} s ago")
+        yield Found("ok", "worker", f"seen {silent:.0f} s ago")
+
+
+def _upkeep(conn: psycopg.Connection[Any]) -> Iterator[Found]:
+    silent = _silent(conn, "keep_up")
+    if silent is None:
+        yield Found("note", "upkeep", "never done yet; a worker does it as it starts")
+    elif silent > UPKEEP_MISSED_AFTER:
+        yield Found("bad", "upkeep", f"last done {silent / 3600:.0f} h ago; does a worker's log say `chore_failed`?")
+    else:
+        yield Found("ok", "upkeep", f"done {silent / 60:.0f} min ago")
+
+
+def _silent(conn: psycopg.Connection[Any], name: str) -> float | None:
+    """Seconds since the last sign of whoever is named so; None where there never was one."""
+    row = conn.execute(
+        "select extract(epoch from clock_timestamp() - max(seen_at))::float8 from heartbeats where name like %s",
+        (name,),
+    ).fetchone()
+    return row and row[0]
 
 
 def _reader_lag(conn: psycopg.Connection[Any]) -> Iterator[Found]:

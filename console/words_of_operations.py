@@ -36,6 +36,7 @@ OPERATIONS: Mapping[str, Words] = {
     "seen_ago": ("{span}前", "{span} ago"),
     "just_now": ("刚刚", "just now"),
     "never_seen": ("从未出现", "never seen"),
+    "sign_keep_up": ("定期清理", "Upkeep"),
     "sign_sweep": ("到期处理与定时器", "Sweep and beat"),
     "sign_worker": ("工作进程", "Worker"),
     "sign_good": ("正常", "fine"),

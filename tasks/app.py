@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 from celery import Celery, Task
-from celery.signals import setup_logging, worker_process_shutdown, worker_ready, worker_shutdown
+from celery.signals import setup_logging, worker_init, worker_process_shutdown, worker_ready, worker_shutdown
 
 from models import logs
 from models.settings import given
@@ -26,9 +26,10 @@ from tasks.outages import watch_outages
 from tasks.registries import ask_registries, recheck_insurance
 from tasks.repairs import carry_repairs
 from tasks.schedule import MOST_WAITING, QUEUE, beat_schedule
+from tasks.starting import starting
 from tasks.stuck import watch_stuck
 from tasks.sweep import sweep_and_sign
-from tasks.upkeep import keep_up
+from tasks.upkeep import keep_up_and_sign
 
 log = structlog.get_logger()
 
@@ -118,6 +119,17 @@ class _Opened:
 _opened = _Opened()
 
 
+@worker_init.connect  # type: ignore[untyped-decorator]
+def _come(**_: Any) -> None:
+    """Open what the errands will open, and close it, before any fork: over what is wrong with it the worker ends.
+
+    One that stayed would take its share of the hints and throw them away.
+    """
+    logs.set_up()
+    with starting(), open_office(size=1):
+        pass
+
+
 @worker_shutdown.connect  # type: ignore[untyped-decorator]
 def _go(sender: Any, **_: Any) -> None:
     """A worker that is told to end takes its sign of life away, so that nobody misses it."""
@@ -166,7 +178,7 @@ ERRANDS: dict[str, Callable[[Office], object]] = {
     "recheck_insurance": recheck_insurance,
     "carry_repairs": carry_repairs,
     "watch_stuck": watch_stuck,
-    "keep_up": keep_up,
+    "keep_up": keep_up_and_sign,
 }
 for _name, _run in ERRANDS.items():
     _errand(_name, _run)
@@ -179,9 +191,13 @@ def heartbeat(self: Any) -> None:
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
-def _first_sign(**_: Any) -> None:
-    """Through the broker like the others, but at once: whoever waits for a worker need not wait for beat."""
+def _first_hints(**_: Any) -> None:
+    """Through the broker like the others, but at once: whoever waits for a worker need not wait for beat.
+
+    Nor does the upkeep: where beats are started anew more often than every half hour, none of them ever calls for it.
+    """
     try:
-        heartbeat.apply_async()
+        for hint in (heartbeat, app.tasks["kinbind.keep_up"]):
+            hint.apply_async()
     except Exception:  # beat sends the next
-        log.exception("first_heartbeat_not_sent")
+        log.exception("first_hints_not_sent")

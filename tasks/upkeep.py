@@ -13,7 +13,7 @@ from psycopg import Connection
 
 from gateways.documents import DocumentStore
 from models.ledger import make_partitions
-from tasks import forgetting
+from tasks import forgetting, signs
 from tasks.calendars import keep_calendar
 from tasks.office import Office
 from workflows import beside, holding
@@ -135,6 +135,12 @@ def keep_up(office: Office) -> int:
     if faults:
         raise faults[0]
     return erased
+
+
+def keep_up_and_sign(office: Office) -> None:
+    """The same, and a sign that all of it was done: a chore that fails each time is missed, too."""
+    keep_up(office)
+    signs.give(office.ledger, "keep_up")
 
 
 def _chores() -> dict[str, Callable[[Office], int | None]]:

@@ -15,6 +15,7 @@ from models.keyring import Keyring
 from models.ledger import WRITABLE, Ledger, newest_schema, serves
 
 MISSED_AFTER = 60  # seconds of real time without a sign, after which the worker or the sweep is missed
+UPKEEP_MISSED_AFTER = 7200  # the same of the upkeep, which comes every half hour
 
 _SEEN = text("""
 select (select array_agg(version_num) from alembic_version) as versions,

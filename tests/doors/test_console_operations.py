@@ -85,6 +85,7 @@ def test_a_quiet_town_says_so(operator: Visitor):
     page = text_of(operator.get("/ops"))
     assert "没有停滞的业务" in page
     assert "从未出现" in page  # no worker has given a sign yet: that is said too
+    assert "定期清理" in page
 
 
 def test_the_life_counts_everybody_where_he_is(operator: Visitor, office: Office):

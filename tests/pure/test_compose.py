@@ -13,6 +13,8 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
+from workflows.readiness import MISSED_AFTER, UPKEEP_MISSED_AFTER
+
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "tests" / "schemas" / "compose-spec.json"
 MANIFESTS = ROOT / "deploy" / "kubernetes"
@@ -103,10 +105,14 @@ def test_the_image_starts_the_api_as_compose_does(compose):
     assert shlex.join(compose["services"]["migrate"]["command"]) == "python -m cli.main migrate"
 
 
-def test_where_there_is_no_worker_somebody_hears_of_it():
+@pytest.mark.parametrize(
+    ("alert", "worker", "seconds"),
+    [("KinbindNoWorker", '=~"worker.*"', MISSED_AFTER), ("KinbindNoUpkeep", '="keep_up"', UPKEEP_MISSED_AFTER)],
+)
+def test_where_there_is_no_worker_and_no_upkeep_somebody_hears_of_it(alert, worker, seconds):
     """Without one there is no heartbeat, and what compares with nothing never fires."""
     told = yaml.safe_load((ROOT / "deploy" / "alerts.yml").read_text())
-    (alert,) = [rule for group in told["groups"] for rule in group["rules"] if rule["alert"] == "KinbindNoWorker"]
-    ways = [way.strip() for way in alert["expr"].split(" or ")]
-    heartbeat = 'kinbind_worker_heartbeat_timestamp_seconds{worker=~"worker.*"}'
-    assert ways == [f"time() - max({heartbeat}) > 60", f"absent({heartbeat})"]
+    (rule,) = [rule for group in told["groups"] for rule in group["rules"] if rule["alert"] == alert]
+    ways = [way.strip() for way in rule["expr"].split(" or ")]
+    heartbeat = f"kinbind_worker_heartbeat_timestamp_seconds{{worker{worker}}}"
+    assert ways == [f"time() - max({heartbeat}) > {seconds}", f"absent({heartbeat})"]

@@ -12,7 +12,7 @@ import pytest
 from gateways.documents import DocumentMissing, FolderStore
 from tasks import upkeep
 from tasks.office import Office
-from tasks.upkeep import erase_documents, erase_orphans, keep_up
+from tasks.upkeep import erase_documents, erase_orphans, keep_up, keep_up_and_sign
 from tests import life
 from tests.life import advance, look, say, to_state
 from tests.logs import logged
@@ -20,6 +20,7 @@ from workflows.access import rights
 from workflows.access.principals import Principal
 from workflows.erasing import DOCUMENTS_KEPT
 from workflows.views.asof import case_as_of
+from workflows.views.watching import signs_of_life
 
 SUPERVISOR = Principal("stf_country", "staff", "陈主任", None, ("supervisor",), ("000000",))
 
@@ -303,6 +304,26 @@ def test_partitions_are_made_ahead_and_signs_of_life_age_in_real_time(office: Of
         assert names == [("sweep",), ("worker:new",)]
         parts = conn.execute("select count(*) from pg_inherits where inhparent = 'history'::regclass").fetchone()
     assert parts == (5,)  # this month, three ahead, and the default
+
+
+def test_who_has_done_all_of_it_leaves_a_sign(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missed() -> bool:
+        return next(one["missed"] for one in signs_of_life(office.ledger) if one["name"] == "keep_up")
+
+    def broken(_office: Office) -> int:
+        raise FileNotFoundError
+
+    assert missed(), "nobody has ever done it"
+    with monkeypatch.context() as instead:
+        instead.setattr(upkeep, "erase_orphans", broken)
+        with pytest.raises(FileNotFoundError):
+            keep_up_and_sign(office)
+    assert missed(), "a chore has failed"
+    keep_up_and_sign(office)
+    for minutes, late in ((0, False), (119, False), (121, True)):
+        with office.ledger.connection() as conn:
+            conn.execute("update heartbeats set seen_at = clock_timestamp() - %s", (timedelta(minutes=minutes),))
+        assert missed() is late
 
 
 def test_an_expired_lease_is_swept(office: Office) -> None:

@@ -198,6 +198,16 @@ def test_broken_packs_are_found(kinbind, tmp_path, monkeypatch):
         lawbook.cache_clear()
 
 
+def test_an_upkeep_that_is_missed_is_told_of(served, ledger):
+    assert re.search(r"note +upkeep +never done yet", served("doctor").stdout)
+    with ledger.connection() as conn:
+        conn.execute("insert into heartbeats (name, seen_at) values ('keep_up', clock_timestamp() - interval '90 min')")
+    assert re.search(r"ok +upkeep +done 90 min ago", served("doctor").stdout)
+    with ledger.connection() as conn:
+        conn.execute("update heartbeats set seen_at = clock_timestamp() - interval '3 hours'")
+    assert re.search(r"bad +upkeep +last done 3 h ago", served("doctor").stdout)
+
+
 # -- faults in one line --------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from embedded.children import free_port
 
 ROOT = Path(__file__).parents[2]
 API = ("uvicorn", "service.app:create_app", "--factory", "--no-access-log")
+WORKER = ("celery", "--app=tasks.app", "worker", "--pool=threads", "--without-gossip", "--without-mingle", "-lWARNING")
 WRONG = [
     ("KINBIND_RATE_LIMIT", "garbage", "KINBIND_RATE_LIMIT is requests/seconds"),
     ("KINBIND_PACKS", "{tmp}/nowhere", "the packs cannot be used: "),
@@ -29,7 +30,8 @@ def ends(command: tuple[str, ...], settings: dict[str, str]) -> tuple[int, list[
         [sys.executable, "-m", *command], cwd=ROOT, env=given, capture_output=True, text=True, check=False, timeout=60
     )
     assert "Traceback" not in done.stdout + done.stderr
-    return done.returncode, [json.loads(line) for line in done.stderr.splitlines()]
+    log = [line for line in done.stderr.splitlines() if line.startswith("{")]  # Celery warns root in words of its own
+    return done.returncode, [json.loads(line) for line in log]
 
 
 @pytest.fixture
@@ -47,6 +49,12 @@ def test_an_api_process_says_once_why_it_cannot_start(
     (told,) = [line["why"] for line in log if line["event"] == "cannot_start"]
     assert why in told
     assert [line for line in log if "fault" in line] == []
+
+
+def test_a_worker_that_could_do_nothing_ends_and_takes_no_hints(sandbox: dict[str, str], tmp_path: Path) -> None:
+    code, log = ends(WORKER, sandbox | {"KINBIND_KEYS_FILE": str(tmp_path)})
+    assert code == 1
+    assert [line.get("why") for line in log] == [f"{tmp_path} cannot be read: Is a directory"]
 
 
 def test_of_a_defect_it_says_where(sandbox: dict[str, str], tmp_path: Path) -> None:

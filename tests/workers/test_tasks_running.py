@@ -190,6 +190,7 @@ def test_an_order_is_carried_through_and_who_is_stuck_is_told_of(household: Hous
 def test_a_worker_that_ends_takes_its_sign_of_life_away(household: Household) -> None:
     ending = household.worker("one")
     until(lambda: household.seen("worker:one@test"), "it works")
+    until(lambda: household.seen("keep_up"), "the upkeep was done, though no beat has called for it")
     with household.office.ledger.connection() as conn:
         conn.execute("insert into heartbeats (name, seen_at) values ('worker:two@test', clock_timestamp())")
     ending.terminate()

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from models.ids import first_id
 from models.ledger import Ledger
-from workflows.readiness import MISSED_AFTER, heartbeats
+from workflows.readiness import MISSED_AFTER, UPKEEP_MISSED_AFTER, heartbeats
 from workflows.sweeping import HELD_OPEN
 from workflows.views import cursors
 from workflows.views.narrowing import Part, asked_of, narrowed
@@ -61,6 +61,8 @@ where r.escalations > 0
   and (cast(:at as timestamptz) is null or (r.due_at, r.binding_id) > (cast(:at as timestamptz), :after)) {part}
 order by r.due_at, r.binding_id limit :limit
 """
+_ALWAYS = {"sweep", "keep_up", "worker"}
+_MISSED = {"keep_up": UPKEEP_MISSED_AFTER}
 # `pending` and `parked` each have a small index of their own; most letters are in neither state.
 _CHANNELS = """
 with clock as (select kinbind_now() as now)
@@ -138,13 +140,11 @@ def escalated_list(ledger: Ledger, part: Part, limit: int, cursor: str | None = 
 
 
 def signs_of_life(ledger: Ledger) -> list[dict[str, Any]]:
-    """When the sweep and each worker were last seen (real time). The sweep is listed even if it never ran."""
-    rows = [row | {"missed": row["seconds"] > MISSED_AFTER} for row in heartbeats(ledger)]
-    if not any(row["name"] == "sweep" for row in rows):
-        rows.insert(0, {"name": "sweep", "seen_at": None, "seconds": None, "missed": True})
-    if not any(row["name"].startswith("worker") for row in rows):
-        rows.append({"name": "worker", "seen_at": None, "seconds": None, "missed": True})
-    return rows
+    """When sweep, upkeep and each worker were last seen (real time). Each is listed even if there never was one."""
+    rows = [row | {"missed": row["seconds"] > _MISSED.get(row["name"], MISSED_AFTER)} for row in heartbeats(ledger)]
+    there = {row["name"].partition(":")[0] for row in rows}
+    never = [{"name": name, "seen_at": None, "seconds": None, "missed": True} for name in _ALWAYS - there]
+    return sorted(rows + never, key=lambda row: row["name"])
 
 
 def channels(ledger: Ledger, part: Part) -> list[dict[str, Any]]:
