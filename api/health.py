@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import redis
+import structlog
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -23,12 +24,14 @@ from api.answered import Answer
 from api.call import answer
 from models.ledger import Ledger
 from models.settings import given
+from tasks.broker import leave_a_word
 from tasks.office import Office
 from workflows.readiness import heartbeats, reader_lag, readiness
 from workflows.views import stuck
 from workflows.views.narrowing import EVERYTHING
 from workflows.views.overview import overview
 
+log = structlog.get_logger()
 router = APIRouter(tags=["health"])
 _BROKER_SECONDS = 2
 _ANSWER_SECONDS = 5.0  # half of what Prometheus waits for a scrape
@@ -81,17 +84,21 @@ async def metrics(request: Request) -> Response:
 
 def _checks(office: Office) -> dict[str, bool]:
     url = given("KINBIND_BROKER_URL")
-    return readiness(office.ledger, office.desk.keys) | ({"broker": broker_answers(url)} if url else {})
+    return readiness(office.ledger, office.desk.keys) | ({"broker": broker_takes(url)} if url else {})
 
 
-def broker_answers(url: str) -> bool:
-    """Whether there is a broker at this address that answers in time."""
+def broker_takes(url: str) -> bool:
+    """Whether there is a broker at this address that takes what it is sent, and in time."""
     timeouts = {"socket_timeout": _BROKER_SECONDS, "socket_connect_timeout": _BROKER_SECONDS}
     try:
         with redis.Redis.from_url(url, **timeouts) as client:
-            return bool(client.ping())
+            leave_a_word(client)
+    except redis.exceptions.OutOfMemoryError:
+        log.warning("broker_full")
+        return False
     except (redis.RedisError, ValueError):
         return False
+    return True
 
 
 class Figures(Collector):

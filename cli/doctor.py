@@ -28,6 +28,7 @@ from models.ledger import WRITABLE, schemas, serves
 from models.settings import SettingWrong, sandbox
 from policies.book import places
 from policies.check import check_folders
+from tasks.broker import leave_a_word
 from workflows import keyed
 from workflows.readiness import MISSED_AFTER, NEWEST, UPKEEP_MISSED_AFTER, head, lag
 
@@ -231,10 +232,12 @@ def _broker() -> Iterator[Found]:
         return
     try:
         with redis.Redis.from_url(url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE) as client:
-            client.ping()
+            leave_a_word(client)
             yield from _policy(client)
     except ValueError:  # whose message quotes what it cannot read, and that may be part of a password
         yield Found("bad", "broker", f"{known.BROKER} is no URL as redis://:password@host:6379/0")
+    except redis.exceptions.OutOfMemoryError:
+        yield Found("bad", "broker", "the broker is full and takes no hints; raise its maxmemory, or flush it")
     except (redis.RedisError, OSError) as fault:
         yield Found("bad", "broker", f"{type(fault).__name__}: {_first_line(fault)}; is {known.BROKER} right?")
 

@@ -1,7 +1,7 @@
 """Logs: one JSON object a line on standard error; event names are static, a fault shows where, never what with.
 
-Messages of exceptions quote what they choke on (a name, a number, a whole row), so a fault is written as its type
-and the places it came through: no message, no locals.
+Messages of exceptions quote what they choke on (a name, a number, a whole row), so a fault is written as its type,
+the places it came through, and the types of its causes: no message, no locals.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import errno
 import logging
 import sys
 import traceback
+from collections.abc import Iterator
 from functools import partial
 from types import TracebackType
 from typing import Any, TextIO
@@ -99,7 +100,7 @@ def _no_text(record: logging.LogRecord) -> bool:
 
 
 def fault(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Write an exception as its type and its places."""
+    """Write an exception as its type, its places, and the types of what it came of."""
     given = event.pop("exc_info", None)
     if given is True:
         given = sys.exc_info()
@@ -108,9 +109,18 @@ def fault(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     if isinstance(given, tuple) and given[1] is not None:
         event["fault"] = type(given[1]).__qualname__
         event["places"] = places(given[2])
+        if of := [type(one).__qualname__ for one in _causes(given[1])]:
+            event["causes"] = of  # beat's own fault says that it could not send, and not over what
         if isinstance(given[1], OSError) and given[1].errno:
             event["errno"] = errno.errorcode.get(given[1].errno)  # full, forbidden or gone
     return event
+
+
+def _causes(fault: BaseException) -> Iterator[BaseException]:
+    """What it came of, the nearest first, as Python itself would tell it."""
+    while cause := fault.__cause__ or (None if fault.__suppress_context__ else fault.__context__):
+        yield cause
+        fault = cause
 
 
 def places(trace: TracebackType | None) -> list[str]:

@@ -213,6 +213,18 @@ def broker_url(broker_server_url: str) -> str:
     return broker_server_url
 
 
+@pytest.fixture
+def full_broker_url(broker_url: str) -> Iterator[str]:
+    """The same, with no room for anything: it answers, and takes nothing."""
+    import redis
+
+    with contextlib.closing(redis.Redis.from_url(broker_url)) as client:
+        before = client.config_get("maxmemory")["maxmemory"] or 0
+        client.config_set("maxmemory", 1)
+        yield broker_url
+        client.config_set("maxmemory", before)
+
+
 @contextlib.contextmanager
 def own_database(server_url: str, kind: str, cloned_from: str = "template1") -> Iterator[str]:
     name = f"kinbind_{kind}_{secrets.token_hex(6)}"

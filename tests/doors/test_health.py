@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from api.clerk import Clerk
-from api.health import broker_answers
+from api.health import broker_takes
 from gateways.sandbox.registries import SandboxRegistries
 from models.ledger import PATIENCE, migrate
 from tasks.office import Office
@@ -141,7 +141,17 @@ def test_ready_asks_the_broker_if_there_is_one(
     monkeypatch.setenv("KINBIND_BROKER_URL", "redis://127.0.0.1:9/0")
     status, checks = ready(base_url)
     assert (status, checks["broker"]) == (503, False)
-    assert not broker_answers("nonsense")
+    assert not broker_takes("nonsense")
+
+
+def test_not_ready_on_a_full_broker(
+    base_url: str, office: Office, full_broker_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers, and takes no hint: nothing moves, and nothing else says why."""
+    beat(office)
+    monkeypatch.setenv("KINBIND_BROKER_URL", full_broker_url)
+    status, checks = ready(base_url)
+    assert (status, checks["broker"]) == (503, False)
 
 
 def test_not_ready_without_a_clerk(settings: pytest.MonkeyPatch) -> None:

@@ -208,6 +208,11 @@ def test_an_upkeep_that_is_missed_is_told_of(served, ledger):
     assert re.search(r"bad +upkeep +last done 3 h ago", served("doctor").stdout)
 
 
+def test_a_full_broker_is_told_of(served, full_broker_url, monkeypatch):
+    monkeypatch.setenv("KINBIND_BROKER_URL", full_broker_url)
+    assert re.search(r"bad +broker +the broker is full", served("doctor").stdout)
+
+
 # -- faults in one line --------------------------------------------------------------------------------
 
 
