@@ -105,6 +105,14 @@ def test_the_image_starts_the_api_as_compose_does(compose):
     assert shlex.join(compose["services"]["migrate"]["command"]) == "python -m cli.main migrate"
 
 
+def test_by_hand_they_are_started_as_compose_starts_them(compose):
+    """Without its time limit an API process waits for each open console page: ten minutes."""
+    page = (ROOT / "docs" / "running.md").read_text()
+    (told,) = re.findall(r"^By hand,.*?```\n(.*?)```", page, re.DOTALL | re.MULTILINE)
+    commands = [shlex.split(line, comments=True) for line in told.splitlines()]
+    assert [one for one in OURS if compose["services"][one]["command"] not in commands] == []
+
+
 @pytest.mark.parametrize(
     ("alert", "worker", "seconds"),
     [("KinbindNoWorker", '=~"worker.*"', MISSED_AFTER), ("KinbindNoUpkeep", '="keep_up"', UPKEEP_MISSED_AFTER)],
