@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 import typer
@@ -14,7 +15,7 @@ from typer.core import TyperGroup
 from cli import audit, backup, calendar, deliveries, keys, law, looking, person, repair, serving, staff
 from cli.checking.command import check
 from cli.doctor import doctor
-from cli.screen import UNFIT, Trouble, fail
+from cli.screen import UNFIT, Trouble, complain, fail, take_as_they_are
 from cli.simulate.command import command as simulate
 from embedded.accounts import NoAccount
 from embedded.backup import BackupFailed
@@ -30,6 +31,7 @@ from workflows.errors import Refused
 # What may happen to a command besides, and says in its own words what to do about it.
 SPEAKS_FOR_ITSELF = (AlreadyRunning, BackupFailed, FolderInUse, NoAccount, ServerMissing, StartFailed)
 
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 NOBODY_READS = 141  # as a shell shows whoever ended by SIGPIPE
 
 
@@ -38,10 +40,19 @@ class OneLine(TyperGroup):
 
     def main(self, *args: Any, **settings: Any) -> Any:
         """Run the command, and end without a word where nobody reads on, as in `… | head`."""
+        take_as_they_are()
         try:
-            return super().main(*args, **settings)
-        finally:
-            _say_the_rest()
+            try:
+                return super().main(*args, **settings)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            _go(NOBODY_READS)
+        except OSError as fault:
+            if fault.errno not in NO_ROOM:
+                raise
+            complain(f"what was to be written could not be: {fault.strerror}")
+            _go(1)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the command line; what is not UTF-8 in it is nobody's id, and no database would take it."""
@@ -53,6 +64,8 @@ class OneLine(TyperGroup):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:  # which typer would take for a fault
+            raise SystemExit(NOBODY_READS) from None
         except Trouble as trouble:
             fail(str(trouble), code=trouble.code)
         except SPEAKS_FOR_ITSELF as known:
@@ -65,13 +78,10 @@ class OneLine(TyperGroup):
             fail(words)
 
 
-def _say_the_rest() -> None:
-    """What is still to be written, while it can be said in a decent way that nobody reads it: Python itself is loud."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(NOBODY_READS) from None
+def _go(code: int) -> NoReturn:
+    """End, and let what is still to be written go nowhere: Python itself would try it once more, and is loud."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(code) from None
 
 
 def _refusal(no: Refused | NotAllowed) -> str:

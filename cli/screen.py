@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from io import TextIOWrapper
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -32,10 +36,25 @@ class WronglyAsked(Trouble):
     code = 2
 
 
+def take_as_they_are() -> None:
+    """Read and write nowhere where a stream is closed; what the terminal has no sign for is shown by its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115  for as long as the process lives
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+class _Screen(Console):
+    def on_broken_pipe(self) -> None:
+        """Say that nobody reads on, as any file does: rich itself would end the command, as if it had failed."""
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """The screen: markup becomes colour on a terminal and nothing in a file; a pipe is never wrapped at 80."""
     terminal = sys.stdout.isatty()
-    return Console(highlight=False, soft_wrap=not terminal, no_color=not terminal)
+    return _Screen(highlight=False, soft_wrap=not terminal, no_color=not terminal)
 
 
 def say(text: str) -> None:
@@ -66,6 +85,12 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], nothing: str | No
 
 def fail(text: str, code: int = 1) -> NoReturn:
     """End the command: one line on stderr; exit code 1 for "no or cannot", 2 for "wrongly asked"."""
-    said = escape(text.translate(_IN_LINES))
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]kinbind:[/red] {said}")
+    complain(text)
     raise typer.Exit(code)
+
+
+def complain(text: str) -> None:
+    """Write one line on stderr, if it can be written there: the exit code says the rest."""
+    said = escape(text.translate(_IN_LINES))
+    with suppress(OSError):
+        _Screen(stderr=True, highlight=False, soft_wrap=True).print(f"[red]kinbind:[/red] {said}")

@@ -9,9 +9,11 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+from typer.testing import CliRunner
 
 from api.clerk import Clerk
 from api.health import broker_takes
+from cli.main import app
 from gateways.sandbox.registries import SandboxRegistries
 from models.ledger import PATIENCE, migrate
 from tasks.office import Office
@@ -152,6 +154,7 @@ def test_not_ready_on_a_full_broker(
     monkeypatch.setenv("KINBIND_BROKER_URL", full_broker_url)
     status, checks = ready(base_url)
     assert (status, checks["broker"]) == (503, False)
+    assert "the broker is full" in CliRunner().invoke(app, ["doctor"]).stdout
 
 
 def test_not_ready_without_a_clerk(settings: pytest.MonkeyPatch) -> None:
