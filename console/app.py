@@ -68,6 +68,8 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+_KEPT = {"Cache-Control": "public, max-age=31536000, immutable"}  # by browsers, for a year
+_FOUND = (200, 304)
 
 log = structlog.get_logger()
 
@@ -96,15 +98,16 @@ def templates() -> Environment:
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    pages.globals["static"] = _static
+    pages.globals["static"] = _addresses().__getitem__
     pages.globals["nearest"] = nearest
     return pages
 
 
 @cache
-def _static(name: str) -> str:
-    """The address of a file of ours; another one whenever it changes, so that browsers may keep it."""
-    return f"{ROOT}/static/{name}?v={hashlib.sha256((HERE / 'static' / name).read_bytes()).hexdigest()[:12]}"
+def _addresses() -> dict[str, str]:
+    """The address of each file of ours by its name; another one whenever it changes, so that browsers may keep it."""
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (HERE / "static").iterdir()}
+    return {name: f"{ROOT}/static/{name}?v={digest[:12]}" for name, digest in files.items()}
 
 
 class Headers:
@@ -116,17 +119,21 @@ class Headers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        kept = scope["type"] == "http" and "/static/" in scope["path"] and b"v=" in scope["query_string"]
-        named = _HEADERS | ({"Cache-Control": "public, max-age=31536000, immutable"} if kept else {})
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
+                named = _HEADERS | (_KEPT if message["status"] in _FOUND and _is_file(scope) else {})
                 there = {name.lower() for name, _ in message["headers"]}
                 added = [(name.lower().encode(), value.encode()) for name, value in named.items()]
                 message["headers"] = [*message["headers"], *(one for one in added if one[0] not in there)]
             await send(message)
 
         await self._app(scope, receive, sending)
+
+
+def _is_file(scope: Scope) -> bool:
+    """Whether this is the address of a file as it is now: in a rolling upgrade a page of another release asks too."""
+    return f"{scope['path']}?{scope['query_string'].decode('latin-1')}" in _addresses().values()
 
 
 def _refuse(request: Request, fault: Exception) -> Response:

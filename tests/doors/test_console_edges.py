@@ -56,6 +56,24 @@ def test_nobody_is_asked_for_a_document_that_cannot_be(comes: Comes, office: Off
     assert life.look(office, binding_id).state == AGENCY_REVIEW
 
 
+# -- what browsers keep ---------------------------------------------------------------------------------------------
+
+
+def test_only_a_file_as_it_is_now_is_kept_by_browsers(reviewer: Visitor) -> None:
+    """Not what another release calls by the same name, and no page, whatever it is asked with."""
+    found = re.search(r'src="/console(/static/console\.js)\?v=(\w+)"', reviewer.get("/reviews").text)
+    assert found is not None
+    name, hashed = found.groups()
+    kept = reviewer.http.get(f"{name}?v={hashed}")
+    assert (kept.status_code, kept.headers["cache-control"]) == (200, "public, max-age=31536000, immutable")
+    still = reviewer.http.get(f"{name}?v={hashed}", headers={"if-none-match": kept.headers["etag"]})
+    assert (still.status_code, still.headers["cache-control"]) == (304, kept.headers["cache-control"])
+    others = (f"{name}?v=deadbeef", name, f"/static/nosuch.js?v={hashed}",
+              f"/reviews/static/sheet?v={hashed}")  # fmt: skip
+    for path in others:
+        assert reviewer.http.get(path).headers["cache-control"] == "no-store", path
+
+
 # -- characters that there are not ----------------------------------------------------------------------------------
 
 
