@@ -126,7 +126,7 @@ _OWN: dict[str, tuple[Codes, ...]] = {
          422: "subject_not_present"},
     ),
     f"post {_TICKET}/refuse": (_WITH_REASON,),
-    f"post {_TICKET}/hand-over": ({409: "agency_unserved agency_unchanged"},),
+    f"post {_TICKET}/hand-over": ({409: "own_case agency_unserved agency_unchanged"},),
     f"post {_TICKET}/unbind": ({409: "own_case"},),
     f"post {_BINDING}/suspend": ({409: "own_case"},),
     f"post {_BINDING}/resume": ({409: "own_case"},),

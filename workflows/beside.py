@@ -43,8 +43,13 @@ def left(desk: Desk, binding_id: str, actor: Actor) -> None:
 
 
 def note(desk: Desk, binding_id: str, actor: Actor, body: str) -> str:
-    """Keep a note for colleagues; its id. Raises `Refused` with `not_found` outside his agencies or regions."""
-    _, now = desk.seen(binding_id, actor, scopes.staff)
+    """Keep a note for colleagues; its id.
+
+    Raises `Refused`: 404 `not_found` outside his agencies or regions, 409 `own_case`. By what is noted others decide.
+    """
+    case, now = desk.seen(binding_id, actor, scopes.staff)
+    if case.is_party(actor.person):
+        raise Refused("own_case")
     note_id = new_id("not", now)
     with desk.ledger.connection() as conn:
         conn.execute(_NOTE, (note_id, binding_id, actor.id, body, now))
@@ -55,7 +60,7 @@ def note(desk: Desk, binding_id: str, actor: Actor, body: str) -> str:
 def look_again(desk: Desk, binding_id: str, actor: Actor, body: str) -> None:
     """Keep a supervisor's note on a decision that he has looked at again. Nobody looks again at his own decisions.
 
-    Raises `Refused`: 404 `not_found` as `note`, 409 `own_decision`.
+    Raises `Refused` as `note`, and 409 `own_decision`.
     """
     desk.seen(binding_id, actor, scopes.staff)
     if supervising.his_own(listing.timeline(desk.ledger, binding_id, actor), actor.id):

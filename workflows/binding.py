@@ -134,7 +134,7 @@ MOVES = (
          "counter_refused", guards=(guards.not_own_case,), checks=(guards.reason_listed("refuse_reasons"),),
          effect=applying.refuse_at_counter, when=_reverifying),
     Move("hand_over", (OFFLINE_FALLBACK,), SAME, _by("counter"),
-         "routed_offline", checks=(guards.agency_serves,), effect=applying.hand_over),
+         "routed_offline", guards=(guards.not_own_case,), checks=(guards.agency_serves,), effect=applying.hand_over),
 
     Move("begin_review", (MATERIALS_UPLOADED, FACE_CHECK, OFFLINE_FALLBACK), AGENCY_REVIEW, _by("system"),
          "review_begun", effect=applying.begin_review),

@@ -67,15 +67,15 @@ def test_no_reviewer(who: Staff, office: Office, role: str) -> None:
 def test_no_clerk(who: Staff, office: Office, role: str) -> None:
     binding_id = life.to_state(office, OFFLINE_FALLBACK)
     party = who("counter", number_of(office, binding_id, role))
-    bodies = {"verify": {"method": "document_reader"}, "refuse": {"reason": "relation_unproven"}}
+    bodies = {"verify": {"method": "document_reader"}, "refuse": {"reason": "relation_unproven"},
+              "hand-over": {"agency": "440300"}}  # fmt: skip
     for said, body in bodies.items():
         refused = party.post(f"/v1/counter/tickets/{binding_id}/{said}", json=body)
         assert (refused.status_code, refused.json()["code"]) == (409, "own_case"), said
     assert act(party, binding_id, "withdraw").json()["code"] == "own_case"
     assert uploaded(party, binding_id, "other").json()["code"] == "own_case"
     listed = set(party.get(f"/v1/bindings/{binding_id}").json()["available_actions"])
-    assert not listed & {"verify", "refuse", "withdraw", "upload_material"}
-    assert "hand_over" in listed  # to somebody who may
+    assert not listed & {"verify", "refuse", "withdraw", "upload_material", "hand_over"}
 
 
 def test_no_clerk_ends_or_changes_his_own_binding(who: Staff, office: Office) -> None:
@@ -181,3 +181,22 @@ def test_of_what_is_noted_about_him_he_reads_what_his_family_reads(who: Staff, o
         holder = life.look(office, binding_id).application.holder
         conn.execute("update principals set person = %s where id = 'sandbox-reviewer'", (holder,))
     assert "疑似冒用" not in comes("reviewer").get(f"/reviews/{binding_id}").text
+
+
+def test_no_party_tells_his_colleagues_what_to_think_of_his_case(comes: Comes, office: Office) -> None:
+    binding_id = life.to_state(office, AGENCY_REVIEW)
+    reviewer, supervisor = comes("reviewer"), comes("supervisor")
+    cases, page = f"/reviews/{binding_id}", f"/ops/bindings/{binding_id}"
+
+    def noted() -> list[object]:
+        asked = reviewer.get(cases).text, supervisor.get(page).text
+        said = reviewer.post(f"{cases}/note", body="可以通过"), supervisor.post(f"{page}/look", body="可以通过")
+        return ['data-open="note"' in asked[0], f'{page}/look"' in asked[1], *(one.status_code for one in said)]
+
+    assert noted() == [True, True, 303, 303]
+    holder = life.look(office, binding_id).application.holder
+    with office.ledger.connection() as conn:
+        conn.execute("update principals set person = %s where name like 'sandbox-%%'", (holder,))
+    assert noted() == [False, False, 409, 409]
+    with office.ledger.connection() as conn:
+        assert conn.execute("select count(*) from case_notes").fetchone() == (2,)

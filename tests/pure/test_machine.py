@@ -351,19 +351,19 @@ def test_another_paper_mends_a_fault_only_if_it_came_since(since: tuple[str, ...
 @pytest.mark.parametrize("kind", ["counter", "reviewer", "supervisor"])
 def test_nobody_decides_a_case_in_which_he_is_a_party(kind: str) -> None:
     party = Actor(kind, "stf_check", regions=("000000",), person="member")
-    decided = {"verify", "refuse", "approve", "reject", "return", "suspend", "resume", "unbind"}
+    decided = {"verify", "refuse", "hand_over", "approve", "reject", "return", "suspend", "resume", "unbind"}
     for _, case, now in situations():
         if case.state != NOWHERE:
             assert not decided & set(available_actions(case, party, now)), case.state
 
 
 def test_no_move_of_theirs_is_made_of_it_either() -> None:
-    """But for what decides nothing: handing it in, sending it to a counter, and from there to another agency."""
+    """But for what decides nothing: handing it in, and sending it to a counter."""
     tried = set()
     for walk, case, now in situations():
         for saying in sayings(case, now) if case.state != NOWHERE else ():
             kind = saying.actor.kind
-            if kind in BY_STAFF and saying.said not in {"submit_materials", "route_offline", "hand_over"}:
+            if kind in BY_STAFF and saying.said not in {"submit_materials", "route_offline"}:
                 party = replace(saying, actor=msgspec.structs.replace(saying.actor, person="member"))
                 with pytest.raises(Refused):
                     walk.hear(case, party)

@@ -150,7 +150,7 @@ def case_page(desk: Desk, binding_id: str, actor: Actor, *, working: bool = True
     if working:
         leases.keep_alive(desk, binding_id, actor)
     case, now = desk.seen(binding_id, actor, scopes.reviews)
-    shown = worklists.review_details(desk, case, actor, now)
+    shown, party = worklists.review_details(desk, case, actor, now), case.is_party(actor.person)
     holding = held(desk, actor)
     shown["materials"] = in_order(shown)
     shown["similar"] = similar(desk, case, actor)
@@ -158,7 +158,7 @@ def case_page(desk: Desk, binding_id: str, actor: Actor, *, working: bool = True
         "now": now, "sentence": explaining.explain(case, now, desk.book), "findings": findings.of(case, now),
         "review": review_times(case),
         "by": holder_name(desk.ledger, shown["lease"]),
-        "notes": [] if case.is_party(actor.person) else notes(desk.ledger, case.id),
+        "notes": [] if party else notes(desk.ledger, case.id), "party": party,
         "holding": holding, "held": next((one for one in holding if one["binding_id"] == case.id), None),
         "reason_words": _reason_words(desk, case, shown),
         "correction_days": case.plan.deadlines["returned_to_corrected"].working_days,
