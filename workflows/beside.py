@@ -63,7 +63,7 @@ def look_again(desk: Desk, binding_id: str, actor: Actor, body: str) -> None:
     Raises `Refused` as `note`, and 409 `own_decision`.
     """
     desk.seen(binding_id, actor, scopes.staff)
-    if supervising.his_own(listing.timeline(desk.ledger, binding_id, actor), actor.id):
+    if supervising.his_own(desk.ledger, listing.timeline(desk.ledger, binding_id, actor), actor):
         raise Refused("own_decision")
     note(desk, binding_id, actor, body)
 

@@ -91,7 +91,7 @@ def _page(visit: Visit, binding_id: str, no: Refused | None = None) -> Response:
                       stuck=_folded(found["stuck"]), notes=notes,
                       names=noted.names(visit.office.ledger, found["timeline"]),
                       decided=any(line["event"] in supervising.DECIDED for line in found["timeline"]),
-                      his_own=supervising.his_own(found["timeline"], visit.principal.id),
+                      his_own=supervising.his_own(visit.office.ledger, found["timeline"], visit.actor()),
                       repairs="operator" in visit.roles, typed=visit.form.filled())  # fmt: skip
 
 

@@ -146,6 +146,22 @@ def test_nobody_marks_his_own_decision_as_looked_at(comes: Comes, office: Office
     assert "未复核" not in text_of(both.get("/supervision/sampling"))
 
 
+def test_nor_under_another_key_that_names_him(supervisor: Visitor, comes: Comes, office: Office):
+    binding_id = decided(office, SANDBOX[0], "approve", 1)
+    life.skip(office, days=1)
+    path = f"/ops/bindings/{binding_id}"
+    assert supervisor.post(f"{path}/look", body="很好").status_code == 303  # so far nobody knows that he is the same
+    assert "未复核" not in text_of(supervisor.get("/supervision/sampling"))
+    with office.ledger.connection() as conn:
+        conn.execute("update principals set person = 'his' where id = any(%s)", ([SANDBOX[0], "sandbox-supervisor"],))
+    page = supervisor.get(path)
+    assert ("须由其他主管复核" in text_of(page), f'{path}/look"' in page.text) == (True, False)
+    assert supervisor.post(f"{path}/look", body="很好").status_code == 409
+    assert "未复核" in text_of(supervisor.get("/supervision/sampling"))
+    assert comes("supervisor-2").post(f"{path}/look", body="很好").status_code == 303
+    assert "未复核" not in text_of(supervisor.get("/supervision/sampling"))
+
+
 def test_a_suspension_is_seen_and_lifted(supervisor: Visitor, office: Office):
     binding_id = life.to_state(office, "suspended")
     assert binding_id in supervisor.get("/supervision/suspended").text
