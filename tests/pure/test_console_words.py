@@ -174,10 +174,19 @@ def test_a_repairs_note_is_said_in_the_language_of_the_page():
     order = Order("rep_1", "move", {}, "供应商故障：\n恢复", (), "prn_1", approved_by="prn_2", applied_by="prn_3")
     named = {"prn_1": "李娜", "prn_2": "王强"}
     said = "修复单 rep_1（移至其他环节）。提出：李娜，执行：prn_3，批准：王强。原因：供应商故障：\n恢复"
-    assert noted.note(ZH, order.note(plan()), named) == noted.note(ZH, order.note(None), named) == said
-    undone = "rep_1 undone to plan abc, asked by prn_1: 误操作"
+    for told in (order.note(plan()), order.note(None)):
+        for actor in ("operator:prn_1", "supervisor:prn_2", "clock:rep_1"):
+            assert noted.note(ZH, {"actor": actor, "note": told}, named) == said
+    undone = {"actor": "system:rep_1", "note": "rep_1 undone to plan abc, asked by prn_1: 误操作"}
     assert noted.note(EN, undone, named) == "Repair rep_1 (Undo), asked by 李娜: 误操作"
-    assert noted.note(EN, "he asked by telephone: later", named) == "he asked by telephone: later"
+    people = {"actor": "operator:prn_1", "note": "he asked by telephone: later"}
+    assert noted.note(EN, people, named) == people["note"]
+
+
+def test_nobody_else_speaks_in_a_repairs_words():
+    order = Order("rep_1", "move", {}, "直接通过", (), "prn_1", approved_by="prn_2")
+    for actor in ("counter:prn_1", "reviewer:prn_2", "supervisor:prn_3", "operator:prn_2", "system", "clock:rep_2"):
+        assert noted.note(ZH, {"actor": actor, "note": order.note(None)}, {}) == order.note(None)
 
 
 def test_what_a_repair_changes_is_said_in_the_language_of_the_page():
