@@ -1,7 +1,8 @@
 """Rate limits: one bucket per principal in each API process; none unless asked for in the sandbox.
 
 `KINBIND_RATE_LIMIT=100/60` allows 100 requests in 60 seconds per process and principal, refilled evenly; `off`
-allows all. A province that must be exact sets its limit at the balancer; this one keeps a runaway client away.
+allows all. Staff have one bucket for both doors, the console and this one. A province that must be exact sets its
+limit at the balancer; this one keeps a runaway client away.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ from console.pages import (
 )
 from console.rooms import nearest
 from console.settling import Settling
-from console.visit import COOKIE, ROOT, House, Say, Turn, Visit, sign_in_path
+from console.visit import COOKIE, ROOT, House, Say, Take, Turn, Visit, sign_in_path
 from gateways.documents import DocumentsAway
 from models.ledger import AWAY
 from policies.refusals import NotAllowed
@@ -74,14 +74,15 @@ _FOUND = (200, 304)
 log = structlog.get_logger()
 
 
-def create_console(office: Callable[[], Office], say: Say, turn: Turn, *, sandbox: bool) -> FastAPI:
+def create_console(office: Callable[[], Office], say: Say, turn: Turn, take: Take, *, sandbox: bool) -> FastAPI:
     """The app to be mounted at `/console`.
 
-    `office` is asked at each visit, `say` puts codes into words, a `turn` is waited for by whoever signs in.
+    `office` is asked at each visit, `say` puts codes into words, a `turn` is waited for by whoever signs in, `take`
+    counts a visit of a principal against his limit.
     """
     app = FastAPI(title="kinbind console", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     pages = templates()
-    app.state.house = House(office, say, turn, pages, Settling(office, pages), sandbox)
+    app.state.house = House(office, say, turn, take, pages, Settling(office, pages), sandbox)
     app.state.feed = Feed(office)
     for door in _DOORS:  # where two paths could be one, the first has it
         app.include_router(door)

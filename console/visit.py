@@ -40,6 +40,7 @@ _LASTS = 365 * 86_400  # seconds for which a language is remembered
 
 Say = Callable[[str, Language], str]  # what a code means to people
 Turn = Callable[[], AbstractAsyncContextManager[None]]  # a place to sign in; refused where too many want one
+Take = Callable[[str], object]  # counts a request of this principal; raises `Refused` 429 `rate_limited`
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class House:
     office: Callable[[], Office]  # opened when the service starts
     say: Say
     turn: Turn
+    take: Take
     pages: Environment
     settling: Settling
     sandbox: bool
@@ -160,7 +162,8 @@ Asked = Callable[[Request], Awaitable[Visit]]
 def asks(*roles: str) -> Asked:
     """The dependency of a page that is open to these roles; without any, to everybody who has signed in.
 
-    Raises `Refused`: 401 `sign_in_required`, 403 `set_up_required`, `role_required` or `form_not_ours`.
+    Raises `Refused`: 401 `sign_in_required`, 403 `set_up_required`, `role_required` or `form_not_ours`, 429
+    `rate_limited`.
     """
 
     async def dependency(request: Request) -> Visit:
@@ -168,6 +171,7 @@ def asks(*roles: str) -> Asked:
         if visit.session is None:
             await _left(visit)
             raise Refused("sign_in_required", 401)
+        visit.house.take(visit.principal.id)
         if visit.session.setup is not None:
             raise Refused("set_up_required", 403)
         visit.roles = tuple(role for role in roles if role in visit.principal.roles)

@@ -247,6 +247,7 @@ CODES: Mapping[str, Mapping[str, Words]] = {
             "User name, password or code is wrong. After five in a row the account is locked for 15 minutes.",
         ),
         "too_many_sign_ins": ("现在登录的人太多，请稍后再试", "Too many are signing in: try again in a moment"),
+        "rate_limited": ("操作过于频繁，请稍后再试", "Too much at once: please wait a moment"),
         "sign_in_required": ("请先登录", "Please sign in"),
         "set_up_required": ("请先设置密码和动态码", "Set up your password and code first"),
         "role_required": ("您的账号没有此页面的权限", "Your account does not have this page"),

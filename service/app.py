@@ -19,11 +19,19 @@ from tasks.starting import starting
 
 @starting()
 def create_app() -> FastAPI:
-    """Both doors; the office opens when the service starts. Raises `SystemExit` where it cannot."""
+    """Both doors, and one limit for whoever comes through either; the office opens when the service starts.
+
+    Raises `SystemExit` where it cannot.
+    """
     service = api.app.create_app()
     service.add_route("/", _front, include_in_schema=False)
     service.add_route("/console", _console, include_in_schema=False)
-    console = create_console(lambda: service.state.office, text, lambda: service.state.sign_ins.one("anybody"),
+
+    def take(principal: str) -> None:
+        if service.state.limits is not None:
+            service.state.limits.take(principal)
+
+    console = create_console(lambda: service.state.office, text, lambda: service.state.sign_ins.one("anybody"), take,
                              sandbox=sandbox())  # fmt: skip
     service.mount("/console", console)
     return service

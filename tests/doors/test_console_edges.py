@@ -74,6 +74,28 @@ def test_only_a_file_as_it_is_now_is_kept_by_browsers(reviewer: Visitor) -> None
         assert reviewer.http.get(path).headers["cache-control"] == "no-store", path
 
 
+# -- limits ---------------------------------------------------------------------------------------------------------
+
+
+def test_staff_have_one_limit_for_both_doors(settings: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    settings.setenv("KINBIND_RATE_LIMIT", "6/3600")
+    office: Office = request.getfixturevalue("office")
+    visitor: Visitor = request.getfixturevalue("comes")("reviewer")
+    binding_id = in_review(office)
+    asked = {"field": "member.id_number", "purpose": "identify_person"}
+    seen = [visitor.post(f"/reviews/{binding_id}/reveal", fields=asked).status_code for _ in range(4)]
+    seen += [visitor.post("/reviews/search", q="440106198403078883").status_code, visitor.get("/reviews").status_code]
+    assert seen == [200] * 4 + [303, 200]
+    over = visitor.get("/reviews", **{"X-Live": "1"})  # a page may say of itself what it likes
+    assert (over.status_code, "操作过于频繁" in text_of(over)) == (429, True)
+    assert visitor.post(f"/reviews/{binding_id}/reveal", fields=asked).status_code == 429
+    with office.ledger.connection() as conn:
+        assert conn.execute("select count(*) from access_log where act like 'reveal%'").fetchone() == (4,)
+    called = request.getfixturevalue("as_")("reviewer").get("/v1/reviews")
+    assert (called.status_code, called.json()["code"]) == (429, "rate_limited")
+    assert request.getfixturevalue("comes")("counter").get("/counter").status_code == 200
+
+
 # -- characters that there are not ----------------------------------------------------------------------------------
 
 

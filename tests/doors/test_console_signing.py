@@ -178,7 +178,8 @@ def test_after_signing_in_one_comes_to_where_one_wanted(comes: Comes) -> None:
 
 
 def test_outside_the_sandbox_its_staff_stay_outside(office: Office) -> None:
-    app = Starlette(routes=[Mount("/console", create_console(lambda: office, text, nullcontext, sandbox=False))])
+    console = create_console(lambda: office, text, nullcontext, str, sandbox=False)
+    app = Starlette(routes=[Mount("/console", console)])
 
     async def visited() -> tuple[httpx.Response, httpx.Response]:
         way = httpx.ASGITransport(app)
