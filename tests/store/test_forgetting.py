@@ -21,7 +21,7 @@ from tasks.upkeep import keep_up
 from tests import life
 from tests.store.invariants import check
 from workflows import erasing
-from workflows.access import rights
+from workflows.access import opening, rights
 from workflows.access.principals import Principal
 from workflows.commands import Command
 from workflows.errors import Refused
@@ -30,6 +30,7 @@ from workflows.views.public import public_view
 
 SUPERVISOR = Principal("stf_country", "staff", "陈主任", None, ("supervisor",), ("000000",))
 YEARS = {"days": 3 * 366}
+RENAMED = {"what": "name", "value": "李改名"}
 
 
 @pytest.fixture
@@ -213,6 +214,26 @@ def test_what_is_held_of_him_is_told(office: Office) -> None:
     assert told["looks"][-1] | {"at": None} == {
         "at": None, "act": "person_told", "binding_id": None, "purpose": "查阅申请 5",
     }  # fmt: skip
+
+
+def test_who_looked_at_what_of_his_is_told(office: Office) -> None:
+    """Also a name that is only reported, and documents, which show both."""
+    binding_id, clerk = life.to_state(office, "active", seed=22), life.COUNTER
+    office.desk.say(prepared(office, Command("report_change", binding_id, life.channel(), RENAMED)))
+    opening.open_material(office.desk, binding_id, life.look(office, binding_id).materials[0]["id"], clerk)
+    newborn = life.submit(office, life.a_request(office.desk.book, method="birth_certificate", seed=23))
+    mother = life.look(office, newborn).application.parties["mother"]["person"]
+    for one, field in ((binding_id, "holder.name"), (binding_id, "reported.name"), (newborn, "mother.name")):
+        opening.reveal(office.desk, one, clerk, field, field)
+
+    def told(person: str) -> list[tuple[str, str]]:
+        looks = rights.copy_of(office.desk, SUPERVISOR, [person], "查阅")["looks"]
+        return [(one["act"], one["purpose"]) for one in looks if one["binding_id"]]
+
+    mine = people(office, binding_id)
+    assert told(mine["holder"]) == [("open", None), ("reveal", "holder.name")]
+    assert told(mine["member"]) == [("open", None), ("reveal", "reported.name")]
+    assert told(mother) == [("reveal", "mother.name")]
 
 
 def test_a_letter_that_is_put_aside_after_that_names_nobody(office: Office) -> None:

@@ -27,7 +27,10 @@ def reveal(desk: Desk, binding_id: str, actor: Actor, field: str, purpose: str) 
     party = case.application.parties.get(asked[1]) if asked else None
     if asked is None or party is None:
         raise Refused("field_unknown", 422, "/field")
-    person = {"holder": case.application.holder, "member": case.application.member}.get(asked[1])
+    person = {
+        "holder": case.application.holder, "member": case.application.member,
+        "reported": case.application.member, "mother": case.application.parties.get("mother", {}).get("person"),
+    }[asked[1]]  # fmt: skip
     with desk.ledger.connection() as conn:
         act = f"reveal:{asked[1]}.{asked[2]}"
         noting.note(conn, actor.id, act, persons=[person], binding=binding_id, purpose=purpose)

@@ -56,8 +56,10 @@ _DOCUMENTS = """
 select kind, media_type, size, sha256, added_at, removed_at, erased_at from materials where binding_id = %s order by id
 """
 _USES = "select purpose, patient, channel, region, at from usage_records where binding_id = %s order by at, id"
+# A document is of both parties: that it was opened is noted of the binding.
 _LOOKS = """
-select at, split_part(act, ':', 1) as act, binding_id, purpose from access_log where person = any(%s) order by id
+select at, split_part(act, ':', 1) as act, binding_id, purpose from access_log
+where person = any(%(persons)s) or (binding_id = any(%(ids)s) and act like 'open:%%') order by id
 """
 _CHANNELS = "select channel, min(since) as since from person_channels where person = any(%s) group by 1 order by 1"
 _FIELDS = ("name", "id_type", "id_number", "insured_region", "birth_date")
@@ -68,7 +70,9 @@ def copy_of(desk: Desk, by: Principal, persons: Sequence[str], purpose: str) -> 
     """All that is held of whoever these blind indexes mean: `{bindings, channels, looks}`, times in UTC.
 
     His own part of each binding in clear, the other party masked as he sees it anyway; no document's content. `looks`:
-    when, for what and to which binding somebody looked for him. Raises `Refused` 403 `role_required`, 409 `own_case`.
+    when, for what and in which binding somebody looked for him or opened a document.
+
+    Raises `Refused` 403 `role_required`, 409 `own_case`.
     """
     _ask(by, persons)
     with desk.ledger.transaction() as conn:
@@ -77,10 +81,11 @@ def copy_of(desk: Desk, by: Principal, persons: Sequence[str], purpose: str) -> 
     cases = desk.look_many(ids)
     own = _own(cases, by)
     with desk.ledger.connection() as conn:
+        his = [_binding(desk, conn, case, now, persons) for case, now in cases if case.id not in own]
         return {
-            "bindings": [_binding(desk, conn, case, now, persons) for case, now in cases if case.id not in own],
-            "channels": _rows(conn, _CHANNELS, list(persons)),
-            "looks": _rows(conn, _LOOKS, list(persons)),
+            "bindings": his,
+            "channels": _rows(conn, _CHANNELS, (list(persons),)),
+            "looks": _rows(conn, _LOOKS, {"persons": list(persons), "ids": [one["id"] for one in his]}),
         }
 
 
@@ -186,13 +191,13 @@ def _binding(desk: Desk, conn: Connection[Any], case: Case, now: datetime, perso
         **{role: {name: case.application.parties[role][name] for name in _FIELDS} for role in roles},
         "consents": consents.recorded(desk, case, "zh")["items"],
         "history": listing.timeline(desk.ledger, case.id, _AS_THE_FAMILY),
-        "documents": _rows(conn, _DOCUMENTS, case.id),
+        "documents": _rows(conn, _DOCUMENTS, (case.id,)),
         "face_checks": [one for one in listing.face_checks(desk.ledger, case, now)["items"] if one["subject"] in roles],
-        "uses": _rows(conn, _USES, case.id),
+        "uses": _rows(conn, _USES, (case.id,)),
     }
 
 
-def _rows(conn: Connection[Any], statement: str, named: object) -> list[dict[str, Any]]:
-    cursor = conn.execute(statement, (named,))
+def _rows(conn: Connection[Any], statement: str, named: tuple[object] | dict[str, object]) -> list[dict[str, Any]]:
+    cursor = conn.execute(statement, named)
     names = [column.name for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor]
