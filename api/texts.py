@@ -126,6 +126,7 @@ TEXTS: dict[str, Words] = {
     "claimed_by_other": ("该业务已被其他审核员领取", "Another reviewer works on it"),
     "lease_required": ("请先领取该业务", "Claim the case first, or again: the lease is over"),
     "own_case": ("不能办理本人为当事人的业务", "Nobody decides a case in which he is a party"),
+    "own_number_required": ("该密钥未登记本人证件号码，不能办理", "This key does not say who its owner is"),
     "own_verification": (
         "该业务由本人在窗口核实，须由他人审核",
         "Who has looked into it at the counter does not approve it: another reviewer does",

@@ -26,6 +26,8 @@ _SAID = {
     "id_number_invalid": "that is no number of any document known here",
     "role_required": "what is held of a person lies in all regions: a supervisor of the whole country must ask for it",
     "own_case": "nobody does this for himself: another supervisor must",
+    "own_number_required": "this key does not say who you are, and nobody does this for himself: use one that was made"
+    " with --own-number",
 }
 _NOTHING = "no binding here is his"
 _NOT_HELD = "no binding here is under a hold of his"

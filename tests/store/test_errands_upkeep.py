@@ -22,7 +22,7 @@ from workflows.erasing import DOCUMENTS_KEPT
 from workflows.views.asof import case_as_of
 from workflows.views.watching import signs_of_life
 
-SUPERVISOR = Principal("stf_country", "staff", "陈主任", None, ("supervisor",), ("000000",))
+SUPERVISOR = Principal("stf_country", "staff", "陈主任", None, ("supervisor",), ("000000",), "own-2")
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from workflows.errors import Refused
 from workflows.views.asof import cases_as_of
 from workflows.views.public import public_view
 
-SUPERVISOR = Principal("stf_country", "staff", "陈主任", None, ("supervisor",), ("000000",))
+SUPERVISOR = Principal("stf_country", "staff", "陈主任", None, ("supervisor",), ("000000",), "own-2")
 YEARS = {"days": 3 * 366}
 RENAMED = {"what": "name", "value": "李改名"}
 
@@ -191,7 +191,9 @@ def test_only_a_supervisor_of_the_whole_country_and_not_for_himself(office: Offi
     of_suzhou = Principal("stf_city", "staff", "张", None, ("supervisor",), ("320500",))
     reviewer = Principal("stf_reviewer", "staff", "李", None, ("reviewer",), ("000000",))
     himself = Principal("stf_own", "staff", "王", None, ("supervisor",), ("000000",), person)
-    for caller, code in ((of_suzhou, "role_required"), (reviewer, "role_required"), (himself, "own_case")):
+    nobody = replace(himself, id="stf_nobody", person=None)  # who knows whether it is himself
+    refused = {of_suzhou: "role_required", reviewer: "role_required", himself: "own_case"}
+    for caller, code in (refused | {nobody: "own_number_required"}).items():
         with pytest.raises(Refused, match=code):
             verb(office.desk, caller, [person], "无")
     assert "access_log" not in named_in(office, [person])

@@ -13,7 +13,7 @@ from tests.store.invariants import check
 from workflows.access import rights
 from workflows.access.principals import Principal
 
-SUPERVISOR = Principal("stf_country", "staff", "陈主任", None, ("supervisor",), ("000000",))
+SUPERVISOR = Principal("stf_country", "staff", "陈主任", None, ("supervisor",), ("000000",), "own-2")
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from workflows.engine import Desk
 from workflows.errors import Refused
 from workflows.sweeping import sweep
 
-COUNTRY = Principal("stf_country", "staff", "陈主任", None, ("supervisor",), ("000000",))
+COUNTRY = Principal("stf_country", "staff", "陈主任", None, ("supervisor",), ("000000",), "own-2")
 
 
 @pytest.fixture
