@@ -124,6 +124,8 @@ class Visit:
             "noted": noted, "rooms": self.rooms() if not name.startswith("parts/") else [],
             "sandbox": self.house.sandbox, "refused": refused,
         }  # fmt: skip
+        if refused:
+            self.request.state.refused = refused.code  # for the log of the edge
         content = self.house.pages.get_template(name).render(around | facts)
         return HTMLResponse(content, refused.status if refused else status)
 

@@ -48,7 +48,8 @@ principals = Table(
     one_of("kind", ("channel", "staff"), "kind_known"),
 )
 
-# Who looked at what, and why: searches on behalf of a person, documents opened, numbers revealed.
+# Who looked at what, and why: searches on behalf of a person, documents opened, numbers revealed. And who signed in, or
+# failed to, and what became of accounts and keys.
 access_log = Table(
     "access_log",
     metadata,

@@ -11,12 +11,14 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from api import edge
 from api.texts import text
 from console.app import create_console
 from console.rooms import open_to
 from tasks.office import Office
 from tests import life
 from tests.doors.visitor import Comes, Visitor, in_review, text_of, with_pictures
+from tests.logs import logged
 from tests.wire import NO_AUTHORITIES
 from workflows.access import accounts, principals, sessions
 from workflows.access.principals import Principal
@@ -92,6 +94,17 @@ def test_five_wrong_ones_lock_the_account(comes: Comes, login: tuple[str, str], 
     with office.ledger.connection() as conn:
         conn.execute("update staff_accounts set locked_until = clock_timestamp()")
     assert sign_in(visitor, *login).status_code == 303
+
+
+def test_the_log_says_what_a_page_has_refused(comes: Comes) -> None:
+    visitor = comes("")
+    visitor.get("/sign-in")
+    with logged(edge) as lines:
+        sign_in(visitor, "nobody", "wrong")
+        until = time.monotonic() + 5  # a request is logged once its answer has left, and the answer may be here before
+        while not any(line.get("status") == 401 for line in lines) and time.monotonic() < until:
+            time.sleep(0.01)
+    assert [line["code"] for line in lines if line.get("status") == 401] == ["sign_in_failed"]
 
 
 def test_a_session_ends(comes: Comes, login: tuple[str, str], office: Office) -> None:

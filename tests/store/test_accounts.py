@@ -11,7 +11,7 @@ from psycopg.errors import DivisionByZero
 
 from tasks.office import Office
 from tests import life
-from workflows.access import accounts, sessions
+from workflows.access import accounts, principals, sessions
 from workflows.access.sessions import Session
 from workflows.errors import Refused
 
@@ -119,3 +119,37 @@ def test_a_set_up_does_not_outlive_a_reset(office: Office, first: str, monkeypat
         set_up(office, session)
     assert nobody_is_in(office)
     set_up(office, sign_in(office, anew[0] or ""))
+
+
+def test_what_happens_to_an_account_is_noted_with_whose_it_is(office: Office, first: str) -> None:
+    """Not what was typed where there is no account, nor what was tried while it was locked: that could be anything."""
+    owner = sign_in(office, first).principal.id
+    phone = set_up(office, sign_in(office, first))
+    code = phone.at(time.time() + 30)
+    sign_in(office, OWN, code)
+    for password, wrong in ((OWN, code), *[("sesame", "000000")] * 5):
+        with pytest.raises(Refused, match="sign_in_failed"):
+            sign_in(office, password, wrong)
+    with pytest.raises(Refused, match="sign_in_failed"):
+        accounts.sign_in(office.ledger, office.desk.keys, "my password", "x", "")
+    accounts.reset(office.ledger, LOGIN)
+    principals.revoke(office.ledger, owner)
+    with office.ledger.connection() as conn:
+        noted = conn.execute("select principal, act, purpose from access_log order by id").fetchall()
+    his = ["signed_in", "signed_in", "account_set_up", "signed_in", *["sign_in_failed"] * 4, "account_locked"]
+    assert noted == [
+        ("command_line", f"account_made:{owner}", "李娜"),
+        *[(owner, act, None) for act in his],
+        ("command_line", f"account_reset:{owner}", None),
+        ("command_line", f"key_revoked:{owner}", None),
+    ]
+
+
+def test_a_key_made_or_taken_back_is_noted(office: Office) -> None:
+    made, _ = principals.create_staff(office.ledger, "窗口 3", ["counter"], ["440100"])
+    assert (principals.revoke(office.ledger, made.id), principals.revoke(office.ledger, made.id)) == (True, False)
+    with office.ledger.connection() as conn:
+        noted = conn.execute("select principal, act, purpose from access_log order by id").fetchall()
+    assert noted == [
+        ("command_line", f"key_made:{made.id}", "窗口 3"), ("command_line", f"key_revoked:{made.id}", None),
+    ]  # fmt: skip

@@ -14,15 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from psycopg.errors import UniqueViolation
 
 from models.keyring import Keyring
 from models.ledger import Ledger
-from workflows.access import principals, sessions
+from workflows.access import noting, principals, sessions
 from workflows.access.principals import Principal
 from workflows.access.sessions import Session
 from workflows.errors import Malformed, Refused
@@ -45,7 +45,7 @@ set failed = case when a.locked_until is null then a.failed + 1 else 1 end,
                         then clock_timestamp() + make_interval(mins => %(minutes)s) end
 where a.login = %(login)s and (a.locked_until is null or a.locked_until <= clock_timestamp())
   and exists (select from principals p where p.id = a.principal and p.revoked_at is null)
-returning a.principal, a.password_hash, a.totp, clock_timestamp()
+returning a.principal, a.password_hash, a.totp, clock_timestamp(), a.locked_until is not null
 """
 # Only while the password is the one that was verified: who was let in by it must not outlive a reset.
 _RIGHT = """
@@ -55,6 +55,7 @@ where principal = %(principal)s and password_hash = %(verified)s and (%(step)s =
 """
 _ADD = """
 insert into staff_accounts (principal, login, password_hash, created_at) values (%s, %s, %s, clock_timestamp())
+on conflict do nothing
 """
 _LOCK = "select from staff_accounts where principal = %s for update"
 _SET_UP = """
@@ -102,12 +103,11 @@ def add(
     principal = principals.new_staff(ledger.now(), name, roles, regions, person)
     password = secrets.token_urlsafe(12)
     hashed = _hashed(password)  # before a connection is held: it takes its time
-    try:
-        with ledger.transaction() as conn:
-            principals.keep(conn, principal)  # his key is not told: whoever has an account needs none
-            conn.execute(_ADD, (principal.id, login, hashed))
-    except UniqueViolation:
-        raise ValueError("this login is taken") from None
+    with ledger.transaction() as conn:
+        principals.keep(conn, principal)  # his key is not told: whoever has an account needs none
+        if conn.execute(_ADD, (principal.id, login, hashed)).rowcount == 0:
+            raise ValueError("this login is taken")
+        noting.note(conn, noting.COMMAND_LINE, f"account_made:{principal.id}", purpose=name)
     return principal, password
 
 
@@ -120,6 +120,7 @@ def reset(ledger: Ledger, login: str) -> str | None:
         if row is None:
             return None
         sessions.end_all(conn, row[0])
+        noting.note(conn, noting.COMMAND_LINE, f"account_reset:{row[0]}")
     return password
 
 
@@ -141,6 +142,8 @@ def plain(login: str) -> str:
 def sign_in(ledger: Ledger, keys: Keyring, login: str, password: str, code: str) -> str:
     """Open a session; return the token for the cookie. An account that is not set up gets a session for that alone.
 
+    It is noted, and so is each attempt that fails, with the one that locks the account.
+
     Raises `Refused` 401 `sign_in_failed`, the same whatever was wrong, also while the account is locked; 503
     `unavailable` where too many wait: that is no attempt.
     """
@@ -150,8 +153,8 @@ def sign_in(ledger: Ledger, keys: Keyring, login: str, password: str, code: str)
             row = conn.execute(_TAKE, named).fetchone()
         nobodys = _nobodys_hash()  # also where there is an account: the first sign-in takes as long for either
         if not _verified(row[1] if row else nobodys, password) or row is None:
-            raise _failed()
-        principal, stored, sealed, now = row
+            raise _failed(ledger, row)
+        principal, stored, sealed, now, _ = row
         again = _HASHER.hash(password[:LONGEST]) if _HASHER.check_needs_rehash(stored) else None
     step, setup = 0, None
     if sealed is None:
@@ -159,12 +162,13 @@ def sign_in(ledger: Ledger, keys: Keyring, login: str, password: str, code: str)
     else:
         step = _step_of(keys.open(sealed, _context(principal)).decode(), code, now)
         if step == 0:
-            raise _failed()
+            raise _failed(ledger, row)
     with ledger.transaction() as conn:  # a reset comes before, and this fails, or after, and ends the session
         right = {"principal": principal, "verified": stored, "step": step, "hash": again}
-        if conn.execute(_RIGHT, right).rowcount == 0:
-            raise _failed()  # this code has opened a session before, or the account was reset meanwhile
-        return sessions.begin(conn, principal, setup)
+        if conn.execute(_RIGHT, right).rowcount > 0:
+            noting.note(conn, principal, "signed_in")
+            return sessions.begin(conn, principal, setup)
+    raise _failed(ledger, row)  # this code has opened a session before, or the account was reset meanwhile
 
 
 def pairing(keys: Keyring, session: Session) -> tuple[str, str]:
@@ -199,6 +203,7 @@ def set_up(ledger: Ledger, keys: Keyring, session: Session, password: str, code:
         if not sessions.pending(conn, session) or conn.execute(_SET_UP, kept).rowcount == 0:
             raise Refused("not_found", 404)
         sessions.end_all(conn, principal)
+        noting.note(conn, principal, "account_set_up")
         return sessions.begin(conn, principal)
 
 
@@ -250,5 +255,13 @@ def _context(principal: str) -> str:
     return f"totp:{principal}"
 
 
-def _failed() -> Refused:
+def _failed(ledger: Ledger, taken: tuple[Any, ...] | None) -> Refused:
+    """The refusal of an attempt, noted if it was one at an account.
+
+    One at none, or while it is locked, is not: anybody may try as often as he likes, and the notes are kept for good.
+    """
+    if taken is not None:
+        principal, *_, locks = taken
+        with ledger.connection() as conn:
+            noting.note(conn, principal, "account_locked" if locks else "sign_in_failed")
     return Refused("sign_in_failed", 401)

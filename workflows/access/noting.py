@@ -1,4 +1,4 @@
-"""The access log: who looked for whom or at what, who gave or took a key, who told or erased somebody, and what for.
+"""The access log: who signed in or failed to, looked for whom or at what, gave or took a key, told or erased somebody.
 
 A look is noted before it is answered, a change in the commit that makes it.
 """
@@ -18,6 +18,7 @@ insert into access_log (at, principal, act, binding_id, person, purpose)
 select kinbind_now(), %(principal)s, %(act)s, %(binding)s, person, %(purpose)s
 from unnest(%(persons)s::text[]) as person
 """
+COMMAND_LINE = "command_line"  # who keeps the servers: what he does to accounts and keys is under no key of ours
 _NOBODY = (None,)  # an act that concerns no person (a key, a document) is one row all the same
 
 

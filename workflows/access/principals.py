@@ -14,6 +14,7 @@ from psycopg import Connection
 from models.ids import new_id
 from models.ledger import Ledger
 from policies.words import ChannelName
+from workflows.access import noting
 
 ROLES = ("reviewer", "counter", "operator", "supervisor")
 EVERYWHERE = "000000"  # a grant of the whole country
@@ -91,9 +92,7 @@ def create_channel(ledger: Ledger, channel: str, name: str | None = None) -> tup
 
     Raises `ValueError` for a channel that API.md does not list, and a name that is none.
     """
-    made = new_channel(ledger.now(), channel, name)
-    with ledger.connection() as conn:
-        return made, keep(conn, made)
+    return _made(ledger, new_channel(ledger.now(), channel, name))
 
 
 def new_channel(now: datetime, channel: str, name: str | None = None) -> Principal:
@@ -110,9 +109,7 @@ def create_staff(
 
     Raises `ValueError` for unknown roles, regions that are not six digits, and a name that is none.
     """
-    made = new_staff(ledger.now(), name, roles, regions, person)
-    with ledger.connection() as conn:
-        return made, keep(conn, made)
+    return _made(ledger, new_staff(ledger.now(), name, roles, regions, person))
 
 
 def new_staff(
@@ -136,8 +133,11 @@ def keep(conn: Connection[Any], principal: Principal) -> str:
 
 def revoke(ledger: Ledger, principal_id: str) -> bool:
     """Take a key back; whether there was one. Doors forget a key within seconds (`api.auth.REMEMBERED`)."""
-    with ledger.connection() as conn:
-        return take_back(conn, principal_id)
+    with ledger.transaction() as conn:
+        taken = take_back(conn, principal_id)
+        if taken:
+            noting.note(conn, noting.COMMAND_LINE, f"key_revoked:{principal_id}")
+    return taken
 
 
 def take_back(conn: Connection[Any], principal_id: str) -> bool:
@@ -157,6 +157,13 @@ def seed_sandbox(ledger: Ledger) -> None:
     with ledger.transaction() as conn:
         for principal in (*channels, *staff):
             conn.execute(_CREATE, _row(principal, principal.id))
+
+
+def _made(ledger: Ledger, principal: Principal) -> tuple[Principal, str]:
+    with ledger.transaction() as conn:
+        key = keep(conn, principal)
+        noting.note(conn, noting.COMMAND_LINE, f"key_made:{principal.id}", purpose=principal.name)
+    return principal, key
 
 
 def _right_name(name: str) -> str:
