@@ -21,7 +21,8 @@ PROCESSOR_SECONDS = 10
 MISINSTALLED = 3
 PREVIEW_SIDE = 1000  # pixels; PDF pages are drawn this large, enough to make every stream decode
 
-# Names in a PDF that run, fetch, submit or carry other files: a scan of a register has none of them.
+# Names in a PDF that run, fetch, submit or carry other files: a scan of a register has none of them. A link (/URI) it
+# may have, for CamScanner puts one on each page; nobody follows it unless he clicks on it.
 ACTIVE = {
     "/JavaScript",
     "/JS",
@@ -170,6 +171,8 @@ def _walk_pdf(data: bytes, max_pages: int, max_pixels: int) -> int:
         kinds = [_resolved(entry.get(key)) for key in ("/S", "/Type", "/Subtype")]
         if ACTIVE & entry.keys() or any(isinstance(kind, str) and kind in ACTIVE for kind in kinds):
             raise Refused("document_unreadable")
+        if _acts_at_once(entry):
+            raise Refused("document_unreadable")
         if "/Image" in kinds:
             sides = [_resolved(entry.get(key, 0)) for key in ("/Width", "/Height")]
             largest = max(largest, int(sides[0]) * int(sides[1]))
@@ -178,6 +181,12 @@ def _walk_pdf(data: bytes, max_pages: int, max_pixels: int) -> int:
     if doubts.any:
         raise Refused("document_unreadable")
     return largest
+
+
+def _acts_at_once(entry: dict[str, Any]) -> bool:
+    """Whether opening the paper does more than show a page of it, such as asking for an address."""
+    action = _resolved(entry.get("/OpenAction"))
+    return isinstance(action, dict) and ("/Next" in action or _resolved(action.get("/S")) != "/GoTo")
 
 
 def _resolved(value: Any) -> Any:

@@ -272,6 +272,24 @@ def test_a_key_alone_makes_a_paper_active(said):
     assert refusal(written(catalog=said)) == UNREADABLE
 
 
+ELSEWHERE = "<< /S /URI /URI (https://example.com) >>"
+
+
+@pytest.mark.parametrize(
+    "said", [ELSEWHERE, f"<< /S /GoTo /D [3 0 R /Fit] /Next {ELSEWHERE} >>", "<< /S /Named /N /Print >>"]
+)
+def test_a_paper_that_does_something_when_it_is_opened(said):
+    assert refusal(written(catalog=f"/OpenAction {said}")) == UNREADABLE
+    assert refusal(written(said, catalog="/OpenAction 4 0 R")) == UNREADABLE
+
+
+@pytest.mark.parametrize("said", ["[3 0 R /Fit]", "<< /S /GoTo /D [3 0 R /Fit] >>"])
+def test_a_paper_that_opens_at_a_page_and_one_with_a_link_pass(said):
+    """As CamScanner makes them: each page with a link in its corner."""
+    link = f"<< /Type /Annot /Subtype /Link /Rect [0 0 60 10] /A {ELSEWHERE} >>"
+    assert inspect(written(link, catalog=f"/OpenAction {said}")).pages == 1
+
+
 @pytest.mark.parametrize(
     "action",
     ["<< /S /GoTo /S /Launch /F (calc.exe) >>", "<< /A << /S /GoTo /S /Launch >> >>", "<< /Rotate 0 /Rotate 90 >>"],
