@@ -54,7 +54,8 @@ class FolderStore:
         self._root = root
         self._keys = keys or keyring()
         self._incoming = root / ".incoming"
-        self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)  # the mode is the last folder's only
+        self._incoming.mkdir(mode=0o700, exist_ok=True)
         self._drop_abandoned()
 
     def put(self, document_id: str, content: bytes) -> None:

@@ -31,6 +31,7 @@ def test_what_is_put_is_got_and_lies_sealed(store, tmp_path):
     assert b"register" not in path.read_bytes()
     assert path.stat().st_mode & 0o077 == 0
     assert path.parent.stat().st_mode & 0o077 == 0
+    assert path.parent.parent.stat().st_mode & 0o077 == 0
 
 
 def test_put_again_replaces_and_delete_forgets(store, tmp_path):
