@@ -22,13 +22,13 @@ from workflows.errors import Refused
 def _key() -> str:
     """The caller's key, asked for where somebody is there to answer; never shown, never in the shell's history."""
     if not sys.stdin.isatty():
-        fail("whose key? set KINBIND_KEY, or give --key", code=2)
+        fail("whose key? set KINBIND_KEY", code=2)
     return str(typer.prompt("Your key", hide_input=True))
 
 
 Key = Annotated[str, typer.Option(
     envvar="KINBIND_KEY", default_factory=_key, show_default=False,
-    help="Your own; asked for where it is not given.",
+    help="Your own; asked for where it is not given. As an option it would stand in the list of processes.",
 )]  # fmt: skip
 
 
