@@ -23,7 +23,13 @@ USER = DATABASE = "kinbind"
 BUILTIN_LOCALES = 17  # first major version that needs no locale from the system
 TAKE_OVER_LIMIT = 15.0  # seconds that a left-over server gets to end
 
-SERVICE_SETTINGS = {"max_connections": "200", "jit": "off", "timezone": "UTC", "log_timezone": "UTC"}
+SERVICE_SETTINGS = {
+    "max_connections": "200",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_error_verbosity": "terse",  # details quote what was in a row; whoever asked is told them all the same
+}
 # Nothing has to survive a power cut in tests; a commit is still a commit when a process is killed.
 TEST_SETTINGS = {
     "fsync": "off",

@@ -1,5 +1,6 @@
 """The servers we bring along survive what happens to servers: root, kill -9, a closed folder."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -74,6 +75,17 @@ def test_a_server_listens_on_loopback_only_and_asks_for_its_password(open_folder
 
 # whoever is not root starts the server as himself, and no folder of his is closed to him
 @pytest.mark.skipif(not AS_ROOT, reason="only root changes to another account")
+def test_its_log_quotes_nothing_of_a_row(open_folder):
+    with Postgres(open_folder / "pg", settings=TEST_SETTINGS) as server:
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute("CREATE TABLE kept (login text PRIMARY KEY)")
+            for _ in range(2):
+                with contextlib.suppress(psycopg.errors.UniqueViolation):
+                    connection.execute("INSERT INTO kept VALUES (%s)", ("li.na",))
+        written = server.log.read_text()
+    assert ("duplicate key" in written, "li.na" in written) == (True, False)
+
+
 def test_a_folder_closed_to_nobody_is_replaced_by_one_that_is_not(open_folder, installation, monkeypatch):
     monkeypatch.setattr(reach, "UNREACHABLE", open_folder / "elsewhere")
     closed = open_folder / "closed"
