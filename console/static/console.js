@@ -204,12 +204,12 @@ const HALF = "kinbind-half-filled";
 const written = ([name, value]) => value !== "" && !["csrf", "version"].includes(name);
 
 function putAside() {
-  const kept = $$("form[data-half]").map((form) => [form.getAttribute("action"), [...new FormData(form)].filter(written)]);
+  const kept = $$("form[data-guard]").map((form) => [form.getAttribute("action"), [...new FormData(form)].filter(written)]);
   sessionStorage.setItem(HALF, JSON.stringify(kept));
 }
 
 function putBack() {
-  const forms = $$("form[data-half]");
+  const forms = $$("form[data-guard]");
   if (!forms.length) return;
   const kept = new Map(JSON.parse(sessionStorage.getItem(HALF) ?? "[]"));
   sessionStorage.removeItem(HALF);
@@ -237,13 +237,14 @@ document.addEventListener("submit", (event) => {
 });
 window.addEventListener("pageshow", () => $$("form").forEach((form) => delete form.dataset.sent));
 
-// -- what is half written in a dialog is not thrown away without a word: by a link, the other language, the next case ------------------
+// -- what is half written is not thrown away without a word: by a link, the other language, the next case ------------------------------
 
-const halfWritten = (form) => form.closest("[data-refused]") || $$("input:not([type=hidden]), select, textarea", form).some(touched);
+const halfWritten = (form) => form.closest("[data-begun]") || $$("input:not([type=hidden]), select, textarea", form).some(touched);
 
 window.addEventListener("beforeunload", (event) => {
   const sent = $$("form[data-sent]");
-  if (!$$("dialog form").some((form) => !form.dataset.sent && halfWritten(form))) return;
+  if (sent.some((form) => "beside" in form.dataset)) return; // the rest is put aside
+  if (!$$("dialog form, form[data-guard]").some((form) => !form.dataset.sent && halfWritten(form))) return;
   event.preventDefault();
   setTimeout(() => sent.forEach((form) => delete form.dataset.sent)); // whoever stays may send it later
 });

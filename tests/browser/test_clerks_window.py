@@ -1,6 +1,7 @@
 """A clerk's window: a ticket by its code, a family that applies in person, paper to take home."""
 
 import re
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -131,3 +132,37 @@ def test_enter_goes_on_and_what_was_typed_comes_back(sits_down: SitsDown, album:
     for role in ("holder", "member"):
         for name in ("name", "id_number", "insured_region"):
             expect(page.locator(f"input[name='{role}.{name}']")).to_have_value(body[role][name])
+
+
+def stays(page: Page, leave: Callable[[], None]) -> None:
+    """Leaving asks first, and whoever stays is where he was."""
+    with page.expect_event("dialog") as asked:
+        page.once("dialog", lambda dialog: dialog.dismiss())
+        leave()
+    assert asked.value.type == "beforeunload"
+
+
+def test_a_half_filled_application_is_not_left_unasked(sits_down: SitsDown) -> None:
+    page, body = sits_down("counter"), application()
+    rooms = page.get_by_role("link", name="窗口办理").first
+    page.get_by_role("link", name="窗口受理新申请").first.click()
+    rooms.click()  # nothing was begun
+    page.wait_for_url("**/counter")
+    page.get_by_role("link", name="窗口受理新申请").first.click()
+    fill(page, "holder", body["holder"])
+    fill(page, "member", body["member"])
+    stays(page, rooms.click)
+    expect(page.locator("input[name='holder.name']")).to_have_value(body["holder"]["name"])
+    page.get_by_role("button", name="下一步").click()
+    expect(page).to_have_title(re.compile("^告知与同意"))
+    stays(page, lambda: page.evaluate("history.back()"))
+    unasked: list[str] = []
+    page.on("dialog", lambda dialog: unasked.append(dialog.type))
+    page.get_by_role("button", name="返回修改").click()
+    expect(page.locator("input[name='holder.name']")).to_have_value(body["holder"]["name"])
+    page.get_by_role("button", name="下一步").click()
+    page.get_by_role("checkbox").first.check()
+    page.get_by_role("button", name="English").click()
+    page.get_by_role("button", name="Next").click()
+    expect(page).to_have_title(re.compile("^Notices"))
+    assert unasked == []
