@@ -117,5 +117,13 @@ def cases(office: Office) -> list[str]:
     return ids
 
 
+def stays(page: Page, leave: Callable[[], None]) -> None:
+    """Leaving asks first, and whoever says no is still there."""
+    with page.expect_event("dialog") as asked:
+        page.once("dialog", lambda dialog: dialog.dismiss())
+        leave()
+    assert asked.value.type == "beforeunload"
+
+
 def on(page: Page, binding_id: str) -> None:
     page.wait_for_url(re.compile(rf"/console/reviews/{binding_id}(\?taken_back=1)?$"))

@@ -1,7 +1,6 @@
 """A clerk's window: a ticket by its code, a family that applies in person, paper to take home."""
 
 import re
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tasks.office import Office
 from tests import life
-from tests.browser.conftest import Album, SitsDown
+from tests.browser.conftest import Album, SitsDown, stays
 from tests.browser.papers import paper
 from tests.doors.family import application
 from workflows.case import ACTIVE, OFFLINE_FALLBACK
@@ -28,14 +27,15 @@ def test_somebody_comes_with_a_code(sits_down: SitsDown, album: Album, office: O
     page.wait_for_url(f"**/counter/{binding_id}")
     expect(page.locator(".checks li")).to_have_count(2)
     album(page, "ticket")
-    page.get_by_role("link", name="打印回执").click()
-    expect(page.locator(".slip-code")).to_have_text(f"{offline.code[:4]}-{offline.code[4:]}")
-    album(page, "slip")
-    page.emulate_media(media="print")
-    expect(page.locator(".top")).to_be_hidden()
-    page.emulate_media(media="screen")
-    page.go_back()
     page.get_by_label("证件读卡器").check()
+    with page.context.expect_page() as opened:  # beside: what was begun stays
+        page.get_by_role("link", name="打印回执").click()
+    slip = opened.value
+    expect(slip.locator(".slip-code")).to_have_text(f"{offline.code[:4]}-{offline.code[4:]}")
+    album(slip, "slip")
+    slip.emulate_media(media="print")
+    expect(slip.locator(".top")).to_be_hidden()
+    slip.close()
     there = page.get_by_role("checkbox", name="家庭成员")
     assert not there.is_checked()  # the clerk says who is there
     there.check()
@@ -134,14 +134,6 @@ def test_enter_goes_on_and_what_was_typed_comes_back(sits_down: SitsDown, album:
             expect(page.locator(f"input[name='{role}.{name}']")).to_have_value(body[role][name])
 
 
-def stays(page: Page, leave: Callable[[], None]) -> None:
-    """Leaving asks first, and whoever stays is where he was."""
-    with page.expect_event("dialog") as asked:
-        page.once("dialog", lambda dialog: dialog.dismiss())
-        leave()
-    assert asked.value.type == "beforeunload"
-
-
 def test_a_half_filled_application_is_not_left_unasked(sits_down: SitsDown) -> None:
     page, body = sits_down("counter"), application()
     rooms = page.get_by_role("link", name="窗口办理").first
@@ -166,3 +158,16 @@ def test_a_half_filled_application_is_not_left_unasked(sits_down: SitsDown) -> N
     page.get_by_role("button", name="Next").click()
     expect(page).to_have_title(re.compile("^Notices"))
     assert unasked == []
+
+
+def test_a_verification_that_was_begun_is_not_left_unasked(sits_down: SitsDown, base_url: str, office: Office) -> None:
+    page = sits_down("counter")
+    page.goto(f"{base_url}/console/counter/{life.to_state(office, OFFLINE_FALLBACK)}")
+    note = page.get_by_label("备注（选填）").first
+    note.fill("证件已核对")
+    for leave in (page.get_by_role("button", name="English"), page.get_by_role("link", name="窗口办理").first):
+        stays(page, leave.click)
+        expect(note).to_have_value("证件已核对")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="English").click()
+    expect(page.get_by_role("button", name="Verify")).to_be_visible()

@@ -9,7 +9,7 @@ from tasks.office import Office
 from tasks.repairs import carry_repairs
 from tests import life
 from tests.browser import scenes
-from tests.browser.conftest import WIDE, Album, SitsDown
+from tests.browser.conftest import WIDE, Album, SitsDown, stays
 
 TABLET: ViewportSize = {"width": 820, "height": 1180}  # upright
 
@@ -127,6 +127,7 @@ def test_a_supervisor_looks_again_and_thinks_twice(
     assert life.look(office, binding_id).state == "active"
     album(page, "binding-supervisor")
     form.get_by_label("我已核实").check()
+    stays(page, page.locator(".crumb a").click)
     form.get_by_role("button", name="暂停").click()
     expect(page.locator(".chip-suspended")).to_be_visible()
 
