@@ -56,6 +56,20 @@ def test_what_was_sent_too_late_is_said_and_can_be_sent_again(
     assert "已电话 核实" in text_of(again.get(f"/reviews/{binding_id}"))
 
 
+def test_what_another_tab_sends_after_one_has_signed_out_is_kept_too(reviewer: Visitor, binding_id: str) -> None:
+    reviewer.get(f"/reviews/{binding_id}")
+    here, left = reviewer.csrf, reviewer.http.cookies["kinbind_session"]
+    assert reviewer.post("/sign-out").headers["location"] == "/console/sign-in"
+    late = reviewer.post(f"/reviews/{binding_id}/note", csrf=here, action="note", body="写了很久")
+    assert (late.status_code, fields_of(late, "/note")["body"]) == (401, "写了很久")
+    reviewer.sign_in_as("reviewer")
+    assert (reviewer.http.cookies["kinbind_session"] == left, reviewer.csrf == here) == (False, False)
+    for csrf, status in ((here, 403), (None, 303)):  # the old token opens nothing; session.js brings the new one
+        sent = fields_of(late, "/note")
+        sent.pop("csrf")
+        assert reviewer.post(f"/reviews/{binding_id}/note", csrf=csrf, fields=sent).status_code == status
+
+
 def test_where_there_is_no_page_one_comes_to_the_one_above(reviewer: Visitor, binding_id: str, office: Office) -> None:
     idle_for(office, 61)
     for at, next_page in (
