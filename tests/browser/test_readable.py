@@ -65,3 +65,18 @@ def test_the_way_in_by_keyboard(sits_down: SitsDown) -> None:
     expect(page.locator(".skip")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#main")).to_be_focused()
+
+
+COLOUR = "([selector, part]) => getComputedStyle(document.querySelector(selector))[part]"
+
+
+def test_in_colours_of_ones_own_all_is_seen(sits_down: SitsDown, office: Office, base_url: str) -> None:
+    ticket, black, white = life.to_state(office, OFFLINE_FALLBACK), "rgb(0, 0, 0)", "rgb(255, 255, 255)"
+    clerk, operator = (sits_down(role, forced_colors="active", color_scheme="dark") for role in ("counter", "operator"))
+    assert clerk.evaluate(COLOUR, ["#rooms [aria-current]", "borderBottomColor"]) != black  # only where one is
+    assert clerk.evaluate(COLOUR, ["#rooms a:not([aria-current])", "borderBottomColor"]) == black
+    clerk.goto(f"{base_url}/console/counter/{ticket}/slip")
+    assert clerk.evaluate(COLOUR, [".qr-box", "backgroundColor"]) == white
+    assert clerk.evaluate(COLOUR, [".qr path:last-child", "stroke"]) == black
+    operator.goto(f"{base_url}/console/ops/bindings/{ticket}")
+    assert operator.evaluate(COLOUR, [".piece-at", "fill"]) == white
