@@ -64,9 +64,9 @@ _ELSEWHERE = {  # what a parameter says that its route does not describe
 }
 _PROBLEM = {
     "type": "urn:kinbind:problem:holder_limit",
-    "title": "您绑定的家庭成员已达上限",
+    "title": "该账户绑定或授权的人数已达上限",
     "status": 409,
-    "detail": "您绑定的家庭成员已达上限",
+    "detail": "该账户绑定或授权的人数已达上限",
     "instance": "/v1/bindings",
     "code": "holder_limit",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from policies.languages import Language, Words
 
-# By code, in Chinese and in English.
+# By code, in Chinese and in English; of every product, so that the two parties are called as in none of them.
 TEXTS: dict[str, Words] = {
     # who calls, and what
     "key_required": ("请求未携带密钥", "No key was sent: Authorization: Bearer <key>"),
@@ -39,7 +39,7 @@ TEXTS: dict[str, Words] = {
     "birth_date_mismatch": ("出生日期与证件号码不符", "The birth date is not that of the document"),
     "birth_certificate_required": ("请填写出生医学证明信息", "The birth certificate is needed for this method"),
     "self_binding": ("不能绑定本人", "Nobody binds himself"),
-    "holder_under_age": ("绑定人未达到规定年龄", "The holder is too young"),
+    "holder_under_age": ("账户所有人未达到规定年龄", "The account's owner is too young"),
     # the law
     "relation_not_allowed": ("所选关系不在允许范围", "This relationship may not be bound"),
     "region_not_allowed": ("参保地不符合办理条件", "The insured places do not fit"),
@@ -61,7 +61,7 @@ TEXTS: dict[str, Words] = {
     "notice_unknown": ("该业务没有此项告知", "This binding has no such notice"),
     "reason_not_listed": ("所选原因不在可选范围", "The reason is not on the list: see reasons"),
     # limits
-    "holder_limit": ("您绑定的家庭成员已达上限", "The holder has as many members as allowed"),
+    "holder_limit": ("该账户绑定或授权的人数已达上限", "As many people as allowed are bound to this account"),
     "holder_relation_limit": ("该关系的绑定人数已达上限", "The holder has as many of this relationship as allowed"),
     # never by whom: who the other binders are is not this applicant's business (DOMAIN §B.8)
     "member_binder_limit": (

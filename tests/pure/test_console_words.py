@@ -7,6 +7,7 @@ from string import Formatter
 
 import pytest
 
+from api.texts import TEXTS
 from console import canned, noted
 from console.words import CODES, PAGES, Tongue
 from console.words_of_plans import PARTS, VALUES
@@ -125,6 +126,12 @@ def test_why_it_ended_is_said_in_the_words_of_its_product():
             "holder_limit": ("您的使用人人数已达上限", "The authoriser has as many users as allowed"),
         },
     }
+
+
+def test_what_is_refused_in_all_products_names_the_parties_of_none():
+    asked_of_one = {"product_not_offered"}  # nobody is without a family account
+    named = {code for code, (zh, _) in TEXTS.items() if re.search("绑定人(?!数)|家庭成员|授权人|使用人", zh)}
+    assert named == asked_of_one
 
 
 def test_whoever_keeps_it_running_is_called_one_thing():
