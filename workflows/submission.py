@@ -15,6 +15,7 @@ from policies.ages import face_to_come
 from policies.book import LawBook
 from policies.calendar import shanghai_day
 from policies.people import Identity, normalise_name, parse_birth_certificate, parse_by_number, parse_identity
+from policies.plan import Plan
 from policies.planning import ApplicationFacts, PersonFacts, check_consents, consents_of, plan_for
 from policies.refusals import NotAllowed
 from workflows import changes, limits
@@ -66,7 +67,7 @@ def prepare(request: Request, channel: str, binding_id: str, now: datetime, book
     """
     today = shanghai_day(now)
     holder, member = people(request, today)
-    plan = plan_for(book, _facts(request, channel, holder, member), today)
+    plan = planned(request, channel, (holder, member), today, book)
     check_consents(plan, request.consents, now, at_counter=channel == "counter")
     parties = _parties(request, holder, member, today, keys)
     sealed = keys.seal(orjson.dumps(parties), parties_context(binding_id))
@@ -97,6 +98,11 @@ def people(request: Request, today: date) -> tuple[Identity, Identity]:
     if (holder.family, holder.number) == (member.family, member.number):
         raise Refused("self_binding", 422, "/member/id_number")
     return holder, member
+
+
+def planned(request: Request, channel: str, both: tuple[Identity, Identity], today: date, book: LawBook) -> Plan:
+    """The plan of an application whose people are known. Raises `NotAllowed`, before anybody has consented."""
+    return plan_for(book, _facts(request, channel, *both), today)
 
 
 def faults_of_documents(request: Request, today: date) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from console.visit import Visit, asks
 from models.ids import new_id
 from policies.calendar import shanghai_day
 from policies.guidance import guidance
+from policies.plan import Plan
 from policies.refusals import NotAllowed
 from policies.regions import is_region
 from policies.words import IdType, Initiator, Method, Product, Relationship
@@ -27,6 +28,7 @@ Counter = Annotated[Visit, Depends(asks("counter"))]
 PRODUCTS, METHODS, INITIATORS = get_args(Product), get_args(Method), get_args(Initiator)
 RELATIONSHIPS, ID_TYPES = get_args(Relationship), get_args(IdType)
 _NAME, _NUMBER = 100, 40  # characters
+_FIELDS = {"/holder": "/holder/id_number"}  # where the form shows what is wrong with a whole person: his age
 _Read = TypeVar("_Read")
 
 
@@ -42,13 +44,13 @@ def outlined(visit: Counter) -> Response:
     try:
         reading = _Reading()
         asked, today = reading.request(visit.form), shanghai_day(visit.office.ledger.now())
-        # tell all that is wrong with the people at once, before anything is read out to them
+        # tell all that is wrong with the documents at once, and what the law refuses, before anything is read out
         reading.add(submission.faults_of_documents(asked, today))
         reading.add(_faults_of_places(asked))
         reading.done()
         _served_here(visit, asked)
-        submission.people(asked, today)
-        return _notices(visit, asked)
+        both = submission.people(asked, today)
+        return _notices(visit, asked, submission.planned(asked, "counter", both, today, visit.office.desk.book))
     except (Refused, NotAllowed) as no:
         return _form(visit, no)
 
@@ -168,13 +170,9 @@ def _region(form: Form, role: str) -> str:
     return region
 
 
-def _notices(visit: Visit, asked: submission.Request) -> Response:
+def _notices(visit: Visit, asked: submission.Request, plan: Plan) -> Response:
     book, now = visit.office.desk.book, visit.office.ledger.now()
-    outline = advice.Outline(
-        asked.product, asked.method, asked.relationship, "counter", asked.holder.insured_region,
-        asked.member.insured_region, asked.member.id_type, asked.member.id_number, asked.member.birth_date,
-    )  # fmt: skip
-    told = advice.requirements(book, outline, now, visit.language)
+    told = advice.needed(book, plan, "counter", asked.member.id_type, visit.language)
     around = guidance(book, asked.holder.insured_region, asked.product, shanghai_day(now), visit.language)
     return visit.page("apply_notices.html", typed=visit.form.filled(), told=told, around=around,
                       once=new_id("one", now), asked=asked)  # fmt: skip
@@ -195,7 +193,7 @@ def _said(form: Form) -> bytes:
 def _form(visit: Visit, no: Refused | NotAllowed | None = None) -> Response:
     errors = no.extra.get("errors") if isinstance(no, Refused) else None
     if no is not None and errors is None and no.pointer:
-        errors = [{"pointer": no.pointer, "code": no.code}]
+        errors = [{"pointer": _FIELDS.get(no.pointer, no.pointer), "code": no.code}]
     return visit.page(
         "apply.html", refused=no, typed=visit.form.filled(),
         errors={one["pointer"]: one["code"] for one in errors or ()}, products=PRODUCTS, methods=METHODS,

@@ -50,13 +50,17 @@ def requirements(book: LawBook, outline: Outline, now: datetime, language: str) 
         PersonFacts("resident_id", outline.holder_region),
         PersonFacts(outline.member_id_type, outline.member_region, born),
     )  # fmt: skip
-    plan = plan_for(book, facts, today)
-    unasked = NOT_AT_COUNTER if outline.channel == "counter" else set()
+    return needed(book, plan_for(book, facts, today), outline.channel, outline.member_id_type, language)
+
+
+def needed(book: LawBook, plan: Plan, channel: str, member_id_type: str, language: str) -> dict[str, Any]:
+    """The same of a plan that is made already."""
+    unasked = NOT_AT_COUNTER if channel == "counter" else set()
     return {
         "policy": {"pack": plan.pack, "version": plan.version},
         "plan": plan_view(plan, plan.steps, plan.face.subjects),
         "notices": book.notices([ref for ref in plan.notices if ref.notice not in unasked], language),
-        "counter": _counter(plan, outline.member_id_type),
+        "counter": _counter(plan, member_id_type),
     }
 
 
