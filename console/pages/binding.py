@@ -88,11 +88,19 @@ def _page(visit: Visit, binding_id: str, no: Refused | None = None) -> Response:
                       choices=choices(visit.office, visit.principal, found["product"]),
                       words={one: reason_words.SUPERVISED[said] for one, said in WORDS.items()
                              if one in found["available_actions"]}, supervises=supervises,
-                      stuck=_folded(found["stuck"]), notes=notes,
+                      stuck=_folded(found["stuck"]), notes=notes, question=_question(found),
                       names=noted.names(visit.office.ledger, found["timeline"]),
                       decided=any(line["event"] in supervising.DECIDED for line in found["timeline"]),
                       his_own=supervising.his_own(visit.office.ledger, found["timeline"], visit.actor()),
                       repairs="operator" in visit.roles, typed=visit.form.filled())  # fmt: skip
+
+
+def _question(found: dict[str, Any]) -> dict[str, Any] | None:
+    """The line by which this review was last put before a supervisor with something to answer."""
+    if found["review"] is None:
+        return None
+    asked = [line for line in found["timeline"] if line["event"] == "review_escalated" and line["note"]]
+    return asked[-1] if asked and asked[-1]["at"] >= found["review"]["entered_at"] else None
 
 
 def _folded(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -76,3 +76,19 @@ def test_a_supervisor_answers_by_a_note_before_anybody_has_decided(comes: Comes,
     assert ("给审核员的备注" in page, "抽查清单" in page) == (False, True)
     unreviewed = text_of(supervisor.get(f"/ops/bindings/{life.to_state(office, 'active', seed=2)}"))
     assert ("审核员的备注" in unreviewed, "仅同事可见" in unreviewed, "抽查清单" in unreviewed) == (False, True, False)
+
+
+def test_the_question_stands_where_it_is_answered(comes: Comes, late: str, office: Office) -> None:
+    supervisor = comes("supervisor")
+
+    def asked() -> str:
+        look = supervisor.get(f"/ops/bindings/{late}").text.partition('id="look"')[2].partition("<textarea")[0]
+        return " ".join(re.sub("<[^>]+>", " ", look).split())
+
+    assert re.search(r"审核员 stf_reviewer · 提请督办 两页户号不一致，可否采信？", asked())
+    crumb = re.search(r'class="crumb"><a href="([^"]+)"', supervisor.get(f"/ops/bindings/{late}").text)
+    assert crumb
+    assert crumb[1] == "/console/supervision/escalated"
+    life.claim(office, late)
+    life.say(office, "approve", late, life.REVIEWER)
+    assert "可否采信" not in asked()
