@@ -202,8 +202,8 @@ OPERATIONS: Mapping[str, Words] = {
         "试算后 7 天未执行，系统已自动撤回",
         "withdrawn by the system: nobody applied it within seven days",
     ),
-    "order_pause": ("暂停执行", "Pause"),
-    "order_resume": ("继续执行", "Go on"),
+    "order_pause": ("暂停修复单", "Pause"),
+    "order_resume": ("继续修复单", "Go on"),
     "order_undo": ("撤销", "Undo"),
     "undo_why": ("为何撤销（留痕）", "Why it is undone (it is kept)"),
     "needs_other": (

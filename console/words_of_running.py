@@ -144,5 +144,5 @@ REFUSALS: Mapping[str, Words] = {
         "You decided this yourself: another supervisor must look at it again",
     ),
     "pick_some": ("请至少勾选一项", "tick at least one"),
-    "repair_not_available": ("修复单的状态已变化，请刷新后再试", "The repair has moved on: look again"),
+    "repair_not_available": ("修复单的状态已变化，现状如下", "The repair has moved on: this is how it stands"),
 }

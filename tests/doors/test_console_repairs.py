@@ -48,6 +48,7 @@ def test_one_binding_is_explained_tried_and_repaired(operator: Visitor, office: 
     assert ("没有期限在走" in mended, "定时已丢失" in mended) == (False, False)
     again = operator.post(f"{path}/apply")  # the button is gone, and its request refused
     assert (again.status_code, f"{path}/apply" in again.text) == (409, False)
+    assert "修复单的状态已变化，现状如下" in text_of(again)  # the answer is the page as it is: nothing to reload
     check(office)
 
 
