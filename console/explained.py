@@ -13,6 +13,8 @@ from console.words_of_plans import CODES, GROUPS, NOTHING, PARTS, PER_RELATION, 
 from policies.explain import Because
 from policies.pack import Pack
 
+_OWN_NAMES = ("review.agency", "counter.agency", "counter.agency_name", "counter.address")
+
 
 def by_group(lines: Sequence[Because]) -> list[tuple[str, list[Because]]]:
     """The lines by what they belong to; those that stand alone come first, under no name."""
@@ -38,7 +40,7 @@ def part(t: Tongue, pack: Pack, name: str) -> str:
     if above == "notices" and last in pack.notices:
         return t.pair(pack.notices[last].title.words)
     if above == "materials" and last in pack.papers:
-        return pack.papers[last].label
+        return t.about(pack.product).papers(pack.papers[last].label, pack.papers[last].any_of)
     if name.startswith("limits.per_relation."):
         return f"{t.pair(PER_RELATION)} · {t.of('relationship', name.rpartition('.')[2])}"
     return name
@@ -75,11 +77,20 @@ def _listed(t: Tongue, pack: Pack, name: str, held: list[Any]) -> str:
     return t("plan_and").join(_said(t, pack, name, one) for one in held)
 
 
+def only_chinese(name: str) -> bool:
+    """Whether the value of this line is a name of the country's own, for which nobody has English words."""
+    return name in _OWN_NAMES
+
+
 def _word(t: Tongue, pack: Pack, name: str, code: str) -> str:
     if name in CODES:
         return t.of(CODES[name], code)
     if name in ("review.agency", "counter.agency"):
         return shown.place(code)
+    if name == "counter.service":
+        return t.pair(pack.counter.service.words)
+    if name == "counter.bring":
+        return t.brought(code, ({"label": paper.label, "any_of": paper.any_of} for paper in pack.papers.values()))
     if name.endswith("_reasons"):
         text = pack.reasons.get(code)
         return t.pair(text.words) if text else t.reason(code)

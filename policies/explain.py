@@ -132,7 +132,7 @@ def _materials(law: Law, plan: Plan, facts: ApplicationFacts) -> Iterator[Becaus
         yield _because(law, "materials", (), branch, ("无须提交材料", "no document is asked"))
     for name, key in asked.items():
         paper = pack.papers[name]
-        said = (f"{paper.label}：依 {key}", f"{paper.label}: asked by {key}")
+        said = (f"{paper.label}：依 {key}", f"asked by {key}")
         made = _because(law, f"materials.{name}", paper.any_of, f"papers.{name}", said)
         yield made if made.facts or made.unconfirmed else _because(law, made.part, paper.any_of, key, said)
 

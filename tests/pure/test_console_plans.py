@@ -50,6 +50,19 @@ def test_every_line_is_said_in_words(every: Lines, language: Language):
         assert not CODE.search(f"{name} {value}"), (line.part, line.value, value)
 
 
+def test_english_is_said_where_there_is_english(every: Lines):
+    t = Tongue("en", as_it_is)
+    chinese = {}
+    for line, pack in every.values():
+        told = f"{explained.part(t, pack, line.part)} {explained.value(t, pack, line)} {line.why}"
+        if re.search("[\u4e00-\u9fff]", told):
+            chinese[line.part] = told
+    # the names of agencies and places: the page marks them as Chinese
+    assert [part for part in chinese if not explained.only_chinese(part)] == [], chinese
+    line, pack = next(one for (part, _), one in every.items() if part == "counter.bring")
+    assert explained.value(t, pack, line).startswith("Originals of the valid identity documents of")
+
+
 def test_lengths_and_alternatives_are_told_as_people_tell_them(every: Lines):
     t = Tongue("zh", as_it_is)
     said = {part: explained.value(t, pack, line) for (part, _), (line, pack) in every.items()}
