@@ -254,6 +254,7 @@ PAGES: Mapping[str, Words] = {
     "id_number": ("证件号码", "Number"),
     "insured_place": ("参保地", "Insured in"),
     "insured_region": ("参保地区划代码", "Insured region"),
+    "region_code": ("六位区划代码；输入地名可查找", "the region's six digits; type the name of a place to find them"),
     # the window
     "tickets": ("窗口办理", "Tickets"),
     "ticket_code": ("办事凭号", "Ticket code"),

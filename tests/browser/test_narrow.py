@@ -169,3 +169,10 @@ def test_a_long_name_breaks_no_page(
             assert page.evaluate(OUTSIDE) == [], (path, width)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (path, width)
             album(page, f"long-name-{role}-{path.rpartition('/')[2].strip('{}')}-{width}")
+
+
+def test_a_code_in_one_piece_breaks_no_page(sits_down: SitsDown, base_url: str) -> None:
+    page = sits_down("supervisor", viewport={"width": 320, "height": 800})
+    for path in ("packs/CN-44-guangdong/code_display", "channels"):
+        page.goto(f"{base_url}/console/supervision/{path}")
+        assert page.evaluate(OUTSIDE) == [], path

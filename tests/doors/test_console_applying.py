@@ -1,5 +1,6 @@
 """An application at the window is refused before its notices are read out, beside the field that is at fault."""
 
+import re
 from datetime import date
 
 import pytest
@@ -22,3 +23,10 @@ def test_what_the_law_refuses(comes: Comes, change: dict[str, str], field: str, 
     page = comes("counter").post("/counter/new", fields=fields)
     assert (page.status_code, marked(page), said in text_of(page)) == (422, [field], True)
     assert fields["member.name"] in page.text  # what was typed is still there
+
+
+def test_a_regions_code_says_how_it_is_written(comes: Comes) -> None:
+    fields = re.findall(r'<input name="\w+\.insured_region"[^>]*>', comes("counter").get("/counter/new").text)
+    for field in fields:
+        assert ('title="六位区划代码' in field, "inputmode" in field) == (True, False)  # a place is found by its name
+    assert len(fields) == 2

@@ -254,7 +254,8 @@ def test_a_key_is_shown_once_and_taken_back(supervisor: Visitor, office: Office,
         reloaded = supervisor.post("/supervision/channels", fields=asked)
         assert ("该密钥已经创建" in text_of(reloaded), "secret" in reloaded.text) == (True, False)
         again = supervisor.get("/supervision/channels").text
-        assert again.count("微信小程序 2026") == 1
+        assert again.count("<strong>微信小程序 2026</strong>") == 1
+        assert '吊销<span class="hidden"> （微信小程序 2026）</span></summary>' in again  # heard alone, it says which
         assert fields_of(supervisor.get("/supervision/channels"), "/channels")["once"] != asked["once"]
         assert (found[1] in again, "微信小程序 2026" in again) == (False, True)
         made_id = re.search(r"微信小程序 2026</strong> <code>(prn_\w+)<", again)
