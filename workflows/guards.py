@@ -7,7 +7,7 @@ asked too when the actions of the moment are listed; a *check* refuses what was 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from policies.ages import age_on
 from policies.calendar import next_midnight, shanghai_day
@@ -297,12 +297,18 @@ def speaks_for(cursor: Cursor, by: str) -> bool:
 
 
 def guarded(cursor: Cursor) -> bool:
-    """Whether a guardian may act: the member is under 18, or a ward."""
-    if cursor.case.application.relationship == "WARD":
-        return True
-    born = cursor.case.application.parties["member"].get("birth_date")
-    rule, today = cursor.case.plan.age, shanghai_day(cursor.now)
-    return born is not None and age_on(rule, date.fromisoformat(born), today) < ADULT_AT_LAW
+    """Whether a guardian may act: the member is under 18, or a ward who was of age when the guardianship was shown.
+
+    The guardianship of a child ends by law at 18 (民法典 §17): what was shown then says nothing of the adult.
+    """
+    application = cursor.case.application
+    ward = application.relationship == "WARD" and not _minor(cursor.case, application.created_at)
+    return ward or _minor(cursor.case, cursor.now)
+
+
+def _minor(case: Case, at: datetime) -> bool:
+    born = case.application.parties["member"].get("birth_date")
+    return born is not None and age_on(case.plan.age, date.fromisoformat(born), shanghai_day(at)) < ADULT_AT_LAW
 
 
 def suspicion_only_by_supervisor(cursor: Cursor) -> None:

@@ -156,6 +156,19 @@ def test_who_ends_it_for_whom(town: Town, relationship: str, right: bool) -> Non
     assert view(ended)["state"] == "unbound"
 
 
+def test_the_guardianship_of_a_child_ends_at_eighteen(town: Town) -> None:
+    """By law (民法典 §17); who was of age when it was shown is a ward for as long as the binding lasts."""
+    born = years_ago(town.today() + timedelta(days=1), 18)
+    seen, body = town.active(relationship="WARD", member_born=born)
+    town.advance(days=1)
+    act(town.at("alipay"), seen["id"], "report_change", what="name", value="李成年")
+    alone = {"method": "compared_by_eye", "subjects": ["holder"]}
+    refused = town.at("counter").post(f"/v1/counter/tickets/{seen['id']}/verify", json=alone)
+    assert (refused.status_code, view(refused)["code"]) == (422, "subject_not_present")
+    asked = {"initiator": "guardian", "method": "pay_password", **acting(body, "holder")}
+    assert view(act(town.at("alipay"), seen["id"], "request_unbind", **asked))["code"] == "initiator_not_allowed"
+
+
 # -- relationships -----------------------------------------------------------------------------------------------------
 
 
