@@ -104,7 +104,10 @@ def _as_consent(command: Command, case: Case) -> Command:
 
 @router.post("/report_change", **takes(ReportChange, **examples.shows(examples.VIEW, BindingView)))
 async def report_change(binding_id: str, call: Applicant) -> Response:
-    """Something has changed in a party's life; `value` is the member's new name or number, or the new insured place."""
+    """Something has changed in a party's life; `value` is the member's new name or number, or the new insured place.
+
+    A name or number without it is asked for by the agency: until then no face is.
+    """
     command = await call.prepare("report_change", binding_id, ReportChange, _fields("what", "value"))
     async with call.at_a_window():
         command = await call.run(prepared, call.office, command)

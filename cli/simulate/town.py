@@ -30,6 +30,7 @@ BATCH = 500  # commands on the desk at once
 OPENS, CLOSES = 9, 17  # office hours in Shanghai
 AGAIN = timedelta(minutes=1)  # until a doubled call comes again
 COUNTER = Actor("counter", "stf_counter", regions=COUNTRY)
+SUPERVISOR = Actor("supervisor", "stf_supervisor", regions=COUNTRY)
 
 _NEWS = """
 select h.channel, h.xid::text, h.id, h.binding_id, h.sequence, h.event, h.to_state, h.reason
@@ -251,8 +252,8 @@ class Town:
             self._later(
                 one, 40.0, f"correct {news.sequence}", lambda: self.command("submit_materials", one), hands_in=one
             )
-        elif news.to_state == "suspended" and news.reason in ("name", "id_number", "reverification_to_done"):
-            self._later(one, 100.0, f"visit {news.sequence}", lambda: self._visit(one), in_hours=True)
+        elif news.to_state == "suspended":
+            self._suspended(news)
         elif news.to_state == "active":
             self._in_force(news, draw)
         elif news.to_state == "unbinding" and draw < 0.85:  # the others think better of it
@@ -276,6 +277,14 @@ class Town:
         elif draw < 0.14:
             change = self.command("report_change", one, what="name")
             self._later(one, 24.0 * 20, f"change {news.sequence}", lambda: change)
+
+    def _suspended(self, news: News) -> None:
+        one = news.binding_id
+        if news.reason == "reverification_to_done":
+            self._later(one, 100.0, f"visit {news.sequence}", lambda: self._visit(one), in_hours=True)
+        elif news.reason == "name":  # which one, the agency has asked
+            resume = Command("resume", one, SUPERVISOR, {"reason": "cleared"}, answering=told)
+            self._later(one, 100.0, f"resume {news.sequence}", lambda: resume, in_hours=True)
 
     def _later(
         self,

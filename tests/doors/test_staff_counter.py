@@ -87,7 +87,7 @@ def test_a_guardian_stands_for_a_ward_only(
 
 def test_for_a_suspended_child_its_guardian_is_there(counter: httpx.Client, office: Office) -> None:
     binding_id = life.to_state(office, ACTIVE, member_born=date(2019, 1, 1))
-    life.say(office, "report_change", binding_id, life.COUNTER, what="name")
+    life.report(office, binding_id, "name", "李明月", life.COUNTER)
     alone = said(counter, binding_id, "verify", method="compared_by_eye", subjects=["member"])
     assert (alone.status_code, alone.json()["subjects"]) == (422, ["holder"])
     assert said(counter, binding_id, "verify", method="compared_by_eye", subjects=["holder"]).json()["state"] == ACTIVE
@@ -132,7 +132,7 @@ def test_the_first_agency_no_longer_sees_what_it_handed_over(
 
 def test_a_suspended_bindings_ticket(counter: httpx.Client, office: Office) -> None:
     binding_id = life.to_state(office, ACTIVE, member_born=date(2019, 1, 1))
-    life.say(office, "report_change", binding_id, life.COUNTER, what="name")
+    life.report(office, binding_id, "name", "李明月", life.COUNTER)
     item = counter.get(TICKETS).json()["items"][0]
     assert (item["binding_id"], item["state"]) == (binding_id, SUSPENDED)
     assert said(counter, binding_id, "verify", method="compared_by_eye").json()["state"] == ACTIVE

@@ -27,7 +27,7 @@ from tasks.office import Office
 from tests import life
 from tests.conftest import address_of, own_database
 from workflows import writing
-from workflows.case import STATES, Actor
+from workflows.case import REVERIFICATION, STATES, SYSTEM, Actor
 from workflows.engine import Desk
 
 HERE = Path(__file__).parent
@@ -73,12 +73,12 @@ def clerk(office: Office) -> None:
 
 
 def suspended(office: Office, said: str, actor: Actor) -> None:
-    """In force, another name reported, settled."""
+    """In force, suspended for a face or a suspicion, settled."""
     one = life.to_state(office, "active", day=BEGIN.date())
     if said == "resume":
         life.say(office, "suspend", one, life.SUPERVISOR, reason="suspected_fraud")
     else:
-        life.say(office, "report_change", one, what="name")
+        life.say(office, "suspend", one, SYSTEM, suspended_for=REVERIFICATION, reason="name")
     life.say(office, said, one, actor, method="document_reader", subjects=["member"])
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.office import Office
 from tests import life
-from tests.store.test_identity import refused, report
+from tests.store.test_identity import refused
 from workflows.case import ACTIVE, FACE_CHECK, OFFLINE_FALLBACK, SUSPENDED, UNBINDING, Cursor
 from workflows.repairs import mending
 from workflows.views.public import available_actions
@@ -55,7 +55,7 @@ def test_an_end_is_not_asked_for_by_a_face_that_cannot_be_compared(office: Offic
 
 def test_the_name_of_before_does_not_shut_out_the_name_of_now(office: Office) -> None:
     binding_id = life.to_state(office, ACTIVE)
-    report(office, binding_id, "name", "李新名")
+    life.report(office, binding_id, "name", "李新名")
     member = life.channel(acting_for=life.look(office, binding_id).application.member)
     life.say(office, "request_unbind", binding_id, member, initiator="member", method="face")
     fails(office, binding_id)  # compared under the name of before
@@ -65,16 +65,16 @@ def test_the_name_of_before_does_not_shut_out_the_name_of_now(office: Office) ->
 
 def test_what_a_session_says_of_the_name_reported_before_is_not_said_of_the_next(office: Office) -> None:
     binding_id = life.to_state(office, ACTIVE)
-    report(office, binding_id, "name", "李错名")
+    life.report(office, binding_id, "name", "李错名")
     begun = life.start_face(office, binding_id, "member")
-    report(office, binding_id, "name", "李对名")
+    life.report(office, binding_id, "name", "李对名")
     life.end_face(office, begun, "id_not_found")
     assert offered(office, binding_id)
 
 
 def test_a_name_that_was_reported_wrongly_shuts_out_nobody(office: Office) -> None:
     binding_id = life.to_state(office, ACTIVE)
-    report(office, binding_id, "name", "李错名")
+    life.report(office, binding_id, "name", "李错名")
     fails(office, binding_id)
     assert not offered(office, binding_id)
     life.say(office, "resume", binding_id, life.SUPERVISOR, reason="cleared")

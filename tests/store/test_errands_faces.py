@@ -235,7 +235,7 @@ def test_what_a_callback_tells_of_is_asked_about_soon_though_the_provider_was_si
 def test_a_face_shown_again_while_the_other_wants_an_end_is_not_lost(office: Office) -> None:
     binding_id = to_state(office, "active")
     holder = life.channel(acting_for=look(office, binding_id).application.holder)
-    life.say(office, "report_change", binding_id, what="name")
+    life.report(office, binding_id, "name", "李改名")
     session = start_face(office, binding_id)
     life.say(office, "request_unbind", binding_id, holder, initiator="holder", method="pay_password")
     end_face(office, session)

@@ -9,7 +9,7 @@ from tasks.faces import start_face_check
 from tasks.office import Office
 from tasks.registries import recheck_insurance
 from tests import life
-from tests.store.test_identity import SOMEBODY, report
+from tests.store.test_identity import SOMEBODY
 from workflows.case import ACTIVE, AGENCY_REVIEW
 from workflows.commands import Command
 
@@ -61,7 +61,7 @@ def test_it_stays_while_only_one_of_the_two_knows_the_members_new_number(
 ) -> None:
     renumbered(office, sharing)
     assert looked(office, display) == (ACTIVE, None)
-    report(office, display, "id_number", SOMEBODY)
+    life.report(office, display, "id_number", SOMEBODY)
     life.pass_face(office, display)
     assert looked(office, display) == (ACTIVE, None)
 

@@ -142,7 +142,7 @@ def test_once_shown_it_is_not_asked_again_when_a_supervisor_lets_a_name_go(offic
     life.registries_say_yes(office, binding_id)
     life.advance(office, days=DAYS + 1)
     life.pass_face(office, binding_id)
-    life.say(office, "report_change", binding_id, what="name")
+    life.report(office, binding_id, "name", "李改名")
     life.say(office, "resume", binding_id, life.SUPERVISOR, reason="decided_by_agency")
     life.advance(office, days=40)
     case = life.look(office, binding_id)

@@ -14,7 +14,6 @@ from tasks.office import Office
 from tasks.unbinding import confirm_unbind
 from tests import life
 from tests.store.invariants import check
-from workflows.case import Case
 from workflows.commands import Command
 from workflows.errors import Refused
 
@@ -28,14 +27,6 @@ def office(database_url: str) -> Iterator[Office]:
         yield opened
         check(opened)
         assert not examine(opened.ledger.url).faults
-
-
-def report(office: Office, binding_id: str, what: str, value: str) -> Case:
-    """A report as a channel makes it; the case after it."""
-    said = prepared(office, Command("report_change", binding_id, life.channel(), {"what": what, "value": value}))
-    done = office.desk.say(said).case
-    assert done is not None
-    return done
 
 
 def then(monkeypatch: pytest.MonkeyPatch, window: Any, question: str, happens: Callable[[], object]) -> None:
@@ -62,10 +53,10 @@ def test_a_pass_lets_nobody_in_who_is_reported_while_the_provider_is_asked(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     binding_id = life.to_state(office, "active")
-    report(office, binding_id, "name", "李秀英")
+    life.report(office, binding_id, "name", "李秀英")
     session = life.start_face(office, binding_id)
     life.faces(office).complete(session["reference"], "passed")
-    then(monkeypatch, life.faces(office), "ask", lambda: report(office, binding_id, "id_number", SOMEBODY))
+    then(monkeypatch, life.faces(office), "ask", lambda: life.report(office, binding_id, "id_number", SOMEBODY))
     settle_all(office, [session])
     case = life.look(office, binding_id)
     assert (case.state, case.application.parties["reported"]["id_number"]) == ("suspended", SOMEBODY)
@@ -78,9 +69,9 @@ def test_a_pass_lets_nobody_in_who_is_reported_while_the_provider_is_asked(
 def test_nor_who_is_reported_after_the_guardian_began(office: Office) -> None:
     """His own face is the same whatever was reported: it stands for what he was asked about."""
     binding_id = life.to_state(office, "active", member_born=CHILD_BORN)
-    report(office, binding_id, "name", "李明月")
+    life.report(office, binding_id, "name", "李明月")
     session = life.start_face(office, binding_id, "holder")
-    report(office, binding_id, "id_number", life.number(CHILD_BORN, 902))
+    life.report(office, binding_id, "id_number", life.number(CHILD_BORN, 902))
     life.end_face(office, session)
     assert life.look(office, binding_id).state == "suspended"
     life.pass_face(office, binding_id, "holder")
@@ -89,8 +80,8 @@ def test_nor_who_is_reported_after_the_guardian_began(office: Office) -> None:
 
 def test_nor_while_the_provider_begins(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     binding_id = life.to_state(office, "active")
-    report(office, binding_id, "name", "李秀英")
-    then(monkeypatch, life.faces(office), "begin", lambda: report(office, binding_id, "id_number", SOMEBODY))
+    life.report(office, binding_id, "name", "李秀英")
+    then(monkeypatch, life.faces(office), "begin", lambda: life.report(office, binding_id, "id_number", SOMEBODY))
     with refused("busy"):
         life.start_face(office, binding_id)
     assert life.sessions(office, binding_id)[-1]["purpose"] == "binding"  # the new one is nobody's
@@ -136,13 +127,13 @@ def test_a_change_is_made_on_top_of_what_is_known_when_it_is_said(
     number = life.number(CHILD_BORN, 903)
 
     def verified() -> None:
-        report(office, binding_id, "id_number", number)
+        life.report(office, binding_id, "id_number", number)
         life.pass_face(office, binding_id, "holder")
 
     then(monkeypatch, life.registries(office), "person", verified)
     with refused("busy"):
-        report(office, binding_id, "name", "李明月")
-    report(office, binding_id, "name", "李明月")
+        life.report(office, binding_id, "name", "李明月")
+    life.report(office, binding_id, "name", "李明月")
     life.pass_face(office, binding_id, "holder")
     member = life.look(office, binding_id).application.parties["member"]
     assert (member["name"], member["id_number"]) == ("李明月", number)
@@ -164,8 +155,8 @@ def test_a_childs_number_of_another_birthday_is_not_its_own(office: Office, monk
 
 def test_a_clerk_verifies_the_report_that_he_saw(office: Office) -> None:
     binding_id = life.to_state(office, "active")
-    seen = report(office, binding_id, "name", "欧阳秀英").version
-    report(office, binding_id, "id_number", SOMEBODY)
+    seen = life.report(office, binding_id, "name", "欧阳秀英").version
+    life.report(office, binding_id, "id_number", SOMEBODY)
 
     def verify(version: int | None) -> Command:
         return Command("counter_verified", binding_id, life.COUNTER, {"method": "document_reader"}, if_match=version)
@@ -180,7 +171,7 @@ def test_a_clerk_verifies_the_report_that_he_saw(office: Office) -> None:
 
 def test_nor_does_he_refuse_it_for_whatever_comes_to_his_mind(office: Office) -> None:
     binding_id = life.to_state(office, "active")
-    report(office, binding_id, "name", "欧阳秀英")
+    life.report(office, binding_id, "name", "欧阳秀英")
     with refused("reason_not_listed"):
         life.say(office, "counter_refused", binding_id, life.COUNTER, reason="because")
 

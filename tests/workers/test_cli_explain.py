@@ -118,7 +118,7 @@ def test_all_who_must_come_to_the_window_are_named(office):
     assert "须有有效的家庭共济授权方可使用" in sentence(office, display)[0]
     assert "家庭共济" not in sentence(office, code)[0]
 
-    life.say(office, "report_change", child, what="name")  # no child's face is asked: whoever stands for it
+    life.report(office, child, "name", "李明月")  # no child's face is asked: whoever stands for it
     assert "正在等待绑定人重新核验身份" in sentence(office, child)[0]
     ticket = public_view(*office.desk.look(child))["counter_ticket"]
     assert (ticket["service"], ticket["bring"]) == ("重新核验身份", ["双方有效身份证件原件"])

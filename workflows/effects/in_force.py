@@ -97,13 +97,16 @@ def warn_of_end(cursor: Cursor) -> None:
 
 
 def report_change(cursor: Cursor) -> None:
-    """Identity, region or relation changed: suspended until the member is verified again or the agency decides."""
+    """Identity, region or relation changed: suspended until the member is verified again or the agency decides.
+
+    Of a name or number that nobody has told, no face says what it is: the agency asks.
+    """
     what, progress = cursor.facts["what"], cursor.progress
     if what == "death":
         end_binding(cursor)
         return
     why = DECISION
-    if what in ("name", "id_number"):
+    if what in ("name", "id_number") and "change" in cursor.facts:
         why = REVERIFICATION
         applying.back_before_camera(cursor, "reported")
     if what == "insurance_ended":
