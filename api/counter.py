@@ -126,7 +126,7 @@ open_doors(router, "/v1/counter/tickets/{binding_id}", "counter", (
 async def hand_over(call: Counter, binding_id: str) -> Response:
     """The ticket and its code stay, and so does its due time; 409 `agency_unserved` where nobody would find it.
 
-    409 `agency_unchanged` where that agency has it already.
+    409 `agency_unchanged` where that agency has it already. A binding that must be verified again keeps its state.
     """
     command = await call.prepare("hand_over", binding_id, HandOver, facts)
     if command.malformed is None:

@@ -135,6 +135,9 @@ MOVES = (
          effect=applying.refuse_at_counter, when=_reverifying),
     Move("hand_over", (OFFLINE_FALLBACK,), SAME, _by("counter"),
          "routed_offline", guards=(guards.not_own_case,), checks=(guards.agency_serves,), effect=applying.hand_over),
+    Move("hand_over", (ACTIVE, SUSPENDED), SAME, _by("counter"),
+         "routed_offline", guards=(guards.not_own_case, guards.ticket_is_his), checks=(guards.agency_serves,),
+         effect=applying.hand_over, when=mending.in_somebodys_hands),
 
     Move("begin_review", (MATERIALS_UPLOADED, FACE_CHECK, OFFLINE_FALLBACK), AGENCY_REVIEW, _by("system"),
          "review_begun", effect=applying.begin_review),

@@ -267,6 +267,24 @@ def test_a_ticket_in_force_is_its_agencys_and_the_binding_still_the_holders_wind
     assert suzhou.post(where, json=said).json()["state"] == "active"
 
 
+@pytest.mark.parametrize("days", [11, 45], ids=["in force", "suspended"])
+def test_who_must_verify_again_may_do_so_where_he_lives_now(clerk_of: Clerks, office: Office, days: int) -> None:
+    soon = shanghai_day(office.ledger.now()) + timedelta(days=10)
+    born = birthday_in(soon, soon.year - 16)
+    binding_id = life.to_state(office, "active", relationship="CHILD", member_born=born, member_region="320500")
+    life.advance(office, days=days)
+    guangzhou, suzhou, shenzhen = clerk_of("440100"), clerk_of("320500"), clerk_of("440300")
+    assert handed_over(guangzhou, binding_id, "440300")[1] == ("action_not_available" if days == 11 else "not_found")
+    (before,) = suzhou.get(TICKETS).json()["items"]
+    assert "hand_over" in before["available_actions"]
+    assert handed_over(suzhou, binding_id, "440300") == (200, None)
+    (after,) = shenzhen.get(TICKETS).json()["items"]
+    assert suzhou.get(TICKETS).json()["items"] == []
+    assert [after[one] for one in ("code", "due_at")] == [before[one] for one in ("code", "due_at")]
+    seen = said(shenzhen, binding_id, "verify", method="compared_by_eye", subjects=["member"])
+    assert seen.json()["state"] == "active"
+
+
 def test_a_ticket_in_force_may_be_given_to_another_agency(as_: Caller, office: Office) -> None:
     soon = shanghai_day(office.ledger.now()) + timedelta(days=10)
     binding_id = life.to_state(office, "active", member_born=birthday_in(soon, soon.year - 16))

@@ -83,7 +83,7 @@ LAW: dict[tuple[str, str], dict[str, str]] = {
     ("end", "supervisor system"): {"unbinding": "unbound"},
     # unsaid there: the outage moves a window, a ticket changes hands, and what the system says by itself
     ("extend_window", "system"): dict.fromkeys(("face_check", "offline_fallback"), "="),
-    ("hand_over", "counter"): {"offline_fallback": "="},
+    ("hand_over", "counter"): dict.fromkeys(("offline_fallback", "active", "suspended"), "="),
     ("begin_review", "system"): dict.fromkeys(
         ("materials_uploaded", "face_check", "offline_fallback"), "agency_review active rejected"
     ),
