@@ -82,9 +82,10 @@ def test_between_the_holders_face_and_his_authorisation(office: Office) -> None:
 def test_while_its_ticket_is_open(office: Office) -> None:
     """The clerk is told that it must stand before him, or somebody for it, and lets nobody in unseen."""
     binding_id = waiting_at_the_counter(office)
-    assert window.window_case(office.desk, binding_id, life.COUNTER)["subjects_open"] == []
-    life.advance(office, days=DAYS + 1)
-    assert window.window_case(office.desk, binding_id, life.COUNTER)["subjects_open"] == ["member"]
+    for who, asked in (("holder", []), ("member", ["member"])):
+        shown = window.window_case(office.desk, binding_id, life.COUNTER)
+        assert (shown["waiting_on"]["party"], shown["subjects_open"]) == (who, asked)
+        life.advance(office, days=DAYS + 1)
     seen = {"method": "document_reader", "registry_checked": True}
     with pytest.raises(Refused, match="subject_not_present"):
         life.say(office, "counter_verified", binding_id, life.COUNTER, **seen, subjects=[])

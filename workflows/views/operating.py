@@ -122,7 +122,7 @@ def _told(
     try:
         view = public.binding_view(case, actor, row["now"])
         zh, en = explaining.explain(case, row["now"], desk.book)
-        awaited = waiting(case)
+        awaited = waiting(case, row["now"])
     except KeyError:  # the plan lacks a length
         log.exception("case_not_shown", binding_id=case.id)
         return {}

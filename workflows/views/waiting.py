@@ -21,8 +21,10 @@ from workflows.case import (
     SUSPENDED,
     UNBINDING,
     Case,
+    Cursor,
 )
 from workflows.deadlines import ASK_AGAIN, DEADLINES_BY_NAME, confirming
+from workflows.facing import faces_open
 
 _SUSPENDED = {
     REVERIFICATION: ("member", "reverification"),
@@ -39,7 +41,7 @@ class Waiting(NamedTuple):
     deadline: str
 
 
-def waiting(case: Case) -> Waiting | None:
+def waiting(case: Case, now: datetime) -> Waiting | None:
     """Whom a case waits on; None in `active` and the final states."""
     state, applicant = case.state, case.application.initiator
     if state in FINAL or state == ACTIVE:
@@ -57,10 +59,15 @@ def waiting(case: Case) -> Waiting | None:
     return {
         SUBMITTED: Waiting(applicant, "materials", "submitted_to_materials"),
         MATERIALS_UPLOADED: Waiting(applicant, "registry_confirmation", "record_to_confirmed"),
-        OFFLINE_FALLBACK: Waiting(case.next_subject or "holder", "counter_visit", "offline_to_counter"),
+        OFFLINE_FALLBACK: Waiting(_to_come(case, now), "counter_visit", "offline_to_counter"),
         AGENCY_REVIEW: Waiting("agency", "review", "review_to_decision"),
         RETURNED: Waiting(applicant, "correction", "returned_to_corrected"),
     }[state]
+
+
+def _to_come(case: Case, now: datetime) -> str:
+    """Who must come to the counter first; where no face is asked, the holder."""
+    return next(iter(faces_open(Cursor(case, now))), "holder")
 
 
 def _at_the_face(case: Case) -> Waiting:
@@ -81,7 +88,7 @@ def until(case: Case, name: str, now: datetime) -> Due:
 
 def waiting_on(case: Case, now: datetime) -> dict[str, Any] | None:
     """The `waiting_on` of the binding view (API.md)."""
-    found = waiting(case)
+    found = waiting(case, now)
     if found is None:
         return None
     due = until(case, found.deadline, now)
