@@ -116,6 +116,8 @@ def test_who_turns_sixteen_on_the_way_is_asked_for_his_face(town: Town) -> None:
     seen = town.seen("alipay", made["id"])
     assert (seen["state"], seen["waiting_on"]["party"]) == ("face_check", "member")
     assert (seen["plan"]["steps"], seen["plan"]["face_subjects"]) == (["face_check"], ["member"])
+    declined = view(act(town.at("alipay"), made["id"], "withdraw_consent", notice="face"))
+    assert declined["state"] == "offline_fallback"
 
 
 # -- guardians and wards ---------------------------------------------------------------------------------------------

@@ -76,10 +76,14 @@ def _counter(plan: Plan, id_type: str) -> dict[str, Any]:
 def consent_withdrawn(case: Case, actor: Actor, notice: str) -> tuple[str, Mapping[str, Any]]:
     """What taking back a consent says: to the face check, that one chooses the counter; to any other, the end.
 
-    Raises `Refused` 422 `notice_unknown` for a notice that the plan does not have.
+    Of a child who has reached the face age on the way a face is asked, though its plan has no notice of it: that may
+    be declined all the same. Raises `Refused` 422 `notice_unknown` for a notice that is none of the binding's.
     """
-    if notice not in {ref.notice for ref in case.plan.notices}:
-        raise Refused("notice_unknown", 422, "/notice", notices=[ref.notice for ref in case.plan.notices])
+    known = dict.fromkeys(ref.notice for ref in case.plan.notices)
+    if "face_check" in case.steps:
+        known[FACE_NOTICE] = None
+    if notice not in known:
+        raise Refused("notice_unknown", 422, "/notice", notices=list(known))
     if notice == FACE_NOTICE:
         return "route_offline", {"reason": "declines_face"}
     if case.state in NOT_YET_IN_FORCE or case.state in FINAL:
