@@ -112,6 +112,7 @@ class TicketItem(WorkItem):
     counter_ticket: Ticket | None
     materials_complete: bool
     registry_answered: bool
+    second_clerk_required: bool
     available_actions: list[Action]
 
 

@@ -112,7 +112,9 @@ async def submit(call: Counter) -> Response:
 
 open_doors(router, "/v1/counter/tickets/{binding_id}", "counter", (
     Decision("verify", "counter_verified", Verify, "They are who they say",
-             "Stands for every face still open; review and authorisation are still asked."),
+             "Stands for every face still open; review and authorisation are still asked. Where a guardian alone stands"
+             " for a member whose own face is asked, two clerks must see him: the first is answered with the binding as"
+             " it was, waiting for the agency's decision."),
     Decision("refuse", "counter_refused", Refuse, "Refuse",
              "The application ends; of a suspended binding only the visit is noted."),
 ))  # fmt: skip

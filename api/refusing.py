@@ -122,7 +122,8 @@ _OWN: dict[str, tuple[Codes, ...]] = {
     f"post {_REVIEW}/reject": (_DECIDING, _WITH_REASON),
     f"post {_REVIEW}/return": (_DECIDING, _WITH_REASON, {409: "supervisor_required"}),
     f"post {_TICKET}/verify": (
-        {409: "own_case material_incomplete registry_unanswered registry_objects duplicate_binding member_binder_limit",
+        {409: "own_case material_incomplete registry_unanswered registry_objects duplicate_binding member_binder_limit"
+              " second_clerk_required",
          422: "subject_not_present"},
     ),
     f"post {_TICKET}/refuse": (_WITH_REASON,),

@@ -131,6 +131,10 @@ TEXTS: dict[str, Words] = {
         "该业务由本人在窗口核实，须由他人审核",
         "Who has looked into it at the counter does not approve it: another reviewer does",
     ),
+    "second_clerk_required": (
+        "被绑定人未到场，须由另一名窗口人员再次核验",
+        "The member was not there: another clerk must see who stands for him, too",
+    ),
     "registry_objects": (
         "登记机构核对未通过：请核实，确认已核实并在备注中写明依据",
         "A registry says no: look into it, confirm that you have (registry_checked), and note on what grounds",

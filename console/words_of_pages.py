@@ -268,6 +268,7 @@ PAGES: Mapping[str, Words] = {
     "find": ("查找", "Find"),
     "materials_missing": ("材料待补", "materials missing"),
     "registry_objects": ("登记未通过", "a registry says no"),
+    "second_clerk": ("待第二人核验", "second clerk"),
     "registry_missing": ("登记待核对", "registries open"),
     "to_check": ("请核对", "To check"),
     "nothing_to_check": ("没有待核对的事项。", "Nothing left to check."),

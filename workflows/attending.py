@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from policies.words import Subject
-from workflows.case import ACTIVE, SUSPENDED, Cursor
+from workflows.case import ACTIVE, SUSPENDED, Case, Cursor, has_vouched
 from workflows.errors import Malformed, Refused
 from workflows.facing import faces_open, too_young
 from workflows.guards import guarded
@@ -38,6 +38,24 @@ def as_seen(cursor: Cursor) -> None:
     ticket, reported = cursor.progress.offline, cursor.progress.reported_at
     if cursor.seen is None and ticket is not None and reported is not None and reported > ticket.since:
         raise Refused("stale_version", 412, version=cursor.case.version)
+
+
+def needs_second(cursor: Cursor) -> bool:
+    """A guardian alone stands for a member whose own face is asked, and no other clerk has seen him (§B.7, 0029)."""
+    named, ticket = cursor.facts.get("subjects"), cursor.progress.offline
+    absent = named is not None and "member" in faces_open(cursor) and "member" not in named
+    return absent and ticket is not None and (not ticket.vouched or has_vouched(ticket, cursor.actor))
+
+
+def second_awaited(case: Case) -> bool:
+    """Whether one clerk has seen a guardian alone, and another has yet to."""
+    return case.progress.offline is not None and bool(case.progress.offline.vouched)
+
+
+def not_twice(cursor: Cursor) -> None:
+    """The second clerk is another person than the first."""
+    if second_awaited(cursor.case):
+        raise Refused("second_clerk_required")
 
 
 def _stood_for(cursor: Cursor, who: str, present: set[str]) -> bool:

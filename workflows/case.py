@@ -93,6 +93,7 @@ class Offline(msgspec.Struct, omit_defaults=True):
     agency_name: str | None = None  # of an agency that took it over; None: as the plan or the law book call it
     address: str | None = None
     note: str | None = None  # why, in the words of whoever sent it here by a repair
+    vouched: list[tuple[str, str | None]] = []  # the clerk who has seen a guardian alone: another must too (0029)
 
 
 class Unbinding(msgspec.Struct, omit_defaults=True):
@@ -221,11 +222,6 @@ class Case(msgspec.Struct):
             reported and reported.person,
         )
 
-    def vouched_by(self, actor: Actor) -> bool:
-        """Whether he has, at a counter, decided against a registry's objection, under any key that names him."""
-        clerks = self.progress.objection.vouched if self.progress.objection else ()
-        return any(who == actor.id or (person is not None and person == actor.person) for who, person in clerks)
-
     @property
     def taken_at_counter(self) -> bool:
         """Whether a clerk took the application, and so sees the people himself."""
@@ -323,6 +319,12 @@ class Actor(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         """As it stands in the history."""
         return f"{self.kind}:{self.id}" if self.id else self.kind
+
+
+def has_vouched(word: Objection | Offline | None, actor: Actor) -> bool:
+    """Whether he has given his word on this at a counter, under any key that names him."""
+    own = actor.person
+    return word is not None and any(who == actor.id or (own is not None and own == one) for who, one in word.vouched)
 
 
 def lies_in(region: str, grants: Iterable[str]) -> bool:

@@ -13,7 +13,7 @@ from policies.ages import age_on
 from policies.calendar import next_midnight, shanghai_day
 from policies.eligibility import REGISTRY_REASONS
 from policies.planning import ADULT_AT_LAW
-from workflows.case import INSURANCE, Case, Cursor, FaultsTold
+from workflows.case import INSURANCE, Case, Cursor, FaultsTold, has_vouched
 from workflows.deadlines import DEADLINES_BY_NAME, confirming, due
 from workflows.errors import Malformed, Refused, out_of_turn
 from workflows.facing import may_start_face, readable, too_young
@@ -192,7 +192,7 @@ def not_own_case(cursor: Cursor) -> None:
 
 def not_own_word(cursor: Cursor) -> None:
     """Who has vouched, at the counter, for what a registry refuses may not also approve it."""
-    if cursor.actor.kind == "reviewer" and cursor.case.vouched_by(cursor.actor):
+    if cursor.actor.kind == "reviewer" and has_vouched(cursor.progress.objection, cursor.actor):
         raise Refused("own_verification")
 
 

@@ -105,7 +105,7 @@ def address(base: str, binding_id: str) -> None:
     say(f"The service is at {base} (documentation at {base}/docs) until Ctrl-C.")
     say(f"The console for staff is at {base}/console/; in this sandbox they come in by one click.")
     say("Keys: sandbox-<channel>, e.g. sandbox-alipay; sandbox-reviewer, sandbox-counter, sandbox-operator,")
-    say("sandbox-supervisor, a second of each but the counter's as sandbox-reviewer-2, and sandbox-reviewer-suzhou,")
+    say("sandbox-supervisor, a second of each as sandbox-reviewer-2, and sandbox-reviewer-suzhou,")
     say("to whom only Suzhou is open. A first call:")
     say("")
     say(f"  curl -s -H 'Authorization: Bearer sandbox-alipay' {base}/v1/bindings/{binding_id}")

@@ -14,7 +14,7 @@ from tasks.office import Office
 from tests import life
 from tests.store.invariants import check
 from tests.store.test_repairs import OPERATOR, SUPERVISOR
-from workflows.case import SYSTEM
+from workflows.case import SYSTEM, Actor
 from workflows.deadlines import armed
 from workflows.engine import Desk
 from workflows.errors import Refused
@@ -108,9 +108,11 @@ def test_nobody_stands_at_a_counter_for_whom_the_face_age_asks_himself(
     life.registries_say_yes(office, binding_id)
     life.say(office, "route_offline", binding_id, reason="declines_face")
     assert bool(window.window_case(office.desk, binding_id, life.COUNTER)["guardians"]) is alone
+    another = Actor("counter", "stf_another", regions=life.COUNTER.regions)
     seen = {"method": "document_reader", "subjects": ["holder"]}
     if alone:
-        assert life.say(office, "counter_verified", binding_id, life.COUNTER, **seen).state == "active"
+        assert life.say(office, "counter_verified", binding_id, life.COUNTER, **seen).state == "offline_fallback"
+        assert life.say(office, "counter_verified", binding_id, another, **seen).state == "active"
     else:
         with pytest.raises(Refused, match="subject_not_present"):
             life.say(office, "counter_verified", binding_id, life.COUNTER, **seen)

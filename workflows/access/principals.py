@@ -27,6 +27,7 @@ _SANDBOX_STAFF = (
     ("sandbox-reviewer-2", "reviewer", EVERYWHERE),
     ("sandbox-reviewer-suzhou", "reviewer", "320500"),
     ("sandbox-counter", "counter", EVERYWHERE),
+    ("sandbox-counter-2", "counter", EVERYWHERE),
     ("sandbox-operator", "operator", EVERYWHERE),
     ("sandbox-operator-2", "operator", EVERYWHERE),
     ("sandbox-supervisor", "supervisor", EVERYWHERE),

@@ -129,6 +129,14 @@ def decide_at_counter(cursor: Cursor) -> None:
     progress.offline = None
 
 
+def vouch(cursor: Cursor) -> None:
+    """One clerk has seen a guardian alone: nothing is decided until another has too (0029)."""
+    offline = cursor.progress.offline
+    assert offline is not None  # noqa: S101  whether a second is needed has been asked
+    cursor.progress.offline = msgspec.structs.replace(offline, vouched=[(cursor.actor.id, cursor.actor.person)])
+    cursor.facts = {**cursor.facts, "reason": "second_clerk_required"}
+
+
 def seen_at_counter(cursor: Cursor) -> None:
     cursor.progress.checked_how = cursor.facts.get("method")
     named = cursor.facts.get("subjects")

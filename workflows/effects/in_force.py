@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from models.ids import short_code
 from workflows import limits
 from workflows.case import DECISION, INSURANCE, REVERIFICATION, SUSPENDED, Cursor, Offline, Unbinding
@@ -117,6 +119,8 @@ def report_change(cursor: Cursor) -> None:
     since = progress.resting_since if progress.suspended_for else cursor.now  # reporting again buys no time
     progress.reported = cursor.facts.get("change") or progress.reported
     progress.reported_at = cursor.now
+    if progress.offline is not None:  # what a clerk has vouched for was said of the member as he was
+        progress.offline = replace(progress.offline, vouched=[])
     suspected = progress.suspended_for == DECISION  # the agency must still read why it has to decide
     _rest(cursor, why, progress.reason if suspected else what, since)
 

@@ -16,7 +16,7 @@ from psycopg import Connection
 from policies.book import LawBook
 from policies.plan import Plan
 from workflows import binding, endpoints, leases
-from workflows.case import AGENCY_REVIEW, FINAL, NOT_YET_IN_FORCE, Actor, Case
+from workflows.case import AGENCY_REVIEW, FINAL, NOT_YET_IN_FORCE, Actor, Case, has_vouched
 from workflows.commands import Command
 from workflows.deadlines import DEADLINES_BY_NAME, armed, waits_for_unbinding
 from workflows.errors import Refused, out_of_turn
@@ -233,7 +233,7 @@ def _reassign(order: Order, looked: Looked, _: LawBook) -> Said:
             raise Refused("agency_unserved")
         if case.is_party(order.staff_person):
             raise Refused("own_case")
-        if case.vouched_by(reviewer):
+        if has_vouched(case.progress.objection, reviewer):
             raise Refused("own_verification")
     leased = case.lease is not None and case.lease.claimed_by is not None
     if agency in (None, there) and not (case.state == AGENCY_REVIEW and (staff is not None or leased)):

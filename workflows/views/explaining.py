@@ -14,6 +14,7 @@ from policies.book import LawBook
 from policies.calendar import SHANGHAI, Due, shanghai_day
 from policies.languages import Words
 from policies.parties import named, parties
+from workflows.attending import second_awaited
 from workflows.case import (
     ACTIVE,
     AGENCY_REVIEW,
@@ -78,6 +79,10 @@ DEEDS: Mapping[str, Words] = {  # by `waiting_on.for`
     "insurance": ("确认参保状态符合办理条件", "to report the insurance as it must be"),
     "pay_password": ("输入支付密码", "to enter the payment password"),
 }
+_BY_SECOND: Words = (  # a guardian alone has been seen by one clerk
+    "由另一名窗口人员再次核验（监护人已由一名窗口人员核验）",
+    "to let a second clerk see the guardian, whom one has seen",
+)
 _AT_WINDOW: Words = ("确认解绑", "to confirm the end")  # an unbinding that was asked for at the counter
 THEN: Mapping[str, Words] = {  # by `waiting_on.then`
     "expired": ("申请将过期", "it expires"),
@@ -156,6 +161,8 @@ def _waiting(case: Case, now: datetime) -> Words:
     assert waiting is not None  # noqa: S101  only `active` and the final states wait on nobody
     party, then = _parties(case, now, waiting), THEN[waiting["then"]]
     deed = _AT_WINDOW if waiting["party"] == "counter" else DEEDS[waiting["for"]]
+    if second_awaited(case) and waiting["for"] == "decision":
+        deed = _BY_SECOND
     due_zh, due_en = _until(Due(waiting["until"], provisional=waiting["provisional"]), now)
     if (missed := _missed(case)) is not None and missed <= now:
         (by_zh, by_en), (again_zh, again_en) = spoken(missed), spoken(waiting["until"])
@@ -202,6 +209,8 @@ def _at_rest(case: Case) -> Words:
     zh, en = "不等待任何人", "nobody is waited on"
     if case.plan.requires_active is not None:  # whether that sharing is in force is not looked up here
         zh, en = zh + _ON_A_SHARING[0], en + _ON_A_SHARING[1]
+    if second_awaited(case):
+        zh, en = f"{zh}；尚待{_BY_SECOND[0]}", f"{en}; the agency has yet {_BY_SECOND[1]}"
     for name, due in armed(case).items():
         if name in AHEAD:
             (at_zh, at_en), day = spoken(due.at), shanghai_day(due.at)

@@ -27,6 +27,10 @@ _WORDS: Mapping[str, Words] = {
     "declines_face": ("选择不刷脸", "a face check was declined"),
     "member_elsewhere": ("{member}不在身边", "{member} is elsewhere"),
     "cannot_pass": ("无法通过人脸核验", "the face check cannot be passed"),
+    "second_clerk_required": (
+        "仅监护人到场，尚待另一名窗口人员核验",
+        "only a guardian was there: a second clerk must see him too",
+    ),
     "applied_at_counter": ("在窗口申请，由窗口人员当面核验", "applied at the counter, where the clerk sees the people"),
     "document_not_readable": ("证件类型无法线上核验", "this kind of document cannot be checked online"),
     "registry_unanswered": ("登记机构未答复", "a registry did not answer"),

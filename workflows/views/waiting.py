@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from policies.calendar import Due
+from workflows.attending import second_awaited
 from workflows.case import (
     ACTIVE,
     AGENCY_REVIEW,
@@ -51,7 +52,8 @@ def waiting(case: Case, now: datetime) -> Waiting | None:
     if state == FACE_CHECK:
         return _at_the_face(case)
     if state == SUSPENDED:
-        return Waiting(*_SUSPENDED[case.progress.suspended_for or DECISION], "suspended_to_ended")
+        why = DECISION if second_awaited(case) else case.progress.suspended_for or DECISION
+        return Waiting(*_SUSPENDED[why], "suspended_to_ended")
     if state == UNBINDING:
         unbinding = case.progress.unbinding
         by, method = (unbinding.by, unbinding.method) if unbinding else ("holder", "face")
@@ -59,15 +61,17 @@ def waiting(case: Case, now: datetime) -> Waiting | None:
     return {
         SUBMITTED: Waiting(applicant, "materials", "submitted_to_materials"),
         MATERIALS_UPLOADED: Waiting(applicant, "registry_confirmation", "record_to_confirmed"),
-        OFFLINE_FALLBACK: Waiting(_to_come(case, now), "counter_visit", "offline_to_counter"),
+        OFFLINE_FALLBACK: Waiting(*_to_come(case, now), "offline_to_counter"),
         AGENCY_REVIEW: Waiting("agency", "review", "review_to_decision"),
         RETURNED: Waiting(applicant, "correction", "returned_to_corrected"),
     }[state]
 
 
-def _to_come(case: Case, now: datetime) -> str:
-    """Who must come to the counter first; where no face is asked, the holder."""
-    return next(iter(faces_open(Cursor(case, now))), "holder")
+def _to_come(case: Case, now: datetime) -> tuple[str, str]:
+    """Who must come to the counter first; where no face is asked, the holder. Or the second clerk (0029)."""
+    if second_awaited(case):
+        return _SUSPENDED[DECISION]
+    return next(iter(faces_open(Cursor(case, now))), "holder"), "counter_visit"
 
 
 def _at_the_face(case: Case) -> Waiting:

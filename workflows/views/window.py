@@ -67,6 +67,8 @@ def removable(desk: Desk, case: Case, actor: Actor) -> set[str]:
 def checks(case: Case, still_open: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
     """What the clerk has to do, in order: `(name, facts)`."""
     told: list[tuple[str, dict[str, Any]]] = [("compare_person", {"subject": who}) for who in still_open]
+    if attending.second_awaited(case):
+        told.append(("second_clerk", {}))
     told += [("scan_missing", group) for group in missing(case)]
     if case.materials:
         told.append(("compare_originals", {"count": len(case.materials)}))

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import TextClause, text
 
 from policies.relations import to_gbt4761
-from workflows import leases
+from workflows import attending, leases
 from workflows.access import scopes
 from workflows.case import Actor, Case, region_prefix
 from workflows.deadlines import due
@@ -173,7 +173,7 @@ def _ticket_item(row: Any, case: Case, actor: Actor, now: datetime) -> dict[str,
     return _item(row, case, now) | {
         "code": row["code"], "opened_at": row["opened_at"], "reason": offline.reason if offline else None,
         "counter_ticket": public.ticket_view(case), "materials_complete": not case.missing,
-        "registry_answered": case.progress.registry_answered,
+        "registry_answered": case.progress.registry_answered, "second_clerk_required": attending.second_awaited(case),
         "available_actions": public.available_actions(case, actor, now),
     }  # fmt: skip
 
