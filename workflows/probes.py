@@ -20,7 +20,6 @@ from workflows.case import (
     Actor,
     Application,
     Case,
-    Change,
     Cursor,
     Lease,
     Progress,
@@ -126,8 +125,7 @@ def told_with(case: Case, said: str, now: datetime) -> list[dict[str, Any]]:
     if said in ("face_started", "face_failed", "face_passed"):
         return _faces(case, said, now)
     if said == "report_change":
-        named = [{"what": what, "change": Change("")} for what in _CHANGES[:2]]
-        return [*named, *({"what": what} for what in _CHANGES)]
+        return [{"what": what} for what in _CHANGES]
     if said == "request_unbind":
         return [{"initiator": by, "method": how} for by in plan.unbind.initiators for how in plan.unbind.authentication]
     if said == "extend_window":
