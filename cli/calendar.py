@@ -43,7 +43,8 @@ def show(year: YearAsked) -> None:
     with places.ledger() as ledger, ledger.connection() as conn:
         calendar, origin = calendars.read(conn), calendars.origin(conn, year)
     if not calendar.is_known(date(year, 1, 1)):
-        raise Trouble(f"{year} is not known: Monday to Friday are counted, and such deadlines are provisional")
+        raise Trouble(f"{year} is not known: Monday to Friday are counted, but for the holidays that the law fixes, "
+                      "and such deadlines are provisional")  # fmt: skip
     where = (
         f"{origin.source}, loaded {origin.loaded_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if origin else "the package"
     )

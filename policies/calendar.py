@@ -18,6 +18,8 @@ import chinese_calendar
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 _ONE_DAY = timedelta(days=1)
 _SATURDAY = 5
+# Month and day of the holidays that the law fixes, since 2025: 元旦, 劳动节, 国庆节. The others move from year to year.
+_ALWAYS_OFF = frozenset({(1, 1), (5, 1), (5, 2), (10, 1), (10, 2), (10, 3)})
 _REMEMBERED = 4096  # every case asks about the same few days
 
 
@@ -99,9 +101,10 @@ class Calendar:
         return day.year in self._known
 
     def is_working_day(self, day: date) -> bool:
-        """Tell whether offices work on `day`; Monday to Friday in years that are not published yet."""
-        # the holidays of an unpublished year are not guessed: it would look like knowledge
-        return day in self._make_up or (day.weekday() < _SATURDAY and day not in self._holidays)
+        """Tell whether offices work on `day`; in years not published yet Monday to Friday, save what the law fixes."""
+        # the other holidays of an unpublished year are not guessed: it would look like knowledge
+        off = day in self._holidays or ((day.month, day.day) in _ALWAYS_OFF and not self.is_known(day))
+        return day in self._make_up or (day.weekday() < _SATURDAY and not off)
 
     def next_working_day(self, day: date) -> date:
         """Return the first working day after `day`."""

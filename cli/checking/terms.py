@@ -17,6 +17,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 AT_REST = ("active", "unbound", "rejected", "withdrawn", "expired")
 ENDED = AT_REST[1:]
 _SATURDAY = 5
+_BY_LAW = ("01-01", "05-01", "05-02", "10-01", "10-02", "10-03")  # off, whatever a year's notice will say
 _ON_ITS_WAY = timedelta(minutes=1)  # a step may still have been counted by the calendar before
 # What the clock's line says, where its event alone tells which deadline it was.
 _BY_EVENT = {
@@ -40,14 +41,16 @@ class WorkingDays:
         told = {year: (set(off), set(worked)) for year, off, worked in years}
         self._off = {day for day in chinese_calendar.holidays if day.year not in told}
         self._worked = {day for day in chinese_calendar.workdays if day.year not in told}
+        self._published = {day.year for day in self._off} | told.keys()
         for off, worked in (told[year] for year in sorted(told)):
             self._off = (self._off - worked) | off
             self._worked = (self._worked - off) | worked
         self._found: dict[tuple[date, int], date] = {}
 
     def works(self, day: date) -> bool:
-        """Monday to Friday in years whose holidays are not published."""
-        return day in self._worked or (day.weekday() < _SATURDAY and day not in self._off)
+        """Monday to Friday in years whose holidays are not published, but for those that the law fixes."""
+        fixed = day.year not in self._published and f"{day:%m-%d}" in _BY_LAW
+        return day in self._worked or (day.weekday() < _SATURDAY and day not in self._off and not fixed)
 
     def after(self, day: date, count: int) -> date:
         """The `count`-th working day after `day`."""

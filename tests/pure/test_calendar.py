@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.checking.terms import WorkingDays
 from policies.calendar import (
     SEED,
     Calendar,
@@ -52,6 +53,26 @@ def test_unpublished_years_count_monday_to_friday():
     monday -= timedelta(days=monday.weekday())
     assert [SEED.is_working_day(monday + timedelta(days=n)) for n in range(7)] == [True] * 5 + [False] * 2
     assert not SEED.is_known(monday)
+
+
+def test_what_the_law_fixes_is_off_before_a_year_is_published():
+    """Nobody's application lapses because 1 January was counted as a working day (§C.9)."""
+    years = range(LAST_KNOWN_YEAR + 1, LAST_KNOWN_YEAR + 9)
+    new_year = next(date(year, 1, 1) for year in years if date(year, 1, 1).weekday() < 4)
+    assert not SEED.is_working_day(new_year)
+    assert SEED.is_working_day(new_year + timedelta(days=1))
+    found = SEED.working_day_due(start_of_day(new_year - timedelta(days=1)), 1)
+    assert found == (end_of_day(new_year + timedelta(days=1)), True)
+    fixed = [(1, 1), (5, 1), (5, 2), (10, 1), (10, 2), (10, 3)]
+    assert not any(SEED.is_working_day(date(year, *day)) for year in years for day in fixed)
+    # once it is, its notice alone says so
+    assert Calendar([a_year(year=new_year.year)]).is_working_day(new_year)
+
+
+@given(st.dates(date(2024, 1, 1), date(LAST_KNOWN_YEAR + 9, 12, 31)))
+def test_the_checker_counts_as_the_desk_does(day):
+    assert WorkingDays().works(day) == SEED.is_working_day(day)
+    assert WorkingDays([(NEXT, [], [])]).works(day) == Calendar([a_year()]).is_working_day(day)
 
 
 def test_make_up_days_of_2026():
