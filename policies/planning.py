@@ -31,6 +31,7 @@ from policies.words import Capability, Condition
 
 MOST_PLANS = 10_000  # kept in memory, a few kB each
 ADULT_AT_LAW = 18  # 民法典 §17: until then, and for wards, a guardian may act (§B.6)
+GROWN_PEOPLE = {"SPOUSE", "PARENT", "PARENT_IN_LAW", "GRANDPARENT"}  # no child is one (民法典 §1047, §1098)
 GUARDIAN_CONSENT_BELOW = 14  # PIPL §31; not the border of the face check
 CONSENTS_SINCE = datetime(2020, 1, 1, tzinfo=UTC)  # there was no family account before: a wrong clock
 CLOCKS_DIFFER = timedelta(minutes=5)  # a channel's clock may be this far ahead of ours
@@ -175,17 +176,19 @@ def _member_born(facts: ApplicationFacts, day: date) -> date:
 
 def _check_people(pack: Pack, facts: ApplicationFacts, born: date, day: date) -> None:
     holder, member = facts.holder, facts.member
-    if facts.relationship not in pack.relations.allowed:
+    rule = pack.age.rule
+    age = age_on(rule, born, day)
+    no_child = facts.relationship in GROWN_PEOPLE and age < ADULT_AT_LAW
+    if facts.relationship not in pack.relations.allowed or no_child:
         raise NotAllowed("relation_not_allowed", "/relationship")
     area = area_of(holder.insured_region, pack.eligibility.same_region)
     if not member.insured_region.startswith(area):
         raise NotAllowed("region_not_allowed", "/member/insured_region")
-    rule = pack.age.rule
     if holder.birth_date is not None and age_on(rule, holder.birth_date, day) < pack.eligibility.holder_min_age:
         raise NotAllowed("holder_under_age", "/holder")
     if facts.initiator is None:
         return
-    ward, age = facts.relationship == "WARD", age_on(rule, born, day)
+    ward = facts.relationship == "WARD"
     not_himself = facts.initiator == "member" and (ward or age < GUARDIAN_CONSENT_BELOW)  # his guardian consents
     no_guardian = facts.initiator == "guardian" and not (ward or age < ADULT_AT_LAW)
     if facts.initiator not in pack.initiators or not_himself or no_guardian:

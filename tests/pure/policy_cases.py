@@ -17,10 +17,11 @@ GROWN = date(1950, 5, 1)
 def asked(product="family_account", region=GUANGZHOU, born=GROWN, **other):
     """An application that is in order, but for what a test says."""
     sharing = product == "account_sharing"
+    grown = born is None or born.year < 2008
     facts = ApplicationFacts(
         product=product,
         method=other.pop("method", "id_number"),
-        relationship=other.pop("relationship", "PARENT"),
+        relationship=other.pop("relationship", "PARENT" if grown else "CHILD"),
         channel=other.pop("channel", "yueyibao_alipay" if sharing and region[:2] == "44" else None),
         initiator=other.pop("initiator", None),
         holder=PersonFacts("resident_id", region, other.pop("holder_born", date(1980, 1, 1))),
