@@ -160,10 +160,16 @@ class Channels(Part):
     open: dict[ChannelName, Channel]
 
 
-class Notice(Part):
-    """A text to be accepted, known everywhere by its name and version (§C.10: one consent per purpose)."""
+def _a_day(version: str) -> str:
+    if version != date.fromisoformat(version).isoformat():
+        raise ValueError("not the day of the text, as YYYY-MM-DD")
+    return version
 
-    version: str
+
+class Notice(Part):
+    """A text to be accepted, known everywhere by its name and day (§C.10: one consent per purpose)."""
+
+    version: Annotated[str, AfterValidator(_a_day)]
     when: Condition
     title: Text
     text: Text

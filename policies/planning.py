@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from policies.ages import age_on
 from policies.book import LawBook
+from policies.calendar import start_of_day
 from policies.methods import check_relation, group_under, method_rule
 from policies.pack import Branch, Channel, InsuredRule, MethodRule, Pack
 from policies.plan import (
@@ -33,7 +34,6 @@ MOST_PLANS = 10_000  # kept in memory, a few kB each
 ADULT_AT_LAW = 18  # 民法典 §17: until then, and for wards, a guardian may act (§B.6)
 GROWN_PEOPLE = {"SPOUSE", "PARENT", "PARENT_IN_LAW", "GRANDPARENT"}  # no child is one (民法典 §1047, §1098)
 GUARDIAN_CONSENT_BELOW = 14  # PIPL §31; not the border of the face check
-CONSENTS_SINCE = datetime(2020, 1, 1, tzinfo=UTC)  # there was no family account before: a wrong clock
 CLOCKS_DIFFER = timedelta(minutes=5)  # a channel's clock may be this far ahead of ours
 NOT_AT_COUNTER = {"face"}  # notices about what is not done there
 
@@ -98,7 +98,7 @@ def plan_under(book: LawBook, pack: Pack, facts: ApplicationFacts, day: date) ->
 def check_consents(
     plan: Plan, consents: Sequence[Mapping[str, Any]], now: datetime, *, at_counter: bool = False
 ) -> None:
-    """Let pass who has accepted every notice of the plan, in its version and before now (F89, F118, §C.10).
+    """Let pass who has accepted each notice of the plan, in its version, on its day or since (F89, F118, §C.10).
 
     At the counter, where a clerk sees the people himself, nobody must agree to a camera (§C.11). Consents to notices
     that the plan does not have are let be; of one given twice the last counts. Raises `NotAllowed` with
@@ -109,7 +109,8 @@ def check_consents(
     for notice, place in given.items():
         if consents[place]["version"] != wanted[notice]:
             raise NotAllowed("consent_version_unknown", f"/consents/{place}/version")
-        if not CONSENTS_SINCE <= datetime.fromisoformat(consents[place]["accepted_at"]) <= now + CLOCKS_DIFFER:
+        written = start_of_day(date.fromisoformat(wanted[notice]))  # a version is a day: nobody agreed before it
+        if not written <= datetime.fromisoformat(consents[place]["accepted_at"]) <= now + CLOCKS_DIFFER:
             raise NotAllowed("consent_time_invalid", f"/consents/{place}/accepted_at")
     if missing := sorted(wanted.keys() - given - (NOT_AT_COUNTER if at_counter else set())):
         raise NotAllowed("consent_missing", "/consents", extra={"missing": missing})

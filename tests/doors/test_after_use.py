@@ -16,7 +16,7 @@ GUANGZHOU = "440100"
 def test_consents_can_be_read_in_the_words_that_were_accepted(town: Town, language: str) -> None:
     """Evidence that it was authorised (F26): each consent with its time; of a small child, by its guardian."""
     body = application(member_born=INFANT) | {"initiator": "guardian"}
-    body["consents"][0]["accepted_at"] = "2026-01-21T16:00:00+08:00"  # told in the zone of all times
+    body["consents"][0]["accepted_at"] = "2026-11-21T16:00:00+08:00"  # told in the zone of all times
     made = town.submitted("alipay", body)
     asked = town.told("alipay", language, region=GUANGZHOU, born=INFANT.isoformat(), relationship="CHILD")["notices"]
     found = view(town.at("alipay", language).get(f"/v1/bindings/{made['id']}/consents"))

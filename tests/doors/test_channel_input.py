@@ -256,9 +256,10 @@ def test_actions_that_cannot_be(alipay: httpx.Client) -> None:
     refused(act(alipay, "bnd_00000000000000000000000000", "withdraw", **nobody), 404, "not_found")
 
 
-def test_a_consent_of_tomorrow(alipay: httpx.Client) -> None:
+@pytest.mark.parametrize("accepted_at", ["2999-01-01T00:00:00Z", "2020-01-02T00:00:00Z"])
+def test_a_consent_of_tomorrow_or_to_a_text_of_tomorrow(alipay: httpx.Client, accepted_at: str) -> None:
     body = application()
-    body["consents"][0]["accepted_at"] = "2999-01-01T00:00:00Z"
+    body["consents"][0]["accepted_at"] = accepted_at
     said = refused(alipay.post("/v1/bindings", json=body, headers=key()), 422, "consent_time_invalid")
     assert said["errors"][0]["pointer"] == "/consents/0/accepted_at"
 

@@ -257,8 +257,11 @@ def test_a_text_changes_with_its_version_only():
     notice = "{version: %s, when: face, title: {zh: 甲, en: a}, text: {zh: 乙, en: b}}"
     with pytest.raises(PackError, match=r"notices\.face: another text has version 2026-11-01"):
         book(HEAD + "notices: {face: " + notice % '"2026-11-01"' + "}\n")
-    assert book(HEAD + "notices: {face: " + notice % '"2"' + "}\n").knows_notice("face", "2")
-    assert not lawbook().knows_notice("face", "2")
+    assert book(HEAD + "notices: {face: " + notice % '"2027-01-01"' + "}\n").knows_notice("face", "2027-01-01")
+    assert not lawbook().knows_notice("face", "2027-01-01")
+    for no_day in ('"2"', '"20270101"', '"2027-02-30"'):
+        with pytest.raises(PackError, match=r"notices\.face\.version"):
+            book(HEAD + "notices: {face: " + notice % no_day + "}\n")
 
 
 def test_all_wrong_files_of_a_folder_are_reported_at_once(tmp_path):
@@ -273,7 +276,7 @@ def test_all_wrong_files_of_a_folder_are_reported_at_once(tmp_path):
 
 NOBODY = "replaces: [methods]\nage: {minor_max_exclusive: 0}\n"  # under nought
 FACELESS = "methods: {id_number: {branches: {adult: {face: []}, minor: {face: []}}}}\n"
-FOR_CHILDREN = "{version: '2', when: under_14, title: {zh: a, en: a}, text: {zh: a, en: a}}"
+FOR_CHILDREN = "{version: '2027-01-01', when: under_14, title: {zh: a, en: a}, text: {zh: a, en: a}}"
 
 
 @pytest.mark.parametrize(

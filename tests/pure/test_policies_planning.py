@@ -215,7 +215,8 @@ def test_every_notice_is_accepted_in_its_version():
     [
         (NOW + timedelta(minutes=5), True),
         (NOW + timedelta(minutes=6), False),
-        (datetime(2019, 12, 31, 23, 59, tzinfo=UTC), False),
+        (datetime(2026, 11, 1, 16, tzinfo=UTC), True),  # 2026-11-02 in Shanghai, the day of the text
+        (datetime(2026, 11, 1, 15, 59, tzinfo=UTC), False),
     ],
 )
 def test_a_notice_is_accepted_in_its_time(accepted_at, right):

@@ -126,7 +126,7 @@ def application(app: ChannelApp, seed: int) -> dict[str, Any]:
              "member": {name: member[name] for name in ("insured_region", "id_number", "id_type")}}  # fmt: skip
     notices = app.post("/v1/requirements", json=asked)["notices"]
     consents = [
-        {"notice": one["notice"], "version": one["version"], "accepted_at": "2026-11-01T08:00:00Z"} for one in notices
+        {"notice": one["notice"], "version": one["version"], "accepted_at": "2026-11-21T08:00:00Z"} for one in notices
     ]
     return asked | {"holder": holder, "member": member, "initiator": "holder", "consents": consents}
 
