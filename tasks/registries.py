@@ -24,7 +24,7 @@ from tasks.changes import birth_record, number_found, unnumbered
 from tasks.office import Office
 from workflows.case import ACTIVE, INSURANCE, MATERIALS_UPLOADED, SUSPENDED, SYSTEM, Case
 from workflows.commands import Command
-from workflows.deadlines import ASK_AGAIN, armed
+from workflows.deadlines import ASK_AGAIN, daily_look
 from workflows.entitlements import NO_GROUNDS, has_grounds
 from workflows.errors import Refused, undecided
 
@@ -162,7 +162,7 @@ def _verdict(office: Office, looked: Looked, answers: Answers, *, resting: bool)
 
 def _next_look(case: Case, now: datetime) -> datetime:
     """The next one on the case's own grid: once a day, at the hour that its id has drawn."""
-    first = armed(case)["insurance_to_rechecked"].at
+    first = daily_look(case)
     length = timedelta(hours=case.plan.deadlines["insurance_to_rechecked"].hours or 24)
     return first + ((now - first) // length + 1) * length
 

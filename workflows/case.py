@@ -125,6 +125,7 @@ class Progress(msgspec.Struct, omit_defaults=True, kw_only=True):
     grown: bool = False  # the child reached the face age on the way: its face is asked too
     registry_answered: bool = False
     registry_by_hand: bool = False  # the registries did not answer; a clerk says that he has asked them himself
+    registry_at: datetime | None = None  # when they, or the clerk, said yes; None: before it was kept
     objection: Objection | None = None  # the registries have refused; at a counter a clerk decides
     record: dict[str, Any] | None = None  # which fields the birth record tells; they match what was stated (`judge`)
     record_confirmed: bool = False

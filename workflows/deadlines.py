@@ -136,9 +136,19 @@ def _insurance_watched(case: Case) -> bool:
 
 
 def _recheck(case: Case) -> Due:
-    # spread over the day by the case's own id, so that no hour carries the whole country
+    # what the registries said at hand-in is too old by now: they are asked at once
+    since, said = case.progress.active_since or case.since, case.progress.registry_at
+    stale = said is None or span(case, "insurance_to_rechecked", said).at < since
+    return _certain(since if stale else daily_look(case))
+
+
+def daily_look(case: Case) -> datetime:
+    """The hour of the looks at its insurance, on the first full day in force.
+
+    Spread over the day by the case's own id, so that no hour carries the whole country.
+    """
     first = span(case, "insurance_to_rechecked", case.progress.active_since or case.since).at
-    return _certain(first + timedelta(seconds=zlib.crc32(case.id.encode()) % A_DAY))
+    return first + timedelta(seconds=zlib.crc32(case.id.encode()) % A_DAY)
 
 
 def _resting(name: str) -> Callable[[Case], Due]:

@@ -204,11 +204,17 @@ def test_watches_say_nothing() -> None:
 
 def test_insurance_is_asked_after_a_day_and_spread_over_the_next() -> None:
     plan = adult()
-    some = [msgspec.structs.replace(a_case(plan, "active", active_since=T0), id=f"bnd_{n}") for n in range(200)]
+    case = a_case(plan, "active", active_since=T0, registry_at=T0 - DAY)
+    some = [msgspec.structs.replace(case, id=f"bnd_{n}") for n in range(200)]
     asked = [armed(case)["insurance_to_rechecked"].at for case in some]
     assert min(asked) >= T0 + DAY
     assert max(asked) < T0 + 2 * DAY
     assert len(set(asked)) > 190
+
+
+@pytest.mark.parametrize("said", [{"registry_at": T0 - DAY - A_TICK}, {}], ids=["long ago", "before it was kept"])
+def test_insurance_that_was_asked_about_long_ago_is_asked_about_at_once(said: dict[str, Any]) -> None:
+    assert armed(a_case(adult(), "active", active_since=T0, **said))["insurance_to_rechecked"].at == T0
 
 
 def test_deadlines_of_rest_stay_armed_through_unbinding() -> None:

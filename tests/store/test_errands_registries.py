@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from tests.life import a_request, advance, events, hand_in, look, submit, to_sta
 from tests.logs import logged
 from workflows.case import SYSTEM
 from workflows.commands import Command, Outcome
+from workflows.deadlines import daily_look
 from workflows.views.public import public_view
 from workflows.views.waiting import waiting_on
 
@@ -214,6 +215,25 @@ def test_each_active_binding_is_looked_at_once_a_day_at_an_hour_of_its_own(offic
     second = [watch(office, one, "insurance_to_rechecked")[0] for one in made]
     assert second == [at + timedelta(days=1) for at in first]  # type: ignore[operator]
     assert [look(office, one).version for one in made] == versions
+
+
+@pytest.mark.parametrize("insured", [None, {"status": "normal"}])
+def test_what_was_said_at_hand_in_does_not_count_weeks_later(office: Office, insured: dict[str, str] | None) -> None:
+    """Nothing is paid for two days from an account whose insurance ended while a review waited (F81, F154)."""
+    binding_id = to_state(office, "agency_review")
+    number = look(office, binding_id).application.parties["holder"]["id_number"]
+    life.registries(office).put_person(number, {"insured": insured})
+    life.skip(office, days=20)
+    life.claim(office, binding_id)
+    assert life.say(office, "approve", binding_id, life.REVIEWER).state == "active"
+    now = office.ledger.now()
+    assert recheck_insurance(office) == 1
+    case = look(office, binding_id)
+    assert case.state == ("active" if insured else "suspended")
+    due, _ = watch(office, binding_id, "insurance_to_rechecked")
+    assert isinstance(due, datetime)
+    assert now < due <= now + timedelta(days=1, minutes=1)  # from then on at its own hour
+    assert (due - daily_look(case)) % timedelta(days=1) == timedelta(0)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def renew(cursor: Cursor) -> None:
 
 def take_registry_answer(cursor: Cursor) -> None:
     """The registries said yes; if they found a birth record, the applicant must confirm it before it counts."""
-    cursor.progress.registry_answered = True
+    cursor.progress.registry_answered, cursor.progress.registry_at = True, cursor.now
     cursor.progress.objection = None
     cursor.progress.record = cursor.facts.get("record")
     your_turn(cursor)
@@ -121,7 +121,7 @@ def decide_at_counter(cursor: Cursor) -> None:
         progress.authorised = True  # he said so at the window: he may have no app to say it in
     progress.passed = [*progress.passed, *(who for who in cursor.case.subjects if who not in progress.passed)]
     if not progress.registry_answered:
-        progress.registry_by_hand = True
+        progress.registry_by_hand, progress.registry_at = True, cursor.now
         if (said := progress.objection) is not None:
             progress.objection = Objection(said.reason, [*said.vouched, (cursor.actor.id, cursor.actor.person)])
     progress.registry_answered = True
