@@ -62,6 +62,7 @@ def forget_people(office: Office) -> None:
     At most `ROUNDS` times `BATCH`; the rest is left to the next call. So is whoever cannot be read: he keeps no other,
     is logged, and the first fault raised in the end.
     """
+    heed_holds(office)
     unread: dict[str, Exception] = {}
     place: datetime | None = None
     for _ in range(ROUNDS):
@@ -82,6 +83,12 @@ def forget_people(office: Office) -> None:
         raise fault
 
 
+def heed_holds(office: Office) -> None:
+    """Let legal holds reach what their people have begun since: before anything is erased."""
+    with office.ledger.connection() as conn:
+        erasing.reach(conn)
+
+
 def _forget(office: Office, binding_id: str) -> Exception | None:
     try:
         with office.ledger.transaction() as conn:
@@ -98,6 +105,7 @@ def forget_faces(office: Office) -> None:
     At most `FACE_ROUNDS` times `BATCH` of each provider; the rest is left to the next call, and so is what could not be
     erased. One that is down keeps no other from its turn.
     """
+    heed_holds(office)
     now = office.ledger.now()
     for name, provider in office.windows.faces.items():
         asked = {"provider": name, "after": first_id("fac", now - FACES_GONE),

@@ -182,6 +182,7 @@ def erase_documents(office: Office) -> int:
     At most `ROUNDS` times `BATCH` of each; the rest is left to the next call. So is what cannot be erased: it keeps
     no other, is logged, and the first fault raised in the end.
     """
+    forgetting.heed_holds(office)
     failed: Failed = {}
     ways = (partial(_erase_found, _TAKEN_BACK), partial(_erase_found, _OF_ERASED), _erase_ended)
     erased = sum(_rounds(office, way, failed) for way in ways)

@@ -4,7 +4,7 @@ import base64
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -74,6 +74,13 @@ def renamed(office: Office, binding_id: str, name: str) -> None:
     """The member of a binding in force is called otherwise, and has shown that it is he."""
     said = Command("report_change", binding_id, life.channel(), {"what": "name", "value": name})
     office.desk.say(prepared(office, said))
+    life.pass_face(office, binding_id)
+
+
+def renumbered(office: Office, binding_id: str, seed: int) -> None:
+    """The member of a binding in force has another number, and has shown that it is he."""
+    said = {"what": "id_number", "value": life.number(date(1958, 3, 7), seed)}
+    office.desk.say(prepared(office, Command("report_change", binding_id, life.channel(), said)))
     life.pass_face(office, binding_id)
 
 
@@ -275,6 +282,53 @@ def test_a_hold_keeps_people_and_documents_until_it_is_lifted(office: Office) ->
     assert life.look(office, binding_id).application.parties["member"]["name"] == "***"
     assert keep_up(office) == len(papers)
     assert rights.release(office.desk, SUPERVISOR, [person], "结案") == []
+
+
+def test_a_hold_reaches_what_its_person_begins_later(office: Office) -> None:
+    before = ended(office, seed=40)
+    person = people(office, before)["member"]
+    rights.hold(office.desk, SUPERVISOR, [person], "诉讼")
+    later, strangers = ended(office, seed=41, member_seed=40), ended(office, seed=42)
+    assert rights.erase(office.desk, SUPERVISOR, [person], "申请") == dict.fromkeys((before, later), "under_hold")
+    life.skip(office, **YEARS)
+    keep_up(office)
+    names = [life.look(office, one).application.parties["member"]["name"] for one in (before, later, strangers)]
+    assert names == ["李秀英", "李秀英", "***"]
+    papers = len(life.look(office, later).materials)
+    assert papers > 0
+    assert rights.release(office.desk, SUPERVISOR, [person], "结案") == sorted([before, later])
+    assert people(office, later)["member"] != person
+    assert keep_up(office) == 2 * papers
+
+
+def test_a_hold_goes_with_its_person_to_another_number(office: Office) -> None:
+    """What is begun under the new number is his too, and so is what goes over to the number that is held."""
+    first, other = life.to_state(office, "active", seed=43), life.to_state(office, "active", seed=44)
+    person = people(office, first)["member"]
+    rights.hold(office.desk, SUPERVISOR, [person], "诉讼")
+    renumbered(office, first, 45)
+    renumbered(office, other, 43)
+    again = life.to_state(office, "active", seed=46, member_seed=45)
+    for one in (first, other, again):
+        end(office, one)
+    life.skip(office, **YEARS)
+    keep_up(office)
+    names = [life.look(office, one).application.parties["member"]["name"] for one in (first, other, again)]
+    assert names == ["李秀英"] * 3
+    assert people(office, other)["member"] == person != people(office, again)["member"]
+    assert rights.release(office.desk, SUPERVISOR, [person], "结案") == sorted([first, other, again])
+
+
+def test_what_is_lifted_is_not_held_again(office: Office) -> None:
+    """Where a supervisor may not lift his own case, the hold of the rest is over all the same."""
+    own, rest = ended(office, seed=47), ended(office, seed=48, member_seed=47)
+    he = replace(SUPERVISOR, id="stf_own", person=people(office, own)["holder"])
+    member = [people(office, own)["member"]]
+    rights.hold(office.desk, SUPERVISOR, member, "诉讼")
+    assert rights.release(office.desk, he, member, "结案") == [rest]
+    life.skip(office, **YEARS)
+    keep_up(office)
+    assert [people(office, one)["member"] == member[0] for one in (own, rest)] == [True, False]
 
 
 def test_a_hold_that_is_lifted_in_time_changes_nothing(office: Office) -> None:

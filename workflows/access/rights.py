@@ -103,6 +103,7 @@ def erase(desk: Desk, by: Principal, persons: Sequence[str], purpose: str) -> di
     with desk.ledger.transaction() as conn:
         noting.note(conn, by.id, "person_erased", persons=persons, purpose=purpose)
         conn.execute(erasing.LOCK, (ids,))  # whoever comes second sees what the first has done
+        erasing.reach(conn)
         under_hold = {row[0] for row in conn.execute(_UNDER_HOLD, (ids,))}
         places = conn.execute(_PLACES, (ids,)).fetchall()
         counting = {case.id for case, now in cases for one, taken_at in places
@@ -116,7 +117,7 @@ def erase(desk: Desk, by: Principal, persons: Sequence[str], purpose: str) -> di
 
 
 def hold(desk: Desk, by: Principal, persons: Sequence[str], reason: str) -> list[str]:
-    """Let nothing of his bindings be erased until the hold is lifted; return their ids.
+    """Let nothing of his bindings be erased until the hold is lifted, nor of those to come; return their ids.
 
     Raises `Refused` 403 `role_required`, `own_number_required`, 409 `own_case`.
     """
