@@ -190,6 +190,10 @@ CODES: Mapping[str, Mapping[str, Words]] = {
             "Let them confirm the record: {certificate}, mother {mother_name}, {child_name}, born {child_birth_date}",
         ),
         "hear_authorisation": ("请授权人当面确认授权", "Let the holder confirm before you that he authorises it"),
+        "settle_suspicion": (
+            "双方此前的业务曾涉嫌冒用，尚未解除：请核实双方身份、关系与本人意愿",
+            "A misuse was suspected between the two before, and not cleared: look into who they are and what they want",
+        ),
         "settle_objection": (
             "登记机构核对未通过（{reason}）：请核实，申请属实的写明依据，否则不予通过",
             "A registry says no ({reason}): look into it; if the family is right, note why, else refuse",

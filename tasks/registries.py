@@ -22,11 +22,13 @@ from policies.eligibility import Answers, Certificate, Party, insurance_verdict,
 from policies.people import carries_birth_date, normalise_number, same_name
 from tasks.changes import birth_record, number_found, unnumbered
 from tasks.office import Office
+from workflows import suspicion
 from workflows.case import ACTIVE, INSURANCE, MATERIALS_UPLOADED, SUSPENDED, SYSTEM, Case
 from workflows.commands import Command
 from workflows.deadlines import ASK_AGAIN, daily_look
 from workflows.entitlements import NO_GROUNDS, has_grounds
 from workflows.errors import Refused, undecided
+from workflows.guards import SUSPECTED
 
 AT_ONCE = 8  # questions at the same time: the registries are slow, and others' servers
 CLAIM = 2 * AT_ONCE  # cases leased at a time: each is asked about well within its lease
@@ -108,7 +110,9 @@ def _check(office: Office, looked: Looked) -> Asked:
     if reason is not None:
         return Asked(Command("registry_refused", case.id, SYSTEM, {"reason": reason}))
     facts: dict[str, Any] = {"record": _told(record) if record is not None else None}
-    if _age_unproved(case, answers):
+    if suspicion.unlifted(office.desk, case):
+        facts |= {"reason": SUSPECTED, "go_offline": True}
+    elif _age_unproved(case, answers):
         facts |= {"reason": "document_not_readable", "go_offline": True}
     return Asked(Command("registries_answered", case.id, SYSTEM, facts))
 

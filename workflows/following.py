@@ -58,10 +58,10 @@ def _sampled(cursor: Cursor) -> bool:
     return sampling.automatic(cursor.case) and sampling.drawn(cursor.case) and _review_open(cursor)
 
 
-def _only_stated(cursor: Cursor) -> bool:
-    """Whether the application stands on what no registry can say: then a clerk looks, once (0020)."""
-    asked = cursor.state == MATERIALS_UPLOADED and bool(cursor.facts.get("go_offline"))
-    return asked and not cursor.progress.counter_decided
+def _not_for_a_registry(cursor: Cursor) -> bool:
+    """Whether there is what no registry can settle, an age or a suspicion: then a clerk looks, once (0020, 0021)."""
+    answered = bool(cursor.lines) and cursor.lines[-1].event == "registry_answered"
+    return answered and bool(cursor.facts.get("go_offline")) and not cursor.progress.counter_decided
 
 
 def _stands_at_the_counter(cursor: Cursor) -> bool:
@@ -74,11 +74,11 @@ def _stands_at_the_counter(cursor: Cursor) -> bool:
 
 FOLLOW_UPS: tuple[tuple[Condition, str, str | None], ...] = (
     (lambda c: c.state == SUBMITTED and not c.case.plan.materials, "submit_materials", None),
+    (_not_for_a_registry, "route_offline", None),
     (_stands_at_the_counter, "route_offline", "applied_at_counter"),
     (facing.cannot_read, "route_offline", "document_not_readable"),
     (facing.gave_up, "route_offline", None),
     (facing.beyond_camera, "route_offline", "cannot_pass"),
-    (_only_stated, "route_offline", None),
     (_passes_by_itself, "approve", "automatic"),
     (_sampled, "begin_review", "sampled"),
     (_review_open, "begin_review", None),

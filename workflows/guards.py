@@ -20,6 +20,7 @@ from workflows.facing import may_start_face, readable, too_young
 
 Guard = Callable[[Cursor], None]
 Condition = Callable[[Cursor], bool]
+SUSPECTED = "suspected_fraud"
 MOST_WRONG = 5  # payment passwords of a person on one Shanghai day
 
 
@@ -146,9 +147,13 @@ def registry_settled(cursor: Cursor) -> None:
 
 
 def may_resume(cursor: Cursor) -> None:
-    """Back online: the ticket must still run, and the registries still be asked or the window not be over."""
+    """Back online: the ticket must still run, and the registries still be asked or the window not be over.
+
+    No face lifts a suspicion.
+    """
     progress, case = cursor.progress, cursor.case
-    if progress.counter_decided or case.taken_at_counter:
+    suspected = progress.offline is not None and progress.offline.reason == SUSPECTED
+    if progress.counter_decided or case.taken_at_counter or suspected:
         raise out_of_turn()
     if cursor.now >= DEADLINES_BY_NAME["offline_to_counter"].due(case).at:  # the sweep has just not come by yet
         raise out_of_turn()

@@ -12,6 +12,7 @@ from workflows.access import scopes
 from workflows.case import OFFLINE_FALLBACK, Actor, Case, Cursor
 from workflows.engine import Desk
 from workflows.facing import faces_open
+from workflows.guards import SUSPECTED
 from workflows.views import explaining, listing, public, reason_words
 from workflows.writing import ticket_row
 
@@ -77,6 +78,8 @@ def checks(case: Case, still_open: Sequence[str]) -> list[tuple[str, dict[str, A
         told.append(("confirm_record", {name: value or "—" for name, value in record.items()}))
     if case.taken_at_counter and "authorisation" in case.steps and not case.progress.authorised:
         told.append(("hear_authorisation", {}))
+    if case.progress.offline is not None and case.progress.offline.reason == SUSPECTED:
+        told.append(("settle_suspicion", {}))
     if case.state == OFFLINE_FALLBACK and not case.progress.registry_answered:
         objection = case.progress.objection
         told.append(("settle_objection", {"reason": objection.reason}) if objection else ("ask_registries", {}))
