@@ -7,7 +7,7 @@ reads it, and asks for no keyring.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0028"
+revision = "0027"
 down_revision = "0026"
 branch_labels = None
 depends_on = None
