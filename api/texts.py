@@ -132,7 +132,7 @@ TEXTS: dict[str, Words] = {
         "Who has looked into it at the counter does not approve it: another reviewer does",
     ),
     "second_clerk_required": (
-        "被绑定人未到场，须由另一名窗口人员再次核验",
+        "本人未到场，须由另一名窗口人员再次核验",
         "The member was not there: another clerk must see who stands for him, too",
     ),
     "registry_objects": (

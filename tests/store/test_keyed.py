@@ -24,7 +24,7 @@ def test_the_first_keyring_has_the_ledger_and_another_is_refused(settings: pytes
     settings.setenv("KINBIND_VAR", str(tmp_path / "ours"))
     with open_office():
         pass
-    settings.setenv("KINBIND_VAR", str(tmp_path / "ours\n"))  # as a file that ends with a line break says it
+    settings.setenv("KINBIND_VAR", str(tmp_path / "its own"))  # as a pod has that was given none
     with pytest.raises(keyring.AnotherKeyringError, match="is not the keyring of this ledger"), open_office():
         pass
 
