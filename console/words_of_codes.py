@@ -176,7 +176,7 @@ CODES: Mapping[str, Mapping[str, Words]] = {
     "check": {
         "compare_person": ("请{subject}本人到场，核对证件与本人一致", "{subject}: compare person and document"),
         "second_clerk": (
-            "被绑定人未到场，监护人已由一名窗口人员核验：须由另一名窗口人员再次核验",
+            "本人未到场，监护人已由一名窗口人员核验：须由另一名窗口人员再次核验",
             "The member was not there, and one clerk has seen the guardian: another must too",
         ),
         "scan_missing": ("补扫材料：{label}", "Scan what is missing: {label}"),
