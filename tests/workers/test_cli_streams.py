@@ -17,9 +17,8 @@ def in_a_shell(command, streams, **environment):
 
 @pytest.mark.parametrize(
     ("command", "streams", "code"),
-    [("diagram", ">&-", 0), ("policy list", "<&- >&- 2>&-", 0), ("policy show CN-99", "2>&-", 2),
-     ("policy show CN-99", "2>/dev/full", 2)],
-)  # fmt: skip
+    [("policy list", "<&- >&- 2>&-", 0), ("policy show CN-99", "2>/dev/full", 2)],
+)
 def test_a_stream_that_is_closed_is_no_matter(command, streams, code):
     done = in_a_shell(command, streams)
     assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
@@ -31,7 +30,7 @@ def test_whose_key_is_asked_of_nobody_where_nobody_can_answer():
     assert done.stderr.startswith("kinbind: whose key?")
 
 
-@pytest.mark.parametrize("command", ["diagram", "policy list", "--help"])
+@pytest.mark.parametrize("command", ["policy list", "--help"])
 def test_a_full_disk_is_said_in_one_line(command):
     done = in_a_shell(command, ">/dev/full")
     assert done.returncode == 1
@@ -46,7 +45,7 @@ def test_what_the_terminal_has_no_sign_for_is_shown_by_its_number():
 
 @pytest.mark.parametrize(
     ("command", "codes"),
-    [("policy show CN-national", {141}), ("policy list", {141}), ("diagram", {141}), ("--help", {1, 141})],
+    [("policy show CN-national", {141}), ("--help", {1, 141})],
 )
 def test_a_pipe_that_is_closed_is_no_matter(command, codes):
     reading, writing = os.pipe()
